@@ -1,0 +1,135 @@
+package config
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+)
+
+// problem is a contradiction between keys of one account; the first is named.
+type problem struct {
+	keys      []string
+	msg, hint string
+}
+
+// Check reports contradictions in an account, as *Error without a file: call it after changing one by flags.
+func (a *Account) Check() error {
+	var list []*Error
+	for _, p := range a.problems() {
+		list = append(list, &Error{Key: keyName("account", a.Name, p.keys[0]), Msg: p.msg, Hint: p.hint})
+	}
+	return join(list)
+}
+
+func (a *Account) problems() []problem {
+	var list []problem
+	wrong := func(bad bool, msg, hint string, keys ...string) {
+		if bad {
+			list = append(list, problem{keys, msg, hint})
+		}
+	}
+	tunnel := len(a.Tunnel) > 0
+	wrong(a.Protocol == "", "is missing", `write protocol = "pop3" or "imap"`, "protocol")
+	wrong(a.Host == "" && !tunnel, "is missing", "write the name of the mail server", "host", "tunnel")
+	wrong(a.Host == "" && tunnel && a.TLS != None && a.TLSFingerprint == "", "is missing", "TLS through a tunnel needs the name that the certificate is for, or tls_fingerprint", "host", "tls_fingerprint")
+	wrong(a.User == "" && !tunnel, "is missing", "write the name you log in with", "user", "tunnel")
+	wrong(a.Maildir == "", "is missing", `write the folder that gets the mail: maildir = "~/Mail/`+a.Name+`"`, "maildir")
+
+	wrong(a.TLS == None && a.Host != "" && !a.MayCleartext(), fmt.Sprintf("without TLS the password would cross the network to %s in the clear", a.Host), `write tls = "implicit" or "starttls", or allow_cleartext = true if you must`, "tls", "allow_cleartext", "tunnel", "proxy")
+	wrong(a.TLS == None && a.TLSFingerprint != "", `means nothing with tls = "none"`, "remove one of them", "tls_fingerprint", "tls")
+	wrong(a.TLS == None && a.TLSCA != "", `means nothing with tls = "none"`, "remove one of them", "tls_ca", "tls")
+	wrong(a.TLS == None && a.ClientCert != "", `means nothing with tls = "none"`, "remove one of them", "client_cert", "tls")
+	wrong(a.ClientKey != "" && a.ClientCert == "", "means nothing without client_cert", "", "client_key", "client_cert")
+	wrong(tunnel && a.Proxy != Proxy{}, "means nothing with a tunnel, which makes its own connection", "remove one of them", "proxy", "tunnel")
+
+	sources := a.sources()
+	if len(sources) > 1 {
+		wrong(true, fmt.Sprintf("is one secret too many: %s are set", strings.Join(sources, " and ")), "keep one of them", sources[1:]...)
+	}
+	token := a.OAuth2 != nil || len(a.TokenCommand) > 0
+	wrong(token && a.Auth != "auto" && a.Auth != "xoauth2" && a.Auth != "oauthbearer", fmt.Sprintf("%q cannot carry an OAuth2 token", a.Auth), `write "auto", "xoauth2" or "oauthbearer"`, "auth")
+	wrong(a.Auth == "external" && a.ClientCert == "" && !tunnel, `"external" needs a client certificate`, "set client_cert", "auth", "client_cert")
+	wrong(a.Protocol == IMAP && (a.Auth == "apop" || a.Auth == "user"), fmt.Sprintf("%q does not fit an imap account, only pop3 ones", a.Auth), `write "auto"`, "auth")
+	return list
+}
+
+// sources names the keys that a secret would come from. oauth2 with keyring = true keeps its tokens there.
+func (a *Account) sources() []string {
+	var list []string
+	for _, s := range []struct {
+		key string
+		set bool
+	}{
+		{"password", a.Password.Literal != ""}, {"password_command", len(a.Password.Command) > 0}, {"password_file", a.Password.File != ""},
+		{"password_env", a.Password.Env != ""}, {"keyring", a.Password.Keyring && a.OAuth2 == nil}, {"oauth2", a.OAuth2 != nil}, {"token_command", len(a.TokenCommand) > 0},
+	} {
+		if s.set {
+			list = append(list, s.key)
+		}
+	}
+	return list
+}
+
+// checkRoots compares each account's folders with those of the accounts before it.
+func (p *parser) checkRoots(accounts []Account) {
+	for i, b := range accounts {
+		for _, a := range accounts[:i] {
+			key, msg, hint := clash(&a, &b)
+			if key == "" {
+				continue
+			}
+			other := p.line([]string{"account", a.Name, key})
+			p.report([]string{"account", b.Name, key}, fmt.Sprintf("%s account %q (line %d)", msg, a.Name, other), hint)
+		}
+	}
+}
+
+// clash says which key of b cannot stand beside account a, and why.
+func clash(a, b *Account) (key, msg, hint string) {
+	if a.Maildir == "" || b.Maildir == "" {
+		return "", "", ""
+	}
+	ra, rb := resolved(a.Maildir), resolved(b.Maildir)
+	switch {
+	case ra != rb && inside(ra, rb):
+		return "maildir", fmt.Sprintf("%q lies inside the Maildir of", b.Maildir), "give each account a folder beside the other's"
+	case ra != rb && inside(rb, ra):
+		return "maildir", fmt.Sprintf("%q holds the Maildir of", b.Maildir), "give each account a folder beside the other's"
+	case ra != rb && a.State != "" && b.State != "" && resolved(a.State) == resolved(b.State):
+		return "state", "is also the state of another Maildir, that of", "give each Maildir its own"
+	case ra != rb:
+		return "", "", ""
+	case a.Protocol == IMAP || b.Protocol == IMAP:
+		return "maildir", fmt.Sprintf("%q is also the Maildir of", b.Maildir), "only pop3 accounts may share one"
+	case resolved(a.stateDir()) != resolved(b.stateDir()):
+		return "state", "differs, though the Maildir is shared with", "accounts that share a Maildir share its state"
+	case a.User == b.User && strings.EqualFold(a.Host, b.Host) && a.Protocol != "" && b.Protocol != "":
+		return "user", "user, host and Maildir are those of", "remove one of the two, or set host to tell them apart"
+	}
+	return "", "", ""
+}
+
+func (a *Account) stateDir() string {
+	if a.State == "" {
+		return a.Maildir
+	}
+	return a.State
+}
+
+func inside(root, path string) bool {
+	return strings.HasPrefix(path, strings.TrimSuffix(root, "/")+"/")
+}
+
+// resolved follows the symbolic links in that part of path which exists.
+func resolved(path string) string {
+	rest := ""
+	for dir := path; ; dir = filepath.Dir(dir) {
+		if real, err := filepath.EvalSymlinks(dir); err == nil {
+			return filepath.Join(real, rest)
+		}
+		if dir == filepath.Dir(dir) {
+			return path
+		}
+		rest = filepath.Join(filepath.Base(dir), rest)
+	}
+}

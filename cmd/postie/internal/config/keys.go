@@ -1,0 +1,220 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"slices"
+	"strings"
+	"unicode"
+)
+
+// newAccount holds the defaults; what depends on other keys comes with complete.
+func newAccount(name string) Account {
+	return Account{
+		Name: name, Auth: "auto", MaxDelete: 0.3, IndexBodies: true,
+		Layout: LayoutFS, Mailboxes: []string{"*"}, Expunge: true, Create: CreateBoth,
+	}
+}
+
+// complete fills in the defaults that depend on other keys. A tunnel usually ends in the mail server itself, so it
+// carries no TLS unless the account asks for it.
+func (a *Account) complete() {
+	if a.TLS == "" {
+		a.TLS = Implicit
+		if len(a.Tunnel) > 0 {
+			a.TLS = None
+		}
+	}
+	a.portGiven = a.Port != 0
+	a.SetTLS(a.TLS)
+	if a.Protocol != IMAP {
+		a.Layout, a.Mailboxes, a.Expunge, a.Create = "", nil, false, ""
+	}
+}
+
+// fields are the keys of an account.
+func (a *Account) fields() []field {
+	return []field{
+		{"protocol", "", func(v value) { oneOf(v, &a.Protocol, POP3, IMAP) }},
+		{"host", "", func(v value) { v.host(&a.Host) }},
+		{"port", "", func(v value) { v.port(&a.Port) }},
+		{"tls", "", func(v value) { oneOf(v, &a.TLS, Implicit, StartTLS, None) }},
+		{"tls_ca", "", func(v value) { v.file(&a.TLSCA) }},
+		{"tls_fingerprint", "", func(v value) {
+			v.parsed(`write "sha256:" and 64 hex digits, colons allowed`, into(&a.TLSFingerprint, ParseFingerprint))
+		}},
+		{"client_cert", "", func(v value) { v.file(&a.ClientCert) }},
+		{"client_key", "", func(v value) { v.file(&a.ClientKey) }},
+		{"allow_cleartext", "", func(v value) { v.boolean(&a.AllowCleartext) }},
+		{"tunnel", "", func(v value) { v.argv(&a.Tunnel) }},
+		{"proxy", "", func(v value) { v.proxy(&a.Proxy) }},
+		{"user", "", func(v value) { v.text(&a.User) }},
+		{"password", "", func(v value) { v.secret(&a.Password.Literal) }},
+		{"password_command", "", func(v value) { v.argv(&a.Password.Command) }},
+		{"password_file", "", func(v value) { v.file(&a.Password.File) }},
+		{"password_env", "", func(v value) { v.variable(&a.Password.Env) }},
+		{"keyring", "", func(v value) { v.boolean(&a.Password.Keyring) }},
+		{"token_command", "", func(v value) { v.argv(&a.TokenCommand) }},
+		{"oauth2", "", func(v value) { v.oauth2(&a.OAuth2) }},
+		{"auth", "", func(v value) {
+			oneOf(v, &a.Auth, "auto", "plain", "login", "cram-md5", "scram-sha-1", "scram-sha-1-plus", "scram-sha-256", "scram-sha-256-plus", "external", "xoauth2", "oauthbearer", "apop", "user")
+		}},
+		{"maildir", "", func(v value) { v.file(&a.Maildir) }},
+		{"state", "", func(v value) { v.file(&a.State) }},
+		{"max_delete", "", func(v value) { v.parsed(`write a percentage such as "30%"`, into(&a.MaxDelete, ParseFraction)) }},
+		{"index_bodies", "", func(v value) { v.boolean(&a.IndexBodies) }},
+		{"keep", POP3, func(v value) { v.keep(&a.Keep) }},
+		{"layout", IMAP, func(v value) { oneOf(v, &a.Layout, LayoutFS, LayoutMaildir) }},
+		{"mailboxes", IMAP, func(v value) { v.patterns(&a.Mailboxes) }},
+		{"bodies", IMAP, func(v value) { v.bodies(&a.Bodies) }},
+		{"expunge", IMAP, func(v value) { v.boolean(&a.Expunge) }},
+		{"trash", IMAP, func(v value) {
+			if v.toml != "" {
+				v.text(&a.Trash)
+			}
+		}},
+		{"create", IMAP, func(v value) { oneOf(v, &a.Create, CreateBoth, CreateLocal, CreateRemote, CreateNone) }},
+	}
+}
+
+func (v value) host(to *string) {
+	v.parsed(`write a name or an address alone, such as "mail.example.org"; the port has a key of its own`, into(to, parseHost))
+}
+
+// parseHost takes a DNS name or an IP address, IPv6 with or without brackets.
+func parseHost(s string) (string, error) {
+	bare := strings.TrimSuffix(strings.TrimPrefix(s, "["), "]")
+	address, _, _ := strings.Cut(bare, "%") // zone of a link-local address
+	odd := func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }
+	if strings.ContainsFunc(s, odd) || net.ParseIP(address) == nil && strings.ContainsAny(s, "/:@[]%?#") {
+		return "", fmt.Errorf("%q is not a host", s)
+	}
+	return bare, nil
+}
+
+func (v value) proxy(to *Proxy) {
+	v.parsed(`write "socks5://HOST:PORT"`, into(to, parseProxy))
+	if to.Password != "" {
+		v.p.secrets = append(v.p.secrets, v.path)
+	}
+}
+
+func (v value) variable(to *string) {
+	v.parsed("write the name of an environment variable", into(to, func(s string) (string, error) {
+		if strings.ContainsAny(s, "=$ ") {
+			return "", fmt.Errorf("%q is not a variable's name", s)
+		}
+		return s, plain(s)
+	}))
+}
+
+func (v value) keep(to *Keep) {
+	hint := `write true, false, "until-deleted" or a duration such as "14d"`
+	if b, ok := v.toml.(bool); ok {
+		*to = Keep{}
+		if b {
+			to.Mode = KeepForever
+		}
+		return
+	}
+	if _, ok := v.toml.(string); !ok {
+		v.fail(hint, "is %s", kind(v.toml))
+		return
+	}
+	v.parsed(hint, into(to, func(s string) (Keep, error) {
+		if s == "until-deleted" {
+			return Keep{Mode: KeepUntilDeleted}, nil
+		}
+		d, err := ParseDuration(s)
+		return Keep{KeepFor, d}, err
+	}))
+}
+
+func (v value) bodies(to *Bodies) {
+	switch t := v.toml.(type) {
+	case map[string]any:
+		if len(t) == 0 {
+			v.fail(`write "all", or max_size or max_age in it`, "is empty")
+		}
+		v.table(
+			field{name: "max_size", set: func(v value) { v.size(&to.MaxSize) }},
+			field{name: "max_age", set: func(v value) { v.duration(&to.MaxAge) }},
+		)
+	case string:
+		oneOf(v, &t, "all", "none")
+		to.None = t == "none"
+	default:
+		v.fail(`write "all", "none" or { max_size = "10MB", max_age = "90d" }`, "is %s", kind(v.toml))
+	}
+}
+
+// patterns reads names of mailboxes with wildcards. Only exclusions would select nothing, which nobody means.
+func (v value) patterns(to *[]string) {
+	var list []string
+	v.list(`["*", "!Junk"]`, &list)
+	if list == nil {
+		return
+	}
+	for _, s := range list {
+		if s == "" || s == "!" || plain(s) != nil {
+			v.fail("", "%q is not a pattern", s)
+			return
+		}
+	}
+	if !slices.ContainsFunc(list, func(s string) bool { return s[0] != '!' }) {
+		v.fail(`write "*" first to take all others`, "only leaves out")
+		return
+	}
+	*to = list
+}
+
+func (v value) oauth2(to **OAuth2) {
+	if _, ok := v.toml.(map[string]any); !ok {
+		v.fail(`write { provider = "google", client_id = "…" }`, "is %s, not a table", kind(v.toml))
+		return
+	}
+	o := &OAuth2{}
+	v.table(
+		field{name: "provider", set: func(v value) { v.text(&o.Provider) }},
+		field{name: "client_id", set: func(v value) { v.text(&o.ClientID) }},
+		field{name: "client_secret", set: func(v value) { v.secret(&o.ClientSecret) }},
+		field{name: "tenant", set: func(v value) { v.text(&o.Tenant) }},
+		field{name: "auth_url", set: func(v value) { v.web(&o.AuthURL) }},
+		field{name: "token_url", set: func(v value) { v.web(&o.TokenURL) }},
+		field{name: "device_url", set: func(v value) { v.web(&o.DeviceURL) }},
+		field{name: "scopes", set: func(v value) { v.list(`["https://mail.google.com/"]`, &o.Scopes) }},
+	)
+	*to = o
+	m := v.toml.(map[string]any)
+	missing := func(keys ...string) {
+		for _, k := range keys {
+			if m[k] == nil {
+				value{v.p, append(slices.Clip(v.path), k), nil}.fail("", "is missing")
+			}
+		}
+	}
+	missing("client_id")
+	if o.Provider != "google" && o.Provider != "microsoft" {
+		missing("token_url")
+		if m["device_url"] == nil {
+			missing("auth_url")
+		}
+	}
+}
+
+// web reads the address of a page that sees tokens: HTTPS, or this machine.
+func (v value) web(to *string) {
+	v.parsed(`write "https://…"`, into(to, func(s string) (string, error) {
+		u, err := url.Parse(s)
+		if err != nil || u.Host == "" || u.User != nil {
+			return "", errors.New("is not a web address")
+		}
+		local := &Account{Host: u.Hostname()}
+		if u.Scheme != "https" && (u.Scheme != "http" || !local.Loopback()) {
+			return "", fmt.Errorf("%q is not HTTPS", s)
+		}
+		return s, plain(s)
+	}))
+}

@@ -1,0 +1,137 @@
+package config
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// Show writes the effective configuration, defaults included, as TOML that Load takes. Secrets are left out; a comment
+// says where one was.
+func (c *Config) Show(w io.Writer) error {
+	var b bytes.Buffer
+	for i := range c.Accounts {
+		c.Accounts[i].show(&b)
+	}
+	if len(c.Hooks.NewMail) > 0 {
+		fmt.Fprintf(&b, "[hooks]\nnew_mail = %s\n", quote(c.Hooks.NewMail))
+	}
+	_, err := w.Write(bytes.TrimRight(b.Bytes(), "\n"))
+	if err == nil && b.Len() > 0 {
+		_, err = io.WriteString(w, "\n")
+	}
+	return err
+}
+
+// line writes one key, unless its value is the zero value, which means that nothing is set.
+func line[T any](b *bytes.Buffer, key string, v T, set bool) {
+	if set {
+		fmt.Fprintf(b, "%s = %s\n", key, quote(v))
+	}
+}
+
+func text[T ~string](b *bytes.Buffer, key string, v T) { line(b, key, string(v), v != "") }
+
+func hidden(b *bytes.Buffer, key string, set bool) {
+	if set {
+		fmt.Fprintf(b, "# %s = … (removed)\n", key)
+	}
+}
+
+func (a *Account) show(b *bytes.Buffer) {
+	fmt.Fprintf(b, "[%s]\n", keyName("account", a.Name))
+	text(b, "protocol", a.Protocol)
+	text(b, "host", a.Host)
+	line(b, "port", a.Port, len(a.Tunnel) == 0)
+	text(b, "tls", a.TLS)
+	text(b, "tls_ca", a.TLSCA)
+	text(b, "tls_fingerprint", a.TLSFingerprint)
+	text(b, "client_cert", a.ClientCert)
+	text(b, "client_key", a.ClientKey)
+	line(b, "allow_cleartext", a.AllowCleartext, true)
+	line(b, "tunnel", a.Tunnel, len(a.Tunnel) > 0)
+	hidden(b, "proxy's password", a.Proxy.Password != "")
+	text(b, "proxy", a.Proxy.url(false))
+	text(b, "user", a.User)
+	hidden(b, "password", a.Password.Literal != "")
+	line(b, "password_command", a.Password.Command, len(a.Password.Command) > 0)
+	text(b, "password_file", a.Password.File)
+	text(b, "password_env", a.Password.Env)
+	line(b, "keyring", true, a.Password.Keyring)
+	line(b, "token_command", a.TokenCommand, len(a.TokenCommand) > 0)
+	text(b, "auth", a.Auth)
+	text(b, "maildir", a.Maildir)
+	text(b, "state", a.State)
+	text(b, "max_delete", a.MaxDelete.String())
+	line(b, "index_bodies", a.IndexBodies, true)
+	if a.Protocol == POP3 {
+		line(b, "keep", a.Keep.toml(), true)
+	} else {
+		a.showIMAP(b)
+	}
+	if a.OAuth2 != nil {
+		a.OAuth2.show(b, a.Name)
+	}
+	b.WriteByte('\n')
+}
+
+func (a *Account) showIMAP(b *bytes.Buffer) {
+	text(b, "layout", a.Layout)
+	line(b, "mailboxes", a.Mailboxes, true)
+	fmt.Fprintf(b, "bodies = %s\n", a.Bodies.toml())
+	line(b, "expunge", a.Expunge, true)
+	line(b, "trash", a.Trash, true)
+	text(b, "create", a.Create)
+}
+
+func (o *OAuth2) show(b *bytes.Buffer, account string) {
+	fmt.Fprintf(b, "[%s]\n", keyName("account", account, "oauth2"))
+	text(b, "provider", o.Provider)
+	text(b, "client_id", o.ClientID)
+	hidden(b, "client_secret", o.ClientSecret != "")
+	text(b, "tenant", o.Tenant)
+	text(b, "auth_url", o.AuthURL)
+	text(b, "token_url", o.TokenURL)
+	text(b, "device_url", o.DeviceURL)
+	line(b, "scopes", o.Scopes, len(o.Scopes) > 0)
+}
+
+func (k Keep) toml() any {
+	switch k.Mode {
+	case KeepFor:
+		return FormatDuration(k.For)
+	case KeepUntilDeleted:
+		return "until-deleted"
+	}
+	return k.Mode == KeepForever
+}
+
+func (o Bodies) toml() string {
+	var limits []string
+	if o.MaxSize > 0 {
+		limits = append(limits, "max_size = "+quote(o.MaxSize.String()))
+	}
+	if o.MaxAge > 0 {
+		limits = append(limits, "max_age = "+quote(FormatDuration(o.MaxAge)))
+	}
+	switch {
+	case o.None:
+		return quote("none")
+	case limits == nil:
+		return quote("all")
+	}
+	return "{ " + strings.Join(limits, ", ") + " }"
+}
+
+// quote writes a string, number, boolean or list as TOML: JSON's form is TOML's, except that DEL must be escaped.
+func quote(v any) string {
+	var b strings.Builder
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return `""` // not reached: nothing but strings, lists of them, integers and booleans comes here
+	}
+	return strings.ReplaceAll(strings.TrimSuffix(b.String(), "\n"), "\x7f", `\u007f`)
+}
