@@ -1,0 +1,116 @@
+package pop3
+
+import (
+	"bytes"
+	"errors"
+	"io"
+)
+
+// body reads one multi-line response in wire form: dots unstuffed, every other octet as it came, io.EOF after
+// CRLF "." CRLF and nothing else (RFC 1939 section 3). Bare CR, bare LF, NUL and endless lines are the message's
+// own business. Its slices come straight from the fence's buffer.
+type body struct {
+	f     *fence
+	start bool   // the next octet begins a line
+	rest  []byte // given by chunk, not yet by Read
+	err   error  // io.EOF: complete
+	gone  bool   // its iteration is over
+}
+
+func newBody(f *fence) *body { return &body{f: f, start: true} }
+
+// Read implements io.Reader.
+func (b *body) Read(p []byte) (int, error) {
+	if b.gone {
+		return 0, errors.New("body read after its iteration")
+	}
+	if len(b.rest) == 0 {
+		var err error
+		if b.rest, err = b.chunk(); err != nil {
+			return 0, err
+		}
+	}
+	n := copy(p, b.rest)
+	b.rest = b.rest[n:]
+	return n, nil
+}
+
+// WriteTo implements io.WriterTo: io.Copy then takes the buffer's own slices, without a copy in between.
+func (b *body) WriteTo(w io.Writer) (int64, error) {
+	if b.gone {
+		return 0, errors.New("body read after its iteration")
+	}
+	var total int64
+	for {
+		if len(b.rest) > 0 {
+			n, err := w.Write(b.rest)
+			total += int64(n)
+			b.rest = b.rest[n:]
+			if err != nil {
+				return total, err
+			}
+		}
+		var err error
+		if b.rest, err = b.chunk(); err != nil {
+			return total, eofIsNil(err)
+		}
+	}
+}
+
+// skip reads what is left, whoever may still hold the body.
+func (b *body) skip() error {
+	b.rest = nil
+	for {
+		if _, err := b.chunk(); err != nil {
+			return eofIsNil(err)
+		}
+	}
+}
+
+func eofIsNil(err error) error {
+	if err == io.EOF {
+		return nil
+	}
+	return err
+}
+
+// chunk gives the next octets, at least one, valid until the fence is read again.
+func (b *body) chunk() ([]byte, error) {
+	if b.err != nil {
+		return nil, b.err
+	}
+	buf, err := b.f.peek(1)
+	if err == nil && b.start && buf[0] == '.' {
+		// Two more octets are sure to come: the end is three, and anything else is followed by an end.
+		if buf, err = b.f.peek(3); err == nil && buf[1] == '\r' && buf[2] == '\n' {
+			b.f.discard(3)
+			err = io.EOF
+		} else if err == nil {
+			b.f.discard(1)
+			buf = buf[1:]
+		}
+	}
+	if err == nil && len(buf) == 1 && buf[0] == '\r' {
+		buf, err = b.f.peek(2) // no body ends here, and whether a line does shows the next octet
+	}
+	if err != nil {
+		b.err = err
+		return nil, err
+	}
+	n, start := lines(buf)
+	b.start = start
+	b.f.discard(n)
+	return buf[:n], nil
+}
+
+// lines says how much of buf, of at least one octet and not only a CR, can be passed on as it is, and whether a
+// line begins after it.
+func lines(buf []byte) (n int, start bool) {
+	if i := bytes.Index(buf, []byte("\r\n.")); i >= 0 {
+		return i + 2, true
+	}
+	if buf[len(buf)-1] == '\r' {
+		return len(buf) - 1, false
+	}
+	return len(buf), bytes.HasSuffix(buf, []byte("\r\n"))
+}

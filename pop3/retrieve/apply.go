@@ -1,0 +1,214 @@
+package retrieve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"slices"
+	"syscall"
+
+	"postie/maildir"
+	"postie/maildir/index"
+	"postie/maildir/message"
+	"postie/pop3"
+)
+
+// doomed is a message that may be deleted on the server: what licenses it is durable.
+type doomed struct {
+	item    pop3.Item
+	receipt int64 // 0: none to mark
+	key     maildir.Key
+	lost    bool // because its file is gone
+}
+
+// apply carries the plan out, in crash order: what earlier runs left; then messages, batch by batch; then DELE for
+// what is durable; then QUIT, by which the server deletes; then the ledger says so.
+func (r *run) apply(ctx context.Context, u unfinished, plan Plan) error {
+	if n, err := r.Dir.CleanTmp(r.view.Now); err != nil || n > 0 {
+		r.Log.Info("cleaned tmp", "files", n, "error", err)
+	}
+	if err := r.resume(ctx, u); err != nil {
+		return err
+	}
+	if err := r.record(ctx, plan); err != nil {
+		return err
+	}
+	if err := r.fetch(ctx, plan); err != nil {
+		return err // and no QUIT: what was marked before stays on the server
+	}
+	if err := r.remove(ctx); err != nil {
+		return err
+	}
+	if plan.Later == 0 && r.report.Failed == 0 {
+		return r.ledger.Finished(ctx, r.view.Now)
+	}
+	return nil
+}
+
+// resume settles what was Arriving when an earlier run was stopped. A file that is there may have been renamed
+// without its folder being fsynced: that comes first, else a later crash could take a message that DELE has removed.
+func (r *run) resume(ctx context.Context, u unfinished) error {
+	if len(u.found) > 0 {
+		folders, err := r.folders()
+		if err != nil {
+			return err
+		}
+		for _, dir := range folders {
+			r.step("fsync-dir " + string(dir))
+			if err := dir.Sync(); err != nil {
+				return err
+			}
+		}
+	}
+	r.step("ledger resume")
+	if err := r.ledger.Confirm(ctx, u.found); err != nil {
+		return err
+	}
+	return r.ledger.Forget(ctx, u.nowhere)
+}
+
+// record brings the ledger up to what the server lists, and remembers what is to be deleted without a fetch.
+func (r *run) record(ctx context.Context, plan Plan) error {
+	var adoptions []index.Adoption
+	for _, op := range plan.Ops {
+		switch op.Action {
+		case Adopt:
+			adoptions = append(adoptions, adoption(op.Item, op.Copy, false))
+		case Drop:
+			r.doomed = append(r.doomed, doomed{op.Item, op.Copy.Receipt, op.Copy.Key, op.Lost})
+		}
+	}
+	r.report.Adopted += len(adoptions)
+	r.step("ledger adopt")
+	if err := r.ledger.Adopt(ctx, adoptions); err != nil {
+		return err
+	}
+	return r.ledger.Forget(ctx, plan.Forget)
+}
+
+func adoption(it pop3.Item, c Copy, read bool) index.Adoption {
+	return index.Adoption{ID: c.Receipt, Message: c.Message, UIDL: it.UIDL, Listed: it.Size, Read: read}
+}
+
+// fetch retrieves and stores. While one batch is made durable the next one comes in. When it ends early, what had
+// come in whole is stored all the same: an interrupted run keeps what it did.
+func (r *run) fetch(ctx context.Context, plan Plan) error {
+	ops := slices.DeleteFunc(slices.Clone(plan.Ops), func(op Op) bool { return op.Action != Fetch })
+	c := r.newCommitter(context.WithoutCancel(ctx))
+	err := r.receiveAll(ctx, ops, c)
+	return errors.Join(c.close(), err)
+}
+
+func (r *run) receiveAll(ctx context.Context, ops []Op, c *committer) error {
+	var header message.Header
+	next := 0
+	for m, err := range r.session.Retrieve(ctx, numbers(ops)) {
+		if err != nil {
+			return err
+		}
+		op := ops[next]
+		next++
+		if m.Refused != nil {
+			r.fail(op.Item, m.Refused)
+			continue
+		}
+		a, err := r.receive(op, m.Body, &header)
+		switch {
+		case err != nil && hopeless(err):
+			return err
+		case err != nil:
+			r.fail(op.Item, err)
+		case a != nil:
+			if err := c.add(a); err != nil {
+				return err
+			}
+		}
+		r.emit(Fetched{op.Item})
+	}
+	return nil
+}
+
+func numbers(ops []Op) iter.Seq[pop3.Number] {
+	return func(yield func(pop3.Number) bool) {
+		for _, op := range ops {
+			if !yield(op.Item.Number) {
+				return
+			}
+		}
+	}
+}
+
+// hopeless errors of the store would strike every further message too.
+func hopeless(err error) bool {
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, syscall.EROFS)
+}
+
+// arrival is a message that came in whole.
+type arrival struct {
+	op      Op
+	draft   *maildir.Draft
+	receipt index.Receipt
+	message index.Message
+	equal   *Copy // it is one of op.Against: draft is not to be kept
+}
+
+// receive streams one message into tmp/. It returns nil without an error when the line broke, which the session
+// reports next.
+func (r *run) receive(op Op, body io.Reader, header *message.Header) (*arrival, error) {
+	draft, err := r.Dir.Create()
+	if err != nil {
+		return nil, err
+	}
+	header.Reset()
+	w := &storing{draft: draft, header: header, received: func(n int) { r.emit(Received{n}) }}
+	if _, err := io.Copy(w, body); err != nil {
+		draft.Close()
+		return nil, w.err
+	}
+	a := &arrival{op: op, draft: draft}
+	a.receipt = index.Receipt{UIDL: op.Item.UIDL, Listed: op.Item.Size, Wire: draft.Wire(), Header: header.Hash(), Read: true}
+	if a.receipt.UIDL == "" {
+		a.receipt.UIDL = derived(a.receipt)
+	}
+	a.message = index.Message{Mailbox: index.Inbox, Wire: a.receipt.Wire, Header: a.receipt.Header,
+		Date: r.Now(), Summary: message.Summarize(header.Bytes())}
+	if a.equal = r.equal(op.Against, a.receipt.Wire); a.equal != nil {
+		draft.Close()
+	}
+	return a, nil
+}
+
+// derived is what a message is called in the ledger when the server gives it no UIDL. No UIDL looks like that
+// (RFC 1939 section 7: no spaces).
+func derived(c index.Receipt) string { return fmt.Sprintf("size %d header %x", c.Listed, c.Header[:16]) }
+
+// equal finds the copy that a message is, octet for octet. Each copy serves once.
+func (r *run) equal(against []Copy, w maildir.Wire) *Copy {
+	for i := range against {
+		if c := &against[i]; c.Wire.Hash == w.Hash && c.Wire.Size == w.Size && !r.taken[*c] {
+			r.taken[*c] = true
+			return c
+		}
+	}
+	return nil
+}
+
+// storing hands a body on to its file and its header, and tells a failure to store from a broken line.
+type storing struct {
+	draft    *maildir.Draft
+	header   *message.Header
+	received func(int)
+	err      error
+}
+
+func (w *storing) Write(p []byte) (int, error) {
+	if !w.header.Done() {
+		w.header.Write(p)
+	}
+	n, err := w.draft.Write(p)
+	w.err = err
+	w.received(len(p))
+	return n, err
+}

@@ -1,0 +1,151 @@
+// Package retrieve is the POP3 workflow: connect, retrieve, store, delete on the server, disconnect.
+//
+// A run observes (the server's list, the ledger, the Maildir), plans in a pure function (Diff), applies in an order
+// that survives a crash at any moment, and records. A message is deleted on the server only after its file, its name
+// and its ledger row are durable here.
+package retrieve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"postie/maildir"
+	"postie/maildir/index"
+	"postie/pop3"
+)
+
+// Options of Run. Maildrop, POP3, Store and Dir are needed; all else has a useful zero value.
+type Options struct {
+	Maildrop index.Maildrop
+	POP3     pop3.Options
+	Store    *index.Store
+	Dir      maildir.Dir // the root that Store belongs to
+	Policy   Policy
+	DryRun   bool             // plan only: nothing is stored, deleted or recorded
+	Wait     time.Duration    // for the lock: 0 not at all, <0 for ever
+	Progress func(Event)      // never called by two goroutines at once
+	Log      *slog.Logger     // nil: nothing is logged
+	Now      func() time.Time // nil: time.Now
+	Step     func(step string)
+	// Step, if not nil, is told before each durable step and each deletion: crash tests stop there.
+}
+
+// Report is what a run did. It is true also beside an error: what was stored is kept.
+type Report struct {
+	New     int   // messages stored
+	Known   int   // messages on the server that we have and that stay there
+	Adopted int   // messages that we had, under another UIDL or from elsewhere, and that were not stored again
+	Skipped int   // messages larger than MaxSize
+	Later   int   // messages left for the next run by Limit
+	Deleted int   // messages deleted on the server
+	Failed  int   // messages that could not be fetched, stored or deleted; they were told as events
+	Bytes   int64 // octets that came from the server
+	Plan    Plan  // with DryRun
+}
+
+// run is one Run.
+type run struct {
+	Options
+	ledger  *index.Ledger
+	session *pop3.Session
+	view    View
+	fresh   bool
+	report  Report
+	mu      sync.Mutex // guards Progress, report.Failed and doomed, which the committing goroutine touches too
+	doomed  []doomed
+	taken   map[Copy]bool // copies that a message turned out to be equal to
+}
+
+// Run fetches one maildrop once.
+//
+// Errors: *index.Locked; *Guard (the maildrop was left untouched); those of pop3.Connect and of the session; a full
+// disk or another failure of the store that more messages would only repeat. A message that fails by itself is no
+// error but a Failed event and a count in the report.
+func Run(ctx context.Context, o Options) (Report, error) {
+	r := &run{Options: o, taken: map[Copy]bool{}}
+	if r.Log == nil {
+		r.Log = slog.New(slog.DiscardHandler)
+	}
+	if r.Now == nil {
+		r.Now = time.Now
+	}
+	lock, err := o.Store.LockMaildrop(ctx, o.Maildrop, o.Wait)
+	if err != nil {
+		return r.report, err
+	}
+	defer lock.Release()
+	err = r.run(ctx)
+	if r.session != nil {
+		r.report.Bytes = r.session.Received()
+		r.session.Close()
+	}
+	return r.report, err
+}
+
+func (r *run) run(ctx context.Context) error {
+	pending, err := r.remember(ctx)
+	if err != nil {
+		return err
+	}
+	if r.session, err = pop3.Connect(ctx, r.POP3); err != nil {
+		return err
+	}
+	if err := r.observe(ctx); err != nil {
+		return err
+	}
+	plan := Diff(r.view, r.Policy)
+	r.announce(plan)
+	switch {
+	case plan.Guard != nil:
+		return errors.Join(plan.Guard, r.session.Quit(ctx))
+	case r.DryRun:
+		r.report.Plan = plan
+		return r.session.Quit(ctx)
+	}
+	return r.apply(ctx, pending, plan)
+}
+
+// announce tells what is about to happen.
+func (r *run) announce(plan Plan) {
+	var total Planned
+	for _, op := range plan.Ops {
+		switch op.Action {
+		case Fetch:
+			total.Messages++
+			total.Bytes += op.Item.Size
+		case Skip:
+			r.report.Skipped++
+			r.emit(Skipped{op.Item, r.Policy.MaxSize})
+		}
+	}
+	r.report.Known, r.report.Later = plan.Known, plan.Later
+	r.Log.Info("planned", "listed", len(r.view.Items), "fetch", total.Messages, "known", plan.Known,
+		"skip", r.report.Skipped, "later", plan.Later, "forget", len(plan.Forget))
+	r.emit(total)
+}
+
+func (r *run) emit(e Event) {
+	if r.Progress != nil {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.Progress(e)
+	}
+}
+
+// fail tells of one message that failed, and counts it.
+func (r *run) fail(it pop3.Item, err error) {
+	r.mu.Lock()
+	r.report.Failed++
+	r.mu.Unlock()
+	r.emit(Failed{it, fmt.Errorf("message %d: %w", it.Number, err)})
+}
+
+func (r *run) step(name string) {
+	if r.Step != nil {
+		r.Step(name)
+	}
+}
