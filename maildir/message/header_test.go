@@ -1,0 +1,126 @@
+package message_test
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"strings"
+	"testing"
+
+	"postie/maildir/message"
+	"postie/testdata/messages"
+)
+
+func TestHeader(t *testing.T) {
+	for _, c := range []struct {
+		name, in, want string
+		done           bool
+	}{
+		{"CRLF", "A: b\r\nC: d\r\n\r\nbody\r\n", "A: b\nC: d\n", true},
+		{"LF", "A: b\nC: d\n\nbody\n", "A: b\nC: d\n", true},
+		{"mixed", "A: b\nC: d\r\n\nbody\n\n", "A: b\nC: d\n", true},
+		{"empty message", "", "", false},
+		{"starts with an empty line", "\r\nA: b\r\n", "", true},
+		{"no empty line", "A: b\r\nC: d\r\n", "A: b\nC: d\n", false},
+		{"no final newline", "A: b\r\nC: d", "A: b\nC: d\n", false},
+		{"no final LF", "A: b\r\nC: d\r", "A: b\nC: d\n", false},
+		{"CR CR LF", "A: b\r\r\nC: d\r\n\r\r\nE: f\r\n", "A: b\nC: d\n", true},
+		{"bare CR stays", "A: b\rc\r\r\rd\r\n\r\n", "A: b\rc\r\r\rd\n", true},
+		{"folded", "A: b\r\n c\r\n\t\r\n\r\n", "A: b\n c\n\t\n", true},
+	} {
+		whole := sha256.Sum256([]byte(c.want))
+		for size := 1; size <= len(c.in)+1; size++ { // every chunking of equal pieces
+			var h message.Header
+			for rest := []byte(c.in); len(rest) > 0; {
+				n := min(size, len(rest))
+				if got, err := h.Write(rest[:n]); got != n || err != nil {
+					t.Fatalf("Write: %d, %v", got, err)
+				}
+				h.Hash() // must not disturb what follows
+				h.Bytes()
+				rest = rest[n:]
+			}
+			if string(h.Bytes()) != c.want || h.Done() != c.done || h.Hash() != whole {
+				t.Errorf("%s in chunks of %d: %q, done %v, hash right: %v", c.name, size, h.Bytes(), h.Done(), h.Hash() == whole)
+			}
+		}
+	}
+}
+
+func TestHeaderIsTheSameOnTheWireFromTopAndOnDisk(t *testing.T) {
+	var h message.Header
+	hash := func(b []byte) [32]byte {
+		h.Reset()
+		h.Write(b)
+		return h.Hash()
+	}
+	for _, s := range messages.All() {
+		wire := s.Wire
+		if s.NoFinalNewline {
+			wire = append(bytes.Clone(wire), "\r\n"...) // what a POP3 server makes of it
+		}
+		want := hash(wire)
+		if hash(bytes.ReplaceAll(s.Wire, []byte("\r\n"), []byte("\n"))) != want {
+			t.Errorf("%s: the file has another hash", s.Name)
+		}
+		head, _, _ := bytes.Cut(wire, []byte("\r\n\r\n"))
+		if s.Name == "no-header" {
+			head = nil
+		}
+		if hash(append(bytes.Clone(head), "\r\n\r\n"...)) != want {
+			t.Errorf("%s: TOP has another hash", s.Name)
+		}
+	}
+}
+
+func TestHeaderKeepsABoundedPart(t *testing.T) {
+	var h message.Header
+	sum := sha256.New()
+	line := "X-Long: " + strings.Repeat("y", 1000)
+	for range 1000 {
+		h.Write([]byte(line + "\r\n"))
+		sum.Write([]byte(line + "\n"))
+	}
+	if len(h.Bytes()) != message.MaxHeader {
+		t.Errorf("kept %d bytes", len(h.Bytes()))
+	}
+	if got := h.Hash(); !bytes.Equal(got[:], sum.Sum(nil)) {
+		t.Error("the hash does not cover all of the header")
+	}
+	h.Reset()
+	if h.Write([]byte("A: b\n\n")); string(h.Bytes()) != "A: b\n" || !h.Done() {
+		t.Errorf("after Reset: %q", h.Bytes())
+	}
+}
+
+func FuzzHeader(f *testing.F) {
+	f.Add([]byte("A: b\r\nC: d\r\n\r\nbody"), 3)
+	f.Add([]byte("A: b\r\r\n\r\r\n"), 1)
+	f.Fuzz(func(t *testing.T, wire []byte, cut int) {
+		cut = min(max(cut, 0), len(wire))
+		var whole, parts, disk message.Header
+		whole.Write(wire)
+		parts.Write(wire[:cut])
+		parts.Write(wire[cut:])
+		disk.Write(bytes.ReplaceAll(wire, []byte("\r\n"), []byte("\n")))
+		if whole.Hash() != parts.Hash() || whole.Hash() != disk.Hash() || whole.Done() != disk.Done() {
+			t.Errorf("%q cut at %d", wire, cut)
+		}
+		if got := sha256.Sum256(whole.Bytes()); got != whole.Hash() {
+			t.Errorf("Hash is not that of Bytes %q", whole.Bytes())
+		}
+	})
+}
+
+func BenchmarkHeader(b *testing.B) {
+	var wire []byte
+	for m := range messages.Generated(1, 0) {
+		wire = m
+	}
+	b.ReportAllocs()
+	var h message.Header
+	for b.Loop() {
+		h.Reset()
+		h.Write(wire)
+		h.Hash()
+	}
+}
