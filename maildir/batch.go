@@ -1,0 +1,221 @@
+package maildir
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"sync"
+)
+
+// syncers is how many fsyncs are under way at once: the disk merges the flushes of those that wait together.
+const syncers = 32
+
+// Batch publishes drafts, of one Maildir or of several, at the price of few disk flushes. The zero value is ready.
+// Not for use by several goroutines at once. From Add on the batch discards a draft that it gives up.
+//
+// Crash order: files are durable in tmp/ (Sync) before any name in new/ or cur/ points to them (Publish), and these
+// names are durable when Publish returns. In between the caller may record what is about to appear.
+//
+// # How files become durable
+//
+// Writing starts when a draft is added (sync_file_range, Linux only), and Sync fsyncs the files, 32 at a time. Measured by
+// BenchmarkDurable, median and worst milliseconds for 256 files, ways alternating; Linux 6.18, ext4 on a virtual disk whose
+// flush is cheap (35 µs), 2 cores:
+//
+//	FIGURES
+//
+// syncfs is fastest on an idle disk, but waits for everybody's dirty pages: its price is set by the other load and has no
+// bound. The price of the way chosen hardly moves under load, it needs no syncfs that reports errors (Linux 5.8),
+// and where a flush is dear the parallel fsyncs share it.
+//
+// A file is closed when it is added and opened again for fsync: a write error in between stays with the inode
+// and is reported to the next fsync, whoever opened it (Linux 4.16 and later).
+type Batch struct {
+	// Step, if not nil, is told before each durable step, from the calling goroutine and in a fixed order:
+	// "fsync FILE", "rename FILE", "fsync-dir DIR" (crash tests stop there).
+	Step func(step string)
+
+	drafts []*Draft
+}
+
+func (b *Batch) step(verb, path string) {
+	if b.Step != nil {
+		b.Step(verb + " " + path)
+	}
+}
+
+// Add stages a draft that is written in full, and gives the key that it will have. It is closed, not yet durable;
+// an error met here is reported by Sync. Keywords become letters of the draft's Maildir in Sync, which lists new ones in
+// its keyword table; those for which no letter is left are not in the name.
+func (b *Batch) Add(f *Draft, flags Flags) Key {
+	f.complete(flags)
+	b.drafts = append(b.drafts, f)
+	return f.key
+}
+
+// Len is the number of drafts in the batch.
+func (b *Batch) Len() int { return len(b.drafts) }
+
+// Bytes is their size on disk, in octets.
+func (b *Batch) Bytes() (n int64) {
+	for _, f := range b.drafts {
+		n += f.disk
+	}
+	return n
+}
+
+// Sync makes the files durable in tmp/, where they are not visible yet. Those that fail are named in Failures,
+// discarded, and leave the batch; the others stay.
+func (b *Batch) Sync() error {
+	b.assignLetters()
+	var wg sync.WaitGroup
+	slots := make(chan struct{}, syncers)
+	for _, f := range b.drafts {
+		if f.err != nil || f.state != complete {
+			continue
+		}
+		b.step("fsync", f.tmp())
+		slots <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-slots }()
+			if f.fail("fsync message", syncFile(f.tmp())); f.err == nil {
+				f.state = durable
+			}
+		})
+	}
+	wg.Wait()
+	return b.drop()
+}
+
+// assignLetters turns keywords into letters, by one look at the keyword table of each Maildir. The table is durable before
+// a file name uses it, else a crash would leave letters without a meaning.
+func (b *Batch) assignLetters() {
+	wanted := map[Dir][]string{}
+	for _, f := range b.drafts {
+		if f.state == complete && f.flags.Keywords != "" {
+			wanted[f.dir] = append(wanted[f.dir], f.flags.Keywords.Names()...)
+		}
+	}
+	type result struct {
+		table KeywordTable
+		err   error
+	}
+	tables := map[Dir]*result{}
+	for _, f := range b.drafts {
+		if f.state != complete || f.flags.Keywords == "" {
+			continue
+		}
+		r := tables[f.dir]
+		if r == nil {
+			r = new(result)
+			r.table, r.err = f.dir.addKeywords(NewKeywords(wanted[f.dir]...), b.step)
+			tables[f.dir] = r
+		}
+		f.fail("deliver", r.err)
+		letters, _ := r.table.Letters(f.flags.Keywords)
+		f.name(lettersOf(letters))
+	}
+}
+
+// Publish renames what was synced into new/, or cur/ when it has flags, and then fsyncs each folder once. Those that fail
+// are named in Failures: if the rename failed the draft is discarded; if the fsync of the folder failed the
+// message is there, but a crash may take it. What was added after the last Sync stays for the next one.
+func (b *Batch) Publish() error {
+	var folders []string
+	in := map[string][]*Draft{}
+	for _, f := range b.drafts {
+		if f.state != durable {
+			continue
+		}
+		to := f.dir.Path(f.entry)
+		b.step("rename", to)
+		if f.fail("publish", rename(f.tmp(), to)); f.err != nil {
+			continue
+		}
+		f.state = published
+		dir := filepath.Dir(to)
+		if in[dir] == nil {
+			folders = append(folders, dir)
+		}
+		in[dir] = append(in[dir], f)
+	}
+	for _, dir := range folders {
+		b.step("fsync-dir", dir)
+		if err := syncDir(dir); err != nil {
+			for _, f := range in[dir] {
+				f.fail("publish", err)
+			}
+		}
+	}
+	err := b.drop()
+	b.drafts = slices.DeleteFunc(b.drafts, func(f *Draft) bool { return f.state == published })
+	return err
+}
+
+// Commit is Sync, and Publish of what was synced.
+func (b *Batch) Commit() error {
+	var all, fs Failures
+	for _, err := range []error{b.Sync(), b.Publish()} {
+		if errors.As(err, &fs) {
+			all = append(all, fs...)
+		}
+	}
+	return all.orNil()
+}
+
+// Close discards what is not published. The batch is empty afterwards and may be used again.
+func (b *Batch) Close() error {
+	var errs []error
+	for _, f := range b.drafts {
+		errs = append(errs, f.Close())
+	}
+	b.drafts = nil
+	return errors.Join(errs...)
+}
+
+// drop takes the drafts that failed out of the batch.
+func (b *Batch) drop() error {
+	var fails Failures
+	b.drafts = slices.DeleteFunc(b.drafts, func(f *Draft) bool {
+		if f.err != nil {
+			fails = append(fails, Failure{f.key, f.err})
+			f.Close() // what cannot be removed either, CleanTmp takes
+		}
+		return f.err != nil
+	})
+	return fails.orNil()
+}
+
+// Failure is one message that was not stored.
+type Failure struct {
+	Key Key
+	Err error
+}
+
+// Failures names each message of a batch that was not stored; all others were.
+type Failures []Failure
+
+func (fs Failures) orNil() error {
+	if len(fs) == 0 {
+		return nil
+	}
+	return fs
+}
+
+func (fs Failures) Error() string {
+	s := fmt.Sprintf("store message %s: %v", fs[0].Key, fs[0].Err)
+	if n := len(fs) - 1; n > 0 {
+		s += fmt.Sprintf(" (and %d more)", n)
+	}
+	return s
+}
+
+// Unwrap lists the causes.
+func (fs Failures) Unwrap() []error {
+	errs := make([]error, len(fs))
+	for i, f := range fs {
+		errs[i] = f.Err
+	}
+	return errs
+}

@@ -1,0 +1,116 @@
+// Package maildir stores mail in Maildirs: one file a message, no locks, names that carry flags.
+//
+// A message is written to tmp/ in LF form ([Dir.Create]), made durable in batches, and published by
+// rename ([Batch]). What lies in a Maildir is read from file names alone ([Dir.Scan]).
+// The format: https://cr.yp.to/proto/maildir.html and, for subfolders, the Maildir++ extension.
+package maildir
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+)
+
+// Dir is the path of a Maildir: the folder that holds cur, new and tmp.
+type Dir string
+
+func (d Dir) sub(elem ...string) string {
+	return filepath.Join(append([]string{string(d)}, elem...)...)
+}
+
+// Ensure makes the Maildir, its parents among it, with mode 0700 where they are missing, and makes them durable.
+// It ends in an error when tmp/ does not take a file; it really tries.
+func (d Dir) Ensure() error {
+	// cur/ comes last: a folder that holds a cur/ is taken for a Maildir, so it has to be whole by then.
+	for _, sub := range []string{"", "tmp", "new", "cur"} {
+		if err := mkdir(d.sub(sub)); err != nil {
+			return fmt.Errorf("make maildir: %w", err)
+		}
+	}
+	f, err := d.Create()
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+// mkdir makes one folder and its parents. The parent of each one that it made is fsynced,
+// else a crash could take the folder with the mail in it.
+func mkdir(path string) error {
+	err := os.Mkdir(path, 0o700)
+	parent := filepath.Dir(path)
+	if errors.Is(err, fs.ErrNotExist) && parent != path {
+		if err := mkdir(parent); err != nil {
+			return err
+		}
+		err = os.Mkdir(path, 0o700)
+	}
+	if errors.Is(err, fs.ErrExist) {
+		fi, err := os.Stat(path)
+		if err == nil && !fi.IsDir() {
+			err = &fs.PathError{Op: "mkdir", Path: path, Err: syscall.ENOTDIR}
+		}
+		return err
+	}
+	if err != nil {
+		return err
+	}
+	return syncDir(parent)
+}
+
+// Sync makes every name in new/ and cur/ durable. SetFlags and Remove leave that to their caller,
+// who does it once for many; after a crash it confirms files that were found published.
+func (d Dir) Sync() error {
+	return errors.Join(syncDir(d.sub("new")), syncDir(d.sub("cur")))
+}
+
+// syncFile makes content and mtime of a file durable. os.File.Sync does F_FULLFSYNC on macOS.
+func syncFile(path string) error {
+	// POSIX wants no write access for fsync, some systems do.
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}
+
+// syncDir makes the names in a folder durable.
+func syncDir(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	err = f.Sync()
+	if errors.Is(err, syscall.EINVAL) || errors.Is(err, errors.ErrUnsupported) {
+		return nil // SMB and some FUSE file systems know no fsync of a folder; nothing better is there
+	}
+	return err
+}
+
+// Stamp says when names in new/ and cur/ last changed: two mtimes in nanoseconds. Equal stamps, the older
+// one Settled, mean that the folder need not be scanned.
+type Stamp struct{ New, Cur int64 }
+
+// Stamp reads the mtimes of new/ and cur/. Take it before a scan, not after.
+func (d Dir) Stamp() (Stamp, error) {
+	n, err := os.Stat(d.sub("new"))
+	if err != nil {
+		return Stamp{}, fmt.Errorf("stamp: %w", err)
+	}
+	c, err := os.Stat(d.sub("cur"))
+	if err != nil {
+		return Stamp{}, fmt.Errorf("stamp: %w", err)
+	}
+	return Stamp{n.ModTime().UnixNano(), c.ModTime().UnixNano()}, nil
+}
+
+// Settled reports whether the stamp may be relied on later: not if an mtime lies within the two seconds before
+// the scan began (or after it), because file systems with coarse clocks hide a second change in the same tick.
+func (s Stamp) Settled(scannedAt time.Time) bool {
+	return max(s.New, s.Cur) < scannedAt.Add(-2*time.Second).UnixNano()
+}

@@ -1,0 +1,206 @@
+package maildir
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"hash"
+	"io/fs"
+	"os"
+	"strconv"
+	"time"
+)
+
+// Most messages fit the small buffer; the large one is taken by those that do not.
+const (
+	smallBuffer = 16 << 10
+	largeBuffer = 64 << 10
+)
+
+// Draft is a message on its way in: an io.Writer that takes the wire form in any chunking and writes the LF form to a
+// file in tmp/. CRLF becomes LF; anything else (bare CR, bare LF, NUL, 8-bit) stays as it is. It ends in a [Batch], or is
+// discarded by Close. Not for use by several goroutines at once.
+type Draft struct {
+	dir   Dir
+	key   Key
+	file  *os.File // nil once complete: a batch may hold hundreds of drafts
+	buf   []byte   // likewise
+	hash  hash.Hash
+	size  int64 // octets of the wire form
+	disk  int64 // octets of the LF form
+	last  [2]byte
+	held  bool // last[1] is a CR at the end of a chunk that is not written yet: an LF may follow
+	lossy bool // the LF form does not give the wire form back
+	mtime time.Time
+	flags Flags
+	entry Entry
+	state state
+	err   error // the first one; it sticks
+}
+
+type state uint8
+
+const (
+	writing   state = iota
+	complete        // file closed, entry known
+	durable         // fsynced
+	published       // no longer ours to remove
+	discarded
+)
+
+// Create begins a message: a new file in tmp/ with mode 0600, named by its key.
+func (d Dir) Create() (*Draft, error) {
+	key := newKey(time.Now())
+	file, err := os.OpenFile(d.sub("tmp", string(key)), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("create message: %w", err)
+	}
+	return &Draft{dir: d, key: key, file: file, hash: sha256.New()}, nil
+}
+
+// Write takes a piece of the wire form. It is buffered: an error (a full disk) may show in a later Write or in Batch.Sync.
+// After an error the draft is good for nothing but Close.
+func (f *Draft) Write(p []byte) (int, error) {
+	if f.state != writing && f.err == nil {
+		return 0, fmt.Errorf("write message: %w", fs.ErrClosed)
+	}
+	f.hash.Write(p)
+	f.size += int64(len(p))
+	for rest := p; len(rest) > 0; {
+		line := rest
+		if i := bytes.IndexByte(rest, '\n'); i >= 0 {
+			line = rest[:i+1]
+		}
+		f.line(line)
+		rest = rest[len(line):]
+	}
+	if f.err != nil {
+		return 0, f.err
+	}
+	return len(p), nil
+}
+
+// line takes a piece with no LF but at its end.
+func (f *Draft) line(p []byte) {
+	text, lf := bytes.CutSuffix(p, []byte("\n"))
+	if f.held && len(text) > 0 {
+		f.put("\r")
+	}
+	if n := len(text); n > 0 {
+		f.last = [2]byte{f.last[1], text[n-1]}
+		if n > 1 {
+			f.last[0] = text[n-2]
+		}
+		if f.held = text[n-1] == '\r'; f.held {
+			text = text[:n-1]
+		}
+	}
+	put(f, text)
+	if lf {
+		// A bare LF, and CR CR LF, come back from disk as CRLF.
+		f.lossy = f.lossy || !f.held || f.last[0] == '\r'
+		f.last, f.held = [2]byte{f.last[1], '\n'}, false
+		f.put("\n")
+	}
+}
+
+func (f *Draft) put(s string) { put(f, s) }
+
+func put[T string | []byte](f *Draft, s T) {
+	f.disk += int64(len(s))
+	for len(s) > 0 && f.err == nil {
+		if len(f.buf) == cap(f.buf) {
+			f.makeRoom()
+		}
+		n := copy(f.buf[len(f.buf):cap(f.buf)], s)
+		f.buf, s = f.buf[:len(f.buf)+n], s[n:]
+	}
+}
+
+func (f *Draft) makeRoom() {
+	f.flush()
+	if cap(f.buf) == 0 {
+		f.buf = make([]byte, 0, smallBuffer)
+	} else if cap(f.buf) < largeBuffer {
+		f.buf = make([]byte, 0, largeBuffer)
+	}
+}
+
+func (f *Draft) flush() {
+	if len(f.buf) > 0 {
+		_, err := f.file.Write(f.buf)
+		f.fail("write message", err)
+		f.buf = f.buf[:0]
+	}
+}
+
+func (f *Draft) fail(verb string, err error) {
+	if f.err == nil && err != nil {
+		f.err = fmt.Errorf("%s: %w", verb, err)
+	}
+}
+
+// Wire describes what was written so far.
+func (f *Draft) Wire() Wire {
+	w := Wire{Size: f.size, Exact: !f.lossy}
+	f.hash.Sum(w.Hash[:0])
+	return w
+}
+
+// SetTime gives the file's mtime (IMAP INTERNALDATE); zero leaves it at the time of writing. Call it before Batch.Add.
+func (f *Draft) SetTime(t time.Time) { f.mtime = t }
+
+// Key is the key of the message: its name in tmp/, and in new/ or cur/ up to the first ',' or ':'.
+func (f *Draft) Key() Key { return f.key }
+
+// Entry is what the message is once published. Known after Batch.Add; with keywords, after Batch.Sync.
+func (f *Draft) Entry() Entry { return f.entry }
+
+// complete writes out what is buffered and closes the file, so that a batch holds neither descriptors nor buffers.
+// Errors stick, for Batch.Sync to report.
+func (f *Draft) complete(flags Flags) {
+	if f.state != writing {
+		f.fail("add message", fs.ErrClosed)
+		return
+	}
+	if f.held {
+		f.held = false
+		f.put("\r")
+	}
+	f.flush()
+	startWriteback(f.file) // the disk works while the next message comes in
+	f.fail("write message", f.file.Close())
+	f.buf, f.file, f.state = nil, nil, complete
+	if !f.mtime.IsZero() {
+		f.fail("set time of message", os.Chtimes(f.tmp(), time.Time{}, f.mtime))
+	}
+	f.flags = flags
+	f.name(0)
+}
+
+// name decides under which name the message will be published.
+func (f *Draft) name(l letterSet) {
+	base := EntryOf(string(f.key)+",S="+strconv.FormatInt(f.disk, 10), true)
+	f.entry = base.withFlags(f.flags.Set, l)
+}
+
+func (f *Draft) tmp() string { return f.dir.sub("tmp", string(f.key)) }
+
+// Close discards the message unless it was published, also when it is part of a batch. It is safe to call it again,
+// and after publishing.
+func (f *Draft) Close() error {
+	if f.state >= published {
+		return nil
+	}
+	var err error
+	if f.file != nil {
+		err = f.file.Close()
+	}
+	f.file, f.buf, f.state = nil, nil, discarded
+	f.fail("message discarded", fs.ErrClosed)
+	if rm := os.Remove(f.tmp()); rm != nil && !errors.Is(rm, fs.ErrNotExist) {
+		err = errors.Join(err, rm)
+	}
+	return err
+}

@@ -1,0 +1,160 @@
+package maildir
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// keywordFile holds lines "0 name", "1 name", …: 0 is letter a. The format is Dovecot's.
+const keywordFile = "dovecot-keywords"
+
+// KeywordTable gives the keyword of each letter, a–z; "" where none is listed. Keywords are compared without case.
+type KeywordTable [26]string
+
+// Letters gives the letters of keywords, sorted, and the keywords that have none.
+func (t *KeywordTable) Letters(ks Keywords) (letters string, without Keywords) {
+	var l letterSet
+	var rest []string
+	for _, k := range ks.Names() {
+		if i := t.index(k); i >= 0 {
+			l |= 1 << i
+		} else {
+			rest = append(rest, k)
+		}
+	}
+	return l.String(), NewKeywords(rest...)
+}
+
+// Keywords gives the keywords of letters, and the letters that are not listed: those are left alone and are no change.
+func (t *KeywordTable) Keywords(letters string) (ks Keywords, unlisted string) {
+	var names []string
+	var l letterSet
+	for i := range t {
+		bit := letterSet(1) << i
+		if lettersOf(letters)&bit == 0 {
+			continue
+		}
+		if t[i] == "" {
+			l |= bit
+		} else {
+			names = append(names, t[i])
+		}
+	}
+	return NewKeywords(names...), l.String()
+}
+
+func (t *KeywordTable) index(keyword string) int {
+	for i, k := range t {
+		if k != "" && strings.EqualFold(k, keyword) {
+			return i
+		}
+	}
+	return -1
+}
+
+// add lists a keyword under the number after the highest, so that a letter that somebody once used is not used again
+// before all are; only then the lowest free number. It answers with -1 when there is none.
+func (t *KeywordTable) add(keyword string) int {
+	top := len(t)
+	for top > 0 && t[top-1] == "" {
+		top--
+	}
+	for i := range t {
+		if n := (top + i) % len(t); t[n] == "" {
+			t[n] = keyword
+			return n
+		}
+	}
+	return -1
+}
+
+// parseKeywords reads tolerantly: lines that say nothing are skipped, the first of two with one number counts.
+func parseKeywords(content string) (t KeywordTable) {
+	for line := range strings.Lines(content) {
+		f := strings.Fields(line)
+		if len(f) < 2 {
+			continue
+		}
+		if n, err := strconv.ParseUint(f[0], 10, 8); err == nil && int(n) < len(t) && t[n] == "" {
+			t[n] = strings.Join(f[1:], "_") // a keyword has no spaces; the number is taken all the same
+		}
+	}
+	return t
+}
+
+// Keywords reads the keyword table of the Maildir. Without a file it is empty.
+func (d Dir) Keywords() (KeywordTable, error) {
+	t, _, err := d.readKeywords()
+	return t, err
+}
+
+func (d Dir) readKeywords() (KeywordTable, string, error) {
+	b, err := os.ReadFile(d.sub(keywordFile))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return KeywordTable{}, "", fmt.Errorf("read keywords: %w", err)
+	}
+	return parseKeywords(string(b)), string(b), nil
+}
+
+// AddKeywords lists those keywords that the table lacks, as long as there are letters, and answers with the table as it
+// is on disk then, durable. Numbers never change. Keywords left over have no letter ([KeywordTable.Letters] names them).
+func (d Dir) AddKeywords(ks Keywords) (KeywordTable, error) {
+	return d.addKeywords(ks, func(string, string) {})
+}
+
+func (d Dir) addKeywords(ks Keywords, step func(verb, path string)) (KeywordTable, error) {
+	// Read again each time: another program may have listed some since.
+	t, content, err := d.readKeywords()
+	if err != nil {
+		return t, err
+	}
+	old := len(content)
+	if content != "" && !strings.HasSuffix(content, "\n") {
+		content += "\n"
+		old++
+	}
+	_, missing := t.Letters(ks)
+	for _, k := range missing.Names() {
+		if n := t.add(k); n >= 0 {
+			content += fmt.Sprintf("%d %s\n", n, k) // what the file held stays, also what we cannot read
+		}
+	}
+	if len(content) == old {
+		return t, nil
+	}
+	if err := d.replaceKeywords(content, step); err != nil {
+		return KeywordTable{}, fmt.Errorf("write keywords: %w", err)
+	}
+	return t, nil
+}
+
+// replaceKeywords: fsync file, rename, fsync folder. The new file begins in tmp/, where a crash may leave it.
+func (d Dir) replaceKeywords(content string, step func(verb, path string)) error {
+	tmp, to := d.sub("tmp", string(newKey(time.Now()))), d.sub(keywordFile)
+	mode := fs.FileMode(0o600)
+	if fi, err := os.Stat(to); err == nil {
+		mode = fi.Mode().Perm() // a shared Maildir stays shared
+	}
+	defer os.Remove(tmp) // after the rename there is nothing to remove
+	if err := os.WriteFile(tmp, []byte(content), 0o600); err != nil {
+		return err
+	}
+	if err := os.Chmod(tmp, mode); err != nil {
+		return err
+	}
+	step("fsync", tmp)
+	if err := syncFile(tmp); err != nil {
+		return err
+	}
+	step("rename", to)
+	if err := os.Rename(tmp, to); err != nil {
+		return err
+	}
+	step("fsync-dir", string(d))
+	return syncDir(string(d))
+}

@@ -1,0 +1,102 @@
+package maildir
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"iter"
+	"os"
+	"slices"
+	"strings"
+	"syscall"
+)
+
+// scanChunk is how many names are read at once: memory stays small however large the folder is.
+const scanChunk = 1024
+
+// Scan lists the Maildir from file names alone: no stat, no open. Names that begin with a dot are skipped.
+// An error, a missing new/ or cur/ among it, is yielded once and ends the scan.
+//
+// One pass, and not more than that: while another program renames, a pass may miss a file that is there, or see one
+// twice. new/ is read before cur/, so that a file on its way from new/ to cur/ is seen at least once.
+func (d Dir) Scan() iter.Seq2[Entry, error] {
+	return func(yield func(Entry, error) bool) {
+		for _, sub := range []string{"new", "cur"} {
+			for name, err := range names(d.sub(sub)) {
+				if err != nil {
+					yield(Entry{}, fmt.Errorf("scan: %w", err))
+					return
+				}
+				if name[0] != '.' && !yield(EntryOf(name, sub == "new"), nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// names lists a folder in the order of the file system. An error ends it.
+func names(path string) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		f, err := os.Open(path)
+		if err != nil {
+			yield("", err)
+			return
+		}
+		defer f.Close()
+		for {
+			chunk, err := f.Readdirnames(scanChunk)
+			for _, name := range chunk {
+				if !yield(name, nil) {
+					return
+				}
+			}
+			if err == io.EOF {
+				return
+			}
+			if err != nil {
+				yield("", err)
+				return
+			}
+		}
+	}
+}
+
+// Find looks for a key. Absence is believed only after two passes: one alone may miss a file that is being renamed.
+func (d Dir) Find(k Key) (Entry, bool, error) {
+	for range 2 {
+		for _, sub := range []string{"new", "cur"} {
+			for name, err := range names(d.sub(sub)) {
+				if err != nil {
+					return Entry{}, false, fmt.Errorf("find: %w", err)
+				}
+				if strings.HasPrefix(name, string(k)) && KeyOf(name) == k {
+					return EntryOf(name, sub == "new"), true, nil
+				}
+			}
+		}
+	}
+	return Entry{}, false, nil
+}
+
+// Subfolders lists the Maildir++ folders: names below the root that begin with '.' and hold a cur/, sorted.
+func (d Dir) Subfolders() ([]string, error) {
+	var subs []string
+	for name, err := range names(string(d)) {
+		if err != nil {
+			return nil, fmt.Errorf("list subfolders: %w", err)
+		}
+		if name[0] != '.' {
+			continue
+		}
+		fi, err := os.Stat(d.sub(name, "cur"))
+		if err == nil && fi.IsDir() {
+			subs = append(subs, name)
+		} else if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR) {
+			return nil, fmt.Errorf("list subfolders: %w", err)
+		}
+	}
+	slices.Sort(subs)
+	return subs, nil
+}
