@@ -1,0 +1,168 @@
+package ui
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Failure is something that went wrong, told on standard error and, with JSON, as an event too.
+type Failure struct {
+	Account string // "": not about one account
+	Host    string // where it was tried, if anywhere
+	Err     error
+	Hint    string // what to do next: a command, or a sentence. May have several lines
+	Exit    int    // exit code that follows from it
+}
+
+// maxErrors is how many of many joined errors are told unless verbose.
+const maxErrors = 10
+
+// Error prints a failure:
+//
+//	postie: home (pop.example.org): login refused by the server: bad password
+//	  try: postie login home
+//
+// Joined errors become a list. Errors are printed even when quiet, and with JSON on both streams, so that a person
+// behind `postie fetch --json | jq` sees them. The error returned is that of writing the event.
+func (u *UI) Error(f Failure) error {
+	where := place(f.Account, f.Host)
+	var b strings.Builder
+	b.WriteString(u.err.paint(Red, "postie:") + " " + where)
+	es := flatten(f.Err)
+	if len(es) == 1 {
+		b.WriteString(indent(es[0], "  ") + "\n")
+	} else {
+		fmt.Fprintf(&b, "%d errors:\n", len(es))
+		for i, e := range es {
+			if i == maxErrors && u.opt.Verbose == 0 {
+				fmt.Fprintf(&b, "  … and %d more (-v tells all)\n", len(es)-i)
+				break
+			}
+			b.WriteString("  - " + indent(e, "    ") + "\n")
+		}
+	}
+	if f.Hint != "" {
+		b.WriteString("  " + u.err.paint(Bold, "try:") + " " + indent(f.Hint, "       ") + "\n")
+	}
+	u.write(&u.err, b.String())
+	return u.Event(struct {
+		Event   string `json:"event"`
+		Account OrNull `json:"account"`
+		Host    OrNull `json:"host"`
+		Error   string `json:"error"`
+		Exit    int    `json:"exit"`
+		Hint    OrNull `json:"hint"`
+	}{"error", OrNull(f.Account), OrNull(f.Host), strings.Join(es, "\n"), f.Exit, OrNull(f.Hint)})
+}
+
+func place(account, host string) string {
+	account, host = line(account), line(host)
+	switch {
+	case account != "" && host != "" && !strings.HasSuffix(account, "@"+host): // USER@HOST of a URL says it already
+		return fmt.Sprintf("%s (%s): ", account, host)
+	case account != "":
+		return account + ": "
+	case host != "":
+		return host + ": "
+	}
+	return ""
+}
+
+// flatten lists the errors that errors.Join put together; any other error is one.
+func flatten(err error) []string {
+	if err == nil {
+		return []string{"unknown error"}
+	}
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return []string{err.Error()}
+	}
+	var texts, all []string
+	for _, e := range joined.Unwrap() {
+		texts = append(texts, e.Error())
+		all = append(all, flatten(e)...)
+	}
+	if len(all) == 0 || strings.Join(texts, "\n") != err.Error() {
+		return []string{err.Error()} // fmt.Errorf with several %w
+	}
+	return all
+}
+
+// indent cleans text and puts prefix before its second and later lines.
+func indent(text, prefix string) string {
+	lines := strings.Split(strings.TrimSpace(CleanText(text)), "\n")
+	return strings.Join(lines, "\n"+prefix)
+}
+
+// Notice prints something worth knowing that is no failure, on standard error, unless quiet. With JSON it is an event.
+func (u *UI) Notice(account, text string) error {
+	if u.opt.JSON {
+		return u.Event(struct {
+			Event   string `json:"event"`
+			Account OrNull `json:"account"`
+			Text    string `json:"text"`
+		}{"notice", OrNull(account), text})
+	}
+	if u.opt.Quiet {
+		return nil
+	}
+	return u.write(&u.err, u.err.paint(Yellow, "note:")+" "+place(account, "")+indent(text, "  ")+"\n")
+}
+
+// Verbose prints a line on standard error from that level (1, 2) of -v on.
+func (u *UI) Verbose(level int, account, text string) {
+	if u.opt.Verbose >= level {
+		u.write(&u.err, u.err.paint(Dim, place(account, "")+line(text))+"\n")
+	}
+}
+
+// Trace prints a line of the protocol dialogue at -vv. dir is 'C' (we said it) or 'S' (the server did).
+func (u *UI) Trace(account string, dir byte, text string) {
+	if u.opt.Verbose < 2 {
+		return
+	}
+	style := Plain
+	if dir == 'C' {
+		style = Bold
+	}
+	who := line(account)
+	if who != "" {
+		who += " "
+	}
+	text = strings.TrimRight(text, "\r\n")
+	u.write(&u.err, u.err.paint(Dim, who)+u.err.paint(style, string(rune(dir))+": "+Clean(text))+"\n")
+}
+
+// Step is one operation of the plan that a dry run prints.
+type Step struct {
+	Event   string `json:"event"` // set by UI.Plan
+	Account string `json:"account"`
+	Mailbox string `json:"mailbox"`
+	Do      string `json:"do"`      // "store", "upload", "delete on the server", …: follows 'would'
+	Message string `json:"message"` // what it is done to: an ID, UIDL, UID or key
+	To      OrNull `json:"to"`      // destination, flags
+	Size    int64  `json:"size,omitempty"`
+	Reason  string `json:"reason"`
+}
+
+// Plan prints a step: "home: INBOX: would store 17 (48 kB): new on the server". Quiet, it prints only JSON.
+func (u *UI) Plan(s Step) error {
+	s.Event = "plan"
+	if u.opt.JSON || u.opt.Quiet {
+		return u.Event(s)
+	}
+	text := place(s.Account, "") + place(s.Mailbox, "") + "would " + line(s.Do)
+	if s.Message != "" {
+		text += " " + line(s.Message)
+	}
+	if s.To != "" {
+		text += " to " + line(string(s.To))
+	}
+	if s.Size > 0 {
+		text += " (" + Size(s.Size) + ")"
+	}
+	if s.Reason != "" {
+		text += ": " + line(s.Reason)
+	}
+	return u.write(&u.out, text+"\n")
+}

@@ -1,0 +1,88 @@
+package ui
+
+import (
+	"fmt"
+	"math"
+	"strings"
+)
+
+// Summary is what came of a run on one account. Its JSON form is part of postie's contract.
+type Summary struct {
+	Event         string  `json:"event"` // set by UI.Summary
+	Account       string  `json:"account"`
+	Protocol      string  `json:"protocol"`
+	OK            bool    `json:"ok"`
+	New           int     `json:"new"`
+	Uploaded      int     `json:"uploaded"`
+	FlagsPulled   int     `json:"flags_pulled"` // messages
+	FlagsPushed   int     `json:"flags_pushed"` // messages
+	Moved         int     `json:"moved"`
+	DeletedLocal  int     `json:"deleted_local"`
+	DeletedRemote int     `json:"deleted_remote"`
+	Skipped       int     `json:"skipped"`
+	Bytes         int64   `json:"bytes"` // what came from the server, after decompression
+	Seconds       float64 `json:"seconds"`
+	Error         OrNull  `json:"error"`
+	Exit          int     `json:"exit"`
+	Failed        int     `json:"failed,omitempty"`  // messages
+	DryRun        bool    `json:"dry_run,omitempty"` // the numbers say what would be done
+}
+
+// Summary prints the result of one account: a line on standard output, or the last event. A run that failed before
+// it did anything has only its error to tell, and that is printed by Error.
+func (u *UI) Summary(s Summary) error {
+	s.Event = "summary"
+	s.Seconds = math.Round(s.Seconds*100) / 100
+	if u.opt.JSON {
+		return u.Event(s)
+	}
+	if text := s.text(); text != "" && !u.opt.Quiet {
+		return u.write(&u.out, text+"\n")
+	}
+	return nil
+}
+
+func (s Summary) text() string {
+	parts := s.parts()
+	switch {
+	case !s.OK && len(parts) == 0:
+		return ""
+	case len(parts) == 0 && s.DryRun:
+		parts = []string{"nothing to do"}
+	case len(parts) == 0:
+		parts = []string{"nothing new"}
+	case s.DryRun:
+		parts[0] = "would " + parts[0]
+	}
+	if !s.OK && s.Failed == 0 {
+		parts = append(parts, "not finished")
+	}
+	return fmt.Sprintf("%s: %s", line(s.Account), strings.Join(parts, ", "))
+}
+
+// parts says what is not zero, as done or, in a dry run, as to be done.
+func (s Summary) parts() []string {
+	var parts []string
+	add := func(n int, done, todo string) {
+		if s.DryRun {
+			done = todo
+		}
+		if n > 0 {
+			parts = append(parts, fmt.Sprintf(done, n))
+		}
+	}
+	size := ""
+	if s.Bytes > 0 {
+		size = " (" + Size(s.Bytes) + ")"
+	}
+	add(s.New, "%d new"+size, "store %d new"+size)
+	add(s.Uploaded, "%d uploaded", "upload %d")
+	add(s.FlagsPulled, "flags of %d updated here", "update flags of %d here")
+	add(s.FlagsPushed, "flags of %d updated on the server", "update flags of %d on the server")
+	add(s.Moved, "%d moved", "move %d")
+	add(s.DeletedLocal, "%d deleted here", "delete %d here")
+	add(s.DeletedRemote, "%d deleted on the server", "delete %d on the server")
+	add(s.Skipped, "%d skipped", "skip %d")
+	add(s.Failed, "%d failed", "%d failed")
+	return parts
+}
