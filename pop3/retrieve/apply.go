@@ -1,6 +1,7 @@
 package retrieve
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -98,7 +99,7 @@ func (r *run) fetch(ctx context.Context, plan Plan) error {
 	ops := slices.DeleteFunc(slices.Clone(plan.Ops), func(op Op) bool { return op.Action != Fetch })
 	c := r.newCommitter(context.WithoutCancel(ctx))
 	err := r.receiveAll(ctx, ops, c)
-	return errors.Join(c.close(), err)
+	return cmp.Or(c.close(), err)
 }
 
 func (r *run) receiveAll(ctx context.Context, ops []Op, c *committer) error {

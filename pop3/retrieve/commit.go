@@ -63,16 +63,16 @@ func (c *committer) flush() error {
 		return nil
 	case <-c.failed:
 		b.files.Close()
-		return nil // close reports it
+		return c.err
 	}
 }
 
 // close commits what is left and waits for all.
 func (c *committer) close() error {
-	err := c.flush()
+	c.flush() // its error is c.err
 	close(c.queue)
 	<-c.done
-	return errors.Join(c.err, err)
+	return c.err
 }
 
 func (c *committer) work() {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"path/filepath"
 	"slices"
 
 	"postie/maildir"
@@ -102,7 +103,7 @@ func (r *run) folders() ([]maildir.Dir, error) {
 	}
 	dirs := []maildir.Dir{r.Dir}
 	for _, name := range names {
-		dirs = append(dirs, r.Dir.Subfolder(name))
+		dirs = append(dirs, maildir.Dir(filepath.Join(string(r.Dir), name)))
 	}
 	return dirs, nil
 }

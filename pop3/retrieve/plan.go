@@ -198,7 +198,7 @@ type matcher struct {
 	listed  map[string]int     // how often the server lists a UIDL
 	twins   map[identity]int   // messages that only their bodies could tell apart
 	used    map[*Copy]bool
-	present map[int64]bool // receipts whose message is still on the server, or may be
+	present map[int64]bool // receipts whose message is on the server, or may be
 }
 
 type identity struct {
@@ -235,9 +235,7 @@ func (m *matcher) addReceipt(r index.Receipt) {
 	c := &Copy{Receipt: r.ID, Key: r.Key, Wire: r.Wire, Due: due,
 		header: r.Header, listed: r.Listed, read: r.Read, gone: r.State == index.Gone}
 	m.byUIDL[r.UIDL] = append(m.byUIDL[r.UIDL], c)
-	if m.listed[r.UIDL] > 0 {
-		m.present[r.ID] = true
-	} else if !c.gone {
+	if m.listed[r.UIDL] == 0 && !c.gone {
 		// Its UIDL vanished: the message may have gone, or the server renumbered. What the server had
 		// promised to delete did go: an equal message that comes later is another one.
 		m.bySize[r.Listed] = append(m.bySize[r.Listed], c)
@@ -271,6 +269,7 @@ func (m *matcher) decide(it pop3.Item) (Op, bool) {
 	same, alike := m.candidates(it)
 	head, seen := m.view.Heads[it.Number]
 	if c := m.trusted(it, same); c != nil && !c.Due {
+		m.present[c.Receipt] = true
 		return Op{}, false
 	}
 	if seen {
@@ -282,14 +281,20 @@ func (m *matcher) decide(it pop3.Item) (Op, bool) {
 		}
 	}
 	op := Op{Action: Fetch, Item: it, Reason: "new"}
+	if len(same) > 0 {
+		op.Reason = "its UIDL was another message's"
+	}
 	for _, c := range slices.Concat(same, alike) {
+		if seen && c.header != head.Hash {
+			continue
+		}
 		op.Against = append(op.Against, *c)
 		m.present[c.Receipt] = true
 		_, lost := m.policy.due(c.Key, m.view.Now, m.view)
 		op.Lost = op.Lost || lost
 	}
 	if len(op.Against) > 0 {
-		op.Reason = "may be known: to be compared"
+		op.Reason = "may be known: to be read and compared"
 	}
 	return op, true
 }
@@ -304,7 +309,7 @@ func (m *matcher) settle(it pop3.Item, c *Copy, licensed bool) (Op, bool) {
 	case c.Due && licensed:
 		return Op{Action: Drop, Item: it, Reason: m.policy.Keep.reason(), Copy: *c, Lost: lost}, true
 	case c.Due:
-		return Op{Action: Fetch, Item: it, Reason: "known by its content only: to be compared before it is deleted", Against: []Copy{*c}, Lost: lost}, true
+		return Op{Action: Fetch, Item: it, Reason: "known by its content only: to be read and compared before it is deleted", Against: []Copy{*c}, Lost: lost}, true
 	case it.UIDL != "" && !slices.Contains(m.byUIDL[it.UIDL], c):
 		return Op{Action: Adopt, Item: it, Reason: "known by its content", Copy: *c}, true
 	}

@@ -1,0 +1,143 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os/exec"
+	"syscall"
+
+	"postie/cmd/postie/internal/config"
+	"postie/cmd/postie/internal/connect"
+	"postie/cmd/postie/internal/credential"
+	"postie/maildir/index"
+	"postie/pop3"
+	"postie/pop3/retrieve"
+)
+
+// Exit codes, on which scripts rely.
+const (
+	exitOK          = 0
+	exitFailed      = 1
+	exitUsage       = 2
+	exitPartial     = 3 // some messages or accounts failed, the rest is safe
+	exitLogin       = 4
+	exitConnection  = 5 // worth trying again
+	exitGuard       = 6
+	exitInUse       = 7
+	exitInterrupted = 130
+)
+
+// usageError is a command line that cannot be carried out.
+type usageError struct {
+	err  error
+	hint string
+}
+
+func (e *usageError) Error() string { return e.err.Error() }
+func (e *usageError) Unwrap() error { return e.err }
+
+func usage(format string, args ...any) error {
+	return &usageError{fmt.Errorf(format, args...), ""}
+}
+
+// reported is an exit code whose reasons the user was told already, account by account.
+type reported struct{ code int }
+
+func (e reported) Error() string { return fmt.Sprintf("exit code %d", e.code) }
+
+// exitCode says in what a run that ended with err exits.
+func exitCode(err error) int {
+	var done reported
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.As(err, &done):
+		return done.code
+	case errors.Is(err, errInterrupted), errors.Is(err, context.Canceled):
+		return exitInterrupted
+	case is[*usageError](err), is[*config.Error](err), is[*credential.NoSecretError](err):
+		return exitUsage
+	case is[*retrieve.Guard](err):
+		return exitGuard
+	case is[*index.Locked](err):
+		return exitInUse
+	case is[*connect.CertificateError](err), is[*connect.HandshakeError](err), is[*pop3.TLSRefusedError](err), is[*credential.CleartextError](err):
+		return exitFailed
+	case refusedLogin(err):
+		return exitLogin
+	case lostLine(err):
+		return exitConnection
+	}
+	return exitFailed
+}
+
+func is[E error](err error) bool {
+	_, ok := errors.AsType[E](err)
+	return ok
+}
+
+// refusedLogin says whether it was user, password, token or mechanism that the server would not take.
+func refusedLogin(err error) bool {
+	login, ok := errors.AsType[*pop3.LoginError](err)
+	return ok && login.Refused() || is[*credential.NotOfferedError](err) || is[*credential.NeedLoginError](err)
+}
+
+// lostLine says whether the server was not reached, was lost, or has a passing trouble.
+func lostLine(err error) bool {
+	refusal, ok := errors.AsType[*pop3.Error](err)
+	return ok && refusal.Temporary() || is[net.Error](err) || is[*connect.TunnelError](err) || is[*exec.Error](err) ||
+		errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) ||
+		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+}
+
+// combined is the exit code of a run over several accounts: if all fail alike that code, otherwise 'part done'.
+func combined(codes []int) int {
+	for _, code := range codes {
+		if code == exitInterrupted {
+			return code
+		}
+	}
+	for _, code := range codes {
+		if code != codes[0] {
+			return exitPartial
+		}
+	}
+	if len(codes) == 0 {
+		return exitOK
+	}
+	return codes[0]
+}
+
+// hint says what to do next about an error of an account ("": of none).
+func hint(err error, account string) string {
+	if u, ok := errors.AsType[*usageError](err); ok {
+		return u.hint
+	}
+	var dns *net.DNSError
+	var lineError net.Error
+	switch {
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return "make room and run it again; nothing was deleted on the server"
+	case is[*retrieve.Guard](err):
+		return "look into the Maildir. If the messages were deleted on purpose: postie fetch " + account + " --allow-mass-delete\n" +
+			`who empties an inbox by habit writes max_delete = "100%"`
+	case is[*index.Locked](err):
+		return "wait for it with --wait"
+	case is[*index.Newer](err):
+		return "install that postie, or a newer one"
+	case is[*pop3.TLSRefusedError](err):
+		return `somebody may be in between; if the server has a port for TLS alone: tls = "implicit"`
+	case refusedLogin(err) && is[*pop3.LoginError](err):
+		return "check user and password; some providers want an app password, or POP3 switched on in their settings"
+	case errors.As(err, &dns) && dns.IsNotFound:
+		return "check the name of the host"
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return "check host and port, and whether the server runs"
+	case errors.As(err, &lineError) && lineError.Timeout():
+		return "try again later; a slow line may want a longer --timeout"
+	}
+	return ""
+}

@@ -1,0 +1,224 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"postie/cmd/postie/internal/config"
+	"postie/cmd/postie/internal/credential"
+	"postie/cmd/postie/internal/ui"
+	"postie/maildir/index"
+	"postie/pop3/retrieve"
+)
+
+// fetchFlags are those of fetch alone, and the ones it shares.
+type fetchFlags struct {
+	connection
+	keep            bool
+	keepFor         duration
+	maxSize         size
+	limit           int
+	allowMassDelete bool
+}
+
+func (a *app) fetchCommand() *cobra.Command {
+	var flags fetchFlags
+	cmd := &cobra.Command{
+		Use:   "fetch [ACCOUNT... | URL]",
+		Short: "Retrieve mail by POP3 and delete it on the server once it is stored",
+		Long: `fetch retrieves what is new in POP3 accounts, stores it in their Maildirs, and deletes it on the server.
+A message is deleted there only after its file, its name and a record of it are durable here.
+Without an account all POP3 accounts are fetched, several side by side.`,
+		Example: `  postie fetch                    all POP3 accounts of the configuration
+  postie fetch home --keep        leave the messages on the server
+  postie fetch pop3s://alice@pop.example.org -d ~/Mail/inbox`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := flags.check(); err != nil {
+				return err
+			}
+			accounts, err := a.accounts(args, config.POP3, &flags.connection)
+			if err != nil {
+				return err
+			}
+			return a.fetchAll(cmd.Context(), accounts, &flags)
+		},
+	}
+	f := cmd.Flags()
+	f.SortFlags = false
+	f.BoolVar(&flags.keep, "keep", false, "delete nothing on the server")
+	f.Var(&flags.keepFor, "keep-for", "delete on the server when stored longer ago than that, such as 14d")
+	f.Var(&flags.maxSize, "max-size", "leave larger messages on the server, such as 10MB")
+	f.IntVar(&flags.limit, "limit", 0, "fetch at most `N` messages per account")
+	f.BoolVar(&flags.allowMassDelete, "allow-mass-delete", false, `with keep = "until-deleted": delete even if most of the Maildir is gone`)
+	flags.register(f)
+	return cmd
+}
+
+func (f *fetchFlags) check() error {
+	switch {
+	case f.keep && f.keepFor != 0:
+		return usage("--keep and --keep-for contradict each other")
+	case f.limit < 0:
+		return usage("--limit %d: it must be 0 (no limit) or more", f.limit)
+	case f.jobs < 1:
+		return usage("--jobs %d: it must be 1 or more", f.jobs)
+	}
+	return nil
+}
+
+// policy is what account and flags want, flags first.
+func (f *fetchFlags) policy(a config.Account) retrieve.Policy {
+	keep := retrieve.Keep{Age: a.Keep.For}
+	switch a.Keep.Mode {
+	case config.KeepForever:
+		keep.Mode = retrieve.Forever
+	case config.KeepFor:
+		keep.Mode = retrieve.For
+	case config.KeepUntilDeleted:
+		keep.Mode = retrieve.UntilDeleted
+	}
+	switch {
+	case f.keep:
+		keep = retrieve.Keep{Mode: retrieve.Forever}
+	case f.keepFor != 0:
+		keep = retrieve.Keep{Mode: retrieve.For, Age: time.Duration(f.keepFor)}
+	}
+	return retrieve.Policy{Keep: keep, MaxSize: int64(f.maxSize), Limit: f.limit,
+		MaxDelete: float64(a.MaxDelete), AllowMassDelete: f.allowMassDelete}
+}
+
+// fetchAll fetches accounts side by side, and says in the end how it went.
+func (a *app) fetchAll(ctx context.Context, accounts []config.Account, flags *fetchFlags) error {
+	opened := a.newStores(flags.dryRun)
+	terminal := credential.NewTerminal("")
+	codes := make([]int, len(accounts))
+	var group errgroup.Group
+	group.SetLimit(flags.jobs)
+	for i, account := range accounts {
+		group.Go(func() error {
+			codes[i] = a.fetchOne(ctx, account, flags, opened, terminal)
+			return nil
+		})
+	}
+	group.Wait()
+	if err := opened.close(); err != nil {
+		return err
+	}
+	if code := combined(codes); code != exitOK {
+		return reported{code}
+	}
+	return nil
+}
+
+// fetchOne fetches one account, tells of it, and returns its exit code.
+func (a *app) fetchOne(ctx context.Context, account config.Account, flags *fetchFlags, opened *stores, terminal *credential.Terminal) int {
+	began := time.Now()
+	f := &fetching{app: a, account: account, task: a.ui.Task(account.Name)}
+	report, err := f.run(ctx, flags, opened, terminal)
+	f.task.Done()
+	err = cause(ctx, err)
+	code := exitCode(err)
+	if err != nil {
+		a.ui.Error(ui.Failure{Account: account.Name, Host: account.Host, Err: err, Hint: hint(err, account.Name), Exit: code})
+	}
+	if err == nil && report.New > 0 && !flags.dryRun {
+		if hookErr := a.newMail(ctx, account, report.New); hookErr != nil {
+			err, code = hookErr, exitPartial
+			a.ui.Error(ui.Failure{Account: account.Name, Err: err, Hint: "the mail is stored; check [hooks] in the configuration", Exit: code})
+		}
+	}
+	if err == nil && report.Failed > 0 {
+		err, code = fmt.Errorf("%d messages failed and are still on the server", report.Failed), exitPartial
+	}
+	summary := ui.Summary{Account: account.Name, Protocol: string(account.Protocol), OK: err == nil, New: report.New,
+		DeletedRemote: report.Deleted, Skipped: report.Skipped, Failed: report.Failed, Bytes: report.Bytes,
+		Seconds: time.Since(began).Seconds(), Exit: code, DryRun: flags.dryRun}
+	if err != nil {
+		summary.Error = ui.OrNull(err.Error())
+	}
+	if flags.dryRun {
+		f.showPlan(report.Plan, flags.policy(account), &summary)
+	}
+	a.ui.Summary(summary)
+	return code
+}
+
+// fetching is one account being fetched: it turns the run's events into what the user sees.
+type fetching struct {
+	app     *app
+	account config.Account
+	store   *store
+	task    *ui.Task
+	once    sync.Once
+}
+
+func (f *fetching) run(ctx context.Context, flags *fetchFlags, opened *stores, terminal *credential.Terminal) (retrieve.Report, error) {
+	var err error
+	if f.store, err = opened.of(ctx, f.account); err != nil {
+		return retrieve.Report{}, err
+	}
+	options, err := f.app.pop3Options(f.account, terminal)
+	if err != nil {
+		return retrieve.Report{}, err
+	}
+	f.task.Phase("connecting", ui.Amount{})
+	return retrieve.Run(ctx, retrieve.Options{
+		Maildrop: index.Maildrop{User: f.account.User, Host: f.account.Host},
+		POP3:     options,
+		Store:    f.store.index,
+		Dir:      f.store.dir,
+		Policy:   flags.policy(f.account),
+		DryRun:   flags.dryRun,
+		Wait:     time.Duration(f.app.wait),
+		Progress: f.show,
+		Log:      f.app.ui.Logger().With("account", f.account.Name),
+	})
+}
+
+// show translates an event.
+func (f *fetching) show(e retrieve.Event) {
+	u, name := f.app.ui, f.account.Name
+	switch e := e.(type) {
+	case retrieve.Planned:
+		f.task.Phase("fetching", ui.Amount{Messages: e.Messages, Bytes: e.Bytes})
+	case retrieve.Received:
+		f.task.Add(ui.Amount{Bytes: int64(e.Bytes)})
+	case retrieve.Fetched:
+		f.task.Add(ui.Amount{Messages: 1})
+	case retrieve.Stored:
+		m := message(f.account, f.store, e.Message)
+		m.UIDL = e.Item.UIDL
+		u.Stored(m)
+	case retrieve.Skipped:
+		u.Notice(name, fmt.Sprintf("message %d (%s) is larger than %s and was left on the server", e.Item.Number, ui.Size(e.Item.Size), ui.Size(e.Limit)))
+	case retrieve.Failed:
+		u.Error(ui.Failure{Account: name, Host: f.account.Host, Err: e.Err, Exit: exitPartial})
+	case retrieve.Notice:
+		u.Notice(name, e.Text)
+	}
+}
+
+// showPlan prints what a run would do, and counts it.
+func (f *fetching) showPlan(plan retrieve.Plan, p retrieve.Policy, s *ui.Summary) {
+	for _, op := range plan.Ops {
+		do := map[retrieve.Action]string{retrieve.Fetch: "fetch", retrieve.Adopt: "note as already stored",
+			retrieve.Drop: "delete on the server", retrieve.Skip: "skip"}[op.Action]
+		switch {
+		case op.Action == retrieve.Drop:
+			s.DeletedRemote++
+		case op.Action == retrieve.Fetch && p.Keep.Mode == retrieve.Delete:
+			do = "fetch and delete on the server"
+			s.DeletedRemote++
+			s.New++
+		case op.Action == retrieve.Fetch:
+			s.New++
+		}
+		f.app.ui.Plan(ui.Step{Account: f.account.Name, Mailbox: index.Inbox, Do: do, Message: fmt.Sprint("message ", op.Item.Number),
+			Size: op.Item.Size, Reason: op.Reason})
+	}
+}

@@ -1,0 +1,115 @@
+package main
+
+import (
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"postie/cmd/postie/internal/config"
+)
+
+// duration is a flag such as "90s" or "14d".
+type duration time.Duration
+
+func (d *duration) String() string {
+	if *d == 0 {
+		return ""
+	}
+	return config.FormatDuration(time.Duration(*d))
+}
+func (d *duration) Type() string { return "DURATION" }
+func (d *duration) Set(s string) error {
+	v, err := config.ParseDuration(s)
+	*d = duration(v)
+	return err
+}
+
+// forever is what --wait without a value means.
+const forever = "for ever"
+
+// wait is --wait[=DURATION]: how long to wait for a lock; negative: for ever.
+type wait time.Duration
+
+func (w *wait) String() string { return "" }
+func (w *wait) Type() string   { return "DURATION" }
+func (w *wait) Set(s string) error {
+	if s == forever {
+		*w = -1
+		return nil
+	}
+	return (*duration)(w).Set(s)
+}
+
+// size is a flag such as "10MB".
+type size config.Size
+
+func (z *size) String() string {
+	if *z == 0 {
+		return ""
+	}
+	return config.Size(*z).String()
+}
+func (z *size) Type() string { return "SIZE" }
+func (z *size) Set(s string) error {
+	v, err := config.ParseSize(s)
+	*z = size(v)
+	return err
+}
+
+// connection are the flags by which fetch and sync say how to reach an account; they go before the configuration.
+type connection struct {
+	passwordCommand string
+	passwordFile    string
+	passwordEnv     string
+	tls             string
+	tlsCA           string
+	fingerprint     string
+	maildir         string
+	dryRun          bool
+	jobs            int
+}
+
+func (c *connection) register(f *pflag.FlagSet) {
+	f.BoolVarP(&c.dryRun, "dry-run", "n", false, "print the plan and change nothing")
+	f.StringVarP(&c.maildir, "maildir", "d", "", "store into this `DIR`")
+	f.StringVar(&c.passwordCommand, "password-command", "", "`COMMAND` that prints the password (given to sh)")
+	f.StringVar(&c.passwordFile, "password-file", "", "`FILE` that holds the password")
+	f.StringVar(&c.passwordEnv, "password-env", "", "environment variable `NAME` that holds the password")
+	f.StringVar(&c.tls, "tls", "", "when TLS begins: implicit, starttls or none")
+	f.StringVar(&c.tlsCA, "tls-ca", "", "PEM `FILE` of further root certificates")
+	f.StringVar(&c.fingerprint, "tls-fingerprint", "", "pin: accept exactly the certificate `sha256:HEX`")
+	f.IntVar(&c.jobs, "jobs", 4, "accounts at work side by side")
+}
+
+// override puts the flags that were given over what the account says, and checks the result.
+func (c *connection) override(a *config.Account) error {
+	if n := count(c.passwordCommand, c.passwordFile, c.passwordEnv); n > 1 {
+		return usage("only one of --password-command, --password-file and --password-env can be given")
+	} else if n == 1 {
+		a.Password = config.Password{File: absolute(c.passwordFile), Env: c.passwordEnv}
+		if c.passwordCommand != "" {
+			a.Password.Command = []string{"sh", "-c", c.passwordCommand}
+		}
+	}
+	if c.tls != "" {
+		mode, err := config.ParseTLS(c.tls)
+		if err != nil {
+			return &usageError{err, ""}
+		}
+		a.SetTLS(mode)
+	}
+	if c.tlsCA != "" {
+		a.TLSCA = absolute(c.tlsCA)
+	}
+	if c.fingerprint != "" {
+		pin, err := config.ParseFingerprint(c.fingerprint)
+		if err != nil {
+			return &usageError{err, ""}
+		}
+		a.TLSFingerprint = pin
+	}
+	if c.maildir != "" {
+		a.Maildir = absolute(c.maildir)
+	}
+	return a.Check()
+}

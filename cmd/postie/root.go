@@ -1,0 +1,143 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"postie/cmd/postie/internal/config"
+	"postie/cmd/postie/internal/ui"
+)
+
+// app is what all commands share: the flags that stand everywhere, and the UI made from them.
+type app struct {
+	out, err io.Writer
+	ui       *ui.UI // made once the flags are read
+
+	config  string
+	quiet   bool
+	verbose int
+	json    bool
+	color   string
+	timeout duration
+	wait    wait
+	hooks   config.Hooks
+}
+
+// run is the whole program: it returns the exit code.
+func run(args []string, out, errOut io.Writer) int {
+	// Mail passes through in streams; what is left to collect is small, and a small heap is a promise.
+	debug.SetGCPercent(50)
+	ctx, stop := interruptible()
+	defer stop()
+	a := &app{out: out, err: errOut, timeout: duration(time.Minute)}
+	root := a.root()
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	if a.ui == nil { // the flags themselves were wrong
+		a.ui = ui.New(ui.Options{Out: out, Err: errOut})
+	}
+	code := exitCode(err)
+	if err != nil && !errors.As(err, new(reported)) {
+		a.ui.Error(ui.Failure{Err: err, Hint: hint(err, ""), Exit: code})
+	}
+	if err := a.ui.Close(); err != nil && code == exitOK {
+		fmt.Fprintln(errOut, "postie: write output:", err)
+		code = exitFailed
+	}
+	return code
+}
+
+// errInterrupted is the cause by which a signal cancels the context.
+var errInterrupted = errors.New("interrupted; what was done is kept")
+
+// interruptible is cancelled by the first SIGINT, SIGTERM or SIGHUP; a second one ends the process at once.
+func interruptible() (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	go func() {
+		if _, ok := <-signals; ok {
+			signal.Stop(signals)
+			cancel(errInterrupted)
+		}
+	}()
+	return ctx, func() { signal.Stop(signals); close(signals); cancel(nil) }
+}
+
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "postie",
+		Short: "Retrieve mail into Maildirs, safely",
+		Long: `postie retrieves mail into Maildirs, where every mail program can read it.
+
+fetch is the POP3 workflow: connect, retrieve, store, delete on the server, disconnect.
+Nothing is deleted on a server before it is durable here, whatever is killed.`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.NoArgs,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetOut(a.out)
+	root.SetErr(a.err)
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return &usageError{fmt.Errorf("%w", err), "see `" + cmd.CommandPath() + " --help`"}
+	})
+	f := root.PersistentFlags()
+	f.StringVarP(&a.config, "config", "c", "", "configuration `FILE` (default $XDG_CONFIG_HOME/postie/config.toml)")
+	f.BoolVarP(&a.quiet, "quiet", "q", false, "print only trouble")
+	f.CountVarP(&a.verbose, "verbose", "v", "say more; twice: the protocol dialogue, without credentials")
+	f.BoolVar(&a.json, "json", false, "print JSON Lines on standard output, and nothing else there")
+	f.StringVar(&a.color, "color", "auto", "colours: auto, always or never")
+	f.Var(&a.timeout, "timeout", "end a connection that makes no progress for that long")
+	f.Var(&a.wait, "wait", "wait for a Maildir that is in use, for ever or for that long")
+	f.Lookup("wait").NoOptDefVal = forever
+	root.PersistentPreRunE = func(*cobra.Command, []string) error { return a.begin() }
+	root.AddCommand(a.fetchCommand(), a.demoCommand(), a.configCommand(), a.manCommand(root), a.versionCommand())
+	wrapArgs(root)
+	return root
+}
+
+// begin makes the UI from the flags.
+func (a *app) begin() error {
+	if err := ui.CheckColor(a.color); err != nil {
+		return &usageError{err, ""}
+	}
+	a.ui = ui.New(ui.Options{Out: a.out, Err: a.err, Quiet: a.quiet, Verbose: a.verbose, JSON: a.json, Color: a.color})
+	return nil
+}
+
+// wrapArgs makes what is wrong with arguments a usage error, as it is with flags.
+func wrapArgs(cmd *cobra.Command) {
+	if check := cmd.Args; check != nil {
+		cmd.Args = func(cmd *cobra.Command, args []string) error {
+			if err := check(cmd, args); err != nil {
+				return &usageError{err, "see `" + cmd.CommandPath() + " --help`"}
+			}
+			return nil
+		}
+	}
+	for _, sub := range cmd.Commands() {
+		wrapArgs(sub)
+	}
+}
+
+// load reads the configuration file.
+func (a *app) load() (*config.Config, error) {
+	path := a.config
+	if path == "" {
+		var err error
+		if path, err = config.DefaultPath(); err != nil {
+			return nil, err
+		}
+	}
+	return config.Load(path)
+}

@@ -1,0 +1,84 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"sync"
+
+	"postie/cmd/postie/internal/config"
+	"postie/maildir"
+	"postie/maildir/index"
+)
+
+// stores opens the index of each Maildir root once, however many accounts fill it.
+type stores struct {
+	app    *app
+	dryRun bool
+	mu     sync.Mutex
+	open   map[string]*store
+	trash  []string // stand-ins of a dry run
+}
+
+type store struct {
+	dir   maildir.Dir
+	index *index.Store
+	err   error
+}
+
+func (a *app) newStores(dryRun bool) *stores {
+	return &stores{app: a, dryRun: dryRun, open: map[string]*store{}}
+}
+
+// of gives the Maildir and the index of an account. What is missing is made; a Maildir that cannot be written is an
+// error here, before any server is asked for anything.
+func (s *stores) of(ctx context.Context, a config.Account) (*store, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	key := a.Maildir + "\x00" + a.State
+	if s.open[key] == nil {
+		opened := &store{dir: maildir.Dir(a.Maildir)}
+		opened.err = s.openOne(ctx, opened, a)
+		s.open[key] = opened
+	}
+	return s.open[key], s.open[key].err
+}
+
+func (s *stores) openOne(ctx context.Context, o *store, a config.Account) error {
+	state := a.State
+	if s.dryRun && !exists(a.Maildir) {
+		// Nothing may be made, and there is nothing to compare with: an empty Maildir elsewhere shows the same plan.
+		dir, err := os.MkdirTemp("", "postie")
+		if err != nil {
+			return err
+		}
+		s.trash = append(s.trash, dir)
+		o.dir, state = maildir.Dir(dir), ""
+	}
+	if err := o.dir.Ensure(); err != nil {
+		return err
+	}
+	var err error
+	o.index, err = index.Open(ctx, o.dir, &index.Options{State: state, Log: s.app.ui.Logger()})
+	if err != nil {
+		return err
+	}
+	if aside := o.index.SetAside(); aside != "" {
+		s.app.ui.Notice("", "the index of "+string(o.dir)+" could not be used and was set aside as "+aside+"; it is made anew from the mail")
+	}
+	return nil
+}
+
+// close closes all of them.
+func (s *stores) close() error {
+	var errs []error
+	for _, o := range s.open {
+		if o.index != nil {
+			errs = append(errs, o.index.Close())
+		}
+	}
+	for _, dir := range s.trash {
+		errs = append(errs, os.RemoveAll(dir))
+	}
+	return errors.Join(errs...)
+}
