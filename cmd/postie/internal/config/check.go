@@ -49,7 +49,7 @@ func (a *Account) problems() []problem {
 	token := a.OAuth2 != nil || len(a.TokenCommand) > 0
 	wrong(token && a.Auth != "auto" && a.Auth != "xoauth2" && a.Auth != "oauthbearer", fmt.Sprintf("%q cannot carry an OAuth2 token", a.Auth), `write "auto", "xoauth2" or "oauthbearer"`, "auth")
 	wrong(a.Auth == "external" && a.ClientCert == "" && !tunnel, `"external" needs a client certificate`, "set client_cert", "auth", "client_cert")
-	wrong(a.Protocol == IMAP && (a.Auth == "apop" || a.Auth == "user"), fmt.Sprintf("%q does not fit an imap account, only pop3 ones", a.Auth), `write "auto"`, "auth")
+	wrong(a.Protocol == IMAP && a.Auth == "apop", `"apop" does not fit an imap account, only pop3 ones`, `write "auto"`, "auth")
 	return list
 }
 
@@ -95,15 +95,14 @@ func clash(a, b *Account) (key, msg, hint string) {
 		return "maildir", fmt.Sprintf("%q lies inside the Maildir of", b.Maildir), "give each account a folder beside the other's"
 	case ra != rb && inside(rb, ra):
 		return "maildir", fmt.Sprintf("%q holds the Maildir of", b.Maildir), "give each account a folder beside the other's"
-	case ra != rb && a.State != "" && b.State != "" && resolved(a.State) == resolved(b.State):
-		return "state", "is also the state of another Maildir, that of", "give each Maildir its own"
 	case ra != rb:
 		return "", "", ""
 	case a.Protocol == IMAP || b.Protocol == IMAP:
 		return "maildir", fmt.Sprintf("%q is also the Maildir of", b.Maildir), "only pop3 accounts may share one"
 	case resolved(a.stateDir()) != resolved(b.stateDir()):
 		return "state", "differs, though the Maildir is shared with", "accounts that share a Maildir share its state"
-	case a.User == b.User && strings.EqualFold(a.Host, b.Host) && a.Protocol != "" && b.Protocol != "":
+	case a.User == b.User && strings.EqualFold(a.Host, b.Host) && (a.User != "" || len(a.Tunnel) > 0):
+		// The ledger of what was retrieved goes by user and host.
 		return "user", "user, host and Maildir are those of", "remove one of the two, or set host to tell them apart"
 	}
 	return "", "", ""

@@ -79,7 +79,7 @@ type Account struct {
 
 	User         string // may be empty with Tunnel (PREAUTH)
 	Password     Password
-	Auth         string   // "auto" or a mechanism in lower case; "apop" and "user" (USER and PASS) are POP3's own
+	Auth         string   // "auto" or a mechanism in lower case; "user" is USER and PASS, or IMAP's LOGIN
 	OAuth2       *OAuth2  // nil: none
 	TokenCommand []string // prints an OAuth2 access token
 
@@ -116,15 +116,15 @@ type Proxy struct {
 	Password Secret
 }
 
-// OAuth2 is where tokens come from. Provider "google" and "microsoft" imply the addresses.
+// OAuth2 is where tokens come from. The addresses are set unless Provider is "google", "microsoft" or "microsoft/TENANT".
 type OAuth2 struct {
 	Provider     string
 	ClientID     string
 	ClientSecret Secret
-	Tenant       string // Microsoft's
 	AuthURL      string
 	TokenURL     string
 	DeviceURL    string
+	RedirectURL  string // as registered with the provider; empty: any loopback address
 	Scopes       []string
 }
 
@@ -172,7 +172,9 @@ func Load(path string) (*Config, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, &Error{File: path, Msg: "there is no such configuration file", Hint: "run `postie init` to make one, or give a URL such as pop3s://USER@HOST instead of an account", Err: err}
 	}
-	if err != nil {
+	if cause, ok := errors.AsType[*fs.PathError](err); ok {
+		return nil, &Error{File: path, Msg: cause.Op + ": " + cause.Err.Error(), Err: err}
+	} else if err != nil {
 		return nil, &Error{File: path, Msg: err.Error(), Err: err}
 	}
 	return parse(path, data, mode)
@@ -287,8 +289,9 @@ func (a *Account) Loopback() bool {
 	return a.Proxy == Proxy{} && (strings.EqualFold(a.Host, "localhost") || ip != nil && ip.IsLoopback())
 }
 
-// MayCleartext reports whether credentials may be sent without TLS: the account says so, nothing leaves this machine,
-// or the user's own tunnel command carries them.
-func (a *Account) MayCleartext() bool {
-	return a.AllowCleartext || len(a.Tunnel) > 0 || a.Loopback()
-}
+// Private reports whether nobody else reads the connection even without TLS: nothing leaves this machine, or the
+// user's own tunnel command carries it.
+func (a *Account) Private() bool { return len(a.Tunnel) > 0 || a.Loopback() }
+
+// MayCleartext reports whether credentials may be sent without TLS.
+func (a *Account) MayCleartext() bool { return a.AllowCleartext || a.Private() }

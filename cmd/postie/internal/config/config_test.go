@@ -50,6 +50,13 @@ func TestLoadMissing(t *testing.T) {
 	}
 }
 
+func TestLoadUnreadable(t *testing.T) {
+	dir := t.TempDir()
+	if _, err := Load(dir); err == nil || err.Error() != dir+": read: is a directory" {
+		t.Error(err)
+	}
+}
+
 func TestLoadRefusesSecretsThatOthersCanRead(t *testing.T) {
 	base := "[account.a]\nprotocol = \"pop3\"\nhost = \"h\"\nuser = \"u\"\nmaildir = \"m\"\n"
 	for _, row := range []struct {
@@ -195,6 +202,25 @@ func TestCheckAfterFlags(t *testing.T) {
 	a.Password.Env = "P"
 	if err := a.Check(); err != nil || a.Port != 995 {
 		t.Error(err, a.Port)
+	}
+}
+
+func TestPrivate(t *testing.T) {
+	for _, row := range []struct {
+		a                  Account
+		private, cleartext bool
+	}{
+		{Account{Host: "localhost"}, true, true},
+		{Account{Host: "127.3.2.1"}, true, true},
+		{Account{Host: "::1"}, true, true},
+		{Account{Host: "localhost.example.org"}, false, false},
+		{Account{Host: "localhost", Proxy: Proxy{Address: "p:1"}}, false, false},
+		{Account{Host: "h", Tunnel: []string{"ssh"}}, true, true},
+		{Account{Host: "h", AllowCleartext: true}, false, true},
+	} {
+		if row.a.Private() != row.private || row.a.MayCleartext() != row.cleartext {
+			t.Errorf("%+v", row)
+		}
 	}
 }
 

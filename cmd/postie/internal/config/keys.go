@@ -180,27 +180,27 @@ func (v value) oauth2(to **OAuth2) {
 		field{name: "provider", set: func(v value) { v.text(&o.Provider) }},
 		field{name: "client_id", set: func(v value) { v.text(&o.ClientID) }},
 		field{name: "client_secret", set: func(v value) { v.secret(&o.ClientSecret) }},
-		field{name: "tenant", set: func(v value) { v.text(&o.Tenant) }},
 		field{name: "auth_url", set: func(v value) { v.web(&o.AuthURL) }},
 		field{name: "token_url", set: func(v value) { v.web(&o.TokenURL) }},
 		field{name: "device_url", set: func(v value) { v.web(&o.DeviceURL) }},
+		field{name: "redirect_url", set: func(v value) { v.web(&o.RedirectURL) }},
 		field{name: "scopes", set: func(v value) { v.list(`["https://mail.google.com/"]`, &o.Scopes) }},
 	)
 	*to = o
-	m := v.toml.(map[string]any)
-	missing := func(keys ...string) {
-		for _, k := range keys {
-			if m[k] == nil {
-				value{v.p, append(slices.Clip(v.path), k), nil}.fail("", "is missing")
-			}
+	v.require("", "client_id")
+	if name, _, _ := strings.Cut(strings.ToLower(o.Provider), "/"); name != "google" && name != "microsoft" {
+		const hint = `only for provider = "google" and "microsoft" is it known here`
+		v.require(hint, "token_url")
+		if v.toml.(map[string]any)["device_url"] == nil {
+			v.require(hint, "auth_url")
 		}
 	}
-	missing("client_id")
-	if o.Provider != "google" && o.Provider != "microsoft" {
-		missing("token_url")
-		if m["device_url"] == nil {
-			missing("auth_url")
-		}
+}
+
+// require reports a key that the table does not hold.
+func (v value) require(hint, key string) {
+	if v.toml.(map[string]any)[key] == nil {
+		value{v.p, append(slices.Clip(v.path), key), nil}.fail(hint, "is missing")
 	}
 }
 

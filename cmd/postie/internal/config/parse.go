@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -57,8 +58,8 @@ func parse(name string, data []byte, mode fs.FileMode) (*Config, error) {
 
 // syntax translates what go-toml says.
 func syntax(name string, err error) error {
-	var d *toml.DecodeError
-	if !errors.As(err, &d) {
+	d, ok := errors.AsType[*toml.DecodeError](err)
+	if !ok {
 		return &Error{File: name, Msg: err.Error(), Err: err}
 	}
 	line, _ := d.Position()
@@ -102,21 +103,18 @@ func (v value) accounts() []Account {
 		return nil
 	}
 	var list []Account
-	for name, table := range m {
-		v := value{v.p, append(slices.Clip(v.path), name), table}
-		if _, ok := table.(map[string]any); !ok {
-			v.fail("write its keys below a line [account.NAME]", "is %s, not an account", kind(table))
+	for _, name := range slices.Sorted(maps.Keys(m)) {
+		v := value{v.p, append(slices.Clip(v.path), name), m[name]}
+		if _, ok := v.toml.(map[string]any); !ok {
+			v.fail("write its keys below a line [account.NAME]", "is %s, not an account", kind(v.toml))
 			continue
 		}
 		list = append(list, v.account(name))
 	}
-	slices.SortFunc(list, func(a, b Account) int {
-		return cmp.Or(cmp.Compare(v.p.accountLine(a.Name), v.p.accountLine(b.Name)), cmp.Compare(a.Name, b.Name))
-	})
+	line := func(a Account) int { return v.p.line([]string{"account", a.Name}) }
+	slices.SortStableFunc(list, func(a, b Account) int { return cmp.Compare(line(a), line(b)) })
 	return list
 }
-
-func (p *parser) accountLine(name string) int { return p.line([]string{"account", name}) }
 
 func (v value) account(name string) Account {
 	if bad := badName(name); bad != "" {

@@ -55,6 +55,7 @@ client_id = "id"
 client_secret = "hush"
 token_url = "https://login.example.org/token"
 device_url = "http://127.0.0.1:9/device"
+redirect_url = "http://localhost/back"
 scopes = ["mail"]
 
 [account.tunnelled]
@@ -83,7 +84,7 @@ func TestParseReadsEveryKey(t *testing.T) {
 		Name: "bob@example.org", Protocol: IMAP, Host: "imap.example.org", Port: 143, TLS: StartTLS, User: "bob", Auth: "auto",
 		Maildir: "/etc/postie/work", Layout: LayoutMaildir, Mailboxes: []string{"*", "!Junk"}, Trash: "Trash", Create: CreateLocal,
 		Bodies: Bodies{MaxSize: 10e6, MaxAge: 14 * 24 * time.Hour}, IndexBodies: true,
-		OAuth2: &OAuth2{Provider: "other", ClientID: "id", ClientSecret: "hush", TokenURL: "https://login.example.org/token", DeviceURL: "http://127.0.0.1:9/device", Scopes: []string{"mail"}},
+		OAuth2: &OAuth2{Provider: "other", ClientID: "id", ClientSecret: "hush", TokenURL: "https://login.example.org/token", DeviceURL: "http://127.0.0.1:9/device", RedirectURL: "http://localhost/back", Scopes: []string{"mail"}},
 	}, {
 		Name: "tunnelled", Protocol: IMAP, Port: 143, TLS: None, Tunnel: []string{"ssh", "host", "/usr/lib/dovecot/imap"}, Auth: "auto",
 		Maildir: "/var/tunnelled", Layout: LayoutFS, Mailboxes: []string{"*"}, MaxDelete: 0.3, Expunge: true, Create: CreateBoth, IndexBodies: true,
@@ -167,7 +168,7 @@ func TestParseRefuses(t *testing.T) {
 		{"TLS in a tunnel to nobody", "[account.t]\nprotocol = \"imap\"\ntunnel = [\"x\"]\nmaildir = \"/m\"\ntls = \"implicit\"\n", `account.t.host: is missing; TLS through a tunnel`},
 		{"oauth2 as string", imap + "oauth2 = \"google\"\n", `is a string, not a table; write { provider = "google"`},
 		{"oauth2 without client_id", imap + "[account.home.oauth2]\nprovider = \"google\"\n", `c.toml:6: account.home.oauth2.client_id: is missing`},
-		{"oauth2 without URLs", imap + "oauth2 = { client_id = \"x\", auth_url = \"https://a.example\" }\n", `c.toml:6: account.home.oauth2.token_url: is missing`},
+		{"oauth2 without URLs", imap + "oauth2 = { client_id = \"x\", auth_url = \"https://a.example\" }\n", `c.toml:6: account.home.oauth2.token_url: is missing; only for provider = "google"`},
 		{"oauth2 in the clear", imap + "oauth2 = { client_id = \"x\", token_url = \"http://t.example/\", auth_url = \"https://t.example/\" }\n", `"http://t.example/" is not HTTPS`},
 		{"empty path", pop + "state = \"\"\n", `account.home.state: is empty`},
 		{"somebody's home", pop + "state = \"~bob/x\"\n", `"~bob": the home of another user is not looked up`},
@@ -228,7 +229,7 @@ func TestRoots(t *testing.T) {
 		{"whole disk", `protocol="imap" maildir="m"`, `protocol="pop3" maildir="/"`, `holds the Maildir of`},
 		{"by link", `protocol="imap" maildir="link/new"`, `protocol="imap" maildir="real/new"`, `is also the Maildir of`},
 		{"inside by link", `protocol="imap" maildir="real"`, `protocol="imap" maildir="link/a/b"`, `lies inside`},
-		{"one state for two", `protocol="imap" maildir="m" state="s"`, `protocol="imap" maildir="n" state="s"`, `account.b.state: is also the state of another Maildir, that of account "a" (line 6)`},
+		{"one state for two", `protocol="imap" maildir="m" state="s"`, `protocol="imap" maildir="n" state="s"`, ""},
 		{"two states for one", `protocol="pop3" maildir="m"`, `protocol="pop3" maildir="m" state="s"`, `account.b.state: differs, though the Maildir is shared with account "a"`},
 		{"one maildrop twice", `protocol="pop3" maildir="m" user="u" host="h"`, `protocol="pop3" maildir="m" user="u" host="H"`, `account.b.user: user, host and Maildir are those of account "a"`},
 	} {

@@ -25,8 +25,8 @@ func (c *Config) Show(w io.Writer) error {
 	return err
 }
 
-// line writes one key, unless its value is the zero value, which means that nothing is set.
-func line[T any](b *bytes.Buffer, key string, v T, set bool) {
+// line writes one key, if it is set.
+func line(b *bytes.Buffer, key string, v any, set bool) {
 	if set {
 		fmt.Fprintf(b, "%s = %s\n", key, quote(v))
 	}
@@ -91,10 +91,10 @@ func (o *OAuth2) show(b *bytes.Buffer, account string) {
 	text(b, "provider", o.Provider)
 	text(b, "client_id", o.ClientID)
 	hidden(b, "client_secret", o.ClientSecret != "")
-	text(b, "tenant", o.Tenant)
 	text(b, "auth_url", o.AuthURL)
 	text(b, "token_url", o.TokenURL)
 	text(b, "device_url", o.DeviceURL)
+	text(b, "redirect_url", o.RedirectURL)
 	line(b, "scopes", o.Scopes, len(o.Scopes) > 0)
 }
 

@@ -36,14 +36,14 @@ func (e *CertificateError) Unwrap() error { return e.Err }
 
 // why puts the reason into plain words where crypto/x509 does not.
 func (e *CertificateError) why() string {
-	var unknown x509.UnknownAuthorityError
-	var invalid x509.CertificateInvalidError
+	_, unknown := errors.AsType[x509.UnknownAuthorityError](e.Err)
+	invalid, isInvalid := errors.AsType[x509.CertificateInvalidError](e.Err)
 	switch {
-	case errors.As(e.Err, &unknown) && e.SelfSigned:
+	case unknown && e.SelfSigned:
 		return "it is self-signed"
-	case errors.As(e.Err, &unknown):
+	case unknown:
 		return "it is signed by an authority that this machine does not know"
-	case errors.As(e.Err, &invalid) && invalid.Reason == x509.Expired:
+	case isInvalid && invalid.Reason == x509.Expired:
 		return fmt.Sprintf("it, or one that it rests on, is valid from %s to %s only, and the clock here says %s", day(invalid.Cert.NotBefore), day(invalid.Cert.NotAfter), day(time.Now()))
 	}
 	return strings.TrimPrefix(e.Err.Error(), "x509: ")

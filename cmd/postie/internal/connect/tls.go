@@ -35,7 +35,6 @@ func (o *Options) TLSConfig() (*tls.Config, error) {
 	config := &tls.Config{
 		MinVersion: tls.VersionTLS12,
 		ServerName: host,
-		RootCAs:    v.roots,
 		// crypto/tls would check before it calls us, and its error names no fingerprint; so its own check is off and
 		// VerifyConnection, which runs in every handshake, resumed ones too, does the same or compares the pin.
 		InsecureSkipVerify: true,
@@ -126,16 +125,16 @@ func handshake(ctx context.Context, conn net.Conn, config *tls.Config) (net.Conn
 
 // blame tells a server that cannot from a line that broke.
 func blame(err error) error {
-	var op *net.OpError
-	var line net.Error
-	var plain tls.RecordHeaderError
-	var certificate *CertificateError
+	op, isOp := errors.AsType[*net.OpError](err)
+	_, isLine := errors.AsType[net.Error](err)
+	_, isCertificate := errors.AsType[*CertificateError](err)
+	_, isPlain := errors.AsType[tls.RecordHeaderError](err)
 	switch {
-	case errors.As(err, &op) && (op.Op == "remote error" || op.Op == "local error"):
+	case isOp && (op.Op == "remote error" || op.Op == "local error"):
 		return &HandshakeError{Err: op.Err, Hint: hint(op.Err)} // an alert: crypto/tls dresses it as an error of the line
-	case errors.As(err, &line), errors.As(err, &certificate), errors.Is(err, context.Canceled):
+	case isLine, isCertificate, errors.Is(err, context.Canceled):
 		return err
-	case errors.As(err, &plain):
+	case isPlain:
 		return &HandshakeError{Err: err, Hint: `the server speaks no TLS here: try tls = "starttls", or another port`}
 	}
 	return &HandshakeError{Err: err, Hint: hint(err)}

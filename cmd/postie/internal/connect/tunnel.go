@@ -96,7 +96,7 @@ func (t *tunnel) Write(p []byte) (int, error) {
 
 // explain turns a pipe's error into a connection's, with the last words of a command that ended.
 func (t *tunnel) explain(op string, err error) error {
-	var path *fs.PathError
+	path, isPath := errors.AsType[*fs.PathError](err)
 	gone := errors.Is(err, io.EOF) || errors.Is(err, syscall.EPIPE)
 	switch {
 	case err == nil:
@@ -107,7 +107,7 @@ func (t *tunnel) explain(op string, err error) error {
 		err = &TunnelError{t.status, t.stderr.String()}
 	case errors.Is(err, io.EOF):
 		return io.EOF
-	case errors.As(err, &path):
+	case isPath:
 		err = path.Err
 	}
 	return &net.OpError{Op: op, Net: "tunnel", Addr: t.RemoteAddr(), Err: err}

@@ -25,6 +25,7 @@ func open(t *testing.T, argv ...string) *tunnel {
 }
 
 func TestTunnelCarriesBytes(t *testing.T) {
+	t.Parallel()
 	conn := open(t, "cat")
 	sent := make([]byte, 1<<20)
 	rand.Read(sent)
@@ -56,6 +57,7 @@ func gone(t *testing.T, conn *tunnel) {
 }
 
 func TestTunnelEnds(t *testing.T) {
+	t.Parallel()
 	for name, argv := range map[string][]string{
 		"by end of input": {"cat"},
 		"by SIGTERM":      {"sh", "-c", "echo; exec sleep 600"},
@@ -87,6 +89,7 @@ func TestTunnelEnds(t *testing.T) {
 }
 
 func TestTunnelDeadlines(t *testing.T) {
+	t.Parallel()
 	conn := open(t, "sh", "-c", "exec sleep 600")
 	past := time.Now().Add(-time.Second)
 	if err := conn.SetDeadline(past); err != nil {
@@ -116,6 +119,7 @@ func TestTunnelDeadlines(t *testing.T) {
 }
 
 func TestTunnelCloseEndsRead(t *testing.T) {
+	t.Parallel()
 	conn := open(t, "sleep", "600")
 	result := make(chan error, 1)
 	go func() {
@@ -131,6 +135,7 @@ func TestTunnelCloseEndsRead(t *testing.T) {
 }
 
 func TestTunnelLastWords(t *testing.T) {
+	t.Parallel()
 	conn := open(t, "sh", "-c", "echo '* hello'; echo 'ssh: no route' >&2; echo 'bye' >&2; exit 255")
 	got, err := io.ReadAll(conn)
 	var line net.Error
@@ -149,6 +154,7 @@ func TestTunnelLastWords(t *testing.T) {
 }
 
 func TestTunnelWriteAfterEnd(t *testing.T) {
+	t.Parallel()
 	conn := open(t, "sh", "-c", "echo denied >&2; exit 1")
 	<-conn.ended
 	if _, err := conn.Write([]byte("x")); err == nil || !strings.Contains(err.Error(), "denied") {
@@ -157,6 +163,7 @@ func TestTunnelWriteAfterEnd(t *testing.T) {
 }
 
 func TestTunnelThatIsNot(t *testing.T) {
+	t.Parallel()
 	_, err := dial(t, Options{TLS: None, Tunnel: []string{"/nonexistent/tunnel"}})
 	if !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), `connect to tunnel "/nonexistent/tunnel"`) {
 		t.Error(err)
@@ -164,6 +171,7 @@ func TestTunnelThatIsNot(t *testing.T) {
 }
 
 func TestTunnelOutlivesDial(t *testing.T) {
+	t.Parallel()
 	ctx, cancel := context.WithCancel(context.Background())
 	conn, err := (&Options{TLS: None, Tunnel: []string{"cat"}}).Dial(ctx)
 	if err != nil {
@@ -176,6 +184,7 @@ func TestTunnelOutlivesDial(t *testing.T) {
 
 // A child that stays behind with standard error open does not hold up the end.
 func TestTunnelLeavesChildBehind(t *testing.T) {
+	t.Parallel()
 	conn := open(t, "sh", "-c", "sleep 5 & exit 0")
 	if err := conn.Close(); err != nil {
 		t.Error(err)
