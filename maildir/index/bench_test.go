@@ -1,0 +1,112 @@
+package index
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"testing"
+	"time"
+
+	"postie/maildir"
+	"postie/maildir/message"
+)
+
+// sample makes a message and its receipt as fetch would have them.
+func sample(n int) (Message, Receipt) {
+	hash := sha256.Sum256(fmt.Append(nil, n))
+	key := maildir.Key(fmt.Sprintf("1763763600.M%06dP1234R%016x.host", n%1000000, n))
+	size := int64(12000 + n%5000)
+	m := Message{
+		Mailbox: Inbox,
+		Entry:   maildir.EntryOf(fmt.Sprintf("%s,S=%d", key, size), true),
+		Date:    time.UnixMilli(1763763600000 + int64(n)),
+		Wire:    maildir.Wire{Size: size, Hash: hash, Exact: true},
+		Header:  hash,
+		Summary: message.Summary{
+			From: fmt.Sprintf("Name Surname%d <user%d@example.org>", n%500, n%500), To: "List <list@example.org>",
+			Subject:   fmt.Sprintf("Re: [list] proposal number %d about word%d of things", n, n%977),
+			MessageID: fmt.Sprintf("%x@mail.example.org", hash[:16]), Date: time.UnixMilli(1763763600000),
+		},
+	}
+	return m, Receipt{UIDL: fmt.Sprintf("%016x", n), Key: key, Listed: size, Wire: m.Wire, Header: hash, Read: true}
+}
+
+// fill stores n messages as fetch does: batches, each arriving and then stored.
+func fill(b testing.TB, s *Store, l *Ledger, n, batch int) {
+	ctx := b.Context()
+	for from := 0; from < n; from += batch {
+		var ms []Message
+		var rs []Receipt
+		for i := from; i < min(n, from+batch); i++ {
+			m, r := sample(i)
+			ms, rs = append(ms, m), append(rs, r)
+		}
+		ids, err := l.Arriving(ctx, rs)
+		if err != nil {
+			b.Fatal(err)
+		}
+		for i := range ms {
+			ms[i].Receipt = ids[i]
+		}
+		if err := l.Stored(ctx, ms); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkFetch is the index's share of fetching 10,000 messages in batches of 256.
+func BenchmarkFetch(b *testing.B) {
+	for b.Loop() {
+		b.StopTimer()
+		s := open(b, newRoot(b), nil)
+		l, err := s.Ledger(b.Context(), Maildrop{"alice", "pop.example.org"})
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.StartTimer()
+		fill(b, s, l, 10000, 256)
+		b.StopTimer()
+		s.Close()
+		b.StartTimer()
+	}
+}
+
+// BenchmarkList asks an index of 200,000 messages, each tenth read, each thousandth flagged.
+func BenchmarkList(b *testing.B) {
+	s := open(b, newRoot(b), nil)
+	l, err := s.Ledger(b.Context(), Maildrop{"alice", "pop.example.org"})
+	if err != nil {
+		b.Fatal(err)
+	}
+	fill(b, s, l, 200000, 10000)
+	if _, err := s.w.Exec("UPDATE message SET flags = (id % 10 = 0) * 16 + (id % 1000 = 0) * 2"); err != nil {
+		b.Fatal(err)
+	}
+	for name, o := range map[string]ListOptions{
+		"newest50":  {Limit: 50},
+		"mailbox50": {Limit: 50, Mailbox: Inbox},
+		"flagged":   {Flagged: true, Unread: false},
+		"unread50":  {Unread: true, Limit: 50},
+		"old50":     {Until: time.UnixMilli(1763763600000 + 1000), Limit: 50},
+		"all":       {},
+	} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				for _, err := range s.List(context.Background(), o) {
+					if err != nil {
+						b.Fatal(err)
+					}
+				}
+			}
+		})
+	}
+	b.Run("open", func(b *testing.B) {
+		for b.Loop() {
+			s, err := Open(b.Context(), s.root, nil)
+			if err != nil {
+				b.Fatal(err)
+			}
+			s.Close()
+		}
+	})
+}

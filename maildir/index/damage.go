@@ -1,0 +1,156 @@
+package index
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
+// Newer is the error of Open when the database belongs to a newer postie. The file was not touched.
+type Newer struct {
+	Path       string
+	Have, Know int // schema versions: of the database, and the newest that this postie knows
+}
+
+func (e *Newer) Error() string {
+	return fmt.Sprintf("%s was written by a newer postie (schema version %d, this one knows %d)", e.Path, e.Have, e.Know)
+}
+
+// Damaged is the error of any method that comes upon a part of the database that cannot be right. The next Open
+// examines the whole file and sets it aside.
+type Damaged struct {
+	Path string
+	Err  error
+}
+
+func (e *Damaged) Error() string {
+	return fmt.Sprintf("%s is damaged (%v); the next run sets it aside and rebuilds it from the mail", e.Path, e.Err)
+}
+
+func (e *Damaged) Unwrap() error { return e.Err }
+
+// unready is why a database cannot be used before repair has seen to it.
+type unready struct{ err error }
+
+func (e *unready) Error() string { return e.err.Error() }
+func (e *unready) Unwrap() error { return e.err }
+
+// What SQLite takes for a sound database may still be none of ours, or fail its own check.
+const (
+	errForeign = flaw("not a database of postie")
+	errUnsound = flaw("integrity check")
+)
+
+type flaw string
+
+func (f flaw) Error() string { return string(f) }
+
+// code is the primary result code of SQLite in err, 0 when there is none.
+func code(err error) int {
+	if e, ok := errors.AsType[*sqlite.Error](err); ok {
+		return e.Code() & 0xff
+	}
+	return 0
+}
+
+func isDamage(err error) bool {
+	_, flawed := errors.AsType[flaw](err)
+	return flawed || code(err) == sqlite3.SQLITE_CORRUPT || code(err) == sqlite3.SQLITE_NOTADB
+}
+
+func isBusy(err error) bool { return code(err) == sqlite3.SQLITE_BUSY }
+
+// blame turns SQLite's report of a damaged file into *Damaged, and leaves a mark for the next Open.
+func (s *Store) blame(err error) error {
+	if !isDamage(err) {
+		return err
+	}
+	s.log.Error("index is damaged", "path", s.path(), "err", err)
+	return errors.Join(&Damaged{s.path(), err}, create(s.suspect()))
+}
+
+// suspect is the file that asks the next Open for a full examination.
+func (s *Store) suspect() string { return s.base + ".db.suspect" }
+
+// repair makes the database usable: sets a damaged one aside, creates, migrates, sets the journal mode. The caller
+// holds the exclusive lock, so no other process has the file open: SQLite loses data when a file that is open
+// elsewhere is renamed (sqlite.org/howtocorrupt.html section 2.4).
+func (s *Store) repair(ctx context.Context) error {
+	err := s.examine(ctx)
+	if isDamage(err) {
+		s.log.Warn("index is damaged", "path", s.path(), "err", err)
+		err = s.setAside()
+	}
+	if err != nil {
+		return err
+	}
+	if err := create(s.path()); err != nil {
+		return err
+	}
+	db := s.pool(1, "query_only(0)")
+	defer db.Close()
+	if _, err := db.ExecContext(ctx, "PRAGMA journal_mode = "+s.journal()); err != nil {
+		return fmt.Errorf("set journal mode: %w", err)
+	}
+	if err := migrate(ctx, db); err != nil {
+		return err
+	}
+	if err := os.Remove(s.suspect()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// examine says whether the database can be kept: nil, a damage, or what prevented the examination. The whole file
+// is read only when damage was reported, for that takes its time.
+func (s *Store) examine(ctx context.Context) error {
+	if _, err := os.Lstat(s.path()); errors.Is(err, fs.ErrNotExist) {
+		return s.setAside() // a journal without its database: it would be played into the new one
+	}
+	db := s.pool(1, "query_only(1)")
+	defer db.Close()
+	err := s.usable(ctx, db)
+	if _, ok := errors.AsType[*unready](err); err != nil && (!ok || isDamage(err)) {
+		return err
+	}
+	if _, err := os.Lstat(s.suspect()); err != nil {
+		return nil
+	}
+	var verdict string
+	if err := db.QueryRowContext(ctx, "PRAGMA integrity_check(1)").Scan(&verdict); err != nil || verdict == "ok" {
+		return err
+	}
+	return fmt.Errorf("%w: %s", errUnsound, verdict)
+}
+
+// setAside renames the database and its journals to a name that says when, and remembers it. Nothing is deleted
+// or overwritten.
+func (s *Store) setAside() error {
+	to := s.path() + ".damaged-" + s.now().UTC().Format("20060102T150405Z")
+	for n := 2; exists(to) || exists(to+"-wal"); n++ {
+		to = fmt.Sprintf("%s.%d", strings.TrimSuffix(to, fmt.Sprintf(".%d", n-1)), n)
+	}
+	// The database first: stopped in between, the next Open finds journals without it and ends up here again.
+	for _, suffix := range []string{"", "-wal", "-shm", "-journal"} {
+		err := os.Rename(s.path()+suffix, to+suffix)
+		if err == nil {
+			s.aside = to
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("set aside: %w", err)
+		}
+	}
+	return syncDir(filepath.Dir(s.base))
+}
+
+// exists reports whether there is anything of that name.
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
+}

@@ -1,0 +1,207 @@
+package index
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"strings"
+	"time"
+
+	"postie/maildir"
+)
+
+// Maildrop is what a POP3 account is to the ledger: a user on a host, whatever the configuration calls it.
+type Maildrop struct{ User, Host string }
+
+// canonical: host names know no case (RFC 4343), user names may.
+func (m Maildrop) canonical() Maildrop { return Maildrop{m.User, strings.ToLower(m.Host)} }
+
+func (m Maildrop) String() string { return m.User + "@" + m.Host }
+
+// State of a receipt.
+type State uint8
+
+const (
+	Arriving State = iota + 1 // its file is durable in tmp/ and perhaps published
+	Stored                    // its file is durable in new/ or cur/
+	Gone                      // Stored, and the server has deleted it: QUIT was answered with +OK
+)
+
+// Receipt is one ledger row: one message of one maildrop.
+type Receipt struct {
+	ID     int64
+	UIDL   string // the server's, or one that we derived (servers without UIDL)
+	State  State
+	Key    maildir.Key
+	Listed int64        // octets as LIST gave them
+	Wire   maildir.Wire // as RETR gave it
+	Header [32]byte     // message.Header.Hash
+	Read   bool         // this very UIDL was read by RETR; false: only matched by content, which never licenses a DELE
+	At     time.Time    // when it was stored, UTC, ms
+}
+
+// Ledger is the part of the ledger that belongs to one maildrop. Every method that changes it is one durable
+// transaction.
+type Ledger struct {
+	s  *Store
+	id int64
+}
+
+// Ledger opens that of a maildrop, which may be new.
+func (s *Store) Ledger(ctx context.Context, m Maildrop) (*Ledger, error) {
+	m = m.canonical()
+	ids, err := query(ctx, s, number, "SELECT id FROM maildrop WHERE user = ? AND host = ?", m.User, m.Host)
+	if err == nil && len(ids) == 0 {
+		ids = []int64{0}
+		err = s.write(ctx, func(tx *sql.Tx) error { // another process may come first
+			return tx.QueryRow(`INSERT INTO maildrop (user, host) VALUES (?, ?)
+				ON CONFLICT DO UPDATE SET user = user RETURNING id`, m.User, m.Host).Scan(&ids[0])
+		})
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open ledger of %s: %w", m, err)
+	}
+	return &Ledger{s, ids[0]}, nil
+}
+
+// Receipts returns the rows of the maildrop, of all states, in the order they came.
+func (l *Ledger) Receipts(ctx context.Context) ([]Receipt, error) {
+	all, err := query(ctx, l.s, scanReceipt, `SELECT id, uidl, state, key, listed, size, hash, exact, header, read, at
+		FROM receipt WHERE maildrop = ? ORDER BY id`, l.id)
+	return all, verb("read ledger", err)
+}
+
+func scanReceipt(rows *sql.Rows) (r Receipt, err error) {
+	var hash, header sql.RawBytes
+	var at int64
+	err = rows.Scan(&r.ID, &r.UIDL, &r.State, &r.Key, &r.Listed, &r.Wire.Size, &hash, &r.Wire.Exact, &header, &r.Read, &at)
+	copy(r.Wire.Hash[:], hash)
+	copy(r.Header[:], header)
+	r.At = time.UnixMilli(at).UTC()
+	return r, err
+}
+
+// Fresh reports whether no run of this maildrop ever came to its end with this database (it is the first, or the
+// database was made anew): then local mail is to be matched by content before anything is fetched.
+func (l *Ledger) Fresh(ctx context.Context) (bool, error) {
+	n, err := query(ctx, l.s, number, "SELECT count(*) FROM maildrop WHERE id = ? AND finished IS NULL", l.id)
+	return err == nil && n[0] > 0, verb("read ledger", err)
+}
+
+// Arriving enters messages whose files are durable in tmp/, before they are published, so that a crash in between
+// leaves no file that nobody knows. ID, State and At of rs are not read. It returns the IDs in the order of rs.
+func (l *Ledger) Arriving(ctx context.Context, rs []Receipt) ([]int64, error) {
+	ids := make([]int64, len(rs))
+	at := l.s.now().UnixMilli()
+	err := l.s.write(ctx, func(tx *sql.Tx) error {
+		return each(tx, `INSERT INTO receipt (maildrop, uidl, state, key, listed, size, hash, exact, header, read, at)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, rs, func(r *Receipt) []any {
+			return []any{l.id, r.UIDL, Arriving, string(r.Key), r.Listed, r.Wire.Size, r.Wire.Hash[:], r.Wire.Exact, r.Header[:], r.Read, at}
+		}, func(n int, r sql.Result) (err error) {
+			ids[n], err = r.LastInsertId()
+			return err
+		})
+	})
+	return ids, verb("record what arrives", err)
+}
+
+// Stored turns the rows named by Receipt of ms to Stored, now that their files are durable under their names, and
+// puts the messages into the message table, all or nothing. It sets ID of ms. Date, if zero, is now; Mailbox, if
+// empty, is INBOX. A message without a Receipt is only put into the table.
+func (l *Ledger) Stored(ctx context.Context, ms []Message) error {
+	now := l.s.now()
+	err := l.s.write(ctx, func(tx *sql.Tx) error {
+		err := each(tx, "UPDATE receipt SET state = ?, at = ? WHERE id = ? AND maildrop = ?", ms, func(m *Message) []any {
+			return []any{Stored, now.UnixMilli(), m.Receipt, l.id}
+		}, func(n int, r sql.Result) error {
+			if count, _ := r.RowsAffected(); count == 0 && ms[n].Receipt != 0 {
+				return fmt.Errorf("receipt %d is not in the ledger", ms[n].Receipt)
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		// A Refresh may have seen the file first. It knows where the file lies now; RETR knew the wire form better.
+		return insert(tx, ms, 0, now, `ON CONFLICT DO UPDATE SET size = excluded.size, hash = excluded.hash,
+			exact = excluded.exact, header = excluded.header, date = excluded.date`)
+	})
+	return verb("record what is stored", err)
+}
+
+// Confirm turns rows from Arriving to Stored: after a crash their files were found, and are durable.
+func (l *Ledger) Confirm(ctx context.Context, ids []int64) error {
+	return l.change(ctx, "confirm", "UPDATE receipt SET state = 2 WHERE id = ? AND maildrop = ? AND state = 1", ids)
+}
+
+// Forget takes rows out of the ledger: no longer listed, or Arriving with no file.
+func (l *Ledger) Forget(ctx context.Context, ids []int64) error {
+	return l.change(ctx, "forget", "DELETE FROM receipt WHERE id = ? AND maildrop = ?", ids)
+}
+
+// Gone records that the server deleted these: it answered QUIT with +OK.
+func (l *Ledger) Gone(ctx context.Context, ids []int64) error {
+	return l.change(ctx, "record as gone", "UPDATE receipt SET state = 3 WHERE id = ? AND maildrop = ?", ids)
+}
+
+// change executes a statement of (id, maildrop) for each row.
+func (l *Ledger) change(ctx context.Context, what, q string, ids []int64) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	return verb(what, l.s.write(ctx, func(tx *sql.Tx) error {
+		return each(tx, q, ids, func(id *int64) []any { return []any{*id, l.id} }, nil)
+	}))
+}
+
+// Adoption gives a UIDL to something that we have already: a ledger row (ID), or a local message without one
+// (Message). If both are set the row counts.
+type Adoption struct {
+	ID      int64 // Receipt.ID
+	Message int64 // Message.ID
+	UIDL    string
+	Listed  int64 // octets as LIST gives them
+	Read    bool  // as in Receipt
+}
+
+// local is the message that needs a row, 0 for none.
+func (a *Adoption) local() int64 {
+	if a.ID != 0 {
+		return 0
+	}
+	return a.Message
+}
+
+// Adopt carries adoptions out. A row that is there only gets the UIDL, Listed and Read; a message gets a row in
+// state Stored, dated from its arrival. What is not there any more is passed over: the next run finds it missing.
+func (l *Ledger) Adopt(ctx context.Context, as []Adoption) error {
+	if len(as) == 0 {
+		return nil
+	}
+	return verb("adopt", l.s.write(ctx, func(tx *sql.Tx) error {
+		err := each(tx, "UPDATE receipt SET uidl = ?, listed = ?, read = ? WHERE id = ? AND maildrop = ?", as,
+			func(a *Adoption) []any { return []any{a.UIDL, a.Listed, a.Read, a.ID, l.id} }, nil)
+		if err != nil {
+			return err
+		}
+		return each(tx, `INSERT INTO receipt (maildrop, uidl, state, key, listed, size, hash, exact, header, read, at)
+			SELECT ?, ?, 2, key, ?, size, hash, exact, header, ?, date FROM message WHERE id = ?`, as,
+			func(a *Adoption) []any { return []any{l.id, a.UIDL, a.Listed, a.Read, a.local()} }, nil)
+	}))
+}
+
+// Finished records that a run came to its end: the maildrop is no longer Fresh.
+func (l *Ledger) Finished(ctx context.Context, at time.Time) error {
+	return verb("record end of run", l.s.write(ctx, func(tx *sql.Tx) error {
+		_, err := tx.Exec("UPDATE maildrop SET finished = ? WHERE id = ?", at.UnixMilli(), l.id)
+		return err
+	}))
+}
+
+// verb says what went wrong, if anything did.
+func verb(what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", what, err)
+}

@@ -1,0 +1,79 @@
+package index
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"strings"
+	"time"
+)
+
+// ListOptions says what List is to give. The zero value is everything.
+type ListOptions struct {
+	Mailbox         string    // "": all
+	Unread, Flagged bool      // only those
+	Since, Until    time.Time // arrival: Since included, Until not; zero: open
+	Limit           int       // 0: all
+}
+
+// listPage is how many messages List reads at once. Between two pages it holds no transaction, so that the caller
+// may take its time, or write.
+const listPage = 256
+
+// List gives messages, the newest first, with the cost of those it gives, however many there are.
+// An error is given once and ends it.
+func (s *Store) List(ctx context.Context, o ListOptions) iter.Seq2[Message, error] {
+	return func(yield func(Message, error) bool) {
+		q, args := o.query()
+		date, id := time.UnixMilli(1<<53), int64(1<<62)
+		if !o.Until.IsZero() {
+			date, id = o.Until, 0 // no id is below 0: none of that very time
+		}
+		for left := o.Limit; ; {
+			page := listPage
+			if o.Limit > 0 {
+				page = min(page, left)
+			}
+			ms, err := query(ctx, s, scanMessage, q, append(args, date.UnixMilli(), date.UnixMilli(), id, page)...)
+			if err != nil {
+				yield(Message{}, verb("list", err))
+				return
+			}
+			for _, m := range ms {
+				if !yield(m, nil) {
+					return
+				}
+			}
+			if left -= len(ms); len(ms) < page || o.Limit > 0 && left == 0 {
+				return
+			}
+			date, id = ms[len(ms)-1].Date, ms[len(ms)-1].ID
+		}
+	}
+}
+
+// query gives the statement of one page, and its first arguments. The index is named because only we know which
+// condition leaves the fewest rows.
+func (o *ListOptions) query() (string, []any) {
+	by, where, args := "message_date", []string{}, []any{}
+	add := func(index, condition string, values ...any) {
+		if index != "" {
+			by = index
+		}
+		where, args = append(where, condition), append(args, values...)
+	}
+	if o.Mailbox != "" {
+		add("message_mailbox", "m.mailbox = (SELECT id FROM mailbox WHERE name = ?)", o.Mailbox)
+	}
+	if o.Unread {
+		add("message_unread", "m.flags & 16 = 0")
+	}
+	if o.Flagged {
+		add("message_flagged", "m.flags & 2 <> 0")
+	}
+	if !o.Since.IsZero() {
+		add("", "m.date >= ?", o.Since.UnixMilli())
+	}
+	add("", "m.date <= ? AND (m.date, m.id) < (?, ?)")
+	return fmt.Sprintf(columns, "INDEXED BY "+by) + strings.Join(where, " AND ") + " ORDER BY m.date DESC, m.id DESC LIMIT ?", args
+}

@@ -1,0 +1,119 @@
+package index
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+)
+
+// applicationID stands in the header of every database of ours ("post"), so that nobody else's is taken for one.
+const applicationID = 0x706f7374
+
+// migrations holds, at place n, the statements that lead from schema version n to n+1. What was released is never
+// edited: a change is a new entry. Each runs in one transaction together with its PRAGMA user_version.
+func migrations() []string { return []string{schema1} }
+
+// schema1, in words: Times are milliseconds since 1970 in UTC. hash and header are SHA-256. A key is unique in its
+// folder but for twins (two files of one key, different content, which other programs can make). A file's name is
+// its key followed by tail. indexed says what the table text holds of a message: 0 nothing, 1 header, 2 all.
+// Headers are not put there in the transaction that stores the summaries, because that would more than double its
+// cost (10,000 messages: 0.2 s without, 0.45 s with); message_unindexed finds what is left to do.
+const schema1 = `
+CREATE TABLE meta (
+	one     INTEGER PRIMARY KEY CHECK (one = 1),
+	refresh INTEGER                     -- first message id of a refresh that has not come to its end
+) STRICT;
+INSERT INTO meta (one) VALUES (1);
+
+CREATE TABLE maildrop (
+	id       INTEGER PRIMARY KEY AUTOINCREMENT,
+	user     TEXT NOT NULL,
+	host     TEXT NOT NULL,             -- lower case
+	finished INTEGER,                   -- NULL: no run came to its end with this database
+	UNIQUE (user, host)
+) STRICT;
+
+CREATE TABLE receipt (                  -- the POP3 ledger
+	id       INTEGER PRIMARY KEY AUTOINCREMENT,
+	maildrop INTEGER NOT NULL REFERENCES maildrop,
+	uidl     TEXT NOT NULL,             -- not unique: servers give one UIDL twice
+	state    INTEGER NOT NULL,
+	key      TEXT NOT NULL,
+	listed   INTEGER NOT NULL,
+	size     INTEGER NOT NULL,
+	hash     BLOB NOT NULL,
+	exact    INTEGER NOT NULL,
+	header   BLOB NOT NULL,
+	read     INTEGER NOT NULL,
+	at       INTEGER NOT NULL
+) STRICT;
+CREATE INDEX receipt_maildrop ON receipt (maildrop);
+CREATE INDEX receipt_key ON receipt (key);
+
+CREATE TABLE mailbox (
+	id    INTEGER PRIMARY KEY AUTOINCREMENT,
+	name  TEXT NOT NULL UNIQUE,
+	stamp TEXT NOT NULL DEFAULT ''      -- mtimes of the folder when it was last scanned; '' is unknown
+) STRICT;
+
+CREATE TABLE message (
+	id         INTEGER PRIMARY KEY AUTOINCREMENT,
+	mailbox    INTEGER NOT NULL REFERENCES mailbox,
+	key        TEXT NOT NULL,
+	twin       INTEGER NOT NULL DEFAULT 0,
+	tail       TEXT NOT NULL,
+	new        INTEGER NOT NULL,        -- lies in new/, not in cur/
+	flags      INTEGER NOT NULL,        -- maildir.FlagSet
+	keywords   TEXT NOT NULL,
+	date       INTEGER NOT NULL,        -- arrival
+	size       INTEGER NOT NULL,
+	hash       BLOB NOT NULL,
+	exact      INTEGER NOT NULL,
+	header     BLOB NOT NULL,
+	sender     TEXT NOT NULL,
+	recipients TEXT NOT NULL,
+	subject    TEXT NOT NULL,
+	message_id TEXT NOT NULL,
+	written    INTEGER,                 -- Date header; NULL: none or unreadable
+	indexed    INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE UNIQUE INDEX message_key ON message (key, mailbox, twin);
+CREATE INDEX message_size ON message (size);
+CREATE INDEX message_id ON message (message_id) WHERE message_id <> '';
+CREATE INDEX message_mailbox ON message (mailbox, date);
+CREATE INDEX message_date ON message (date);
+CREATE INDEX message_unread ON message (date) WHERE flags & 16 = 0;
+CREATE INDEX message_flagged ON message (date) WHERE flags & 2 <> 0;
+CREATE INDEX message_unindexed ON message (id) WHERE indexed < 2;
+
+-- Full text, without a copy of it; rowid is message.id. An update must give all columns.
+CREATE VIRTUAL TABLE text USING fts5 (subject, sender, recipients, body, attachments,
+	content = '', contentless_delete = 1, tokenize = 'unicode61 remove_diacritics 2');
+CREATE TRIGGER message_text AFTER DELETE ON message WHEN old.indexed > 0
+	BEGIN DELETE FROM text WHERE rowid = old.id; END;
+
+PRAGMA application_id = 1886352244;
+`
+
+// migrate brings an open database from the schema version it has up to ours.
+func migrate(ctx context.Context, db *sql.DB) error {
+	var have int
+	if err := db.QueryRowContext(ctx, "PRAGMA user_version").Scan(&have); err != nil {
+		return fmt.Errorf("read schema version: %w", err)
+	}
+	for ; have < len(migrations()); have++ {
+		tx, err := db.BeginTx(ctx, nil)
+		if err != nil {
+			return fmt.Errorf("migrate: %w", err)
+		}
+		_, err = tx.Exec(migrations()[have] + fmt.Sprintf("; PRAGMA user_version = %d", have+1))
+		if err == nil {
+			err = tx.Commit()
+		}
+		if err != nil {
+			tx.Rollback()
+			return fmt.Errorf("migrate to schema version %d: %w", have+1, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,275 @@
+// Package index keeps what postie knows about a Maildir in one SQLite file beside it: the ledger of what POP3
+// servers gave, a summary of every message, and the place where full text goes. It also holds the locks that keep
+// two runs apart. All of it but the ledger can be made anew from the mail (Refresh).
+package index
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/url"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/gofrs/flock"
+	_ "modernc.org/sqlite" // the driver "sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"postie/maildir"
+)
+
+// Options of Open. The zero value, or nil, is ready for use.
+type Options struct {
+	State string           // folder for database and locks; "" is the Maildir root itself
+	Log   *slog.Logger     // nil: nothing is logged
+	Now   func() time.Time // nil: time.Now
+}
+
+// Store is the index of one Maildir root. Its methods may be called side by side, in one process and in several.
+type Store struct {
+	root  maildir.Dir // absolute
+	base  string      // of all our files: base.db, base.lock …
+	aside string
+	net   bool // on a network file system
+	log   *slog.Logger
+	now   func() time.Time
+	open  *flock.Flock  // shared while the database is open, exclusive while it is made, migrated or set aside
+	scan  chan struct{} // held by the one Refresh that runs
+	w, r  *sql.DB       // one connection that writes; a few that read and never wait for it (WAL)
+}
+
+// Open opens the index of the Maildir root, which must exist, and makes or migrates its database as needed. A
+// damaged database is set aside, never deleted, and an empty one takes its place: see SetAside. Errors: *Newer;
+// *Locked when the database must be made, migrated or set aside while another process has it open.
+func Open(ctx context.Context, root maildir.Dir, o *Options) (*Store, error) {
+	s := &Store{log: slog.New(slog.DiscardHandler), now: time.Now, scan: make(chan struct{}, 1)}
+	if o == nil {
+		o = &Options{}
+	}
+	s.log = cmp.Or(o.Log, s.log)
+	if o.Now != nil {
+		s.now = o.Now
+	}
+	if err := s.locate(ctx, string(root), o.State); err != nil {
+		return nil, fmt.Errorf("open index: %w", err)
+	}
+	s.net = networked(filepath.Dir(s.base))
+	if err := s.connect(ctx); err != nil {
+		s.open.Unlock()
+		return nil, fmt.Errorf("open index: %w", err)
+	}
+	return s, nil
+}
+
+// connect opens the database under a shared lock. When it cannot be used as it is, repair does what is needed under
+// the exclusive lock, which no process that has the database open lets us have, and connect tries anew.
+func (s *Store) connect(ctx context.Context) error {
+	s.open = flock.New(s.base+".open", flock.SetPermissions(0o600))
+	for range 3 { // another process may do the same, or the opposite, in between
+		if err := acquire(ctx, s.open.TryRLock, -1); err != nil {
+			return fmt.Errorf("lock %s: %w", s.open.Path(), err)
+		}
+		err := s.check(ctx)
+		if err == nil {
+			return nil
+		}
+		if _, ok := errors.AsType[*unready](err); !ok {
+			return err
+		}
+		s.open.Unlock()
+		err = acquire(ctx, s.open.TryLock, 5*time.Second) // others need it for milliseconds, unless they work with the database
+		if errors.Is(err, errHeld) {
+			return &Locked{Name: s.path(), Holder: cmp.Or(s.holders(), "another process that reads it")}
+		} else if err != nil {
+			return fmt.Errorf("lock %s: %w", s.open.Path(), err)
+		}
+		if err = s.repair(ctx); err != nil {
+			return err
+		}
+		s.open.Unlock()
+	}
+	return fmt.Errorf("%s stays unusable", s.path())
+}
+
+// path is that of the database.
+func (s *Store) path() string { return s.base + ".db" }
+
+// check opens the connections and looks whether all is as it should be: schema version, journal mode, and both
+// ends of each table, which takes microseconds and finds a file that is no database, is cut short, or has lost a
+// schema or a root page. What it cannot see surfaces later as *Damaged, and is looked for by the next Open.
+func (s *Store) check(ctx context.Context) error {
+	if _, err := os.Lstat(s.path()); errors.Is(err, fs.ErrNotExist) {
+		return &unready{errors.New("there is no database yet")}
+	} else if err != nil {
+		return err
+	}
+	if _, err := os.Lstat(s.suspect()); err == nil {
+		return &unready{errors.New("damage was reported")}
+	}
+	s.w, s.r = s.pool(1, "query_only(0)"), s.pool(4, "query_only(1)")
+	err := s.usable(ctx, s.w)
+	if err != nil {
+		s.w.Close()
+		s.r.Close()
+	}
+	return err
+}
+
+// pool returns connections to the database. mmap stays off: a file that shrinks below a mapping kills the process.
+func (s *Store) pool(size int, pragma string) *sql.DB {
+	sync := "synchronous(FULL)"
+	if s.net {
+		sync = "synchronous(EXTRA)" // the commit is the removal of the journal, and only EXTRA makes that durable
+	}
+	q := url.Values{"_txlock": {"immediate"}, "_pragma": {"busy_timeout(10000)", "mmap_size(0)", "cache_size(-2000)", sync, pragma}}
+	db, _ := sql.Open("sqlite", (&url.URL{Scheme: "file", Path: s.path(), RawQuery: q.Encode()}).String())
+	db.SetMaxOpenConns(size)
+	db.SetMaxIdleConns(1)
+	return db
+}
+
+// journal is the journal mode. WAL needs memory shared by all processes, which network file systems do not have.
+func (s *Store) journal() string {
+	if s.net {
+		return "delete"
+	}
+	return "wal"
+}
+
+// usable says whether db is a database of ours, of our version, sound as far as a short look tells.
+func (s *Store) usable(ctx context.Context, db *sql.DB) error {
+	var app, have, tables int
+	var mode string
+	err := db.QueryRowContext(ctx, `SELECT application_id, user_version, journal_mode, (SELECT count(*) FROM sqlite_schema)
+		FROM pragma_application_id, pragma_user_version, pragma_journal_mode`).Scan(&app, &have, &mode, &tables)
+	know := len(migrations())
+	switch {
+	case isDamage(err):
+		return &unready{err}
+	case err != nil:
+		return err
+	case app != applicationID && have+tables > 0:
+		return &unready{errForeign}
+	case have > know:
+		return &Newer{Path: s.path(), Have: have, Know: know}
+	case have < know || mode != s.journal():
+		return &unready{fmt.Errorf("schema version %d, journal mode %s", have, mode)}
+	}
+	var n sql.NullInt64
+	err = db.QueryRowContext(ctx, `SELECT (SELECT min(id) FROM message) + (SELECT max(id) FROM message) +
+		(SELECT min(id) FROM receipt) + (SELECT max(id) FROM receipt) + (SELECT max(rowid) FROM text) +
+		(SELECT count(*) FROM mailbox) + (SELECT count(*) FROM maildrop) + (SELECT one FROM meta)`).Scan(&n)
+	switch {
+	case isDamage(err):
+		return &unready{err}
+	case code(err) == sqlite3.SQLITE_ERROR: // no such table
+		return &unready{fmt.Errorf("%w: %w", errForeign, err)}
+	}
+	return err
+}
+
+// SetAside returns where Open found or put a database that it could not go on with, because it was damaged or
+// because its root was wiped or replaced; or "". The index is then empty: call Refresh.
+func (s *Store) SetAside() string { return s.aside }
+
+// Close writes the journal back, so that the database file alone is a consistent copy, and closes it.
+func (s *Store) Close() error {
+	s.r.Close()
+	// Who reads at this moment is not waited for: the last one to close writes the journal back as well.
+	_, err := s.w.Exec("PRAGMA busy_timeout = 0; PRAGMA wal_checkpoint(TRUNCATE)")
+	if isBusy(err) {
+		err = nil
+	}
+	err = cmp.Or(s.blame(err), s.w.Close(), s.open.Unlock())
+	if err != nil {
+		return fmt.Errorf("close index: %w", err)
+	}
+	return nil
+}
+
+// write runs fn in one durable transaction. Statements within need no context: a transaction is short, and a
+// context per statement costs a goroutine each.
+func (s *Store) write(ctx context.Context, fn func(*sql.Tx) error) error {
+	tx, err := s.w.BeginTx(ctx, nil)
+	if err == nil {
+		if err = fn(tx); err == nil {
+			err = tx.Commit()
+		} else {
+			tx.Rollback()
+		}
+	}
+	if err != nil && ctx.Err() != nil { // else database/sql would only say that the transaction is over
+		return ctx.Err()
+	}
+	return s.blame(err)
+}
+
+// query returns the rows of a reading statement, each made by scan.
+func query[T any](ctx context.Context, s *Store, scan func(*sql.Rows) (T, error), q string, args ...any) ([]T, error) {
+	rows, err := s.r.QueryContext(ctx, q, args...)
+	all, err := collect(rows, err, scan)
+	return all, s.blame(err)
+}
+
+// collect reads all rows of the outcome of a query.
+func collect[T any](rows *sql.Rows, err error, scan func(*sql.Rows) (T, error)) (all []T, _ error) {
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		one, err := scan(rows)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, one)
+	}
+	return all, rows.Err()
+}
+
+// number scans a row of one integer.
+func number(rows *sql.Rows) (n int64, err error) { return n, rows.Scan(&n) }
+
+// each executes one statement for every item of a transaction; done, unless nil, sees each result.
+func each[T any](tx *sql.Tx, q string, items []T, args func(*T) []any, done func(int, sql.Result) error) error {
+	st, err := tx.Prepare(q)
+	if err != nil {
+		return err
+	}
+	defer st.Close()
+	for i := range items {
+		r, err := st.Exec(args(&items[i])...)
+		if err == nil && done != nil {
+			err = done(i, r)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// syncDir makes what was created or renamed in a folder durable.
+func syncDir(path string) error {
+	d, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// create makes an empty file with mode 0600, which SQLite gives its journals too, unless there is one.
+func create(path string) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return nil // and never opened here: closing it would drop SQLite's locks of this process (fcntl(2))
+	} else if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close(), syncDir(filepath.Dir(path)))
+}

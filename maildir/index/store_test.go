@@ -1,0 +1,280 @@
+package index
+
+import (
+	"bytes"
+	"database/sql"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"postie/maildir"
+)
+
+// stocked makes a closed index with two messages and a finished maildrop of two receipts, for a Maildir that holds
+// the messages' files.
+func stocked(t *testing.T, n int) (maildir.Dir, string) {
+	t.Helper()
+	root := newRoot(t)
+	for i := range n {
+		put(t, root, "cur/"+string(rune('a'+i%26))+string(rune('a'+i/26%26))+string(rune('a'+i/676))+":2,S", letter(i))
+	}
+	s := open(t, root, nil)
+	refreshed(t, s)
+	l := ledger(t, s, "alice")
+	fill(t, s, l, 2, 2)
+	if err := l.Finished(t.Context(), time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return root, filepath.Join(string(root), ".postie.db")
+}
+
+func ledger(t testing.TB, s *Store, user string) *Ledger {
+	t.Helper()
+	l, err := s.Ledger(t.Context(), Maildrop{user, "POP.example.org"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+func TestCloseLeavesOneFile(t *testing.T) {
+	root, path := stocked(t, 2)
+	for _, suffix := range []string{"-wal", "-shm", "-journal"} {
+		if exists(path + suffix) {
+			t.Errorf("%s is left", suffix)
+		}
+	}
+	info, err := os.Stat(path)
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("mode %v, %v", info.Mode(), err)
+	}
+	// A copy made while the store is open, after another one was closed, is complete.
+	reader := open(t, root, nil)
+	s := open(t, root, nil)
+	fill(t, s, ledger(t, s, "bob"), 5, 5)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want(t, "messages seen by another store", len(all(t, reader)), 7)
+	copied := newRoot(t)
+	put(t, copied, ".postie.db", string(whole))
+	want(t, "messages in the copy", len(all(t, open(t, copied, nil))), 7)
+}
+
+func TestNewer(t *testing.T) {
+	root, path := stocked(t, 1)
+	change(t, path, "PRAGMA user_version = 9")
+	before, _ := os.ReadFile(path)
+	_, err := Open(t.Context(), root, nil)
+	newer, ok := errors.AsType[*Newer](err)
+	if !ok || newer.Have != 9 || newer.Know != len(migrations()) {
+		t.Fatalf("Open: %v", err)
+	}
+	if after, _ := os.ReadFile(path); !bytes.Equal(before, after) {
+		t.Error("the file was changed")
+	}
+	change(t, path, "PRAGMA user_version = 1")
+	want(t, "messages", len(all(t, open(t, root, nil))), 3)
+}
+
+// change executes statements on a closed database.
+func change(t *testing.T, path string, q string) {
+	t.Helper()
+	db, err := sql.Open("sqlite", "file:"+strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.Exec(q); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestMigrate opens a database of every older version: made by the migrations up to there.
+func TestMigrate(t *testing.T) {
+	for version := range migrations() {
+		root := newRoot(t)
+		path := filepath.Join(string(root), ".postie.db")
+		put(t, root, ".postie.db", "")
+		for n := range version {
+			change(t, path, migrations()[n])
+		}
+		s := open(t, root, nil)
+		want(t, "set aside", s.SetAside(), "")
+		fill(t, s, ledger(t, s, "alice"), 3, 3)
+		want(t, "messages", len(all(t, s)), 3)
+		var have int
+		if err := s.w.QueryRow("PRAGMA user_version").Scan(&have); err != nil || have != len(migrations()) {
+			t.Errorf("version %d, %v", have, err)
+		}
+	}
+}
+
+// TestDamaged damages a database in many ways; each time it is set aside whole, and the index made anew.
+func TestDamaged(t *testing.T) {
+	for name, damage := range map[string]func([]byte) []byte{
+		"garbage":            func(b []byte) []byte { return bytes.Repeat([]byte("no database "), 1000) },
+		"half a header":      func(b []byte) []byte { return b[:50] },
+		"magic overwritten":  func(b []byte) []byte { copy(b, "SQLite format 2"); return b },
+		"page size zero":     func(b []byte) []byte { b[16], b[17] = 0, 0; return b },
+		"application id":     func(b []byte) []byte { b[68] = 1; return b },
+		"last page cut":      func(b []byte) []byte { return b[:len(b)-100] },
+		"only first page":    func(b []byte) []byte { return b[:4096] },
+		"schema zeroed":      func(b []byte) []byte { clear(b[100:4096]); return b },
+		"all but first page": func(b []byte) []byte { clear(b[4096:]); return b },
+	} {
+		t.Run(name, func(t *testing.T) {
+			root, path := stocked(t, 2)
+			b, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			b = damage(b)
+			put(t, root, ".postie.db", string(b))
+			s := open(t, root, &Options{Now: func() time.Time { return time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC) }})
+			want(t, "set aside", s.SetAside(), path+".damaged-20260102T030405Z")
+			if aside, err := os.ReadFile(s.SetAside()); err != nil || !bytes.Equal(aside, b) {
+				t.Errorf("set aside is not what was there: %v", err)
+			}
+			want(t, "rebuilt", refreshed(t, s).Added, 2)
+			fresh, err := ledger(t, s, "alice").Fresh(t.Context())
+			want(t, "fresh", []any{fresh, err}, "[true <nil>]")
+			s.Close()
+			want(t, "set aside again", open(t, root, nil).SetAside(), "")
+		})
+	}
+}
+
+// TestDamageFoundLater damages what a short look cannot see.
+func TestDamageFoundLater(t *testing.T) {
+	root, path := stocked(t, 400)
+	b, _ := os.ReadFile(path)
+	var leaves [][]byte // of the message table
+	for page := 4096; page < len(b); page += 4096 {
+		if b[page] == 13 && bytes.Contains(b[page:page+4096], []byte("Ann <ann@example.org>")) {
+			leaves = append(leaves, b[page:])
+		}
+	}
+	copy(leaves[len(leaves)/2], "garbage")
+	put(t, root, ".postie.db", string(b))
+	s := open(t, root, nil)
+	want(t, "set aside at first", s.SetAside(), "")
+	var err error
+	for _, err = range s.List(t.Context(), ListOptions{}) {
+	}
+	if damaged, ok := errors.AsType[*Damaged](err); !ok || damaged.Path != path {
+		t.Fatalf("List: %v", err)
+	}
+	if _, err := Open(t.Context(), root, nil); !isLocked(err) {
+		t.Errorf("Open while the damaged one is open: %v", err)
+	}
+	s.Close()
+	s = open(t, root, nil)
+	if !strings.HasPrefix(s.SetAside(), path+".damaged-") {
+		t.Fatalf("set aside: %q", s.SetAside())
+	}
+	want(t, "rebuilt", refreshed(t, s).Added, 400)
+}
+
+// TestEmptyFile: what a crash leaves before the first migration is not damage.
+func TestEmptyFile(t *testing.T) {
+	root, _ := stocked(t, 2)
+	put(t, root, ".postie.db", "")
+	s := open(t, root, nil)
+	want(t, "set aside", s.SetAside(), "")
+	want(t, "rebuilt", refreshed(t, s).Added, 2)
+}
+
+func isLocked(err error) bool { _, ok := errors.AsType[*Locked](err); return ok }
+
+// TestSuspicionUnfounded: a mark without damage costs nothing.
+func TestSuspicionUnfounded(t *testing.T) {
+	root, path := stocked(t, 2)
+	put(t, root, ".postie.db.suspect", "")
+	s := open(t, root, nil)
+	want(t, "set aside", s.SetAside(), "")
+	want(t, "messages", len(all(t, s)), 4)
+	if exists(path + ".suspect") {
+		t.Error("the mark is left")
+	}
+}
+
+// TestOrphanedJournal: a journal whose database is gone must not be played into the new one.
+func TestOrphanedJournal(t *testing.T) {
+	root := newRoot(t)
+	put(t, root, ".postie.db-wal", "left over")
+	s := open(t, root, nil)
+	if b, err := os.ReadFile(s.SetAside() + "-wal"); err != nil || string(b) != "left over" {
+		t.Errorf("%q, %v", b, err)
+	}
+}
+
+func TestOpenErrors(t *testing.T) {
+	if _, err := Open(t.Context(), maildir.Dir(filepath.Join(t.TempDir(), "none")), nil); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("no root: %v", err)
+	}
+	root := newRoot(t)
+	if err := os.Mkdir(filepath.Join(string(root), ".postie.db"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if s, err := Open(t.Context(), root, nil); err == nil {
+		t.Errorf("a folder in the place of the database was taken (set aside %q)", s.SetAside())
+	}
+}
+
+// TestOpenTogether: several processes may come to a new Maildir at once.
+func TestOpenTogether(t *testing.T) {
+	root := newRoot(t)
+	errs := make(chan error)
+	for range 8 {
+		go func() {
+			s, err := Open(t.Context(), root, nil)
+			if err == nil {
+				err = s.Close()
+			}
+			errs <- err
+		}()
+	}
+	for range 8 {
+		if err := <-errs; err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestRollbackJournal is the store on a network file system.
+func TestRollbackJournal(t *testing.T) {
+	root, path := stocked(t, 1)
+	s := &Store{log: open(t, newRoot(t), nil).log, now: time.Now, scan: make(chan struct{}, 1), net: true}
+	if err := s.locate(t.Context(), string(root), ""); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.connect(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var mode string
+	var sync int
+	if err := s.w.QueryRow("SELECT journal_mode, synchronous FROM pragma_journal_mode, pragma_synchronous").Scan(&mode, &sync); err != nil {
+		t.Fatal(err)
+	}
+	want(t, "mode", []any{mode, sync}, "[delete 3]")
+	fill(t, s, ledger(t, s, "bob"), 5, 5)
+	want(t, "messages", len(all(t, s)), 6)
+	if exists(path + "-wal") {
+		t.Error("there is a WAL")
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	want(t, "messages back in WAL", len(all(t, open(t, root, nil))), 6)
+}

@@ -1,0 +1,206 @@
+package index
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"errors"
+	"hash/maphash"
+	"io"
+	"io/fs"
+	"os"
+	"slices"
+	"syscall"
+
+	"postie/maildir"
+	"postie/maildir/message"
+)
+
+// known is what the index knows of the names in a folder: 24 bytes a row, for there may be a million.
+type known struct {
+	seed  maphash.Seed
+	rows  []knownRow     // sorted by rel
+	moved map[int64]bool // rows that were seen, under another name
+}
+
+type knownRow struct {
+	rel  uint64 // hash of Entry.Rel: one chance in 2^44 that a new file is taken for one of a million known
+	id   int64
+	seen bool
+}
+
+func (s *Store) known(ctx context.Context, mailbox int64) (*known, error) {
+	k := &known{seed: maphash.MakeSeed(), moved: make(map[int64]bool)}
+	var err error
+	k.rows, err = query(ctx, s, func(rows *sql.Rows) (r knownRow, err error) {
+		var e maildir.Entry
+		err = rows.Scan(&r.id, &e.Name, &e.New)
+		r.rel = maphash.String(k.seed, e.Rel())
+		return r, err
+	}, "SELECT id, key || tail, new FROM message WHERE mailbox = ?", mailbox)
+	slices.SortFunc(k.rows, func(a, b knownRow) int { return cmp.Compare(a.rel, b.rel) })
+	return k, err
+}
+
+// see marks the row of a file that lies where its row says, and reports whether there is one.
+func (k *known) see(e maildir.Entry) bool {
+	n, ok := slices.BinarySearchFunc(k.rows, maphash.String(k.seed, e.Rel()),
+		func(r knownRow, rel uint64) int { return cmp.Compare(r.rel, rel) })
+	if ok {
+		k.rows[n].seen = true
+	}
+	return ok
+}
+
+// missing lists the rows that no file was seen of.
+func (k *known) missing() (ids []int64) {
+	for _, r := range k.rows {
+		if !r.seen && !k.moved[r.id] {
+			ids = append(ids, r.id)
+		}
+	}
+	return ids
+}
+
+// sibling is a row of the same key in the same folder.
+type sibling struct {
+	id, twin int64
+	entry    maildir.Entry
+	wire     maildir.Wire
+	keywords maildir.Keywords
+}
+
+func scanSibling(rows *sql.Rows) (b sibling, err error) {
+	var name string
+	var inNew bool
+	var hash sql.RawBytes
+	err = rows.Scan(&b.id, &b.twin, &name, &inNew, &b.wire.Size, &hash, &b.keywords)
+	b.entry = maildir.EntryOf(name, inNew)
+	copy(b.wire.Hash[:], hash)
+	return b, err
+}
+
+// sort finds out what each file is that does not lie where a row says: one that was renamed, a new one, a twin, or
+// another sight of a known one. Files are read before the transaction begins.
+func (r *refresh) sort(ctx context.Context, f folder, k *known, es []maildir.Entry) error {
+	if len(es) == 0 {
+		return nil
+	}
+	table, err := f.dir.Keywords()
+	if err != nil {
+		return err
+	}
+	var found finds
+	for _, e := range es {
+		siblings, err := query(ctx, r.s, scanSibling, `SELECT id, twin, key || tail, new, size, hash, keywords FROM message
+			WHERE key = ? AND mailbox = ? ORDER BY twin`, string(e.Key), f.id)
+		if err != nil {
+			return err
+		}
+		keywords, _ := table.Keywords(e.Letters)
+		if b := r.whose(f, e, siblings); b != nil {
+			k.moved[b.id] = true
+			if b.entry.Rel() != e.Rel() {
+				_, unlettered := table.Letters(b.keywords) // kept in the index only
+				keywords = maildir.NewKeywords(string(keywords), string(unlettered))
+				found.renamed = append(found.renamed, Message{ID: b.id, Entry: e, Flags: maildir.Flags{Set: e.Set, Keywords: keywords}})
+			}
+			continue
+		}
+		m := r.read(f, e)
+		if m == nil || slices.ContainsFunc(siblings, func(b sibling) bool { return b.wire.Hash == m.Wire.Hash }) {
+			continue // a second name of the same content is no second message
+		}
+		m.Flags.Keywords = keywords
+		if n := len(siblings); n > 0 {
+			found.twins = append(found.twins, twin{[]Message{*m}, siblings[n-1].twin + 1})
+		} else {
+			found.added = append(found.added, *m)
+		}
+	}
+	return r.enter(ctx, found)
+}
+
+// finds is what sort found: messages that changed their name (ID, Entry and Flags are set), new ones, and new ones
+// whose key the folder has already.
+type finds struct {
+	renamed, added []Message
+	twins          []twin
+}
+
+type twin struct {
+	message []Message // one
+	number  int64
+}
+
+// whose finds the row that a file belongs to: one that names this very file, or one whose own file is not there.
+func (r *refresh) whose(f folder, e maildir.Entry, siblings []sibling) *sibling {
+	for i := range siblings {
+		if siblings[i].entry.Rel() == e.Rel() {
+			return &siblings[i]
+		}
+	}
+	for i := range siblings {
+		if !exists(f.dir.Path(siblings[i].entry)) {
+			return &siblings[i]
+		}
+	}
+	return nil
+}
+
+// enter puts into the table what was found. Another process may do the same at this moment.
+func (r *refresh) enter(ctx context.Context, found finds) error {
+	if len(found.renamed)+len(found.added)+len(found.twins) == 0 {
+		return nil
+	}
+	const onConflict = `ON CONFLICT DO UPDATE SET
+		tail = excluded.tail, new = excluded.new, flags = excluded.flags, keywords = excluded.keywords`
+	now := r.s.now()
+	err := r.s.write(ctx, func(tx *sql.Tx) error {
+		// drop looks for moved messages from here on, also when this refresh is stopped and a later one ends it.
+		if _, err := tx.Exec("UPDATE meta SET refresh = (SELECT coalesce(max(id), 0) + 1 FROM message) WHERE refresh IS NULL"); err != nil {
+			return err
+		}
+		if err := insert(tx, found.added, 0, now, onConflict); err != nil {
+			return err
+		}
+		for _, t := range found.twins {
+			if err := insert(tx, t.message, t.number, now, onConflict); err != nil {
+				return err
+			}
+		}
+		return each(tx, "UPDATE message SET tail = ?, new = ?, flags = ?, keywords = ? WHERE id = ?", found.renamed, func(m *Message) []any {
+			return []any{m.Entry.Name[len(m.Entry.Key):], m.Entry.New, m.Flags.Set, string(m.Flags.Keywords), m.ID}
+		}, nil)
+	})
+	r.done.Added += len(found.added) + len(found.twins)
+	r.done.Changed += len(found.renamed)
+	return err
+}
+
+// read makes a message of a file, in one pass and in little memory. It returns nil for what vanished meanwhile, is
+// not a file, or cannot be read, which is counted.
+func (r *refresh) read(f folder, e maildir.Entry) *Message {
+	path := f.dir.Path(e)
+	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a FIFO must not stop us
+	var info fs.FileInfo
+	if err == nil {
+		defer file.Close()
+		info, err = file.Stat()
+	}
+	if err == nil && !info.Mode().IsRegular() || errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	m := &Message{Mailbox: f.name, Entry: e, Flags: maildir.Flags{Set: e.Set}}
+	if err == nil {
+		r.header.Reset()
+		m.Wire, err = maildir.WireOf(io.TeeReader(file, &r.header))
+	}
+	if err != nil {
+		r.done.Unreadable++
+		r.s.log.Warn("message cannot be read", "path", path, "err", err)
+		return nil
+	}
+	m.Date, m.Header, m.Summary = info.ModTime(), r.header.Hash(), message.Summarize(r.header.Bytes())
+	return m
+}

@@ -1,0 +1,121 @@
+package index
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"fmt"
+	"time"
+
+	"postie/maildir"
+	"postie/maildir/message"
+)
+
+// Inbox is the mailbox of the root itself.
+const Inbox = "INBOX"
+
+// Message is one message as the index knows it.
+type Message struct {
+	ID      int64         // NUMBER of ACCOUNT/MAILBOX/NUMBER: never reused
+	Receipt int64         // only for Ledger.Stored: the ledger row it came by
+	Mailbox string        // Inbox or the mailbox of a Maildir++ subfolder
+	Entry   maildir.Entry // where it lies now
+	Flags   maildir.Flags
+	Date    time.Time // arrival (INTERNALDATE), UTC, ms
+	Wire    maildir.Wire
+	Header  [32]byte // message.Header.Hash
+	Summary message.Summary
+}
+
+// columns are what scanMessage reads, of message m joined with its mailbox b.
+const columns = `SELECT m.id, b.name, m.key, m.tail, m.new, m.flags, m.keywords, m.date, m.size, m.hash, m.exact, m.header,
+	m.sender, m.recipients, m.subject, m.message_id, m.written FROM message m %s JOIN mailbox b ON b.id = m.mailbox WHERE `
+
+func scanMessage(rows *sql.Rows) (m Message, err error) {
+	var key, tail string
+	var inNew bool
+	var date int64
+	var hash, header sql.RawBytes
+	var written sql.NullInt64
+	err = rows.Scan(&m.ID, &m.Mailbox, &key, &tail, &inNew, &m.Flags.Set, &m.Flags.Keywords, &date, &m.Wire.Size, &hash,
+		&m.Wire.Exact, &header, &m.Summary.From, &m.Summary.To, &m.Summary.Subject, &m.Summary.MessageID, &written)
+	m.Entry = maildir.EntryOf(key+tail, inNew)
+	m.Date = time.UnixMilli(date).UTC()
+	copy(m.Wire.Hash[:], hash)
+	copy(m.Header[:], header)
+	if written.Valid {
+		m.Summary.Date = time.UnixMilli(written.Int64).UTC()
+	}
+	return m, err
+}
+
+// insert puts messages into the table and sets their IDs. twin is 0 but for a further file of one key in one folder.
+// What happens with a key and twin that the folder has already is said by conflict, an upsert clause.
+func insert(tx *sql.Tx, ms []Message, twin int64, now time.Time, conflict string) error {
+	st, err := tx.Prepare(`INSERT INTO message (mailbox, key, tail, new, flags, keywords, date, size, hash, exact, header,
+		sender, recipients, subject, message_id, written, twin) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ` +
+		conflict + " RETURNING id")
+	if err != nil {
+		return err
+	}
+	defer st.Close()
+	mailboxes := make(map[string]int64)
+	for i := range ms {
+		m := &ms[i]
+		box := cmp.Or(m.Mailbox, Inbox)
+		if mailboxes[box] == 0 {
+			if mailboxes[box], err = mailbox(tx, box); err != nil {
+				return err
+			}
+		}
+		if m.Date.IsZero() {
+			m.Date = now
+		}
+		sum := &m.Summary
+		written := sql.NullInt64{Int64: sum.Date.UnixMilli(), Valid: !sum.Date.IsZero()}
+		key := string(m.Entry.Key)
+		err = st.QueryRow(mailboxes[box], key, m.Entry.Name[len(key):], m.Entry.New, m.Flags.Set, string(m.Flags.Keywords),
+			m.Date.UnixMilli(), m.Wire.Size, m.Wire.Hash[:], m.Wire.Exact, m.Header[:], sum.From, sum.To, sum.Subject,
+			sum.MessageID, written, twin).Scan(&m.ID)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// mailbox gives the id of a mailbox, a new one if need be.
+func mailbox(tx *sql.Tx, name string) (id int64, err error) {
+	err = tx.QueryRow("INSERT INTO mailbox (name) VALUES (?) ON CONFLICT DO UPDATE SET name = name RETURNING id", name).Scan(&id)
+	return id, err
+}
+
+// messages returns those for which a condition on m holds, in the order of their IDs.
+func (s *Store) messages(ctx context.Context, where string, args ...any) ([]Message, error) {
+	ms, err := query(ctx, s, scanMessage, fmt.Sprintf(columns, "")+where+" ORDER BY m.id", args...)
+	return ms, verb("read index", err)
+}
+
+// first is the first of those messages, if there is one.
+func (s *Store) first(ctx context.Context, where string, args ...any) (Message, bool, error) {
+	ms, err := s.messages(ctx, where, args...)
+	if err != nil || len(ms) == 0 {
+		return Message{}, false, err
+	}
+	return ms[0], true, nil
+}
+
+// BySize returns the local messages of that many octets in wire form.
+func (s *Store) BySize(ctx context.Context, size int64) ([]Message, error) {
+	return s.messages(ctx, "m.size = ?", size)
+}
+
+// ByKey returns the message of a key, whatever mailbox it is in.
+func (s *Store) ByKey(ctx context.Context, key maildir.Key) (Message, bool, error) {
+	return s.first(ctx, "m.key = ?", string(key))
+}
+
+// ByID returns the message of a NUMBER.
+func (s *Store) ByID(ctx context.Context, id int64) (Message, bool, error) {
+	return s.first(ctx, "m.id = ?", id)
+}
