@@ -1,0 +1,97 @@
+package imap
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// Commands of ours, before the library begins: written and awaited in one goroutine.
+
+const ownTag = 'P' // the library's tags begin with T
+
+// request writes one command, or its first line. The trace gets shown in place of it; "": the line itself.
+func (w *wire) request(line, shown string) (tag string, err error) {
+	w.tags++
+	tag = fmt.Sprintf("%c%d", ownTag, w.tags)
+	w.pending[tag], _, _ = strings.Cut(line, " ")
+	return tag, w.line(tag+" "+line, tag+" "+shown)
+}
+
+// line writes a line. The trace gets shown.
+func (w *wire) line(line, shown string) error {
+	if w.show != nil {
+		w.show('C', shown)
+	}
+	_, err := w.stream.Write([]byte(line + "\r\n"))
+	return err
+}
+
+// await reads until the command is answered. more, when not nil, answers continuation requests.
+func (w *wire) await(tag string, more func(challenge string) error) (reply, error) {
+	if err := w.stream.flush(); err != nil {
+		return reply{}, err
+	}
+	for {
+		if r, ok := w.own[tag]; ok {
+			return r, nil
+		}
+		challenge, err := w.step(more != nil)
+		if err == nil && challenge != nil {
+			err = more(*challenge)
+		}
+		if err != nil {
+			return reply{}, err
+		}
+	}
+}
+
+// step reads one response; a continuation request is given to the caller, if he wants one.
+func (w *wire) step(wanted bool) (*string, error) {
+	next, err := w.stream.r.Peek(1)
+	if err != nil || next[0] != '+' || !wanted {
+		return nil, w.response()
+	}
+	line, err := w.in.next()
+	if err != nil {
+		return nil, w.lost(err)
+	}
+	challenge := strings.TrimSpace(string(line[1:]))
+	return &challenge, nil
+}
+
+// ask sends commands in one flight and reads all their answers; the refusals are the error.
+func (w *wire) ask(box *inbox, commands ...string) error {
+	w.open(box)
+	tags := make([]string, len(commands))
+	for i, c := range commands {
+		var err error
+		if tags[i], err = w.request(c, c); err != nil {
+			return err
+		}
+	}
+	var refused error
+	for i, tag := range tags {
+		r, err := w.await(tag, nil)
+		if err != nil {
+			return err
+		}
+		name, _, _ := strings.Cut(commands[i], " ")
+		refused = errors.Join(refused, r.refusal(name))
+	}
+	return refused
+}
+
+// lastOK says whether the last command of ours succeeded.
+func (w *wire) lastOK() bool {
+	return w.own[fmt.Sprintf("%c%d", ownTag, w.tags)].Status == "OK"
+}
+
+// quote writes a string of RFC 9051 section 4.3 that holds no line end, NUL or octet over 127.
+func quote(s string) string {
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) + `"`
+}
+
+func quotable(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r > '~' })
+}

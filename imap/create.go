@@ -1,0 +1,15 @@
+package imap
+
+import (
+	"context"
+
+	"github.com/emersion/go-imap/v2/imapclient"
+)
+
+// Create makes a mailbox. One that is there already is an *Error, with code ALREADYEXISTS where the server says codes.
+func (s *Session) Create(ctx context.Context, name string) error {
+	if err := checkName(name); err != nil {
+		return err
+	}
+	return s.do(ctx, "CREATE", func() *imapclient.Command { return s.lib.Create(name, nil) })
+}

@@ -1,0 +1,296 @@
+package imap
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"maps"
+	"os"
+	"slices"
+
+	"github.com/emersion/go-imap/v2"
+	"github.com/emersion/go-imap/v2/imapclient"
+)
+
+// fetch is a FETCH under way: it makes messages of responses. A response need not hold all of a message, nor in any order
+// (RFC 9051 section 7.5.2; trap 3): a body that comes before what must be known of it is kept in a file until then.
+type fetch struct {
+	c    *command
+	set  imap.UIDSet
+	want items // what must be known of a message before its body is given
+	body bool  // messages have bodies; without, each response is given as it comes
+	send func(part imap.UIDSet) *imapclient.FetchCommand
+	hand *handover
+
+	vanished *imap.UIDSet // gets VANISHED (EARLIER); nil: nobody asked
+
+	held  map[SeqNum]*part // messages not yet given
+	got   imap.UIDSet      // bodies given
+	spool spool
+	yield func(Message, error) bool
+	left  bool // the loop was left: nothing is given any more
+}
+
+// ahead is how many commands of a fetch are sent before the first is answered.
+const ahead = 2
+
+// messages runs a fetch as a sequence.
+func (s *Session) messages(ctx context.Context, f *fetch) iter.Seq2[Message, error] {
+	return func(yield func(Message, error) bool) {
+		if len(f.set) == 0 {
+			return
+		}
+		f.hand = newHandover()
+		f.held = map[SeqNum]*part{}
+		c, err := s.begin(ctx, "FETCH", &inbox{Fetch: f.hand})
+		if err != nil {
+			yield(Message{}, err)
+			return
+		}
+		f.c, f.yield = c, yield
+		f.run()
+	}
+}
+
+// run gives messages as they come, until the commands are answered or the loop is left.
+func (f *fetch) run() {
+	answered := make(chan error, 1)
+	go func() { answered <- f.commands() }()
+	for {
+		select {
+		case a := <-f.hand.ready:
+			f.arrived(a)
+			if f.left {
+				f.leave(answered)
+				return
+			}
+			f.resume()
+		case err := <-answered:
+			f.end(err)
+			return
+		}
+	}
+}
+
+func (f *fetch) resume() {
+	select {
+	case f.hand.resume <- struct{}{}:
+	case <-f.c.s.wire.dead:
+	}
+}
+
+// leave puts off the rest until the next command, or for ever.
+func (f *fetch) leave(answered chan error) {
+	f.c.stop()
+	s := f.c.s
+	s.left = func() {
+		for f.resume(); ; f.resume() {
+			select {
+			case <-f.hand.ready:
+			case err := <-answered:
+				f.spool.close()
+				f.c.close(err)
+				return
+			}
+		}
+	}
+	s.busy.Store(false)
+}
+
+// commands sends the set in portions and waits for the answers.
+func (f *fetch) commands() (refused error) {
+	var sent []*imapclient.FetchCommand
+	wait := func() error {
+		err := sent[0].Close()
+		if sent = sent[1:]; isRefusal(err) {
+			refused, err = err, nil
+		}
+		return err
+	}
+	for part := range portions(f.set) {
+		if sent = append(sent, f.send(part)); len(sent) < ahead {
+			continue
+		}
+		if err := wait(); err != nil {
+			return err
+		}
+	}
+	for len(sent) > 0 {
+		if err := wait(); err != nil {
+			return err
+		}
+	}
+	return refused
+}
+
+// part is what is known of a message so far.
+type part struct {
+	Message
+	has items
+}
+
+// arrived takes a response, or its beginning.
+func (f *fetch) arrived(a *arrival) {
+	if a.moved {
+		f.settle()
+	}
+	if a.given {
+		return
+	}
+	if !f.body {
+		f.plain(a)
+		return
+	}
+	p := f.merge(a)
+	known := p.UID != 0
+	if known && (!f.set.Contains(p.UID) || f.got.Contains(p.UID)) { // news of another, or once more
+		a.given = true
+		delete(f.held, a.Seq)
+		f.stray(a)
+		return
+	}
+	switch ready := p.has&f.want == f.want; {
+	case !a.ended && ready:
+		a.given, p.Body = true, a.body
+		f.give(p)
+	case !a.ended:
+		f.keep(p, a.body)
+	case p.Body != nil && ready:
+		f.give(p)
+	case p.Body == nil && !known:
+		f.stray(a)
+	default:
+		f.held[a.Seq] = p
+	}
+}
+
+// plain gives a response of a fetch without bodies.
+func (f *fetch) plain(a *arrival) {
+	if !a.ended {
+		return
+	}
+	if a.UID != 0 && f.set.Contains(a.UID) {
+		a.Body = nil
+		f.left = !f.yield(a.Message, nil)
+		return
+	}
+	f.stray(a)
+}
+
+// stray is a response that nobody asked for: somebody else changed flags.
+func (f *fetch) stray(a *arrival) {
+	if a.has&hasFlags != 0 && a.body == nil {
+		f.c.s.wire.tell(Changed(a.Message))
+	}
+}
+
+// merge puts together what this response and those before it say.
+func (f *fetch) merge(a *arrival) *part {
+	p := f.held[a.Seq]
+	if p == nil || a.UID != 0 && p.UID != 0 && a.UID != p.UID {
+		return &part{a.Message, a.has}
+	}
+	into := a.Message
+	into.Body = p.Body
+	for _, item := range []struct {
+		has items
+		old func()
+	}{
+		{hasUID, func() { into.UID = p.UID }},
+		{hasFlags, func() { into.Flags = p.Flags }},
+		{hasDate, func() { into.Date = p.Date }},
+		{hasSize, func() { into.Size = p.Size }},
+		{hasModSeq, func() { into.ModSeq = p.ModSeq }},
+	} {
+		if a.has&item.has == 0 && p.has&item.has != 0 {
+			item.old()
+		}
+	}
+	into.EmailID = cmp.Or(a.EmailID, p.EmailID)
+	*p = part{into, a.has | p.has}
+	return p
+}
+
+// keep stores a body until all is known.
+func (f *fetch) keep(p *part, body io.Reader) {
+	kept, err := f.spool.put(body)
+	if err != nil {
+		f.c.s.wire.fail(err)
+		return
+	}
+	p.Body = kept
+	f.held[p.Seq] = p
+}
+
+func (f *fetch) give(p *part) {
+	delete(f.held, p.Seq)
+	f.got.AddNum(p.UID)
+	if !f.left {
+		f.left = !f.yield(p.Message, nil)
+	}
+}
+
+// settle gives what has a body and a UID, though not all of it is known: no more will come.
+func (f *fetch) settle() {
+	for _, seq := range slices.Sorted(maps.Keys(f.held)) {
+		if p := f.held[seq]; p.Body != nil && p.UID != 0 {
+			f.give(p)
+		}
+	}
+	clear(f.held)
+}
+
+// end tells what did not come, and why.
+func (f *fetch) end(err error) {
+	f.settle()
+	f.spool.close()
+	err = f.c.end(err)
+	if f.vanished != nil {
+		f.vanished.AddSet(overlap(f.c.box.Vanished, f.set))
+	}
+	if f.left {
+		return
+	}
+	var missing imap.UIDSet
+	if f.body && !f.set.Dynamic() && (err == nil || errors.As(err, new(*Error))) {
+		missing = without(f.set, f.got)
+	}
+	if len(missing) > 0 {
+		err = &MissingError{missing, err}
+	}
+	if err != nil {
+		f.yield(Message{}, err)
+	}
+}
+
+// spool is a file without a name.
+type spool struct {
+	f   *os.File
+	end int64
+}
+
+func (s *spool) put(r io.Reader) (io.Reader, error) {
+	if s.f == nil {
+		f, err := os.CreateTemp("", "postie-*")
+		if err != nil {
+			return nil, fmt.Errorf("keep a message for a while: %w", err)
+		}
+		os.Remove(f.Name())
+		s.f = f
+	}
+	n, err := io.Copy(s.f, r)
+	if err != nil {
+		return nil, fmt.Errorf("keep a message for a while: %w", err)
+	}
+	s.end += n
+	return io.NewSectionReader(s.f, s.end-n, n), nil
+}
+
+func (s *spool) close() {
+	if s.f != nil {
+		s.f.Close()
+	}
+}

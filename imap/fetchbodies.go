@@ -1,0 +1,33 @@
+package imap
+
+import (
+	"context"
+	"iter"
+
+	"github.com/emersion/go-imap/v2"
+	"github.com/emersion/go-imap/v2/imapclient"
+)
+
+// FetchBodies gives whole messages, each with UID, Flags, Date and Size, and with ModSeq and EmailID where the server has
+// them, in the order of the server. Bodies are streamed from the connection; \Seen is not set. Messages of the set that did
+// not come are named in a *MissingError at the end; a set with "*" has no such end.
+func (s *Session) FetchBodies(ctx context.Context, set imap.UIDSet) iter.Seq2[Message, error] {
+	return s.messages(ctx, &fetch{
+		set: set, body: true, want: hasUID | hasFlags | hasDate,
+		send: s.sendFetch(&imap.FetchOptions{BodySection: []*imap.FetchItemBodySection{{Peek: true}}}),
+	})
+}
+
+// sendFetch sends o, with all that is asked of every message.
+func (s *Session) sendFetch(o *imap.FetchOptions) func(imap.UIDSet) *imapclient.FetchCommand {
+	o.UID, o.Flags, o.InternalDate, o.ModSeq = true, true, true, s.CondStore()
+	return func(part imap.UIDSet) *imapclient.FetchCommand {
+		// The library has no item for either. They come first: a body shall be the last item.
+		if s.Has(imap.CapObjectID) {
+			s.wire.amend(amendment{"(UID ", "(UID EMAILID ", true})
+		} else if s.Has("X-GM-EXT-1") {
+			s.wire.amend(amendment{"(UID ", "(UID X-GM-MSGID ", true})
+		}
+		return s.lib.Fetch(part, o)
+	}
+}

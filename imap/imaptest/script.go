@@ -1,0 +1,181 @@
+// Package imaptest plays a written IMAP dialogue, for what no sane server does.
+//
+// A script is one step a line; empty lines and those that begin with # are skipped:
+//
+//	S: * OK [CAPABILITY IMAP4rev1] hello   sends a line
+//	S= "* 1 FETCH (UID 5 BODY[] {3}\r\na"   sends exactly these octets, a quoted string of Go
+//	C: A LOGIN ...                         reads a line, which must be like this one
+//	C= "Hello\r\n"                         reads octets, which must be these
+//	starttls                               TLS from here on, the server's side
+//	deflate                                both directions are compressed from here on
+//	hang                                   reads on, without an answer, until the client closes
+//	close                                  closes the connection; so does the end of the script
+//
+// In C: lines "..." stands for any text. The first word of a C: line, when it is one capital letter, stands for the
+// client's tag; the same letter as the first word of a later S: line is that tag. An S: line may begin with $A for it too.
+package imaptest
+
+import (
+	"bufio"
+	"bytes"
+	"compress/flate"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// Script is a dialogue and how it is played.
+type Script struct {
+	Text    string
+	Dribble bool        // one octet at a time
+	TLS     *tls.Config // for starttls
+}
+
+// Server plays a script to one client.
+type Server struct {
+	script Script
+	client net.Conn
+	done   chan struct{}
+	err    error
+
+	conn net.Conn
+	r    *bufio.Reader
+	w    io.Writer
+	z    *flate.Writer
+	tags map[string]string
+}
+
+// Start begins to play. The client's side of the connection is had by Dial.
+func (s Script) Start() *Server {
+	client, conn := net.Pipe()
+	srv := &Server{script: s, client: client, conn: conn, r: bufio.NewReader(conn), w: conn, done: make(chan struct{}), tags: map[string]string{}}
+	go func() {
+		defer close(srv.done)
+		defer conn.Close()
+		srv.err = srv.play()
+	}()
+	return srv
+}
+
+// Dial gives the client's side. There is one.
+func (s *Server) Dial(context.Context) (net.Conn, error) { return s.client, nil }
+
+// Wait waits until the script has ended. The error names the step that did not come out as written.
+func (s *Server) Wait() error {
+	<-s.done
+	return s.err
+}
+
+func (s *Server) play() error {
+	for i, line := range strings.Split(s.script.Text, "\n") {
+		step := strings.TrimSpace(line)
+		if step == "" || strings.HasPrefix(step, "#") {
+			continue
+		}
+		if step == "close" {
+			return nil
+		}
+		if err := s.step(step); err != nil {
+			return fmt.Errorf("line %d, %s: %w", i+1, step, err)
+		}
+	}
+	return nil
+}
+
+func (s *Server) step(step string) error {
+	verb, rest, _ := strings.Cut(step, " ")
+	switch verb {
+	case "S:":
+		return s.send(s.tagged(rest) + "\r\n")
+	case "S=":
+		text, err := strconv.Unquote(rest)
+		if err != nil {
+			return err
+		}
+		return s.send(text)
+	case "C:":
+		return s.expect(rest)
+	case "C=":
+		return s.octets(rest)
+	case "starttls":
+		t := tls.Server(s.conn, s.script.TLS)
+		s.conn, s.r, s.w = t, bufio.NewReader(t), t
+		return t.Handshake()
+	case "deflate":
+		z, err := flate.NewWriter(s.conn, flate.BestSpeed)
+		s.z, s.w, s.r = z, z, bufio.NewReader(flate.NewReader(s.r))
+		return err
+	case "hang":
+		io.Copy(io.Discard, s.conn)
+		return nil
+	}
+	return errors.New("no such step")
+}
+
+func (s *Server) tagged(line string) string {
+	first, rest, _ := strings.Cut(line, " ")
+	if tag := s.tags[strings.TrimPrefix(first, "$")]; tag != "" {
+		return tag + " " + rest
+	}
+	return line
+}
+
+func (s *Server) send(text string) error {
+	size := len(text)
+	if s.script.Dribble {
+		size = 1
+	}
+	for len(text) > 0 {
+		n := min(size, len(text))
+		if _, err := io.WriteString(s.w, text[:n]); err != nil {
+			return err
+		}
+		if s.z != nil {
+			if err := s.z.Flush(); err != nil {
+				return err
+			}
+		}
+		text = text[n:]
+	}
+	return nil
+}
+
+func (s *Server) expect(want string) error {
+	line, err := s.r.ReadString('\n')
+	if err != nil {
+		return fmt.Errorf("client: %q, %w", line, err)
+	}
+	got := strings.TrimSuffix(line, "\r\n")
+	letter, _, _ := strings.Cut(want, " ")
+	if len(letter) == 1 && letter >= "A" && letter <= "Z" {
+		tag, _, _ := strings.Cut(got, " ")
+		s.tags[letter] = tag
+		want = tag + want[1:]
+	}
+	pattern := "^" + strings.ReplaceAll(regexp.QuoteMeta(want), `\.\.\.`, ".*") + "$"
+	if !regexp.MustCompile(pattern).MatchString(got) {
+		return fmt.Errorf("client sent %q", got)
+	}
+	return nil
+}
+
+func (s *Server) octets(quoted string) error {
+	want, err := strconv.Unquote(quoted)
+	if err != nil {
+		return err
+	}
+	got := make([]byte, len(want))
+	if n, err := io.ReadFull(s.r, got); err != nil {
+		return fmt.Errorf("client sent %q, %w", got[:n], err)
+	}
+	if !bytes.Equal(got, []byte(want)) {
+		return fmt.Errorf("client sent %q", got)
+	}
+	return nil
+}

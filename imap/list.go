@@ -1,0 +1,130 @@
+package imap
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/emersion/go-imap/v2"
+	"github.com/emersion/go-imap/v2/imapclient"
+)
+
+// Mailbox is one mailbox as LIST gives it.
+type Mailbox struct {
+	Name       string             // UTF-8, whole, in the server's hierarchy; INBOX in capitals
+	Delim      rune               // hierarchy separator; 0: there is no hierarchy
+	Attrs      []imap.MailboxAttr // special-use among them, where the server says it (RFC 6154)
+	Subscribed bool
+	Status     *Status // nil: not asked for, not selectable, or refused
+
+	lsub bool // from LSUB: says no more than that it is subscribed
+}
+
+// Selectable says whether the mailbox exists and can be selected.
+func (m Mailbox) Selectable() bool {
+	return !slices.Contains(m.Attrs, imap.MailboxAttrNoSelect) && !slices.Contains(m.Attrs, imap.MailboxAttrNonExistent)
+}
+
+// Has says whether the mailbox has an attribute: imap.MailboxAttrTrash, …
+func (m Mailbox) Has(a imap.MailboxAttr) bool { return slices.Contains(m.Attrs, a) }
+
+// List lists the mailboxes that match any of the patterns ("*" any characters, "%" any but the separator; none: all),
+// sorted by name, with subscription and special use. With status the Status of each selectable one comes along: in one
+// round trip where the server has LIST-STATUS, else by as many pipelined STATUS commands.
+func (s *Session) List(ctx context.Context, status bool, patterns ...string) ([]Mailbox, error) {
+	if len(patterns) == 0 {
+		patterns = []string{"*"}
+	}
+	box := &inbox{Status: map[string]*Status{}}
+	c, err := s.begin(ctx, "LIST", box)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.end(s.list(patterns, s.listOptions(status))); err != nil {
+		return nil, err
+	}
+	all := merge(box)
+	if status {
+		err = s.complete(ctx, all)
+	}
+	return all, err
+}
+
+// listOptions says what LIST can give in one go; nil: the server knows plain LIST only.
+func (s *Session) listOptions(status bool) *imap.ListOptions {
+	if !s.Has(imap.CapListExtended) { // RFC 5258: without it there is no RETURN
+		return nil
+	}
+	o := &imap.ListOptions{ReturnSubscribed: true, ReturnSpecialUse: s.Has(imap.CapSpecialUse)}
+	if status && s.Has(imap.CapListStatus) {
+		o.ReturnStatus = s.statusOptions()
+	}
+	return o
+}
+
+// list sends the commands in one flight. Without options LSUB, which the library lacks, tells the subscriptions.
+func (s *Session) list(patterns []string, o *imap.ListOptions) error {
+	var sent []*imapclient.ListCommand
+	for _, p := range patterns {
+		if o == nil {
+			s.wire.amend(amendment{" LIST ", " LSUB ", true})
+			sent = append(sent, s.lib.List("", p, nil))
+		} else if o.ReturnStatus != nil && s.Has(imap.CapObjectID) {
+			s.wire.amend(amendment{" STATUS (", " STATUS (MAILBOXID ", false})
+		}
+		sent = append(sent, s.lib.List("", p, o))
+	}
+	var first error
+	for i, cmd := range sent {
+		if err := cmd.Close(); first == nil && !(o == nil && i%2 == 0 && isRefusal(err)) { // a server may not know LSUB
+			first = err
+		}
+	}
+	return first
+}
+
+// merge makes one list of what LIST and LSUB said. Only LSUB knows subscriptions to mailboxes that are no more: they are left out.
+func merge(box *inbox) []Mailbox {
+	byName := map[string]Mailbox{}
+	var subscribed []string
+	for _, m := range box.Lists {
+		if m.lsub {
+			subscribed = append(subscribed, m.Name)
+		} else {
+			m.Status = box.Status[m.Name]
+			byName[m.Name] = m
+		}
+	}
+	for _, name := range subscribed {
+		if m, ok := byName[name]; ok {
+			m.Subscribed = true
+			byName[name] = m
+		}
+	}
+	all := make([]Mailbox, 0, len(byName))
+	for _, m := range byName {
+		all = append(all, m)
+	}
+	slices.SortFunc(all, func(a, b Mailbox) int { return strings.Compare(a.Name, b.Name) })
+	return all
+}
+
+// complete asks for the status of those whose status did not come by itself.
+func (s *Session) complete(ctx context.Context, all []Mailbox) error {
+	var names []string
+	for _, m := range all {
+		if m.Status == nil && m.Selectable() {
+			names = append(names, m.Name)
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	found, err := s.Status(ctx, names...)
+	for i := range all {
+		if st := found[all[i].Name]; st != nil {
+			all[i].Status = st
+		}
+	}
+	return err
+}

@@ -1,0 +1,370 @@
+package imap
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+)
+
+const (
+	maxLine  = 1 << 20  // one response, literals of FETCH apart
+	maxBulk  = 16 << 20 // SEARCH, ESEARCH and VANISHED: some 1,500,000 UIDs
+	maxDepth = 64       // of parentheses
+)
+
+// lines reads responses line by line, without the line end.
+type lines struct {
+	s     *stream
+	long  []byte // a line that did not fit into the buffer
+	trace func(dir byte, line string)
+}
+
+// next returns a line, valid until the next read. A lone LF ends a line too, as the library has it.
+func (l *lines) next() ([]byte, error) {
+	l.long = l.long[:0]
+	for {
+		part, err := l.s.r.ReadSlice('\n')
+		if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
+			if len(part)+len(l.long) > 0 {
+				err = cut(err)
+			}
+			return nil, err
+		}
+		if err == nil && len(l.long) == 0 {
+			return l.done(part), nil
+		}
+		l.long = append(l.long, part...)
+		if err == nil {
+			return l.done(l.long), nil
+		}
+		if len(l.long) > limitOf(l.long) {
+			return nil, nonsense(l.long, "line of more than %d octets", limitOf(l.long))
+		}
+	}
+}
+
+func (l *lines) done(line []byte) []byte {
+	line = bytes.TrimSuffix(bytes.TrimSuffix(line, []byte("\n")), []byte("\r"))
+	if l.trace != nil {
+		l.trace('S', string(line))
+	}
+	return line
+}
+
+// limitOf is the number of octets that a line may have, told from how it begins.
+func limitOf(line []byte) int {
+	for _, bulk := range []string{"* SEARCH", "* ESEARCH", "* VANISHED"} {
+		if len(line) >= len(bulk) && strings.EqualFold(string(line[:len(bulk)]), bulk) {
+			return maxBulk
+		}
+	}
+	return maxLine
+}
+
+// cut makes the end of the input in the middle of something what it is.
+func cut(err error) error {
+	if errors.Is(err, io.EOF) {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+// scanner takes one response apart. It goes on to the next line behind a literal by itself. The first fault sticks;
+// after it everything reads as empty, so that callers check err once.
+type scanner struct {
+	in     *lines
+	rest   []byte // what is left of this line
+	row    int    // how many lines came before it
+	budget int    // octets of literals that may still be held in memory
+	err    error
+}
+
+func newScanner(in *lines, line []byte) *scanner {
+	return &scanner{in: in, rest: line, budget: maxLine}
+}
+
+func (s *scanner) fail(format string, args ...any) {
+	if s.err == nil {
+		s.err = nonsense(s.rest, format, args...)
+	}
+	s.rest = nil
+}
+
+func (s *scanner) broke(err error) {
+	if s.err == nil {
+		s.err = cut(err)
+	}
+	s.rest = nil
+}
+
+func (s *scanner) end() bool { return len(s.rest) == 0 }
+
+func (s *scanner) peek() byte {
+	if s.end() {
+		return 0
+	}
+	return s.rest[0]
+}
+
+func (s *scanner) spaces() *scanner {
+	for s.peek() == ' ' {
+		s.rest = s.rest[1:]
+	}
+	return s
+}
+
+func (s *scanner) take(c byte) bool {
+	if s.peek() != c || s.end() {
+		return false
+	}
+	s.rest = s.rest[1:]
+	return true
+}
+
+func (s *scanner) expect(c byte) {
+	if !s.take(c) {
+		s.fail("no %q", c)
+	}
+}
+
+// word reads up to a space, parenthesis or quote; what is in brackets belongs to it: BODY[HEADER.FIELDS (DATE)]<0>.
+func (s *scanner) word() string {
+	depth, i := 0, 0
+	for ; i < len(s.rest); i++ {
+		c := s.rest[i]
+		if c == '[' {
+			depth++
+		} else if c == ']' && depth > 0 {
+			depth--
+		} else if depth == 0 && (c == ' ' || c == '(' || c == ')' || c == '"') {
+			break
+		}
+	}
+	w := string(s.rest[:i])
+	s.rest = s.rest[i:]
+	return w
+}
+
+// atom reads up to a space or parenthesis, whatever else is in it: flags of some servers hold brackets and quotes.
+func (s *scanner) atom() string {
+	i := bytes.IndexAny(s.rest, " ()")
+	if i < 0 {
+		i = len(s.rest)
+	}
+	w := string(s.rest[:i])
+	s.rest = s.rest[i:]
+	return w
+}
+
+// number reads an unsigned number of that many bits.
+func (s *scanner) number(bits int) uint64 {
+	i := 0
+	for i < len(s.rest) && s.rest[i]-'0' <= 9 {
+		i++
+	}
+	n, err := strconv.ParseUint(string(s.rest[:i]), 10, bits)
+	if err != nil {
+		s.fail("no number of %d bits", bits)
+		return 0
+	}
+	s.rest = s.rest[i:]
+	return n
+}
+
+// value reads a number that is only advice: what is none, or too large, is 0.
+func (s *scanner) value(bits int) uint64 {
+	n, err := strconv.ParseUint(s.atom(), 10, bits)
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+// literal reports the size of the literal that begins here and ends this line; its octets follow, read by the caller,
+// and then resume. RFC 3501 section 4.3; "~{" is RFC 3516 section 4.2.2.
+func (s *scanner) literal() (int64, bool) {
+	t := bytes.TrimPrefix(s.rest, []byte("~"))
+	if len(t) < 3 || t[0] != '{' || t[len(t)-1] != '}' {
+		return 0, false
+	}
+	n, err := strconv.ParseInt(strings.TrimSuffix(string(t[1:len(t)-1]), "+"), 10, 64)
+	if err != nil || n < 0 {
+		return 0, false
+	}
+	s.rest = nil
+	return n, true
+}
+
+// resume goes on with the line behind a literal.
+func (s *scanner) resume() {
+	if s.err != nil {
+		return
+	}
+	line, err := s.in.next()
+	if err != nil {
+		s.broke(err)
+		return
+	}
+	s.rest = line
+	s.row++
+}
+
+// text reads a string or an atom; ok is false for NIL.
+func (s *scanner) text() (text string, ok bool) {
+	switch n, lit := s.literal(); {
+	case lit:
+		return s.held(n), true
+	case s.take('"'):
+		return s.quoted(), true
+	}
+	w := s.atom()
+	return w, !strings.EqualFold(w, "NIL") && w != ""
+}
+
+func (s *scanner) held(n int64) string {
+	if n > int64(s.budget) {
+		s.fail("literal of %d octets where a name is due", n)
+		return ""
+	}
+	s.budget -= int(n)
+	buf := make([]byte, n)
+	if _, err := io.ReadFull(s.in.s.r, buf); err != nil {
+		s.broke(err)
+		return ""
+	}
+	s.resume()
+	return string(buf)
+}
+
+func (s *scanner) quoted() string {
+	var b strings.Builder
+	for i := 0; i < len(s.rest); i++ {
+		switch c := s.rest[i]; {
+		case c == '"':
+			s.rest = s.rest[i+1:]
+			return b.String()
+		case c == '\\' && i+1 < len(s.rest):
+			i++
+			b.WriteByte(s.rest[i])
+		default:
+			b.WriteByte(c)
+		}
+	}
+	s.fail("string without an end")
+	return ""
+}
+
+// skip passes over one value, however it is made.
+func (s *scanner) skip() {
+	for depth := 0; s.err == nil; {
+		s.spaces()
+		switch {
+		case s.take('('):
+			if depth++; depth > maxDepth {
+				s.fail("more than %d parentheses", maxDepth)
+			}
+		case depth > 0 && s.take(')'):
+			depth--
+		case s.end() || s.peek() == ')':
+			s.fail("no value")
+		default:
+			s.string()
+		}
+		if depth == 0 {
+			return
+		}
+	}
+}
+
+// string passes over a string or atom, without holding a literal in memory.
+func (s *scanner) string() {
+	if n, lit := s.literal(); lit {
+		s.discard(n)
+	} else {
+		s.text()
+	}
+}
+
+func (s *scanner) discard(n int64) {
+	if _, err := io.CopyN(io.Discard, s.in.s.r, n); err != nil {
+		s.broke(err)
+		return
+	}
+	s.resume()
+}
+
+// list calls item for each element of a parenthesised list, the scanner standing on it.
+func (s *scanner) list(item func()) {
+	s.spaces().expect('(')
+	for s.err == nil {
+		if s.spaces().take(')') {
+			return
+		}
+		before, row := len(s.rest), s.row
+		if item(); s.err == nil && len(s.rest) == before && s.row == row {
+			s.fail("no list element")
+		}
+	}
+}
+
+// code is a response code (RFC 9051 section 7.1): [NAME args].
+type code struct{ Name, Args string }
+
+// reply is a status response, tagged or not: OK [CODE args] text.
+type reply struct {
+	Status string
+	Code   code
+	Text   string
+}
+
+func parseReply(status string, line []byte) reply {
+	r := reply{Status: strings.ToUpper(status), Text: string(bytes.TrimLeft(line, " "))}
+	if !strings.HasPrefix(r.Text, "[") {
+		return r
+	}
+	end := codeEnd(r.Text)
+	if end < 0 {
+		return r
+	}
+	name, args, _ := strings.Cut(r.Text[1:end], " ")
+	r.Code = code{strings.ToUpper(name), strings.TrimSpace(args)}
+	r.Text = strings.TrimSpace(r.Text[end+1:])
+	return r
+}
+
+// codeEnd finds the bracket that ends a code: not one in a quoted string, nor one in a parenthesised list, where flags
+// of some servers hold brackets.
+func codeEnd(s string) int {
+	quoted, depth := false, 0
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '(':
+			depth++
+		case c == ')':
+			depth--
+		case c == ']' && depth <= 0:
+			return i
+		}
+	}
+	return strings.IndexByte(s, ']')
+}
+
+func (r reply) refusal(command string) error {
+	if r.Status == "OK" {
+		return nil
+	}
+	return &Error{Command: command, Status: r.Status, Code: r.Code.Name, Text: r.Text}
+}
+
+func (r reply) String() string {
+	return fmt.Sprintf("%s [%s %s] %s", r.Status, r.Code.Name, r.Code.Args, r.Text)
+}

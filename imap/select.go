@@ -1,0 +1,151 @@
+package imap
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/emersion/go-imap/v2"
+)
+
+// Selected is a mailbox as SELECT or EXAMINE found it.
+type Selected struct {
+	Name           string
+	Exists         uint32
+	UIDValidity    uint32   // 0: the server keeps no UIDs
+	UIDNext        imap.UID // 0: not said
+	HighestModSeq  ModSeq   // 0: the mailbox has none (NOMODSEQ)
+	Flags          []Flag
+	PermanentFlags []Flag // what can be stored; nil: not said, then Flags can (RFC 3501 section 7.1)
+	Keywords       bool   // new keywords can be made: \* among PERMANENTFLAGS
+	ReadOnly       bool
+	NotSticky      bool   // UIDNOTSTICKY: UIDs do not outlive the session
+	MailboxID      string // RFC 8474; "": the server has none
+
+	// What changed since the point that a Resync named. Resynced: these two are all of it. False: no Resync was given,
+	// UIDVALIDITY is another now, or the server did not answer in its way; they are empty then.
+	Resynced bool
+	Vanished imap.UIDSet // may name UIDs that never were
+	Changed  []Message   // UID, Flags, ModSeq
+}
+
+// Resync is what is known of a mailbox: a SELECT then brings only what changed since (RFC 7162 section 3.2.5).
+type Resync struct {
+	UIDValidity uint32
+	ModSeq      ModSeq      // up to which everything is known; not 0
+	Known       imap.UIDSet // the UIDs that are known; nil: all from 1 on
+}
+
+// Select opens a mailbox for reading and writing. With a Resync, on a server for which QResync holds, the answer
+// says what changed. A refusal leaves no mailbox selected.
+func (s *Session) Select(ctx context.Context, name string, r *Resync) (*Selected, error) {
+	return s.choose(ctx, "SELECT", name, r)
+}
+
+// Examine is Select for reading only.
+func (s *Session) Examine(ctx context.Context, name string, r *Resync) (*Selected, error) {
+	return s.choose(ctx, "EXAMINE", name, r)
+}
+
+func (s *Session) choose(ctx context.Context, verb, name string, r *Resync) (*Selected, error) {
+	if err := checkName(name); err != nil {
+		return nil, err
+	}
+	m := &Selected{Name: name}
+	box := &inbox{Select: m}
+	c, err := s.begin(ctx, verb, box)
+	if err != nil {
+		return nil, err
+	}
+	if r != nil && r.ModSeq > 0 && s.QResync() {
+		box.Keep = true
+		s.wire.amend(amendment{" (CONDSTORE)", r.String(), false})
+	}
+	_, err = s.lib.Select(name, &imap.SelectOptions{ReadOnly: verb == "EXAMINE", CondStore: s.CondStore()}).Wait()
+	if err := c.end(err); err != nil {
+		return nil, err
+	}
+	if box.Keep && m.UIDValidity == r.UIDValidity && m.HighestModSeq > 0 {
+		m.Resynced, m.Vanished, m.Changed = true, box.Vanished, changed(box.Kept)
+	}
+	return m, nil
+}
+
+// changed keeps of the FETCH responses those that QRESYNC promised: with UID and flags.
+func changed(kept []Message) []Message {
+	n := 0
+	for _, m := range kept {
+		if m.UID != 0 && m.Flags != nil {
+			kept[n] = m
+			n++
+		}
+	}
+	return kept[:n]
+}
+
+// String is the parameter of RFC 7162 section 3.2.5. A set too long for a command is left out, which only makes the answer longer.
+func (r *Resync) String() string {
+	known := ""
+	if set := r.Known.String(); set != "" && len(set) <= 4*maxSet {
+		known = " " + set
+	}
+	return fmt.Sprintf(" (QRESYNC (%d %d%s))", r.UIDValidity, r.ModSeq, known)
+}
+
+// set changes what is known of the mailbox being selected, if one is.
+func (m *Selected) set(f func(*Selected)) bool {
+	if m != nil {
+		f(m)
+	}
+	return m != nil
+}
+
+// code reads a response code about the mailbox being selected.
+func (m *Selected) code(c code) {
+	if m == nil {
+		return
+	}
+	number := func(bits int) uint64 { // what is none stays 0
+		n, err := strconv.ParseUint(c.Args, 10, bits)
+		if err != nil {
+			return 0
+		}
+		return n
+	}
+	switch c.Name {
+	case "CLOSED": // RFC 7162 section 3.2.11: what came before was about the mailbox selected until now
+		*m = Selected{Name: m.Name}
+	case "UIDVALIDITY":
+		m.UIDValidity = uint32(number(32))
+	case "UIDNEXT":
+		m.UIDNext = imap.UID(number(32))
+	case "HIGHESTMODSEQ":
+		m.HighestModSeq = ModSeq(number(64))
+	case "NOMODSEQ":
+		m.HighestModSeq = 0
+	case "UIDNOTSTICKY":
+		m.NotSticky = true
+	case "READ-ONLY":
+		m.ReadOnly = true
+	case "READ-WRITE":
+		m.ReadOnly = false
+	case "MAILBOXID":
+		m.MailboxID = strings.Trim(c.Args, "()")
+	case "PERMANENTFLAGS":
+		m.permanent(c.Args)
+	}
+}
+
+func (m *Selected) permanent(args string) {
+	m.PermanentFlags = []Flag{}
+	for _, f := range strings.Fields(strings.Trim(args, "()")) {
+		switch f := canonical(f); f {
+		case imap.FlagWildcard:
+			m.Keywords = true
+		case `\Recent`:
+		default:
+			m.PermanentFlags = append(m.PermanentFlags, f)
+		}
+	}
+}

@@ -1,0 +1,58 @@
+package imap
+
+import (
+	"context"
+	"errors"
+
+	"github.com/emersion/go-imap/v2"
+	"github.com/emersion/go-imap/v2/imapclient"
+)
+
+// Status tells whether a mailbox changed, without selecting it.
+type Status struct {
+	Messages      uint32
+	UIDNext       imap.UID // 0: not said
+	UIDValidity   uint32   // 0: not said
+	Unseen        uint32
+	HighestModSeq ModSeq // 0: the mailbox has none, or the server has no CONDSTORE
+	MailboxID     string // RFC 8474; "": the server has none
+}
+
+func (s *Session) statusOptions() *imap.StatusOptions {
+	return &imap.StatusOptions{NumMessages: true, UIDNext: true, UIDValidity: true, NumUnseen: true, HighestModSeq: s.CondStore()}
+}
+
+// Status asks for the status of mailboxes, all in one flight. One that the server refuses is absent from the result.
+func (s *Session) Status(ctx context.Context, names ...string) (map[string]*Status, error) {
+	for _, name := range names {
+		if err := checkName(name); err != nil {
+			return nil, err
+		}
+	}
+	box := &inbox{Status: map[string]*Status{}}
+	c, err := s.begin(ctx, "STATUS", box)
+	if err != nil {
+		return nil, err
+	}
+	var sent []*imapclient.StatusCommand
+	for _, name := range names {
+		if s.Has(imap.CapObjectID) {
+			s.wire.amend(amendment{" (", " (MAILBOXID ", false})
+		}
+		sent = append(sent, s.lib.Status(name, s.statusOptions()))
+	}
+	var first error
+	for _, cmd := range sent {
+		if _, err := cmd.Wait(); first == nil && !isRefusal(err) {
+			first = err
+		}
+	}
+	err = c.end(first)
+	return box.Status, err
+}
+
+// isRefusal says whether the library's error is the server's NO or BAD: the session goes on.
+func isRefusal(err error) bool {
+	var refused *imap.Error
+	return errors.As(err, &refused)
+}

@@ -1,0 +1,204 @@
+package imap
+
+import (
+	"bytes"
+	"fmt"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// wire is the connection that imapclient believes to be the server's. See the package comment for what it does.
+// Its own goroutine (run) reads from the server, so that it can answer the library at any time.
+type wire struct {
+	idle   *idleConn
+	stream stream
+	in     *lines
+	show   func(dir byte, line string) // nil: no trace
+	event  func(Event)                 // nil: nobody listens
+
+	toLibrary queue
+	out       outgoing
+
+	mu      sync.Mutex
+	inbox   *inbox            // of the command under way; nil: none
+	pending map[string]string // tag → verb, of commands not yet answered
+	waiting []string          // tags that wait for a continuation request
+	bye     *Error
+	leaving bool // LOGOUT was sent
+	nonSync func(size int64) bool
+
+	own   map[string]reply // answers to commands of ours, before the library begins
+	tags  int
+	flags map[string][]Flag // flag lists seen, so that equal ones are kept once
+	moved bool              // messages were expunged
+
+	once sync.Once
+	dead chan struct{} // closed when the connection is over
+	err  error         // why; read it only after dead is closed
+	read atomic.Int64  // octets read before the stream was changed
+}
+
+func newWire(conn net.Conn, o *Options) *wire {
+	w := &wire{
+		idle:    &idleConn{Conn: conn, idle: o.Idle, due: true},
+		event:   o.Event,
+		pending: map[string]string{},
+		own:     map[string]reply{},
+		flags:   map[string][]Flag{},
+		nonSync: func(int64) bool { return false },
+		dead:    make(chan struct{}),
+	}
+	if w.idle.idle <= 0 {
+		w.idle.idle = DefaultIdle
+	}
+	if o.Trace != nil {
+		var mu sync.Mutex // both directions trace
+		w.show = func(dir byte, line string) { mu.Lock(); defer mu.Unlock(); o.Trace(dir, line) }
+	}
+	w.stream = newStream(w.idle)
+	w.in = &lines{s: &w.stream, trace: w.show}
+	w.toLibrary.init()
+	return w
+}
+
+// fail ends the connection for good; the first cause is kept.
+func (w *wire) fail(err error) {
+	w.once.Do(func() {
+		w.err = err
+		bottom(w.idle.Conn).Close()
+		close(w.dead)
+		w.toLibrary.close()
+	})
+}
+
+// cause is why the connection is over; nil: it is not.
+func (w *wire) cause() error {
+	select {
+	case <-w.dead:
+		return w.err
+	default:
+		return nil
+	}
+}
+
+// run reads responses until the connection is over.
+func (w *wire) run() {
+	for {
+		if err := w.response(); err != nil {
+			w.fail(err)
+			return
+		}
+	}
+}
+
+// response reads one response and brings it to where it belongs.
+func (w *wire) response() error {
+	line, err := w.in.next()
+	if err != nil {
+		return w.lost(err)
+	}
+	switch {
+	case bytes.HasPrefix(line, []byte("+")):
+		w.continued(bytes.TrimLeft(line[1:], " "))
+		return nil
+	case bytes.HasPrefix(line, []byte("* ")):
+		return w.untagged(line[2:])
+	case len(line) == 0:
+		return nil // some servers send an empty line behind a literal
+	}
+	return w.tagged(line)
+}
+
+// lost says what the end of the input means.
+func (w *wire) lost(err error) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.bye != nil {
+		return w.bye
+	}
+	return fmt.Errorf("read from server: %w", cut(err))
+}
+
+// continued passes a continuation request on, if somebody waits for one: the library closes the connection at any other.
+func (w *wire) continued(text []byte) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.waiting) == 0 {
+		return
+	}
+	tag := w.waiting[0]
+	w.waiting = w.waiting[1:]
+	if w.pending[tag] == "IDLE" {
+		w.idle.expect(false) // RFC 2177: silence is all that may come now
+	}
+	w.toLibrary.put("+ \r\n")
+}
+
+// tagged ends a command.
+func (w *wire) tagged(line []byte) error {
+	tag, rest, _ := bytes.Cut(line, []byte(" "))
+	status, rest, _ := bytes.Cut(rest, []byte(" "))
+	r := parseReply(string(status), rest)
+	if r.Status != "OK" && r.Status != "NO" && r.Status != "BAD" {
+		return nonsense(line, "no tagged reply")
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if _, known := w.pending[string(tag)]; !known {
+		return nonsense(line, "reply to no command")
+	}
+	delete(w.pending, string(tag))
+	w.idle.expect(len(w.pending) > 0)
+	w.inbox.answered(r)
+	if tag[0] == ownTag {
+		w.own[string(tag)] = r
+		return nil
+	}
+	w.answer(string(tag), r)
+	return nil
+}
+
+// answer gives a reply to the library. Of the response code only the name goes along, and that only with a refusal:
+// the library reads some codes and closes the connection when they are not to its liking.
+func (w *wire) answer(tag string, r reply) {
+	text := tag + " OK done\r\n"
+	if r.Status != "OK" {
+		text = fmt.Sprintf("%s %s %s\r\n", tag, r.Status, bracket(r))
+	}
+	if w.out.open && w.out.tag == tag {
+		w.refuse(tag, text)
+		return
+	}
+	w.stopWaiting(tag)
+	w.toLibrary.put(text)
+}
+
+func bracket(r reply) string {
+	if r.Code.Name == "" || !isAtom(r.Code.Name) {
+		return r.Text
+	}
+	return "[" + r.Code.Name + "] " + r.Text
+}
+
+func (w *wire) stopWaiting(tag string) bool {
+	for i, t := range w.waiting {
+		if t == tag {
+			w.waiting = append(w.waiting[:i:i], w.waiting[i+1:]...)
+			return true
+		}
+	}
+	return false
+}
+
+// What follows makes wire the net.Conn of the library, which sets deadlines of its own: they are not meant for the server.
+
+func (w *wire) Read(p []byte) (int, error) { return w.toLibrary.read(p) }
+
+func (w *wire) Close() error                     { w.fail(errLibrary); return nil }
+func (w *wire) LocalAddr() net.Addr              { return w.idle.LocalAddr() }
+func (w *wire) RemoteAddr() net.Addr             { return w.idle.RemoteAddr() }
+func (w *wire) SetDeadline(time.Time) error      { return nil }
+func (w *wire) SetReadDeadline(time.Time) error  { return nil }
+func (w *wire) SetWriteDeadline(time.Time) error { return nil }

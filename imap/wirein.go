@@ -1,0 +1,260 @@
+package imap
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/emersion/go-imap/v2"
+)
+
+// untagged reads a response that begins with "* ". What is not known is dropped: RFC 9051 section 7 asks clients to be
+// ready for any response at any time, and new ones come with every extension.
+func (w *wire) untagged(line []byte) error {
+	s := newScanner(w.in, line)
+	s.spaces()
+	if c := s.peek(); c >= '0' && c <= '9' {
+		return w.numbered(s)
+	}
+	switch name := strings.ToUpper(s.atom()); name {
+	case "OK", "NO", "BAD", "BYE", "PREAUTH":
+		return w.condition(parseReply(name, s.rest))
+	case "SEARCH", "ESEARCH", "NAMESPACE":
+		w.toLibrary.put("* " + string(line) + "\r\n")
+		return nil
+	case "CAPABILITY":
+		caps := parseCaps(string(s.rest))
+		w.note(func(b *inbox) bool { b.Caps = caps; return true })
+		return nil
+	case "ENABLED":
+		caps := parseCaps(string(s.rest))
+		w.note(func(b *inbox) bool { b.enabled(caps); return true })
+		return nil
+	case "FLAGS":
+		return w.mailboxFlags(s)
+	case "LIST", "LSUB":
+		return w.listed(s, name == "LSUB")
+	case "STATUS":
+		return w.status(s)
+	case "VANISHED":
+		return w.vanished(s)
+	}
+	return s.drop()
+}
+
+// drop passes over the rest of a response, with the literals in it.
+func (s *scanner) drop() error {
+	for s.err == nil {
+		n, ok := trailing(s.rest)
+		if !ok {
+			return nil
+		}
+		s.discard(n)
+	}
+	return s.err
+}
+
+// numbered reads "* 5 EXISTS" and its like.
+func (w *wire) numbered(s *scanner) error {
+	n := uint32(s.number(32))
+	switch name := strings.ToUpper(s.spaces().atom()); name {
+	case "EXISTS":
+		if !w.note(func(b *inbox) bool { return b.Select.set(func(m *Selected) { m.Exists = n }) }) {
+			w.tell(Exists(n))
+		}
+	case "EXPUNGE":
+		w.moved = true
+		w.tell(Expunged(n))
+	case "FETCH":
+		return w.fetched(s, SeqNum(n))
+	default: // RECENT is nobody's
+		if s.err == nil {
+			return s.drop()
+		}
+	}
+	return s.err
+}
+
+// condition reads an untagged status response.
+func (w *wire) condition(r reply) error {
+	w.mu.Lock()
+	w.inbox.take(r.Code)
+	if w.inbox != nil {
+		w.inbox.Select.code(r.Code)
+	}
+	leaving := w.leaving
+	if r.Status == "BYE" {
+		w.bye = &Error{Status: "BYE", Code: r.Code.Name, Text: r.Text}
+	}
+	w.mu.Unlock()
+	if r.Code.Name == "ALERT" {
+		w.tell(Alert(r.Text))
+	}
+	if r.Status == "BYE" && !leaving { // some servers do not close the connection then
+		return w.bye
+	}
+	return nil
+}
+
+func parseCaps(s string) imap.CapSet {
+	set := imap.CapSet{}
+	for _, name := range strings.Fields(s) {
+		name = strings.ToUpper(name)
+		if strings.HasPrefix(name, "IMAP4REV") { // the two names that go-imap writes in small letters
+			name = "IMAP4rev" + name[len("IMAP4REV"):]
+		}
+		set[imap.Cap(name)] = struct{}{}
+	}
+	return set
+}
+
+func (b *inbox) enabled(caps imap.CapSet) {
+	if b.Enabled == nil {
+		b.Enabled = imap.CapSet{}
+	}
+	maps.Copy(b.Enabled, caps)
+}
+
+// flagList reads a parenthesised list of flags. Lists repeat all the time, so equal ones are one slice: do not write to it.
+// \Recent is left out: it is nobody's.
+func (w *wire) flagList(s *scanner) []Flag {
+	const remembered = 1024
+	s.spaces()
+	if end := slices.Index(s.rest, ')'); end > 0 {
+		if known, ok := w.flags[string(s.rest[:end])]; ok {
+			s.rest = s.rest[end+1:]
+			return known
+		}
+	}
+	whole := s.rest
+	flags := []Flag{}
+	s.list(func() {
+		if f := canonical(s.atom()); f != `\Recent` && !slices.Contains(flags, f) {
+			flags = append(flags, f)
+		}
+	})
+	if s.err == nil && len(w.flags) < remembered {
+		w.flags[string(whole[:len(whole)-len(s.rest)-1])] = slices.Clip(flags)
+	}
+	return slices.Clip(flags)
+}
+
+// canonical writes the known flags in one way: they are equal in any case (RFC 9051 section 2.3.2).
+func canonical(s string) Flag {
+	for _, f := range []Flag{imap.FlagSeen, imap.FlagAnswered, imap.FlagFlagged, imap.FlagDeleted, imap.FlagDraft, `\Recent`,
+		imap.FlagForwarded, imap.FlagMDNSent, imap.FlagJunk, imap.FlagNotJunk, imap.FlagPhishing, imap.FlagImportant} {
+		if strings.EqualFold(s, string(f)) {
+			return f
+		}
+	}
+	return Flag(s)
+}
+
+func (w *wire) mailboxFlags(s *scanner) error {
+	flags := w.flagList(s)
+	if s.err == nil {
+		w.note(func(b *inbox) bool { return b.Select.set(func(m *Selected) { m.Flags = flags }) })
+	}
+	return s.err
+}
+
+// vanished reads RFC 7162 section 3.2.10: VANISHED [(EARLIER)] set.
+func (w *wire) vanished(s *scanner) error {
+	earlier := false
+	if s.spaces().peek() == '(' {
+		s.list(func() { earlier = strings.EqualFold(s.atom(), "EARLIER") })
+	}
+	line := s.rest
+	set, ok := parseSet(s.spaces().atom())
+	if s.err == nil && !ok {
+		return nonsense(line, "no UIDs vanished")
+	}
+	if s.err != nil {
+		return s.err
+	}
+	if earlier {
+		w.note(func(b *inbox) bool { b.Vanished.AddSet(set); return true })
+		return nil
+	}
+	w.moved = true
+	w.tell(Vanished(set))
+	return nil
+}
+
+// listed reads a LIST or LSUB response (RFC 9051 section 7.3.1; extended data is passed over).
+func (w *wire) listed(s *scanner, lsub bool) error {
+	var m Mailbox
+	s.list(func() { m.Attrs = append(m.Attrs, canonicalAttr(s.atom())) })
+	delim, ok := s.spaces().text()
+	if r := []rune(delim); ok && len(r) == 1 {
+		m.Delim = r[0]
+	}
+	raw, _ := s.spaces().text()
+	if err := s.drop(); err != nil {
+		return err
+	}
+	if m.Name, ok = decodeName(raw); !ok && raw != "" {
+		w.tell(Unusable(raw))
+		return nil
+	}
+	m.Subscribed = lsub || slices.Contains(m.Attrs, imap.MailboxAttrSubscribed)
+	m.lsub = lsub
+	if !w.note(func(b *inbox) bool { b.Lists = append(b.Lists, m); return b.Status != nil }) {
+		w.tell(Listed(m))
+	}
+	return nil
+}
+
+func canonicalAttr(s string) imap.MailboxAttr {
+	for _, a := range []imap.MailboxAttr{imap.MailboxAttrNonExistent, imap.MailboxAttrNoInferiors, imap.MailboxAttrNoSelect,
+		imap.MailboxAttrHasChildren, imap.MailboxAttrHasNoChildren, imap.MailboxAttrMarked, imap.MailboxAttrUnmarked,
+		imap.MailboxAttrSubscribed, imap.MailboxAttrRemote, imap.MailboxAttrAll, imap.MailboxAttrArchive, imap.MailboxAttrDrafts,
+		imap.MailboxAttrFlagged, imap.MailboxAttrJunk, imap.MailboxAttrSent, imap.MailboxAttrTrash, imap.MailboxAttrImportant} {
+		if strings.EqualFold(s, string(a)) {
+			return a
+		}
+	}
+	return imap.MailboxAttr(s)
+}
+
+// status reads a STATUS response. A value that is none leaves its field zero.
+func (w *wire) status(s *scanner) error {
+	raw, _ := s.spaces().text()
+	var st Status
+	s.list(func() {
+		name := strings.ToUpper(s.atom())
+		switch s.spaces(); name {
+		case "MESSAGES":
+			st.Messages = uint32(s.value(32))
+		case "UIDNEXT":
+			st.UIDNext = imap.UID(s.value(32))
+		case "UIDVALIDITY":
+			st.UIDValidity = uint32(s.value(32))
+		case "UNSEEN":
+			st.Unseen = uint32(s.value(32))
+		case "HIGHESTMODSEQ":
+			st.HighestModSeq = ModSeq(s.value(64))
+		case "MAILBOXID": // RFC 8474 section 4.2
+			s.list(func() { st.MailboxID = s.atom() })
+		default:
+			s.skip()
+		}
+	})
+	if err := s.drop(); err != nil {
+		return err
+	}
+	name, ok := decodeName(raw)
+	if !ok {
+		w.tell(Unusable(raw))
+		return nil
+	}
+	if !w.note(func(b *inbox) bool {
+		if b.Status != nil {
+			b.Status[name] = &st
+		}
+		return b.Status != nil
+	}) {
+		w.tell(ChangedMailbox{name, st})
+	}
+	return nil
+}
