@@ -49,7 +49,7 @@ func (b *Batch) step(verb, path string) {
 // an error met here is reported by Sync. Keywords become letters of the draft's Maildir in Sync, which lists new ones in
 // its keyword table; those for which no letter is left are not in the name.
 func (b *Batch) Add(f *Draft, flags Flags) Key {
-	f.complete(flags)
+	f.stage(flags)
 	b.drafts = append(b.drafts, f)
 	return f.key
 }
@@ -72,7 +72,7 @@ func (b *Batch) Sync() error {
 	var wg sync.WaitGroup
 	slots := make(chan struct{}, syncers)
 	for _, f := range b.drafts {
-		if f.err != nil || f.state != complete {
+		if f.err != nil || f.state != staged {
 			continue
 		}
 		b.step("fsync", f.tmp())
@@ -93,7 +93,7 @@ func (b *Batch) Sync() error {
 func (b *Batch) assignLetters() {
 	wanted := map[Dir][]string{}
 	for _, f := range b.drafts {
-		if f.state == complete && f.flags.Keywords != "" {
+		if f.state == staged && f.flags.Keywords != "" {
 			wanted[f.dir] = append(wanted[f.dir], f.flags.Keywords.Names()...)
 		}
 	}
@@ -103,7 +103,7 @@ func (b *Batch) assignLetters() {
 	}
 	tables := map[Dir]*result{}
 	for _, f := range b.drafts {
-		if f.state != complete || f.flags.Keywords == "" {
+		if f.state != staged || f.flags.Keywords == "" {
 			continue
 		}
 		r := tables[f.dir]
@@ -155,10 +155,10 @@ func (b *Batch) Publish() error {
 
 // Commit is Sync, and Publish of what was synced.
 func (b *Batch) Commit() error {
-	var all, fs Failures
+	var all, some Failures
 	for _, err := range []error{b.Sync(), b.Publish()} {
-		if errors.As(err, &fs) {
-			all = append(all, fs...)
+		if errors.As(err, &some) {
+			all = append(all, some...)
 		}
 	}
 	return all.orNil()
@@ -196,25 +196,25 @@ type Failure struct {
 // Failures names each message of a batch that was not stored; all others were.
 type Failures []Failure
 
-func (fs Failures) orNil() error {
-	if len(fs) == 0 {
+func (all Failures) orNil() error {
+	if len(all) == 0 {
 		return nil
 	}
-	return fs
+	return all
 }
 
-func (fs Failures) Error() string {
-	s := fmt.Sprintf("store message %s: %v", fs[0].Key, fs[0].Err)
-	if n := len(fs) - 1; n > 0 {
+func (all Failures) Error() string {
+	s := fmt.Sprintf("store message %s: %v", all[0].Key, all[0].Err)
+	if n := len(all) - 1; n > 0 {
 		s += fmt.Sprintf(" (and %d more)", n)
 	}
 	return s
 }
 
 // Unwrap lists the causes.
-func (fs Failures) Unwrap() []error {
-	errs := make([]error, len(fs))
-	for i, f := range fs {
+func (all Failures) Unwrap() []error {
+	errs := make([]error, len(all))
+	for i, f := range all {
 		errs[i] = f.Err
 	}
 	return errs

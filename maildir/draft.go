@@ -43,7 +43,7 @@ type state uint8
 
 const (
 	writing   state = iota
-	complete        // file closed, entry known
+	staged          // file closed, entry known
 	durable         // fsynced
 	published       // no longer ours to remove
 	discarded
@@ -85,7 +85,7 @@ func (f *Draft) Write(p []byte) (int, error) {
 func (f *Draft) line(p []byte) {
 	text, lf := bytes.CutSuffix(p, []byte("\n"))
 	if f.held && len(text) > 0 {
-		f.put("\r")
+		f.put('\r')
 	}
 	if n := len(text); n > 0 {
 		f.last = [2]byte{f.last[1], text[n-1]}
@@ -96,25 +96,23 @@ func (f *Draft) line(p []byte) {
 			text = text[:n-1]
 		}
 	}
-	put(f, text)
+	f.put(text...)
 	if lf {
 		// A bare LF, and CR CR LF, come back from disk as CRLF.
 		f.lossy = f.lossy || !f.held || f.last[0] == '\r'
 		f.last, f.held = [2]byte{f.last[1], '\n'}, false
-		f.put("\n")
+		f.put('\n')
 	}
 }
 
-func (f *Draft) put(s string) { put(f, s) }
-
-func put[T string | []byte](f *Draft, s T) {
-	f.disk += int64(len(s))
-	for len(s) > 0 && f.err == nil {
+func (f *Draft) put(p ...byte) {
+	f.disk += int64(len(p))
+	for len(p) > 0 && f.err == nil {
 		if len(f.buf) == cap(f.buf) {
 			f.makeRoom()
 		}
-		n := copy(f.buf[len(f.buf):cap(f.buf)], s)
-		f.buf, s = f.buf[:len(f.buf)+n], s[n:]
+		n := copy(f.buf[len(f.buf):cap(f.buf)], p)
+		f.buf, p = f.buf[:len(f.buf)+n], p[n:]
 	}
 }
 
@@ -157,21 +155,21 @@ func (f *Draft) Key() Key { return f.key }
 // Entry is what the message is once published. Known after Batch.Add; with keywords, after Batch.Sync.
 func (f *Draft) Entry() Entry { return f.entry }
 
-// complete writes out what is buffered and closes the file, so that a batch holds neither descriptors nor buffers.
+// stage writes out what is buffered and closes the file, so that a batch holds neither descriptors nor buffers.
 // Errors stick, for Batch.Sync to report.
-func (f *Draft) complete(flags Flags) {
+func (f *Draft) stage(flags Flags) {
 	if f.state != writing {
 		f.fail("add message", fs.ErrClosed)
 		return
 	}
 	if f.held {
 		f.held = false
-		f.put("\r")
+		f.put('\r')
 	}
 	f.flush()
 	startWriteback(f.file) // the disk works while the next message comes in
 	f.fail("write message", f.file.Close())
-	f.buf, f.file, f.state = nil, nil, complete
+	f.buf, f.file, f.state = nil, nil, staged
 	if !f.mtime.IsZero() {
 		f.fail("set time of message", os.Chtimes(f.tmp(), time.Time{}, f.mtime))
 	}

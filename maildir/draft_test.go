@@ -53,10 +53,10 @@ func deliver(t testing.TB, d Dir, wire string, n int) *Draft {
 	return f
 }
 
-// check compares a published message with what the naive way makes of it.
-func check(t testing.TB, d Dir, f *Draft, wire string) {
+// check compares a file with what the naive way makes of it.
+func check(t testing.TB, path string, f *Draft, wire string) {
 	t.Helper()
-	disk, err := os.ReadFile(d.Path(f.Entry()))
+	disk, err := os.ReadFile(path)
 	must(t, err)
 	if want := strings.ReplaceAll(wire, "\r\n", "\n"); string(disk) != want {
 		t.Fatalf("%q lies on disk as %q, want %q", wire, disk, want)
@@ -77,7 +77,7 @@ func TestDraft(t *testing.T) {
 	for _, c := range conversions {
 		for n := 1; n <= len(c.wire)+1; n++ {
 			f := deliver(t, d, c.wire, n)
-			check(t, d, f, c.wire)
+			check(t, d.Path(f.Entry()), f, c.wire)
 			if f.Wire().Exact != c.exact {
 				t.Errorf("%q: exact = %v", c.wire, !c.exact)
 			}
@@ -90,11 +90,13 @@ func TestDraftLarge(t *testing.T) {
 	d := newDir(t)
 	wire := strings.Repeat(strings.Repeat("x", 77)+"\r\n", 4000) + strings.Repeat("y", 3*largeBuffer)
 	for _, n := range []int{1021, smallBuffer, largeBuffer, len(wire)} {
-		check(t, d, deliver(t, d, wire, n), wire)
+		f := deliver(t, d, wire, n)
+		check(t, d.Path(f.Entry()), f, wire)
 	}
 	for _, size := range []int{smallBuffer - 1, smallBuffer, smallBuffer + 1, largeBuffer + smallBuffer} {
 		wire := strings.Repeat("z", size) + "\r\n"
-		check(t, d, deliver(t, d, wire, size), wire)
+		f := deliver(t, d, wire, size)
+		check(t, d.Path(f.Entry()), f, wire)
 	}
 }
 
@@ -102,9 +104,8 @@ func FuzzDraft(f *testing.F) {
 	for _, c := range conversions {
 		f.Add(c.wire, uint8(1))
 	}
+	d := newDir(f)
 	f.Fuzz(func(t *testing.T, wire string, n uint8) {
-		d := Dir(t.TempDir())
-		must(t, os.Mkdir(d.sub("tmp"), 0o700))
 		draft, err := d.Create()
 		must(t, err)
 		for rest := wire; rest != ""; {
@@ -114,10 +115,9 @@ func FuzzDraft(f *testing.F) {
 			}
 			rest = rest[len(piece):]
 		}
-		draft.complete(Flags{})
-		must(t, os.Mkdir(d.sub("new"), 0o700))
-		must(t, os.Rename(draft.tmp(), d.Path(draft.Entry())))
-		check(t, d, draft, wire)
+		draft.stage(Flags{})
+		check(t, draft.tmp(), draft, wire)
+		must(t, draft.Close())
 	})
 }
 

@@ -84,14 +84,21 @@ func folder(e Entry) string {
 func rename(from, to string) error {
 	err := renameExclusive(from, to)
 	if errors.Is(err, errors.ErrUnsupported) || errors.Is(err, syscall.EINVAL) {
-		if _, err = os.Lstat(to); err == nil {
-			err = fs.ErrExist
-		} else if errors.Is(err, fs.ErrNotExist) {
-			return os.Rename(from, to)
-		}
+		return renameAfterLook(from, to)
 	}
 	if err != nil {
 		return &os.LinkError{Op: "rename", Old: from, New: to, Err: err}
 	}
 	return nil
+}
+
+func renameAfterLook(from, to string) error {
+	_, err := os.Lstat(to)
+	if errors.Is(err, fs.ErrNotExist) {
+		return os.Rename(from, to)
+	}
+	if err == nil {
+		err = &os.LinkError{Op: "rename", Old: from, New: to, Err: fs.ErrExist}
+	}
+	return err
 }

@@ -65,6 +65,24 @@ func TestRenameNeverOverwrites(t *testing.T) {
 	}
 }
 
+func TestRename(t *testing.T) {
+	for i, move := range []func(from, to string) error{rename, renameAfterLook} {
+		d := newDir(t)
+		touch(t, d, "cur/1")
+		touch(t, d, "cur/2")
+		if err := move(d.sub("cur/1"), d.sub("cur/2")); !errors.Is(err, fs.ErrExist) {
+			t.Errorf("%d: onto a file: %v", i, err)
+		}
+		must(t, move(d.sub("cur/1"), d.sub("cur/3")))
+		if err := move(d.sub("cur/1"), d.sub("cur/4")); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%d: what is gone: %v", i, err)
+		}
+		if got := list(t, d); !slices.Equal(got, []string{"cur/2", "cur/3"}) {
+			t.Errorf("%d: %q", i, got)
+		}
+	}
+}
+
 func TestMoveTo(t *testing.T) {
 	d, to := newDir(t), newDir(t)
 	touch(t, d, "new/1")
