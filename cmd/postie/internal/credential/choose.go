@@ -100,7 +100,7 @@ type CleartextError struct {
 }
 
 func (e *CleartextError) Error() string {
-	return fmt.Sprintf("%s is reached without TLS and offers %s: to log in would show the password to everyone on the way; "+
+	return fmt.Sprintf("%s is reached without TLS and offers %s: to log in would show the password or token to everyone on the way; "+
 		"set tls = \"implicit\" or \"starttls\" (or allow_cleartext = true, if that is meant)", e.Host, list(e.Offered))
 }
 
@@ -173,7 +173,7 @@ func (m mechanism) fits(l line, held proof) error {
 		return &NotOfferedError{m.name, l.offered, held.String()}
 	case held&m.needs == 0:
 		return fmt.Errorf("%s needs %v, and the account has %v", m.name, m.needs, held)
-	case m.needs == certificate && !l.tls:
+	case m.needs == certificate && !l.private:
 		return fmt.Errorf("%s needs TLS with a client certificate", m.name)
 	case m.bound && !l.binding:
 		return fmt.Errorf("%s needs TLS 1.3", m.name)

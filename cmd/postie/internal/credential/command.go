@@ -1,7 +1,6 @@
 package credential
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -32,14 +31,14 @@ func command(ctx context.Context, argv []string, limit time.Duration) (Secret, e
 	cmd.WaitDelay = 2 * time.Second
 
 	err := cmd.Run()
-	secret, empty := firstLine(output.String())
+	secret, empty := firstLine(string(output.kept))
 	switch {
 	case err == nil, errors.Is(err, exec.ErrWaitDelay) && cmd.ProcessState.Success():
 		return secret, empty
 	case ctx.Err() != nil:
 		err = context.Cause(ctx)
 	}
-	if said := clean(redact(complaint.String(), secret)); said != "" {
+	if said := clean(redact(string(complaint.kept), secret)); said != "" {
 		err = fmt.Errorf("%w: %s", err, said)
 	}
 	return Secret{}, err
@@ -69,11 +68,11 @@ func terminalInput() io.Reader {
 
 // capped keeps the first room bytes written to it and swallows the rest.
 type capped struct {
-	bytes.Buffer
+	kept []byte
 	room int
 }
 
 func (c *capped) Write(p []byte) (int, error) {
-	c.Buffer.Write(p[:min(len(p), c.room-c.Len())])
+	c.kept = append(c.kept, p[:min(len(p), c.room-len(c.kept))]...)
 	return len(p), nil
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"golang.org/x/oauth2"
 )
 
 // Device is what the user needs to finish a device login on another machine.
@@ -26,8 +28,11 @@ func (o *OAuth) AuthorizeDevice(ctx context.Context, show func(Device)) (place s
 		return "", errors.New("this provider has no device login for mail: run `postie login` without --device")
 	}
 	ctx = o.client(ctx)
-	d, err := config.DeviceAuth(ctx)
-	if err != nil {
+	d, err := await(ctx, func() (*oauth2.DeviceAuthResponse, error) { return config.DeviceAuth(ctx) })
+	switch {
+	case ctx.Err() != nil:
+		return "", context.Cause(ctx)
+	case err != nil:
 		return "", o.explain(err)
 	}
 	show(Device{clean(d.VerificationURI), clean(d.VerificationURIComplete), clean(d.UserCode), d.Expiry})

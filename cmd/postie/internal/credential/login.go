@@ -98,7 +98,8 @@ func (l *Login) asked() string {
 
 // held says what the account could prove itself with.
 func (l *Login) held() (p proof) {
-	if l.o.ClientCertificate {
+	// A server that is reached through a tunnel or on this machine may know the user by other means than a certificate.
+	if l.o.ClientCertificate || l.o.Loopback && l.asked() == sasl.External {
 		p |= certificate
 	}
 	if l.o.Token != nil {

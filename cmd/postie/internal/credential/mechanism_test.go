@@ -273,9 +273,7 @@ func FuzzScram(f *testing.F) {
 	f.Add("e=no", "v=rmF9pqV8S7suAoZWja4dJRkFsKQ=")
 	f.Add("r=abc,s=,i=-1,m=x", "")
 	f.Fuzz(func(t *testing.T, first, final string) {
-		if strings.Contains(first, "i=") && len(first) > 0 {
-			first = strings.ReplaceAll(first, "i=", "i=0") // no time for many rounds
-		}
+		first = strings.ReplaceAll(first, "i=", "i=0") // also a leading zero
 		c := scramClient(scramSHA256, "user", NewSecret(word), binding{}, func() string { return "abc" })
 		c.Start()
 		for _, challenge := range []string{first, final} {

@@ -44,7 +44,7 @@ func lookupNetrc(text, host, user string) Secret {
 		return strings.EqualFold(machine, host) && login == user && password != ""
 	}
 	words := netrcWords(text)
-	for i := 0; i < len(words) && !found(); i++ {
+	for i := 0; i < len(words) && !found(); i += 2 { // every keyword but default takes a value
 		value := ""
 		if i+1 < len(words) {
 			value = words[i+1]
@@ -59,7 +59,6 @@ func lookupNetrc(text, host, user string) Secret {
 		case "password":
 			password = value
 		}
-		i += len("x") // every keyword but default takes a value
 	}
 	if !found() {
 		return Secret{}

@@ -280,6 +280,17 @@ func TestCommandLeavesAChildBehind(t *testing.T) {
 	}
 }
 
+func TestCommandIsCutShort(t *testing.T) {
+	const flood = "head -c 9000000 /dev/zero | tr '\\0' x"
+	s, err := command(t.Context(), []string{"sh", "-c", flood}, 0)
+	if err != nil || len(s.Reveal()) != 64<<10 {
+		t.Errorf("%d bytes, %v", len(s.Reveal()), err)
+	}
+	if _, err := command(t.Context(), []string{"sh", "-c", flood + " >&2; exit 1"}, 0); err == nil || len(err.Error()) > 600 {
+		t.Errorf("%d bytes", len(err.Error()))
+	}
+}
+
 func TestCommandInputIsEmpty(t *testing.T) {
 	// go test gives no terminal: the child must find /dev/null and not what is piped into us.
 	s, err := command(t.Context(), []string{"sh", "-c", "test -t 0 || echo got-$(cat)"}, 0)

@@ -108,21 +108,23 @@ func (v Vault) removeFile(key string) error {
 	return nil
 }
 
-// await runs a keyring call, which knows no context and may wait for the user to unlock it.
-func await(ctx context.Context, call func() (string, error)) (string, error) {
+// await runs a call that knows no context: the keyring's, which may wait for the user to unlock it, a read from the
+// terminal, oauth2's first device request. What is left behind ends by itself.
+func await[T any](ctx context.Context, call func() (T, error)) (T, error) {
 	type result struct {
-		text string
-		err  error
+		value T
+		err   error
 	}
 	done := make(chan result, 1)
 	go func() {
-		text, err := call()
-		done <- result{text, err}
+		value, err := call()
+		done <- result{value, err}
 	}()
 	select {
 	case r := <-done:
-		return r.text, r.err
+		return r.value, r.err
 	case <-ctx.Done():
-		return "", context.Cause(ctx)
+		var none T
+		return none, context.Cause(ctx)
 	}
 }
