@@ -127,6 +127,9 @@ func (r *run) receiveAll(ctx context.Context, ops []Op, c *committer) error {
 			}
 		}
 		r.emit(Fetched{op.Item})
+		if ctx.Err() != nil { // also when more is buffered
+			return context.Cause(ctx)
+		}
 	}
 	return nil
 }
@@ -183,7 +186,9 @@ func (r *run) receive(op Op, body io.Reader, header *message.Header) (*arrival, 
 
 // derived is what a message is called in the ledger when the server gives it no UIDL. No UIDL looks like that
 // (RFC 1939 section 7: no spaces).
-func derived(c index.Receipt) string { return fmt.Sprintf("size %d header %x", c.Listed, c.Header[:16]) }
+func derived(c index.Receipt) string {
+	return fmt.Sprintf("size %d header %x", c.Listed, c.Header[:16])
+}
 
 // equal finds the copy that a message is, octet for octet. Each copy serves once.
 func (r *run) equal(against []Copy, w maildir.Wire) *Copy {

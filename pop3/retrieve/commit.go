@@ -1,6 +1,7 @@
 package retrieve
 
 import (
+	"cmp"
 	"context"
 	"errors"
 
@@ -49,7 +50,7 @@ func (c *committer) add(a *arrival) error {
 		a.message.Entry = a.draft.Entry()
 		b.arrivals = append(b.arrivals, a)
 	}
-	if len(b.arrivals)+len(b.equals) < batchMessages && b.files.Bytes() < batchBytes {
+	if len(b.arrivals)+len(b.equals) < cmp.Or(c.run.Batch, batchMessages) && b.files.Bytes() < batchBytes {
 		return nil
 	}
 	return c.flush()

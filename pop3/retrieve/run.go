@@ -27,11 +27,12 @@ type Options struct {
 	Policy   Policy
 	DryRun   bool             // plan only: nothing is stored, deleted or recorded
 	Wait     time.Duration    // for the lock: 0 not at all, <0 for ever
+	Batch    int              // messages that become durable together; 0: 256
 	Progress func(Event)      // never called by two goroutines at once
 	Log      *slog.Logger     // nil: nothing is logged
 	Now      func() time.Time // nil: time.Now
 	Step     func(step string)
-	// Step, if not nil, is told before each durable step and each deletion: crash tests stop there.
+	// Step, if not nil, is told before each durable step and each command that deletes: crash tests stop there.
 }
 
 // Report is what a run did. It is true also beside an error: what was stored is kept.
