@@ -37,17 +37,19 @@ func (p password) Login(context.Context, []string, string, *tls.ConnectionState)
 // world is a server, a Maildir, and the runs between them.
 type world struct {
 	testing.TB
-	server *pop3test.Server
-	dir    maildir.Dir
-	events []Event
-	now    time.Time
+	server  *pop3test.Server
+	address string
+	dir     maildir.Dir
+	events  []Event
+	now     time.Time
 }
 
 func newWorld(t testing.TB, o pop3test.Options, maildrop ...pop3test.Message) *world {
 	w := &world{TB: t, server: pop3test.NewServer(o), dir: maildir.Dir(filepath.Join(dovecot.Dir(t), "inbox")), now: time.Now()}
 	t.Cleanup(func() { w.server.Close() })
 	w.server.SetMaildrop("alice", "secret", maildrop...)
-	if _, err := w.server.Listen(); err != nil {
+	var err error
+	if w.address, err = w.server.Listen(); err != nil {
 		t.Fatal(err)
 	}
 	return w

@@ -1,0 +1,199 @@
+package retrieve
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"postie/maildir"
+	"postie/maildir/index"
+	"postie/pop3/pop3test"
+)
+
+// A run that is to be killed is this test binary again, told by the environment.
+const (
+	envStep    = "POSTIE_TEST_KILL_AT" // number of the step before which the process kills itself
+	envAddress = "POSTIE_TEST_SERVER"
+	envDir     = "POSTIE_TEST_MAILDIR"
+)
+
+func TestMain(m *testing.M) {
+	if os.Getenv(envStep) == "" {
+		os.Exit(m.Run())
+	}
+	if err := victim(); err != nil {
+		fmt.Println(err)
+		os.Exit(1)
+	}
+}
+
+// victim is a run that ends by SIGKILL just before a step, as if the power of the process were cut there.
+func victim() error {
+	last, err := strconv.Atoi(os.Getenv(envStep))
+	if err != nil {
+		return err
+	}
+	dir := maildir.Dir(os.Getenv(envDir))
+	if err := dir.Ensure(); err != nil {
+		return err
+	}
+	store, err := index.Open(context.Background(), dir, nil)
+	if err != nil {
+		return err
+	}
+	o := options(func(ctx context.Context) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "tcp", os.Getenv(envAddress))
+	}, store, dir)
+	o.Batch = 2
+	n := 0
+	o.Step = func(string) {
+		if n++; n == last {
+			syscall.Kill(os.Getpid(), syscall.SIGKILL)
+			select {}
+		}
+	}
+	if _, err := Run(context.Background(), o); err != nil {
+		return err
+	}
+	return store.Close()
+}
+
+// killed runs a victim and says whether it was killed; false: it came to its end.
+func (w *world) killed(step int) bool {
+	w.Helper()
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), fmt.Sprint(envStep, "=", step), envAddress+"="+w.address, envDir+"="+string(w.dir))
+	out, err := cmd.CombinedOutput()
+	w.server.Wait()
+	if status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+		return true
+	}
+	if err != nil {
+		w.Fatalf("step %d: %v\n%s", step, err, out)
+	}
+	return false
+}
+
+func crashServers() map[string]pop3test.Options {
+	return map[string]pop3test.Options{
+		"all capabilities": {},
+		"without TOP":      {Without: []string{"TOP"}},
+		"without UIDL":     {Without: []string{"UIDL", "PIPELINING"}},
+	}
+}
+
+// Killed with -9 before every single step, and run again: nothing is missing, nothing is doubled, the server is empty.
+func TestKilledAtEveryStep(t *testing.T) {
+	maildrop := few(5)
+	for name, o := range crashServers() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			step := 1
+			for ; ; step++ {
+				w := newWorld(t, o, maildrop...)
+				if !w.killed(step) {
+					break
+				}
+				w.recovers(maildrop, fmt.Sprint("step ", step))
+			}
+			if step < 29 {
+				t.Errorf("only %d steps", step)
+			}
+		})
+	}
+}
+
+// And killed again while it recovers.
+func TestKilledTwice(t *testing.T) {
+	maildrop := few(3)
+	for first := 2; ; first += 3 {
+		for second := 1; ; second++ {
+			w := newWorld(t, pop3test.Options{}, maildrop...)
+			if !w.killed(first) {
+				return
+			}
+			if !w.killed(second) {
+				break
+			}
+			w.recovers(maildrop, fmt.Sprintf("steps %d and %d", first, second))
+		}
+	}
+}
+
+// recovers demands that one more run ends as if nothing had happened.
+func (w *world) recovers(maildrop []pop3test.Message, when string) {
+	w.Helper()
+	if _, err := w.run(Policy{}); err != nil {
+		w.Fatalf("%s: %v", when, err)
+	}
+	if left := w.server.Maildrop("alice"); len(left) != 0 {
+		w.Fatalf("%s: %d messages are still on the server", when, len(left))
+	}
+	got, want := local(w, w.dir), stored(maildrop)
+	for content := range want {
+		if got[content] != want[content] {
+			w.Fatalf("%s: %d times, want %d: %q", when, got[content], want[content], content)
+		}
+	}
+	if len(got) != len(want) {
+		w.Fatalf("%s: %d messages, want %d", when, len(got), len(want))
+	}
+}
+
+// The connection is cut after every single octet that the server writes, and after every reply: run again, and
+// nothing is missing, nothing is doubled.
+func TestCutEverywhere(t *testing.T) {
+	for name, o := range crashServers() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			maildrop := few(3)
+			cuts := 0
+			for _, on := range []pop3test.Event{pop3test.Replies, pop3test.Octets} {
+				for after := int64(0); ; after++ {
+					w := newWorld(t, o, maildrop...)
+					w.server.SetFault(pop3test.Fault{On: on, After: after})
+					report, err := w.run(Policy{})
+					if err == nil {
+						break
+					}
+					cuts++
+					if report.Deleted != 0 {
+						t.Fatalf("cut %d: %d reported as deleted", after, report.Deleted)
+					}
+					w.server.SetFault(pop3test.Fault{})
+					w.recovers(maildrop, fmt.Sprintf("cut %d/%d (%v)", on, after, err))
+					os.RemoveAll(string(w.dir))
+				}
+			}
+			if cuts < 300 {
+				t.Errorf("only %d cuts", cuts)
+			}
+		})
+	}
+}
+
+// What fsync promises is only worth something in this order: content before name, name before the ledger says stored,
+// that before DELE, QUIT before gone.
+func TestOrderOfSteps(t *testing.T) {
+	w := newWorld(t, pop3test.Options{}, few(2)...)
+	var steps []string
+	w.ok(Policy{}, func(o *Options) {
+		o.Step = func(step string) {
+			verb, rest, _ := strings.Cut(step, " ")
+			if verb == "ledger" {
+				verb += " " + rest
+			}
+			steps = append(steps, verb)
+		}
+	})
+	const want = "ledger resume,ledger adopt,fsync,fsync,ledger arriving,rename,rename,fsync-dir,ledger stored,dele,dele,quit,ledger gone"
+	if got := strings.Join(steps, ","); got != want {
+		t.Errorf("steps %s\nwant  %s", got, want)
+	}
+}
