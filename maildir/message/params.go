@@ -37,7 +37,10 @@ func parameters(value []byte) (string, map[string]string) {
 	for name, p := range pieces {
 		params[name] = join(p)
 	}
-	return strings.ToLower(string(bytes.TrimSpace(kind))), params
+	if end := bytes.IndexAny(kind, " \t("); end >= 0 { // a comment, or a ';' forgotten
+		kind = kind[:end]
+	}
+	return line(strings.ToLower(guess(kind)), maxName), params
 }
 
 // cutParameter cuts the first key=value from b, its key in lower case.

@@ -53,6 +53,18 @@ func TestParts(t *testing.T) {
 	}
 }
 
+func TestPartTypes(t *testing.T) {
+	for in, want := range map[string]string{
+		"Image/PNG": "image/png", "text/plain (a comment); charset=utf-8": "text/plain", "text/html charset=utf-8": "text/html",
+		"": "text/plain", "text": "text/plain", "a/\xff\x00b": "a/ÿ",
+	} {
+		parts, err := message.Parts(strings.NewReader("Content-Type: " + in + "\n\nx\n"))
+		if err != nil || len(parts) != 1 || parts[0].Type != want {
+			t.Errorf("%q: %+v, want %q, %v", in, parts, want, err)
+		}
+	}
+}
+
 func TestWritePart(t *testing.T) {
 	for _, c := range []struct {
 		sample     string

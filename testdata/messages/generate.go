@@ -6,6 +6,7 @@ import (
 	"io"
 	"iter"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"time"
 )
@@ -89,40 +90,40 @@ func Generated(n, size int) iter.Seq[[]byte] {
 		size = DefaultSize
 	}
 	return func(yield func([]byte) bool) {
-		text := prose(64<<10 + size)
+		words, names := strings.Fields(vocabulary), strings.Fields(people)
+		text := prose(words, 64<<10+size)
 		start := time.Date(2024, 1, 1, 8, 0, 0, 0, time.UTC)
 		random := rand.New(rand.NewPCG(uint64(n), uint64(size)))
 		for i := range n {
-			if !yield(ordinary(i, size, start, text[random.IntN(64<<10):])) {
+			head := header(i, names[i%len(names)], start.Add(time.Duration(i)*37*time.Minute), words[i%len(words)], words[(i/7+3)%len(words)])
+			if !yield(fill(head, size, text[random.IntN(64<<10):])) {
 				return
 			}
 		}
 	}
 }
 
-// ordinary writes the message of number i, with a body taken from text.
-func ordinary(i, size int, start time.Time, text string) []byte {
-	_, text, _ = strings.Cut(text, "\r\n") // begins in the middle of a line
-	who := people[i%len(people)]
-	b := make([]byte, 0, size+512)
-	b = fmt.Appendf(b, "Date: %s\r\nFrom: %s Example <%s@example.org>\r\nTo: Bob Sample <bob@example.test>\r\n",
-		start.Add(time.Duration(i)*37*time.Minute).Format(time.RFC1123Z), who, strings.ToLower(who))
-	b = fmt.Appendf(b, "Subject: Letter %d: the %s %s\r\nMessage-ID: <letter-%[1]d@example.org>\r\n",
-		i+1, words[i%len(words)], words[(i/7+3)%len(words)])
-	b = fmt.Appendf(b, "MIME-Version: 1.0\r\nContent-Type: text/plain; charset=us-ascii\r\n\r\nDear Bob, this is letter %d.\r\n\r\n", i+1)
-	if room := size - len(b); room < len(text) {
-		text = text[:max(room, 0)]
-	}
-	if end := strings.LastIndex(text, "\r\n"); end >= 0 {
-		text = text[:end+2]
-	} else {
-		text = ""
-	}
-	return append(b, text...)
+// header writes the header and the first line of the message of number i.
+func header(i int, who string, at time.Time, topic ...string) []byte {
+	b := fmt.Appendf(nil, "Date: %s\r\nFrom: %s Example <%s@example.org>\r\nTo: Bob Sample <bob@example.test>\r\n",
+		at.Format(time.RFC1123Z), who, strings.ToLower(who))
+	b = fmt.Appendf(b, "Subject: Letter %d: the %s\r\nMessage-ID: <letter-%[1]d@example.org>\r\n", i+1, strings.Join(topic, " "))
+	return fmt.Appendf(b, "MIME-Version: 1.0\r\nContent-Type: text/plain; charset=us-ascii\r\n\r\nDear Bob, this is letter %d.\r\n\r\n", i+1)
 }
 
-// prose is at least size bytes of lines of words, CRLF at their ends.
-func prose(size int) string {
+// fill adds whole lines of text to head, up to size bytes in all.
+func fill(head []byte, size int, text string) []byte {
+	_, text, _ = strings.Cut(text, "\r\n") // begins in the middle of a line
+	text = text[:min(max(size-len(head), 0), len(text))]
+	if end := strings.LastIndex(text, "\r\n"); end >= 0 {
+		head = slices.Grow(head, end+2)
+		head = append(head, text[:end+2]...)
+	}
+	return head
+}
+
+// prose is at least size bytes of lines of these words, CRLF at their ends.
+func prose(words []string, size int) string {
 	random := rand.New(rand.NewPCG(1, 2))
 	var b strings.Builder
 	for b.Len() < size {
@@ -140,22 +141,18 @@ func prose(size int) string {
 	return b.String()
 }
 
-var people = [...]string{"Ann", "Carol", "Dave", "Edda", "Farid", "Greta", "Hugo", "Ines", "Jonas", "Kaja", "Lars", "Mona"}
+// vocabulary is the words, separated by spaces, of which generated mail is made.
+const vocabulary = "apple apricot autumn baker balcony barley basket beach bicycle birch blanket boat book bread " +
+	"bridge butter button candle canal carpet castle cellar cherry chess choir cinema clay cloud " +
+	"clover coffee copper cotton cricket dance dawn desk dinner donkey drum evening feather ferry " +
+	"fiddle field fig flute forest fountain garden ginger glove goose grain harbour hazel heron hill " +
+	"honey island ivy jacket kettle kitchen kite ladder lake lantern lavender lemon letter lighthouse " +
+	"linen lock maple market meadow mill mirror moon morning mountain museum needle nettle night " +
+	"nutmeg oak orchard oven owl paper parcel path pear pebble pencil pepper piano picnic pillow plum " +
+	"pond potato quilt rain raven ribbon river roof rose rye saddle sail salt school shed silver snow " +
+	"song spoon spring stable station stone storm street summer swallow table teapot theatre thimble " +
+	"timber tower train tulip umbrella valley velvet village violin walnut water weir wheat willow " +
+	"window winter wool yarn"
 
-var words = [...]string{
-	"apple", "apricot", "autumn", "baker", "balcony", "barley", "basket", "beach", "bicycle", "birch",
-	"blanket", "boat", "book", "bread", "bridge", "butter", "button", "candle", "canal", "carpet",
-	"castle", "cellar", "cherry", "chess", "choir", "cinema", "clay", "cloud", "clover", "coffee",
-	"copper", "cotton", "cricket", "dance", "dawn", "desk", "dinner", "donkey", "drum", "evening",
-	"feather", "ferry", "fiddle", "field", "fig", "flute", "forest", "fountain", "garden", "ginger",
-	"glove", "goose", "grain", "harbour", "hazel", "heron", "hill", "honey", "island", "ivy",
-	"jacket", "kettle", "kitchen", "kite", "ladder", "lake", "lantern", "lavender", "lemon", "letter",
-	"lighthouse", "linen", "lock", "maple", "market", "meadow", "mill", "mirror", "moon", "morning",
-	"mountain", "museum", "needle", "nettle", "night", "nutmeg", "oak", "orchard", "oven", "owl",
-	"paper", "parcel", "path", "pear", "pebble", "pencil", "pepper", "piano", "picnic", "pillow",
-	"plum", "pond", "potato", "quilt", "rain", "raven", "ribbon", "river", "roof", "rose",
-	"rye", "saddle", "sail", "salt", "school", "shed", "silver", "snow", "song", "spoon",
-	"spring", "stable", "station", "stone", "storm", "street", "summer", "swallow", "table", "teapot",
-	"theatre", "thimble", "timber", "tower", "train", "tulip", "umbrella", "valley", "velvet", "village",
-	"violin", "walnut", "water", "weir", "wheat", "willow", "window", "winter", "wool", "yarn",
-}
+// people are the first names of its authors.
+const people = "Ann Carol Dave Edda Farid Greta Hugo Ines Jonas Kaja Lars Mona"
