@@ -54,7 +54,7 @@ func play(t *testing.T, script imaptest.Script, o imap.Options) *imap.Session {
 	}
 	t.Cleanup(func() {
 		s.Close()
-		if err := srv.Wait(); err != nil && !t.Failed() {
+		if err := srv.Wait(); err != nil {
 			t.Errorf("script: %v", err)
 		}
 	})

@@ -176,10 +176,12 @@ func (w *wire) answer(tag string, r reply) {
 }
 
 func bracket(r reply) string {
-	if r.Code.Name == "" || !isAtom(r.Code.Name) {
+	switch name := r.Code.Name; {
+	case !isAtom(name), name == "CAPABILITY", name == "APPENDUID", name == "COPYUID": // the library would read what follows these
 		return r.Text
+	default:
+		return "[" + name + "] " + r.Text
 	}
-	return "[" + r.Code.Name + "] " + r.Text
 }
 
 func (w *wire) stopWaiting(tag string) bool {

@@ -83,14 +83,23 @@ func (w *wire) written(line []byte) error {
 	if err != nil {
 		return err
 	}
-	if err := w.flush(line); err != nil {
-		return err
+	refused, held := w.ended()
+	if refused {
+		w.toLibrary.put(held)
+		return nil
 	}
+	err = w.flush(line)
+	w.toLibrary.put(held)
+	return err
+}
+
+// ended closes the command before its last octets go out: its reply, which may come at once, is not held any more.
+func (w *wire) ended() (refused bool, held string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.toLibrary.put(w.out.held)
+	refused, held = w.out.refused, w.out.held
 	w.out = outgoing{line: w.out.line}
-	return nil
+	return refused, held
 }
 
 // done ends an IDLE, unless the server has ended it already: to it DONE would be a command then.

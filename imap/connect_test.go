@@ -1,0 +1,390 @@
+package imap_test
+
+import (
+	"cmp"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"math/big"
+	"net"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	goimap "github.com/emersion/go-imap/v2"
+	"github.com/emersion/go-sasl"
+
+	"postie/imap"
+	"postie/imap/imaptest"
+)
+
+// certified gives a server's configuration for the name "test" and the client's that trusts it.
+func certified(t *testing.T) (server, client *tls.Config) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{"test"}, NotAfter: time.Now().Add(time.Hour)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool := x509.NewCertPool()
+	pool.AddCert(cert)
+	return &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}, &tls.Config{RootCAs: pool, ServerName: "test"}
+}
+
+// challenged is a SASL client that answers each challenge with the challenge, twice.
+type challenged struct {
+	first []byte
+	fail  error
+}
+
+func (c *challenged) Start() (string, []byte, error) { return "ECHO", c.first, nil }
+
+func (c *challenged) Next(ch []byte) ([]byte, error) { return append(ch, ch...), c.fail }
+
+func TestConnect(t *testing.T) {
+	plain := func() *who { return &who{client: sasl.NewPlainClient("", "u", "p")} }
+	for _, tt := range []struct {
+		name, script string
+		login        *who
+		o            imap.Options
+		want         string // of the error; "": none
+	}{
+		{"everything in the greeting and the login's answer: no extra round trip", `
+			S: * OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=PLAIN] hi
+			C: A AUTHENTICATE PLAIN AHUAcA==
+			S: A OK [CAPABILITY IMAP4rev1 IDLE] in`, plain(), imap.Options{}, ""},
+		{"capabilities asked for, SASL in two steps, untagged CAPABILITY before OK", `
+			S: * OK hi
+			C: A CAPABILITY
+			S: * CAPABILITY IMAP4rev1 AUTH=PLAIN
+			S: A OK
+			C: B AUTHENTICATE PLAIN
+			S: +
+			C= "AHUAcA==\r\n"
+			S: * CAPABILITY IMAP4rev1 IDLE
+			S: B OK in`, plain(), imap.Options{}, ""},
+		{"no capability in the answer: asked again", `
+			S: * OK [CAPABILITY IMAP4rev1 AUTH=PLAIN] hi
+			C: A LOGIN "u\"" "p\\"
+			S: A OK in
+			C: B CAPABILITY
+			S: * CAPABILITY IMAP4rev1 IDLE
+			S: B OK`, &who{user: `u"`, password: `p\`}, imap.Options{}, ""},
+		{"LOGIN with literals", `
+			S: * OK [CAPABILITY IMAP4rev1] hi
+			C: A LOGIN {3}
+			S: + go
+			C= "\xc3\xbcu {3}\r\n"
+			S: + go
+			C= "p\xc3\xa4\r\n"
+			S: A OK [CAPABILITY IMAP4rev1 IDLE] in`, &who{user: "üu", password: "pä"}, imap.Options{}, ""},
+		{"challenges, one empty", `
+			S: * OK [CAPABILITY IMAP4rev1 AUTH=ECHO SASL-IR] hi
+			C: A AUTHENTICATE ECHO =
+			S: + YQ==
+			C= "YWE=\r\n"
+			S: +
+			C= "\r\n"
+			S: A OK [CAPABILITY IMAP4rev1 IDLE] in`, &who{client: &challenged{first: []byte{}}}, imap.Options{}, ""},
+		{"wrong password", `
+			S: * OK [CAPABILITY IMAP4rev1] hi
+			C: A LOGIN "u" "p"
+			S: A NO [AUTHENTICATIONFAILED] no`, &who{user: "u", password: "p"}, imap.Options{}, "connect: login by LOGIN: LOGIN: server refused: [AUTHENTICATIONFAILED] no"},
+		{"trap 9: the client does not like the challenge: the exchange is ended", `
+			S: * OK [CAPABILITY IMAP4rev1 AUTH=ECHO] hi
+			C: A AUTHENTICATE ECHO
+			S: + YQ==
+			C= "*\r\n"
+			S: A NO [AUTHENTICATIONFAILED] token expired`, &who{client: &challenged{fail: errors.New("invalid_token")}}, imap.Options{},
+			"connect: login by ECHO: invalid_token\nAUTHENTICATE: server refused: [AUTHENTICATIONFAILED] token expired"},
+		{"LOGINDISABLED", "S: * OK [CAPABILITY IMAP4rev1 LOGINDISABLED] hi", &who{user: "u", password: "p"}, imap.Options{}, "connect: login by LOGIN: the server forbids LOGIN here, and offers no mechanism that was wanted"},
+		{"NUL in the password", "S: * OK [CAPABILITY IMAP4rev1] hi", &who{user: "u", password: "p\x00"}, imap.Options{}, "connect: login by LOGIN: user or password holds a NUL"},
+		{"the login has no answer", "S: * OK [CAPABILITY IMAP4rev1] hi", &who{err: errors.New("no secret")}, imap.Options{}, "connect: no secret"},
+		{"connection lost in the login is no refusal", `
+			S: * OK [CAPABILITY IMAP4rev1] hi
+			C: A LOGIN "u" "p"
+			close`, &who{user: "u", password: "p"}, imap.Options{}, "connect: read from server: unexpected EOF"},
+		{"BYE for a greeting", "S: * BYE [UNAVAILABLE] too many", nil, imap.Options{}, "connect: server said BYE: [UNAVAILABLE] too many"},
+		{"BYE in the login", `
+			S: * OK [CAPABILITY IMAP4rev1] hi
+			C: A LOGIN "u" "p"
+			S: * BYE enough`, &who{user: "u", password: "p"}, imap.Options{}, "connect: server said BYE: enough"},
+		{"no IMAP", "S: 220 smtp ready", nil, imap.Options{}, `connect: server broke the protocol: no IMAP greeting: "220 smtp ready"`},
+		{"ID, ENABLE and COMPRESS in one flight, refusals ignored", `
+			S: * PREAUTH [CAPABILITY IMAP4rev1 ID ENABLE QRESYNC COMPRESS=DEFLATE] hi
+			C: A ID ("name" "postie" "version" "1 \"a\"")
+			C: B ENABLE CONDSTORE QRESYNC
+			C: C COMPRESS DEFLATE
+			S: * ID NIL
+			S: A BAD what
+			S: * ENABLED QRESYNC
+			S: B OK
+			S: C OK
+			deflate
+			C: D NOOP
+			S: D OK
+			hang`, nil, imap.Options{Compress: true, ID: map[string]string{"version": `1 "a"`, "name": "postie"}}, ""},
+		{"COMPRESS refused", `
+			S: * PREAUTH [CAPABILITY IMAP4rev1 COMPRESS=DEFLATE] hi
+			C: C COMPRESS DEFLATE
+			S: C NO [COMPRESSIONACTIVE] no
+			C: D NOOP
+			S: D OK`, nil, imap.Options{Compress: true}, ""},
+		{"CAPABILITY without an answer", "S: * PREAUTH hi\nC: A CAPABILITY\nS: A OK", nil, imap.Options{}, "connect: server broke the protocol: no CAPABILITY response"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			text := tt.script
+			alive := tt.want == "" && !strings.Contains(text, "NOOP")
+			if alive {
+				text += "\nC: Z NOOP\nS: Z OK"
+			}
+			srv := imaptest.Script{Text: text}.Start()
+			tt.o.Dial, tt.o.Login = srv.Dial, tt.login
+			s, err := imap.Connect(t.Context(), tt.o)
+			if err == nil {
+				defer s.Close()
+				if err := s.Noop(t.Context()); err != nil {
+					t.Errorf("noop: %v", err)
+				}
+				if alive && tt.login != nil && !s.Has(goimap.CapIdle) {
+					t.Errorf("capabilities %v are not those after the login", s.Capabilities())
+				}
+				s.Close()
+			}
+			if got := message(err); got != tt.want {
+				t.Errorf("error %q, want %q", got, tt.want)
+			}
+			if err := srv.Wait(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func message(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
+func TestErrorTypes(t *testing.T) {
+	for _, tt := range []struct {
+		answer             string
+		refused, temporary bool
+	}{
+		{"A NO [AUTHENTICATIONFAILED] wrong", true, false},
+		{"A NO wrong", true, false},
+		{"A NO [UNAVAILABLE] later", false, true},
+		{"A NO [CONTACTADMIN] hm", false, false},
+	} {
+		srv := imaptest.Script{Text: "S: * OK [CAPABILITY IMAP4rev1] hi\nC: A LOGIN ...\nS: " + tt.answer}.Start()
+		_, err := imap.Connect(t.Context(), imap.Options{Dial: srv.Dial, Login: &who{user: "u"}})
+		var login *imap.LoginError
+		var refused *imap.Error
+		if !errors.As(err, &login) || !errors.As(err, &refused) || login.Refused() != tt.refused || refused.Temporary() != tt.temporary {
+			t.Errorf("%s: %#v", tt.answer, err)
+		}
+	}
+}
+
+// Trap 5: what was learnt in cleartext is forgotten, and TLS is not to be refused, stripped or injected into.
+func TestTrap5StartTLS(t *testing.T) {
+	server, client := certified(t)
+	for _, tt := range []struct {
+		name, script, want string
+	}{
+		{"capabilities are asked again", `
+			S: * OK [CAPABILITY IMAP4rev1 STARTTLS AUTH=EVIL] hi
+			C: A STARTTLS
+			S: A OK [CAPABILITY IMAP4rev1 AUTH=EVIL] go
+			starttls
+			C: B CAPABILITY
+			S: * CAPABILITY IMAP4rev1 AUTH=PLAIN
+			S: B OK
+			C: C LOGIN "u" "p"
+			S: C OK [CAPABILITY IMAP4rev1 IDLE] in
+			hang`, ""},
+		{"not offered", "S: * OK [CAPABILITY IMAP4rev1] hi", "STARTTLS: not offered"},
+		{"refused", "S: * OK [CAPABILITY IMAP4rev1 STARTTLS] hi\nC: A STARTTLS\nS: A NO broken", "STARTTLS: refused: STARTTLS: server refused: broken"},
+		{"PREAUTH", "S: * PREAUTH [CAPABILITY IMAP4rev1 STARTTLS] hi", "STARTTLS: server greeted with PREAUTH in cleartext"},
+		{"injected", "S: * OK [CAPABILITY IMAP4rev1 STARTTLS] hi\nC: A STARTTLS\n" + `S= "P1 OK go\r\n* CAPABILITY IMAP4rev1 AUTH=EVIL\r\n"`, "STARTTLS: cleartext came behind the answer"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			srv := imaptest.Script{Text: tt.script, TLS: server}.Start()
+			login := &who{user: "u", password: "p"}
+			s, err := imap.Connect(t.Context(), imap.Options{Dial: srv.Dial, TLS: client, Login: login})
+			var refused *imap.TLSRefusedError
+			if tt.want != "" {
+				if !errors.As(err, &refused) || refused.Error() != tt.want {
+					t.Errorf("error %v, want %v", err, tt.want)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err, srv.Wait())
+			}
+			if !slices.Equal(login.mechanisms, []string{"PLAIN"}) || login.state == nil || s.TLS() == nil {
+				t.Errorf("login saw %v, %v", login.mechanisms, login.state)
+			}
+			s.Close()
+			if err := srv.Wait(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	t.Run("unknown authority", func(t *testing.T) {
+		srv := imaptest.Script{Text: "S: * OK [CAPABILITY IMAP4rev1 STARTTLS] hi\nC: A STARTTLS\nS: A OK go\nstarttls", TLS: server}.Start()
+		_, err := imap.Connect(t.Context(), imap.Options{Dial: srv.Dial, TLS: &tls.Config{ServerName: "test"}, Login: &who{}})
+		var unknown x509.UnknownAuthorityError
+		if !errors.As(err, &unknown) {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+// Trap 6: a context that ends closes the connection at once, wherever it is, and its cause is the error.
+func TestTrap6Cancel(t *testing.T) {
+	for name, text := range map[string]string{
+		"greeting":       "hang",
+		"login":          "S: * OK [CAPABILITY IMAP4rev1] hi\nhang",
+		"command":        loggedIn("") + "hang",
+		"body":           loggedIn("") + "C: A UID FETCH ...\n" + `S= "* 1 FETCH (UID 1 FLAGS () INTERNALDATE \"x\" BODY[] {9}\r\nabc"` + "\nhang",
+		"append refused": loggedIn("") + "C: A APPEND ...\nhang",
+		"idle":           loggedIn("IDLE") + "C: A IDLE\nS: + idling\nhang",
+	} {
+		t.Run(name, func(t *testing.T) {
+			srv := imaptest.Script{Text: text}.Start()
+			cause := errors.New("enough")
+			ctx, cancel := context.WithCancelCause(t.Context())
+			when := map[string]string{"body": "S* 1 FETCH", "idle": "S+"}[name] // else with the first command
+			trace := func(dir byte, line string) {
+				if strings.HasPrefix(string(dir)+line, cmp.Or(when, "C")) {
+					go cancel(cause)
+				}
+			}
+			if name == "greeting" {
+				go cancel(cause)
+			}
+			s, err := imap.Connect(ctx, imap.Options{Dial: srv.Dial, Login: &who{user: "u"}, Trace: trace})
+			if err == nil {
+				switch name {
+				case "idle":
+					err = s.Idle(ctx, nil)
+				case "body":
+					_, err = collect(t, s.FetchBodies(ctx, goimap.UIDSetNum(1)))
+				case "append refused":
+					_, err = s.Append(ctx, "x", nil, time.Time{}, 5, strings.NewReader("12345"))
+				default:
+					err = s.Noop(ctx)
+				}
+				if again := s.Noop(t.Context()); !errors.Is(again, cause) {
+					t.Errorf("the next command: %v", again)
+				}
+				s.Close()
+			}
+			if !errors.Is(err, cause) {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}
+
+// Trap 6: no byte for Idle is a timeout, in an answer as well as before it; without a command silence is no fault.
+func TestTrap6Idle(t *testing.T) {
+	for name, text := range map[string]string{
+		"greeting": "hang",
+		"command":  loggedIn("") + "hang",
+		"body":     loggedIn("") + "C: A UID FETCH ...\n" + `S= "* 1 FETCH (UID 1 FLAGS () INTERNALDATE \"x\" BODY[] {9}\r\nabc"` + "\nhang",
+	} {
+		t.Run(name, func(t *testing.T) {
+			srv := imaptest.Script{Text: text}.Start()
+			s, err := imap.Connect(t.Context(), imap.Options{Dial: srv.Dial, Idle: 50 * time.Millisecond})
+			if err == nil {
+				defer s.Close()
+				if _, err = collect(t, s.FetchBodies(t.Context(), goimap.UIDSetNum(1))); err == nil {
+					t.Error("no error")
+				}
+			}
+			var timeout net.Error
+			if !errors.As(err, &timeout) || !timeout.Timeout() {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+	t.Run("quiet", func(t *testing.T) {
+		s := play(t, imaptest.Script{Text: loggedIn("IDLE") + "C: A NOOP\nS: A OK\nC: B IDLE\nS: + \nC: DONE\nS: B OK"}, imap.Options{Idle: 50 * time.Millisecond})
+		time.Sleep(150 * time.Millisecond)
+		if err := s.Noop(t.Context()); err != nil {
+			t.Error(err)
+		}
+		stop := make(chan struct{})
+		time.AfterFunc(150*time.Millisecond, func() { close(stop) })
+		if err := s.Idle(t.Context(), stop); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// An answer that dribbles in slower than Idle in all, but never silent for as long, is no timeout.
+func TestIdleIsNotATotal(t *testing.T) {
+	client, server := net.Pipe()
+	go func() {
+		defer server.Close()
+		server.Write([]byte("* PREAUTH [CAPABILITY IMAP4rev1] hi\r\n"))
+		buf := make([]byte, 100)
+		server.Read(buf)
+		for _, c := range []byte("* OK x\r\nT1 OK\r\n") {
+			time.Sleep(30 * time.Millisecond)
+			server.Write([]byte{c})
+		}
+	}()
+	s, err := imap.Connect(t.Context(), imap.Options{Dial: func(context.Context) (net.Conn, error) { return client, nil }, Idle: 250 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if err := s.Noop(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestTraceHidesCredentials(t *testing.T) {
+	for _, login := range []*who{{user: "secret", password: "secret"}, {user: "secretü", password: "secretü"}, {client: sasl.NewPlainClient("", "secret", "secret")}, {client: &challenged{first: nil}}} {
+		srv := imaptest.Script{Text: `S: * OK [CAPABILITY IMAP4rev1 AUTH=PLAIN] hi
+			C: A ...
+			S: + c2VjcmV0
+			C: ...
+			S: + c2VjcmV0
+			C: ...
+			S: A NO`}.Start()
+		var mu sync.Mutex
+		var trace strings.Builder
+		_, err := imap.Connect(t.Context(), imap.Options{Dial: srv.Dial, Login: login, Trace: func(dir byte, line string) {
+			mu.Lock()
+			defer mu.Unlock()
+			trace.WriteString(string(dir) + " " + line + "\n")
+		}})
+		for _, secret := range []string{"secret", "c2VjcmV0", "AHNlY3JldA"} {
+			for line := range strings.Lines(trace.String()) {
+				if strings.HasPrefix(line, "C") && strings.Contains(line, secret) {
+					t.Errorf("%s (%v)", line, err)
+				}
+			}
+		}
+	}
+}
