@@ -91,10 +91,10 @@ func (s *Session) challenge(command string) (challenge []byte, more bool, err er
 		s.trace('S', string(line))
 		return nil, false, nil
 	}
-	text, ok := bytes.CutPrefix(line, []byte("+"))
+	ok := bytes.Equal(line, []byte("+")) || bytes.HasPrefix(line, []byte("+ "))
 	if ok {
 		s.trace('S', "+ ****")
-		challenge, err = base64.StdEncoding.DecodeString(string(bytes.TrimSpace(text)))
+		challenge, err = base64.StdEncoding.DecodeString(string(bytes.TrimSpace(line[1:])))
 	}
 	if !ok || err != nil {
 		return nil, false, fmt.Errorf("%s: %w", command, nonsense("no challenge, nor +OK, nor -ERR", line))

@@ -155,7 +155,8 @@ func (s *source) arm() (net.Conn, error) {
 	if s.cause != nil {
 		return nil, s.cause
 	}
-	return s.top, s.Conn.SetReadDeadline(time.Now().Add(s.idle))
+	s.Conn.SetReadDeadline(time.Now().Add(s.idle)) // fails on a broken line; what broke it Read says better
+	return s.top, nil
 }
 
 // explain turns what the line reports into what happened: an interruption, a silence, or an end that came too soon.
@@ -168,7 +169,7 @@ func (s *source) explain(err error) error {
 		return nil
 	case s.cause != nil:
 		return s.cause
-	case errors.Is(err, io.EOF):
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrClosedPipe):
 		return io.ErrUnexpectedEOF
 	case errors.As(err, &ne) && ne.Timeout():
 		return idleError{s.idle}

@@ -18,7 +18,8 @@ type Options struct {
 	Implicit bool        // TLS from the first byte
 
 	// Without takes away by name: "CAPA", "USER", "TOP", "UIDL", "RESP-CODES", "SASL", "APOP", "STLS". The command
-	// is refused and not announced. Without "PIPELINING" what a client sends behind a command, before its answer, is lost.
+	// is refused and not announced. Without "PIPELINING" what a client sends behind a command, before its answer, is
+	// lost. Behind a login it is lost always, as with some servers.
 	Without []string
 
 	Mechanisms []string // offered by SASL; nil: all it knows, PLAIN LOGIN XOAUTH2 (the token is the password)

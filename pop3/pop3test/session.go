@@ -84,10 +84,11 @@ func (c *session) readLine() (string, bool) {
 	if c.err != nil || err != nil {
 		return "", false
 	}
-	if !c.s.o.has("PIPELINING") || c.user == "" {
+	line = strings.TrimRight(line, "\r\n")
+	if !c.s.o.has("PIPELINING") || c.user == "" && !strings.HasPrefix(line, "USER ") {
 		c.r.Discard(c.r.Buffered())
 	}
-	return strings.TrimRight(line, "\r\n"), true
+	return line, true
 }
 
 func (c *session) flush() {
