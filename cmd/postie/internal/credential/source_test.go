@@ -6,10 +6,12 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
+	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/zalando/go-keyring"
@@ -205,52 +207,52 @@ func TestSourceIsAskedOnce(t *testing.T) {
 }
 
 func TestFlight(t *testing.T) {
-	var f flight[int]
-	asked := atomic.Int32{}
-	started, finish := make(chan struct{}), make(chan error)
-	ask := func(ctx context.Context) (int, error) {
-		asked.Add(1)
-		started <- struct{}{}
-		select {
-		case err := <-finish:
-			return 7, err
-		case <-ctx.Done():
-			return 0, ctx.Err()
+	synctest.Test(t, func(t *testing.T) {
+		var f flight[int]
+		asked, finish := 0, make(chan error)
+		ask := func(ctx context.Context) (int, error) {
+			asked++
+			select {
+			case err := <-finish:
+				return 7, err
+			case <-ctx.Done():
+				return 0, ctx.Err()
+			}
 		}
-	}
-	results := make(chan error, 2)
-	do := func(ctx context.Context) {
-		go func() { _, err := f.do(ctx, nil, ask); results <- err }()
-	}
-	// An error is told to everybody who waits and is not kept.
-	do(t.Context())
-	<-started
-	waiting, cancel := context.WithCancelCause(t.Context())
-	gone := errors.New("gone")
-	do(waiting)
-	cancel(gone)
-	if err := <-results; err != gone {
-		t.Errorf("who waits may leave: %v", err)
-	}
-	finish <- errTest
-	if err := <-results; err != errTest {
-		t.Errorf("the error: %v", err)
-	}
-	// When the one who asks goes away, the next in line asks.
-	leader, leave := context.WithCancel(t.Context())
-	do(leader)
-	<-started
-	do(t.Context())
-	leave()
-	<-started
-	finish <- nil
-	first, second := <-results, <-results
-	if !(errors.Is(first, context.Canceled) && second == nil) {
-		t.Errorf("%v, %v", first, second)
-	}
-	if n, err := f.do(t.Context(), nil, ask); n != 7 || err != nil || asked.Load() != 3 {
-		t.Errorf("kept: %d, %v, asked %d times", n, err, asked.Load())
-	}
+		do := func(ctx context.Context) (result chan error) { // returns once the caller asks or waits
+			result = make(chan error, 1)
+			go func() { _, err := f.do(ctx, nil, ask); result <- err }()
+			synctest.Wait()
+			return result
+		}
+		leaves := func() (context.Context, func()) {
+			ctx, cancel := context.WithCancelCause(t.Context())
+			return ctx, func() { cancel(errTest); synctest.Wait() }
+		}
+		// Who waits may leave; an error is told to everybody who stays, and is not kept.
+		ctx, leave := leaves()
+		asks, waits, goes := do(t.Context()), do(t.Context()), do(ctx)
+		leave()
+		if err := <-goes; err != errTest {
+			t.Errorf("who leaves: %v", err)
+		}
+		locked := errors.New("locked")
+		finish <- locked
+		if first, second := <-asks, <-waits; first != locked || second != locked || asked != 1 {
+			t.Errorf("%v, %v, asked %d times", first, second, asked)
+		}
+		// When the one who asks leaves, another one asks.
+		ctx, leave = leaves()
+		asks, waits = do(ctx), do(t.Context())
+		leave()
+		finish <- nil
+		if first, second := <-asks, <-waits; !errors.Is(first, context.Canceled) || second != nil || asked != 3 {
+			t.Errorf("%v, %v, asked %d times", first, second, asked)
+		}
+		if n, err := f.do(t.Context(), nil, ask); n != 7 || err != nil || asked != 3 {
+			t.Errorf("kept: %d, %v, asked %d times", n, err, asked)
+		}
+	})
 }
 
 func TestCommandIsStopped(t *testing.T) {
@@ -274,9 +276,18 @@ func TestCommandIsStopped(t *testing.T) {
 
 func TestCommandLeavesAChildBehind(t *testing.T) {
 	// An agent that keeps the pipe open must not make the password wait for its end.
-	s, err := command(t.Context(), []string{"sh", "-c", "echo " + word + "; sleep 30 & exit 0"}, 0)
+	left := filepath.Join(t.TempDir(), "pid")
+	s, err := command(t.Context(), []string{"sh", "-c", "echo " + word + "; sleep 3600 & echo $! >" + left}, 0)
 	if err != nil || s.Reveal() != word {
 		t.Errorf("%v", err)
+	}
+	text, err := os.ReadFile(left)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pid, _ := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		t.Errorf("the agent %d: %v", pid, err)
 	}
 }
 
