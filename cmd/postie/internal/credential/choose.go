@@ -153,12 +153,8 @@ func choiceOf(asked string, l line, held proof) (string, error) {
 			strings.ToLower(asked), strings.Join(Mechanisms(), ", "))
 	}
 	m := ms[i]
-	switch {
-	case m.name == userPass && l.hashes():
-		return userPass, nil // the protocol makes it APOP
-	case m.name == sasl.Login && l.imap && !slices.Contains(l.offered, sasl.Login):
-		// What other clients call LOGIN is IMAP's LOGIN command, which needs no AUTH=LOGIN.
-		m = ms[len(ms)-1]
+	if m.name == sasl.Login && l.imap && !slices.Contains(l.offered, sasl.Login) {
+		m = ms[len(ms)-1] // what other clients call LOGIN is IMAP's LOGIN command, which needs no AUTH=LOGIN
 	}
 	return m.name, m.fits(l, held)
 }
@@ -177,6 +173,7 @@ func (m mechanism) fits(l line, held proof) error {
 		return fmt.Errorf("%s needs TLS with a client certificate", m.name)
 	case m.bound && !l.binding:
 		return fmt.Errorf("%s needs TLS 1.3", m.name)
+	case m.name == userPass && l.hashes(): // the protocol makes it APOP
 	case m.open && !l.private && !l.open:
 		return &CleartextError{Mechanism: m.name, Offered: l.offered}
 	}

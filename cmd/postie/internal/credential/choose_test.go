@@ -135,6 +135,8 @@ func TestChoose(t *testing.T) {
 		{"PLAIN", "USER", clear, password, no},
 		{"PLAIN", "USER", with(clear, stamp), password, "USER"},
 		{"PLAIN", "APOP", with(clear, stamp), password, "APOP"},
+		{"PLAIN", "USER", with(clear, stamp), token, "USER needs a password, and the account has an access token"},
+		{"PLAIN", "APOP", with(clear, stamp), token, "APOP needs a password, and the account has an access token"},
 		{"PLAIN", "APOP", loopback, password, "not APOP"},
 		{"PLAIN", "APOP", tls13, password, "APOP is used without TLS only"},
 		{"PLAIN", "LOGIN", tls13, password, "not LOGIN"},
