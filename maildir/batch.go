@@ -19,18 +19,24 @@ const syncers = 32
 //
 // # How files become durable
 //
-// Writing starts when a draft is added (sync_file_range, Linux only), and Sync fsyncs the files, 32 at a time. Measured by
-// BenchmarkDurable, median and worst milliseconds for 256 files, ways alternating; Linux 6.18, ext4 on a virtual disk whose
-// flush is cheap (35 µs), 2 cores:
+// Writing starts when a draft is added (sync_file_range, Linux only), and Sync fsyncs the files, 32 at a time ("range+parallel32").
+// BenchmarkDurable, median / worst milliseconds for 256 files, the ways in turn; Linux 6.18, ext4 on a virtual disk where
+// one fsync costs 35 µs, 2 cores, busy with other work too from the third line on:
 //
-//	FIGURES
+//	                       each        parallel8  parallel32  syncfs     range+each  range+parallel32
+//	idle            4 KB   9.1 / 73    6.0 / 16   6.0 / 207   1.1 / 28   4.7 / 27    3.9 / 360
+//	idle           12 KB   9.4 / 10    6.2 / 7    6.3 / 7     1.9 / 2    4.5 / 14    3.8 / 7
+//	fsync 4 MB/s    4 KB   17 / 243    7.6 / 75   7.5 / 243   2.3 / 48   11 / 172    5.0 / 102
+//	fsync 4 MB/s   12 KB   46 / 113    18 / 95    13 / 150    2.3 / 5    29 / 123    12 / 206
+//	dirty 300 MB/s  4 KB   147 / 5294  20 / 1118  32 / 279    52 / 7569  64 / 869    18 / 1503
+//	dirty 300 MB/s 12 KB   17 / 4429   11 / 665   11 / 857    7.3 / 4226 8.4 / 734   6.0 / 85
 //
-// syncfs is fastest on an idle disk, but waits for everybody's dirty pages: its price is set by the other load and has no
-// bound. The price of the way chosen hardly moves under load, it needs no syncfs that reports errors (Linux 5.8),
-// and where a flush is dear the parallel fsyncs share it.
+// syncfs is the fastest where nobody else writes much, but there the way chosen is fast enough. It waits for everybody's dirty pages, so
+// that others set its price; it reports write errors since Linux 5.8 only, and does not pass through every FUSE file system.
+// fsync is safe everywhere, and 32 that wait together share the disk's flushes, which matters where a flush is dear.
 //
-// A file is closed when it is added and opened again for fsync: a write error in between stays with the inode
-// and is reported to the next fsync, whoever opened it (Linux 4.16 and later).
+// A file is closed when it is added and opened again for fsync, so that a batch holds no descriptors: a write error in
+// between stays with the inode and is reported to the next fsync, whoever opened the file (Linux 4.16 and later).
 type Batch struct {
 	// Step, if not nil, is told before each durable step, from the calling goroutine and in a fixed order:
 	// "fsync FILE", "rename FILE", "fsync-dir DIR" (crash tests stop there).

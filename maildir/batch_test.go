@@ -162,6 +162,25 @@ func TestBatchFailures(t *testing.T) {
 	}
 }
 
+// When a folder cannot be made durable its messages are named, and stay where they are.
+func TestBatchFolderNotDurable(t *testing.T) {
+	d := newDir(t)
+	b := Batch{Step: func(step string) {
+		if step == "fsync-dir "+d.sub("new") {
+			must(t, os.Rename(d.sub("new"), d.sub("away")))
+		}
+	}}
+	lost := add(t, &b, d, "1", Flags{})
+	add(t, &b, d, "2", Flags{Set: FlagSeen})
+	var fails Failures
+	if err := b.Commit(); !errors.As(err, &fails) || !slices.Equal(keysOf(fails), []Key{lost.Key()}) || b.Len() != 0 {
+		t.Error(err)
+	}
+	if got := list(t, d); len(got) != 2 || !strings.HasPrefix(got[0], "away/") {
+		t.Errorf("%q", got)
+	}
+}
+
 func TestBatchClosedDraftIsNotPublished(t *testing.T) {
 	d := newDir(t)
 	var b Batch

@@ -94,9 +94,7 @@ func NewKeywords(names ...string) Keywords {
 	slices.SortFunc(ks, func(a, b string) int {
 		return cmp.Or(cmp.Compare(strings.ToLower(a), strings.ToLower(b)), cmp.Compare(a, b))
 	})
-	return Keywords(strings.Join(slices.CompactFunc(ks, func(a, b string) bool {
-		return strings.ToLower(a) == strings.ToLower(b)
-	}), " "))
+	return Keywords(strings.Join(slices.CompactFunc(ks, strings.EqualFold), " "))
 }
 
 // Names lists the keywords.

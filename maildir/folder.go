@@ -151,7 +151,7 @@ func escape(name string, dots bool) string {
 	for i, r := range name {
 		_, size := utf8.DecodeRuneInString(name[i:])
 		raw := name[i : i+size]
-		if i == 0 && (r == '.' || reserved(name)) || r == '.' && dots ||
+		if i == 0 && (r == '.' || reserved(name, dots)) || r == '.' && dots ||
 			r == '%' || r == '/' || unicode.IsControl(r) || r == utf8.RuneError && size == 1 {
 			raw = strings.ToUpper(fmt.Sprintf("%x", raw))
 			for j := 0; j < len(raw); j += 2 {
@@ -164,14 +164,15 @@ func escape(name string, dots bool) string {
 	return b.String()
 }
 
-// reserved: names that a Maildir uses for itself, in any case, because some file systems ignore it.
-func reserved(name string) bool {
+// reserved: names that a Maildir uses for itself, in any case, because some file systems ignore it. Below dots the
+// mailbox postie/db would be the file .postie.db.
+func reserved(name string, dots bool) bool {
 	for _, own := range []string{"cur", "new", "tmp", keywordFile} {
 		if strings.EqualFold(name, own) {
 			return true
 		}
 	}
-	return false
+	return dots && strings.EqualFold(name, "postie")
 }
 
 func unescape(s string) string {

@@ -25,6 +25,7 @@ func TestFolder(t *testing.T) {
 		{"a/b", "a%2Fb", ".a%2Fb"},
 		{"100%", "100%25", ".100%25"},
 		{"cur|New|tmp|tmpx", "%63ur/%4Eew/%74mp/tmpx", ".%63ur.%4Eew.%74mp.tmpx"},
+		{"postie|db", "postie/db", ".%70ostie.db"},
 		{"dovecot-keywords", "%64ovecot-keywords", ".%64ovecot-keywords"},
 		{"|a|", "%/a/%", ".%.a.%"},
 		{"a\x00\n\x7f\u0085", "a%00%0A%7F%C2%85", ".a%00%0A%7F%C2%85"},
@@ -107,7 +108,7 @@ func TestNamer(t *testing.T) {
 var evil = rapid.OneOf(
 	rapid.String(),
 	rapid.Custom(func(t *rapid.T) string { return string(rapid.SliceOf(rapid.Byte()).Draw(t, "bytes")) }),
-	rapid.SampledFrom([]string{"", ".", "..", "cur", "NEW", "tmp", "%", "%-", "INBOX", "a.b", "a/b", "&", "&-", "&AOk-", "%2E", "~", keywordFile}),
+	rapid.SampledFrom([]string{"", ".", "..", "cur", "NEW", "tmp", "%", "%-", "INBOX", "a.b", "a/b", "&", "&-", "&AOk-", "%2E", "~", "Postie", "db", keywordFile}),
 	rapid.Custom(func(t *rapid.T) string {
 		return strings.Repeat(rapid.SampledFrom([]string{"a", "é", "😀", "/", ".", "\xff", "&"}).Draw(t, "unit"), rapid.IntRange(1, 300).Draw(t, "n"))
 	}),
@@ -119,10 +120,10 @@ func plain(l Layout, path string) bool {
 		if path == "." {
 			return true
 		}
-		return len(path) > 1 && path[0] == '.' && path[1] != '.' && !strings.Contains(path, "/") && safe(path)
+		return len(path) > 1 && path[0] == '.' && path[1] != '.' && !strings.HasPrefix(fold(path), ".postie.") && !strings.Contains(path, "/") && safe(path)
 	}
 	for part := range strings.SplitSeq(path, "/") {
-		if !safe(part) || part[0] == '.' || reserved(part) {
+		if !safe(part) || part[0] == '.' || reserved(part, false) {
 			return false
 		}
 	}

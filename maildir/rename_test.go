@@ -87,10 +87,12 @@ func TestMoveTo(t *testing.T) {
 	d, to := newDir(t), newDir(t)
 	touch(t, d, "new/1")
 	touch(t, d, "cur/2:2,Sabz")
+	touch(t, d, "cur/3:2,fz") // f means something else over there, z nothing
 	must(t, os.WriteFile(d.sub(keywordFile), []byte("0 red\n1 blue\n"), 0o600))
 	must(t, os.WriteFile(to.sub(keywordFile), []byte("0 green\n5 RED\n"), 0o600))
-	for from, want := range map[Entry]string{EntryOf("1", true): "new/1", EntryOf("2:2,Sabz", false): "cur/2:2,Sfgz"} {
-		e, err := d.MoveTo(from, to)
+	for _, e := range scan(t, d) {
+		want := map[Key]string{"1": "new/1", "2": "cur/2:2,Sfgz", "3": "cur/3:2,z"}[e.Key]
+		e, err := d.MoveTo(e, to)
 		must(t, err)
 		if _, err := os.Stat(to.Path(e)); err != nil || e.Rel() != want {
 			t.Errorf("%s: %v, want %s", e.Rel(), err, want)
