@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -109,4 +111,31 @@ func BenchmarkList(b *testing.B) {
 			s.Close()
 		}
 	})
+}
+
+// BenchmarkRefresh reads 2,000 small files of an unknown Maildir; then it scans the known folder once more.
+func BenchmarkRefresh(b *testing.B) {
+	root := newRoot(b)
+	for n := range 2000 {
+		put(b, root, fmt.Sprintf("cur/%d.M%d.host,S=300:2,S", 1763763600+n, n), letter(n))
+	}
+	for b.Loop() {
+		b.StopTimer()
+		os.Remove(filepath.Join(string(root), ".postie.db"))
+		s := open(b, root, nil)
+		b.StartTimer()
+		begin := time.Now()
+		if r, err := s.Refresh(b.Context()); err != nil || r.Added != 2000 {
+			b.Fatal(r, err)
+		}
+		b.ReportMetric(float64(time.Since(begin).Milliseconds()), "first-ms")
+		begin = time.Now()
+		if r, err := s.Refresh(b.Context()); err != nil || r.Scanned != 1 {
+			b.Fatal(r, err)
+		}
+		b.ReportMetric(float64(time.Since(begin).Milliseconds()), "again-ms")
+		b.StopTimer()
+		s.Close()
+		b.StartTimer()
+	}
 }

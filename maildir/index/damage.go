@@ -96,7 +96,11 @@ func (s *Store) repair(ctx context.Context) error {
 	}
 	db := s.pool(1, "query_only(0)")
 	defer db.Close()
-	if _, err := db.ExecContext(ctx, "PRAGMA journal_mode = "+s.journal()); err != nil {
+	mode := "wal" // where that cannot be had it stays "delete", without an error
+	if s.net {
+		mode = "delete"
+	}
+	if _, err := db.ExecContext(ctx, "PRAGMA journal_mode = "+mode); err != nil {
 		return fmt.Errorf("set journal mode: %w", err)
 	}
 	if err := migrate(ctx, db); err != nil {

@@ -29,6 +29,7 @@ func (e *Locked) Error() string {
 // Lock is a held lock. The kernel releases it when the process dies, however it dies. Its file stays, because a
 // lock on a file that was removed meanwhile excludes nobody.
 type Lock struct {
+	s     *Store
 	files []*flock.Flock // in the order in which they were taken; the last is ours alone
 }
 
@@ -42,6 +43,7 @@ func (l *Lock) Release() error {
 		err = errors.Join(err, l.files[n].Unlock())
 	}
 	l.files = nil
+	l.s.held.Delete(l)
 	return err
 }
 
@@ -49,10 +51,10 @@ func (l *Lock) Release() error {
 // Errors: *Locked, and that of ctx.
 func (s *Store) Lock(ctx context.Context, wait time.Duration) (*Lock, error) {
 	f := s.lockFile("lock")
-	if err := acquire(ctx, f.TryLock, wait); err != nil {
-		return nil, refused(err, string(s.root), s.holders)
+	if ok, err := acquire(ctx, f.TryLock, wait); !ok {
+		return nil, cmp.Or(verb("lock "+f.Path(), err), error(&Locked{string(s.root), s.holders()}))
 	}
-	return held(f)
+	return s.hold(f)
 }
 
 // LockMaildrop locks a maildrop in this root, for fetch. The root is shared with other fetches, not with a sync.
@@ -60,8 +62,8 @@ func (s *Store) Lock(ctx context.Context, wait time.Duration) (*Lock, error) {
 func (s *Store) LockMaildrop(ctx context.Context, m Maildrop, wait time.Duration) (*Lock, error) {
 	deadline := time.Now().Add(wait)
 	root := s.lockFile("lock")
-	if err := acquire(ctx, root.TryRLock, wait); err != nil {
-		return nil, refused(err, string(s.root), s.holders)
+	if ok, err := acquire(ctx, root.TryRLock, wait); !ok {
+		return nil, cmp.Or(verb("lock "+root.Path(), err), error(&Locked{string(s.root), s.holders()}))
 	}
 	if wait > 0 {
 		wait = max(0, time.Until(deadline))
@@ -69,20 +71,22 @@ func (s *Store) LockMaildrop(ctx context.Context, m Maildrop, wait time.Duration
 	m = m.canonical()
 	sum := sha256.Sum256([]byte(m.String()))
 	f := s.lockFile(hex.EncodeToString(sum[:6]) + ".lock")
-	if err := acquire(ctx, f.TryLock, wait); err != nil {
+	if ok, err := acquire(ctx, f.TryLock, wait); !ok {
 		root.Unlock()
-		return nil, refused(err, m.String(), func() string { return holder(f.Path()) })
+		return nil, cmp.Or(verb("lock "+f.Path(), err), error(&Locked{m.String(), holder(f.Path())}))
 	}
-	return held(root, f)
+	return s.hold(root, f)
 }
 
 func (s *Store) lockFile(suffix string) *flock.Flock {
 	return flock.New(s.base+"."+suffix, flock.SetPermissions(0o600))
 }
 
-// held writes into the last of the lock files, which is ours alone, who we are.
-func held(files ...*flock.Flock) (*Lock, error) {
-	l := &Lock{files}
+// hold writes into the last of the lock files, which is ours alone, who we are. The store keeps hold of the lock,
+// because the garbage collector would release one that its caller has dropped.
+func (s *Store) hold(files ...*flock.Flock) (*Lock, error) {
+	l := &Lock{s, files}
+	s.held.Store(l, nil)
 	host, _ := os.Hostname()
 	command := filepath.Base(os.Args[0])
 	if len(os.Args) > 1 && !strings.HasPrefix(os.Args[1], "-") {
@@ -95,39 +99,29 @@ func held(files ...*flock.Flock) (*Lock, error) {
 	return l, nil
 }
 
-// errHeld: somebody else has the lock and it is not waited for any longer.
-const errHeld = flaw("lock is held by another")
-
-// acquire takes a lock by a try that does not block. Waiting is polling: flock(2) knows neither context nor time.
-func acquire(ctx context.Context, try func() (bool, error), wait time.Duration) error {
+// acquire takes a lock by a try that does not block, and reports whether it got it. Waiting is polling: flock(2)
+// knows neither context nor time.
+func acquire(ctx context.Context, try func() (bool, error), wait time.Duration) (bool, error) {
 	deadline := time.Now().Add(wait)
 	for {
 		if err := ctx.Err(); err != nil {
-			return err
+			return false, err
 		}
 		if ok, err := try(); ok || err != nil {
-			return err
+			return ok, err
 		}
 		pause := 20 * time.Millisecond
 		if wait >= 0 {
 			pause = min(pause, time.Until(deadline))
 		}
 		if pause <= 0 {
-			return errHeld
+			return false, nil
 		}
 		select {
 		case <-ctx.Done():
 		case <-time.After(pause):
 		}
 	}
-}
-
-// refused makes the caller's error of acquire's.
-func refused(err error, name string, holder func() string) error {
-	if errors.Is(err, errHeld) {
-		return &Locked{Name: name, Holder: holder()}
-	}
-	return fmt.Errorf("lock %s: %w", name, err)
 }
 
 // holders says who holds the root: the one who has it alone, or those who share it, who are named in the locks of

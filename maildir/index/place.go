@@ -36,8 +36,8 @@ func (s *Store) locate(ctx context.Context, root, state string) error {
 		return err
 	}
 	lock := flock.New(filepath.Join(state, "postie.lock"), flock.SetPermissions(0o600))
-	if err := acquire(ctx, lock.TryLock, -1); err != nil {
-		return fmt.Errorf("lock %s: %w", lock.Path(), err)
+	if _, err := acquire(ctx, lock.TryLock, -1); err != nil {
+		return verb("lock "+lock.Path(), err)
 	}
 	defer lock.Unlock()
 	return s.identify(root, state)

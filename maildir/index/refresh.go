@@ -253,7 +253,7 @@ func (r *refresh) drop(tx *sql.Tx, id int64) error {
 		_, err := tx.Exec("DELETE FROM message WHERE id = ?", id)
 		return err
 	}
-	r.done.Added--
+	r.done.Added = max(0, r.done.Added-1)
 	r.done.Moved++
 	return inherit(tx, old, heir)
 }

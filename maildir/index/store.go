@@ -14,6 +14,8 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"sync"
+	"syscall"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -35,11 +37,12 @@ type Store struct {
 	root  maildir.Dir // absolute
 	base  string      // of all our files: base.db, base.lock …
 	aside string
-	net   bool // on a network file system
+	net   bool // on a network file system: no WAL, which needs memory shared by all who have the database open
 	log   *slog.Logger
 	now   func() time.Time
 	open  *flock.Flock  // shared while the database is open, exclusive while it is made, migrated or set aside
 	scan  chan struct{} // held by the one Refresh that runs
+	held  sync.Map      // the *Lock that are held
 	w, r  *sql.DB       // one connection that writes; a few that read and never wait for it (WAL)
 }
 
@@ -71,24 +74,22 @@ func Open(ctx context.Context, root maildir.Dir, o *Options) (*Store, error) {
 func (s *Store) connect(ctx context.Context) error {
 	s.open = flock.New(s.base+".open", flock.SetPermissions(0o600))
 	for range 3 { // another process may do the same, or the opposite, in between
-		if err := acquire(ctx, s.open.TryRLock, -1); err != nil {
-			return fmt.Errorf("lock %s: %w", s.open.Path(), err)
+		if _, err := acquire(ctx, s.open.TryRLock, -1); err != nil {
+			return verb("lock "+s.open.Path(), err)
 		}
 		err := s.check(ctx)
-		if err == nil {
-			return nil
-		}
 		if _, ok := errors.AsType[*unready](err); !ok {
 			return err
 		}
 		s.open.Unlock()
-		err = acquire(ctx, s.open.TryLock, 5*time.Second) // others need it for milliseconds, unless they work with the database
-		if errors.Is(err, errHeld) {
-			return &Locked{Name: s.path(), Holder: cmp.Or(s.holders(), "another process that reads it")}
-		} else if err != nil {
-			return fmt.Errorf("lock %s: %w", s.open.Path(), err)
+		ok, err := acquire(ctx, s.open.TryLock, 2*time.Second) // others need it for milliseconds, unless they work with it
+		if err != nil {
+			return verb("lock "+s.open.Path(), err)
 		}
-		if err = s.repair(ctx); err != nil {
+		if !ok {
+			return &Locked{Name: s.path(), Holder: cmp.Or(s.holders(), "another process that reads it")}
+		}
+		if err := s.repair(ctx); err != nil {
 			return err
 		}
 		s.open.Unlock()
@@ -122,23 +123,12 @@ func (s *Store) check(ctx context.Context) error {
 
 // pool returns connections to the database. mmap stays off: a file that shrinks below a mapping kills the process.
 func (s *Store) pool(size int, pragma string) *sql.DB {
-	sync := "synchronous(FULL)"
-	if s.net {
-		sync = "synchronous(EXTRA)" // the commit is the removal of the journal, and only EXTRA makes that durable
-	}
-	q := url.Values{"_txlock": {"immediate"}, "_pragma": {"busy_timeout(10000)", "mmap_size(0)", "cache_size(-2000)", sync, pragma}}
+	// EXTRA is FULL for a WAL; for a rollback journal, whose removal is the commit, it makes that durable too.
+	q := url.Values{"_txlock": {"immediate"}, "_pragma": {"busy_timeout(10000)", "mmap_size(0)", "cache_size(-2000)", "synchronous(EXTRA)", pragma}}
 	db, _ := sql.Open("sqlite", (&url.URL{Scheme: "file", Path: s.path(), RawQuery: q.Encode()}).String())
 	db.SetMaxOpenConns(size)
 	db.SetMaxIdleConns(1)
 	return db
-}
-
-// journal is the journal mode. WAL needs memory shared by all processes, which network file systems do not have.
-func (s *Store) journal() string {
-	if s.net {
-		return "delete"
-	}
-	return "wal"
 }
 
 // usable says whether db is a database of ours, of our version, sound as far as a short look tells.
@@ -157,7 +147,7 @@ func (s *Store) usable(ctx context.Context, db *sql.DB) error {
 		return &unready{errForeign}
 	case have > know:
 		return &Newer{Path: s.path(), Have: have, Know: know}
-	case have < know || mode != s.journal():
+	case have < know || s.net && mode == "wal":
 		return &unready{fmt.Errorf("schema version %d, journal mode %s", have, mode)}
 	}
 	var n sql.NullInt64
@@ -177,19 +167,19 @@ func (s *Store) usable(ctx context.Context, db *sql.DB) error {
 // because its root was wiped or replaced; or "". The index is then empty: call Refresh.
 func (s *Store) SetAside() string { return s.aside }
 
-// Close writes the journal back, so that the database file alone is a consistent copy, and closes it.
-func (s *Store) Close() error {
-	s.r.Close()
-	// Who reads at this moment is not waited for: the last one to close writes the journal back as well.
-	_, err := s.w.Exec("PRAGMA busy_timeout = 0; PRAGMA wal_checkpoint(TRUNCATE)")
+// Checkpoint writes the journal back, so that the database file alone is a consistent copy. It waits for nobody: if
+// others read or write at this moment, the last of them to close does it.
+func (s *Store) Checkpoint() error {
+	_, err := s.w.Exec("PRAGMA busy_timeout = 0; PRAGMA wal_checkpoint(TRUNCATE); PRAGMA busy_timeout = 10000")
 	if isBusy(err) {
-		err = nil
+		return nil
 	}
-	err = cmp.Or(s.blame(err), s.w.Close(), s.open.Unlock())
-	if err != nil {
-		return fmt.Errorf("close index: %w", err)
-	}
-	return nil
+	return verb("checkpoint index", s.blame(err))
+}
+
+// Close writes the journal back and closes the database. Locks are to be released before.
+func (s *Store) Close() error {
+	return verb("close index", errors.Join(s.r.Close(), s.Checkpoint(), s.w.Close(), s.open.Unlock()))
 }
 
 // write runs fn in one durable transaction. Statements within need no context: a transaction is short, and a
@@ -260,7 +250,12 @@ func syncDir(path string) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(d.Sync(), d.Close())
+	defer d.Close()
+	err = d.Sync()
+	if errors.Is(err, syscall.EINVAL) || errors.Is(err, errors.ErrUnsupported) {
+		return nil // SMB and some FUSE file systems know no fsync of a folder
+	}
+	return err
 }
 
 // create makes an empty file with mode 0600, which SQLite gives its journals too, unless there is one.

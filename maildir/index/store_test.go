@@ -276,5 +276,37 @@ func TestRollbackJournal(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	want(t, "messages back in WAL", len(all(t, open(t, root, nil))), 6)
+	want(t, "messages elsewhere", len(all(t, open(t, root, nil))), 6)
+}
+
+// TestText is the place of full text as search will use it: filled later, found by what is left to do, and emptied
+// with the message.
+func TestText(t *testing.T) {
+	root := newRoot(t)
+	s := open(t, root, nil)
+	put(t, root, "new/a", letter(1))
+	refreshed(t, s)
+	count := func(q string) (n int) {
+		t.Helper()
+		if err := s.r.QueryRow(q).Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	want(t, "left to do", count("SELECT count(*) FROM message INDEXED BY message_unindexed WHERE indexed < 2"), 1)
+	for _, q := range []string{
+		"INSERT INTO text (rowid, subject, sender, recipients) SELECT id, subject, sender, recipients FROM message",
+		"UPDATE text SET subject = 'letter', sender = 'Ann', recipients = 'bob', body = 'Füße', attachments = 'a.pdf' WHERE rowid = 1",
+		"UPDATE message SET indexed = 2",
+	} {
+		if _, err := s.w.Exec(q); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want(t, "found", count("SELECT rowid FROM text WHERE text MATCH 'fuße'"), 1)
+	want(t, "left to do", count("SELECT count(*) FROM message WHERE indexed < 2"), 0)
+	os.Remove(filepath.Join(string(root), "new/a"))
+	want(t, "removed", refreshed(t, s).Removed, 1)
+	want(t, "found", count("SELECT count(*) FROM text WHERE text MATCH 'letter'"), 0)
+	want(t, "sound", count("SELECT count(*) FROM pragma_integrity_check WHERE integrity_check = 'ok'"), 1)
 }

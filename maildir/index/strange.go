@@ -98,23 +98,20 @@ func (r *refresh) sort(ctx context.Context, f folder, k *known, es []maildir.Ent
 			return err
 		}
 		keywords, _ := table.Keywords(e.Letters)
-		if b := r.whose(f, e, siblings); b != nil {
+		b, m := r.whose(f, e, siblings)
+		switch {
+		case b != nil && b.entry.Rel() == e.Rel():
 			k.moved[b.id] = true
-			if b.entry.Rel() != e.Rel() {
-				_, unlettered := table.Letters(b.keywords) // kept in the index only
-				keywords = maildir.NewKeywords(string(keywords), string(unlettered))
-				found.renamed = append(found.renamed, Message{ID: b.id, Entry: e, Flags: maildir.Flags{Set: e.Set, Keywords: keywords}})
-			}
-			continue
-		}
-		m := r.read(f, e)
-		if m == nil || slices.ContainsFunc(siblings, func(b sibling) bool { return b.wire.Hash == m.Wire.Hash }) {
-			continue // a second name of the same content is no second message
-		}
-		m.Flags.Keywords = keywords
-		if n := len(siblings); n > 0 {
-			found.twins = append(found.twins, twin{[]Message{*m}, siblings[n-1].twin + 1})
-		} else {
+		case b != nil:
+			k.moved[b.id] = true
+			_, unlettered := table.Letters(b.keywords) // kept in the index only
+			keywords = maildir.NewKeywords(string(keywords), string(unlettered))
+			found.renamed = append(found.renamed, Message{ID: b.id, Entry: e, Flags: maildir.Flags{Set: e.Set, Keywords: keywords}})
+		case m != nil && len(siblings) > 0:
+			m.Flags.Keywords = keywords
+			found.twins = append(found.twins, twin{[]Message{*m}, siblings[len(siblings)-1].twin + 1})
+		case m != nil:
+			m.Flags.Keywords = keywords
 			found.added = append(found.added, *m)
 		}
 	}
@@ -133,19 +130,36 @@ type twin struct {
 	number  int64
 }
 
-// whose finds the row that a file belongs to: one that names this very file, or one whose own file is not there.
-func (r *refresh) whose(f folder, e maildir.Entry, siblings []sibling) *sibling {
+// whose finds the row that a file belongs to: the one that names this very file, or one whose own file is not there
+// (among twins: of the same content). Without a row it is a new message, or neither: a second name of a known content,
+// or nothing that can be read.
+func (r *refresh) whose(f folder, e maildir.Entry, siblings []sibling) (*sibling, *Message) {
+	var homeless []*sibling
 	for i := range siblings {
-		if siblings[i].entry.Rel() == e.Rel() {
-			return &siblings[i]
+		b := &siblings[i]
+		if b.entry.Rel() == e.Rel() {
+			return b, nil
+		}
+		if !exists(f.dir.Path(b.entry)) {
+			homeless = append(homeless, b)
 		}
 	}
-	for i := range siblings {
-		if !exists(f.dir.Path(siblings[i].entry)) {
-			return &siblings[i]
+	if len(siblings) == 1 && len(homeless) == 1 {
+		return homeless[0], nil // renamed: no need to read it
+	}
+	m := r.read(f, e)
+	if m == nil {
+		return nil, nil
+	}
+	for _, b := range homeless {
+		if b.wire.Hash == m.Wire.Hash {
+			return b, nil
 		}
 	}
-	return nil
+	if slices.ContainsFunc(siblings, func(b sibling) bool { return b.wire.Hash == m.Wire.Hash }) {
+		return nil, nil
+	}
+	return nil, m
 }
 
 // enter puts into the table what was found. Another process may do the same at this moment.

@@ -1,0 +1,148 @@
+package index
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"postie/maildir"
+)
+
+// TestMain lets the test binary be another process: POSTIE_TEST_ROOT is the Maildir it works on.
+func TestMain(m *testing.M) {
+	if root := os.Getenv("POSTIE_TEST_ROOT"); root != "" {
+		if err := victim(maildir.Dir(root)); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+		}
+		os.Exit(1)
+	}
+	os.Exit(m.Run())
+}
+
+// victim holds a lock, writes without end, and says on standard output how many batches are durable.
+func victim(root maildir.Dir) error {
+	ctx := context.Background()
+	s, err := Open(ctx, root, nil)
+	if err != nil {
+		return err
+	}
+	if _, err := s.LockMaildrop(ctx, Maildrop{"alice", "h"}, 0); err != nil {
+		return err
+	}
+	l, err := s.Ledger(ctx, Maildrop{"alice", "h"})
+	for batch := 0; err == nil; batch++ {
+		var ms []Message
+		var rs []Receipt
+		for i := range 20 {
+			m, r := sample(batch*20 + i)
+			ms, rs = append(ms, m), append(rs, r)
+		}
+		var ids []int64
+		if ids, err = l.Arriving(ctx, rs); err != nil {
+			break
+		}
+		for i := range ms {
+			ms[i].Receipt = ids[i]
+		}
+		err = l.Stored(ctx, ms)
+		fmt.Println(batch + 1)
+	}
+	return err
+}
+
+// start runs a victim until it has said that so many batches are durable.
+func start(t *testing.T, root maildir.Dir, batches int) *exec.Cmd {
+	t.Helper()
+	c := exec.Command(os.Args[0])
+	c.Env = append(os.Environ(), "POSTIE_TEST_ROOT="+string(root))
+	c.Stderr = os.Stderr
+	out, err := c.StdoutPipe()
+	if err == nil {
+		err = c.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(out)
+	for lines.Scan() && lines.Text() != fmt.Sprint(batches) {
+	}
+	return c
+}
+
+// TestKilled kills a process in the midst of its transactions, again and again on one database: every batch that was
+// reported durable is there, each batch whole, and its lock is free.
+func TestKilled(t *testing.T) {
+	root := newRoot(t)
+	for round := range 5 {
+		batches := 1 + 7*round
+		c := start(t, root, batches)
+		s := open(t, root, nil)
+		_, err := s.LockMaildrop(t.Context(), Maildrop{"alice", "H"}, 0)
+		if !isLocked(err) || !strings.Contains(err.Error(), fmt.Sprintf("pid %d ", c.Process.Pid)) {
+			t.Errorf("lock of a living process: %v", err)
+		}
+		c.Process.Kill()
+		c.Wait()
+		if round%2 == 0 { // with and without a witness that keeps the WAL open
+			s.Close()
+			s = open(t, root, nil)
+		}
+		want(t, "set aside", s.SetAside(), "")
+		lock, err := s.Lock(t.Context(), 0)
+		if err != nil {
+			t.Fatalf("stale lock: %v", err)
+		}
+		lock.Release()
+		var verdict string
+		if err := s.r.QueryRow("PRAGMA integrity_check").Scan(&verdict); err != nil || verdict != "ok" {
+			t.Fatal(verdict, err)
+		}
+		l, err := s.Ledger(t.Context(), Maildrop{"alice", "h"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		rs, err := l.Receipts(t.Context())
+		var ids []int64
+		stored := 0
+		for _, r := range rs {
+			if r.State == Stored {
+				stored++
+			}
+			ids = append(ids, r.ID)
+		}
+		if err != nil || stored < batches*20 || stored%20 != 0 || len(rs)-stored != 0 && len(rs)-stored != 20 {
+			t.Fatalf("%d batches durable, %d stored, %d receipts, %v", batches, stored, len(rs), err)
+		}
+		want(t, "no fewer messages than receipts", len(all(t, s)) >= stored, true)
+		if err := l.Forget(t.Context(), ids); err != nil {
+			t.Fatal(err)
+		}
+		s.Close()
+	}
+}
+
+// TestDamagedInUse: a database that another process has open is not pulled away, whoever holds which lock.
+func TestDamagedInUse(t *testing.T) {
+	root := newRoot(t)
+	c := start(t, root, 1)
+	defer func() { c.Process.Kill(); c.Wait() }()
+	put(t, root, ".postie.db.suspect", "")
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	_, err := Open(ctx, root, nil)
+	if !isLocked(err) || !strings.Contains(err.Error(), fmt.Sprintf("pid %d ", c.Process.Pid)) {
+		t.Errorf("Open: %v", err)
+	}
+	c.Process.Kill()
+	c.Wait()
+	want(t, "set aside", open(t, root, nil).SetAside(), "")
+	if left, _ := filepath.Glob(filepath.Join(string(root), ".postie.db?*suspect")); left != nil {
+		t.Error(left)
+	}
+}
