@@ -33,7 +33,7 @@ func (s *Session) auth(client sasl.Client) error {
 	if full := line + " " + initial(ir); ir != nil && s.takesInitial(mechanism, full) {
 		line, shown, ir = full, shown+" ****", nil
 	}
-	s.trace('C', shown)
+	s.trace(shown)
 	if err := s.send(line); err != nil {
 		return err
 	}
@@ -68,7 +68,7 @@ func (s *Session) exchange(client sasl.Client, mechanism string, ir []byte) erro
 			}
 		}
 		ir = nil
-		s.trace('C', "****")
+		s.trace("****")
 		if err := s.send(base64.StdEncoding.EncodeToString(response)); err != nil {
 			return err
 		}
@@ -84,16 +84,16 @@ func (s *Session) challenge(command string) (challenge []byte, more bool, err er
 		return nil, false, fmt.Errorf("%s: %w", command, err)
 	}
 	if text, ok := bytes.CutPrefix(line, []byte("-ERR")); ok {
-		s.trace('S', string(line))
+		s.heard(line)
 		return nil, false, newError(command, string(text))
 	}
 	if bytes.Equal(line, []byte("+OK")) || bytes.HasPrefix(line, []byte("+OK ")) {
-		s.trace('S', string(line))
+		s.heard(line)
 		return nil, false, nil
 	}
 	ok := bytes.Equal(line, []byte("+")) || bytes.HasPrefix(line, []byte("+ "))
 	if ok {
-		s.trace('S', "+ ****")
+		s.heard([]byte("+ ****"))
 		challenge, err = base64.StdEncoding.DecodeString(string(bytes.TrimSpace(line[1:])))
 	}
 	if !ok || err != nil {

@@ -79,7 +79,7 @@ func (s *Session) fill(f *flight, next func() (Number, bool)) error {
 			return fmt.Errorf("%s: no message has number %d", f.verb, n)
 		}
 		line := f.line(n)
-		s.trace('C', line)
+		s.trace(line)
 		if len(lines) > 0 {
 			lines = append(lines, "\r\n"...)
 		}

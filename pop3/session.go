@@ -37,9 +37,11 @@ type Options struct {
 	// ConnectionState() tls.ConnectionState. Its deadlines must work: Idle and the contexts rest on them.
 	Dial func(context.Context) (net.Conn, error)
 
-	TLS    *tls.Config                 // for STLS; nil: no STLS. Non-nil: STLS or an error, unless the connection is TLS already
-	Login  Login                       //
-	Idle   time.Duration               // the server may be silent for that long, once something is asked of it; 0: 60 s
+	// TLS is for STLS. Nil: none. Non-nil: STLS or an error, unless the connection is TLS already.
+	TLS *tls.Config
+
+	Login  Login
+	Idle   time.Duration               // the server may be silent for that long when it is to speak; 0: 60 s
 	Trace  func(dir byte, line string) // gets the dialogue, 'C' and 'S', without credentials and bodies; nil: none
 	Window int                         // commands in flight when the server offers PIPELINING; 0: 256; 1: one at a time
 }
@@ -121,16 +123,23 @@ func (s *Session) send(lines string) error {
 	}
 }
 
-// trace shows a line of the dialogue.
-func (s *Session) trace(dir byte, line string) {
+// trace shows a line of ours.
+func (s *Session) trace(line string) {
 	if s.o.Trace != nil {
-		s.o.Trace(dir, line)
+		s.o.Trace('C', line)
+	}
+}
+
+// heard shows a line of the server's.
+func (s *Session) heard(line []byte) {
+	if s.o.Trace != nil {
+		s.o.Trace('S', string(line))
 	}
 }
 
 // command sends one line and reads the status line. Secrets have their own way: see secret.
 func (s *Session) command(line string) (text string, err error) {
-	s.trace('C', line)
+	s.trace(line)
 	if err := s.send(line); err != nil {
 		return "", err
 	}
@@ -139,7 +148,7 @@ func (s *Session) command(line string) (text string, err error) {
 
 // secret is command for a line of which only shown may be seen, in traces and in errors.
 func (s *Session) secret(line, shown string) (text string, err error) {
-	s.trace('C', shown)
+	s.trace(shown)
 	if err := s.send(line); err != nil {
 		return "", err
 	}
@@ -159,7 +168,7 @@ func (s *Session) verdict(command string, libErr error) (text string, err error)
 		return "", fmt.Errorf("%s: %w", command, s.fence.err)
 	}
 	line := trimEnd(s.fence.line)
-	s.trace('S', string(line))
+	s.heard(line)
 	ok, isOK := bytes.CutPrefix(line, []byte("+OK"))
 	no, isErr := bytes.CutPrefix(line, []byte("-ERR"))
 	switch {
@@ -178,9 +187,7 @@ func (s *Session) list(each func(line []byte) error) error {
 		if err != nil {
 			return err
 		}
-		if s.o.Trace != nil {
-			s.trace('S', string(line))
-		}
+		s.heard(line)
 		if rest, dot := bytes.CutPrefix(line, []byte(".")); dot {
 			if line = rest; len(line) == 0 {
 				return nil

@@ -41,7 +41,7 @@ func (s *Session) survey() ([]Item, error) {
 	together := s.window > 1
 	if together {
 		for _, c := range []string{"STAT", "LIST", "UIDL"} {
-			s.trace('C', c)
+			s.trace(c)
 		}
 		if err := s.send("STAT\r\nLIST\r\nUIDL"); err != nil {
 			return nil, err

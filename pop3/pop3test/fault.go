@@ -64,10 +64,12 @@ func (l *line) cut() error {
 // pipelining client one delay and not many.
 type slow struct {
 	net.Conn
-	delay  time.Duration
-	queue  chan parcel
-	closed chan struct{}
-	rest   []byte
+	delay   time.Duration
+	queue   chan parcel
+	closed  chan struct{} // nobody wants more
+	fetched chan struct{} // fetch is done
+	rest    []byte
+	err     error
 }
 
 type parcel struct {
@@ -77,13 +79,14 @@ type parcel struct {
 }
 
 func newSlow(conn net.Conn, delay time.Duration) *slow {
-	s := &slow{Conn: conn, delay: delay, queue: make(chan parcel, 1024), closed: make(chan struct{})}
+	s := &slow{Conn: conn, delay: delay, queue: make(chan parcel, 1024), closed: make(chan struct{}), fetched: make(chan struct{})}
 	go s.fetch()
 	return s
 }
 
-// fetch reads until the connection ends or nobody wants more.
+// fetch reads until the connection ends or is closed.
 func (s *slow) fetch() {
+	defer close(s.fetched)
 	for {
 		buf := make([]byte, 4096)
 		n, err := s.Conn.Read(buf)
@@ -100,22 +103,22 @@ func (s *slow) fetch() {
 
 func (s *slow) Read(p []byte) (int, error) {
 	for len(s.rest) == 0 {
+		if s.err != nil {
+			return 0, s.err
+		}
 		next := <-s.queue
 		time.Sleep(time.Until(next.due))
-		if s.rest = next.octets; len(s.rest) == 0 && next.err != nil {
-			return 0, next.err
-		}
-		if next.err != nil {
-			s.queue <- parcel{err: next.err}
-		}
+		s.rest, s.err = next.octets, next.err
 	}
 	n := copy(p, s.rest)
 	s.rest = s.rest[n:]
 	return n, nil
 }
 
-// Close also lets fetch go.
+// Close waits for fetch.
 func (s *slow) Close() error {
 	close(s.closed)
-	return s.Conn.Close()
+	err := s.Conn.Close()
+	<-s.fetched
+	return err
 }

@@ -89,6 +89,9 @@ func (s *Server) accept() {
 
 // Dial connects to what Listen opened. Its form suits pop3.Options; TLS is left to the client.
 func (s *Server) Dial(ctx context.Context) (net.Conn, error) {
+	if s.listener == nil {
+		return nil, errors.New("server does not listen")
+	}
 	var d net.Dialer
 	return d.DialContext(ctx, "tcp", s.listener.Addr().String())
 }
