@@ -19,10 +19,29 @@ func (a *app) demoCommand() *cobra.Command {
 		Long: `demo starts a POP3 server on loopback with sample mail, runs the real fetch against it into a folder,
 and shows what came. It needs no account and no network.`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.demo(cmd.Context(), dir) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if dir == "" {
+				dir = unused(demoDir)
+			} else if exists(dir) {
+				return &usageError{fmt.Errorf("%s is there already", dir), "give a folder that is not there yet"}
+			}
+			return a.demo(cmd.Context(), dir)
+		},
 	}
-	cmd.Flags().StringVarP(&dir, "maildir", "d", "postie-demo", "store into this `DIR`")
+	cmd.Flags().StringVarP(&dir, "maildir", "d", "", "store into this `DIR` (default "+demoDir+")")
 	return cmd
+}
+
+const demoDir = "postie-demo"
+
+// unused is name, or the first of name-2, name-3, … that is not there yet: one demo does not fill another's folder.
+func unused(name string) string {
+	for n, free := 2, name; ; n++ {
+		if !exists(free) {
+			return free
+		}
+		free = fmt.Sprintf("%s-%d", name, n)
+	}
 }
 
 func (a *app) demo(ctx context.Context, dir string) error {

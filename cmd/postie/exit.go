@@ -88,9 +88,21 @@ func refusedLogin(err error) bool {
 // lostLine says whether the server was not reached, was lost, or has a passing trouble.
 func lostLine(err error) bool {
 	refusal, ok := errors.AsType[*pop3.Error](err)
-	return ok && refusal.Temporary() || is[net.Error](err) || is[*connect.TunnelError](err) || is[*exec.Error](err) ||
+	return ok && refusal.Temporary() || netError(err) || is[*connect.TunnelError](err) || is[*exec.Error](err) ||
 		errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) ||
 		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+}
+
+func timedOut(err error) bool {
+	e, ok := errors.AsType[net.Error](err)
+	return ok && e.Timeout()
+}
+
+// netError says whether err is one of the network. A bare errno has the methods of net.Error, whatever it came from.
+func netError(err error) bool {
+	e, ok := errors.AsType[net.Error](err)
+	_, bare := e.(syscall.Errno)
+	return ok && !bare
 }
 
 // combined is the exit code of a run over several accounts: if all fail alike that code, otherwise 'part done'.
@@ -117,7 +129,6 @@ func hint(err error, account string) string {
 		return u.hint
 	}
 	var dns *net.DNSError
-	var lineError net.Error
 	switch {
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		return "make room and run it again; nothing was deleted on the server"
@@ -136,7 +147,7 @@ func hint(err error, account string) string {
 		return "check the name of the host"
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return "check host and port, and whether the server runs"
-	case errors.As(err, &lineError) && lineError.Timeout():
+	case timedOut(err):
 		return "try again later; a slow line may want a longer --timeout"
 	}
 	return ""

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -154,7 +153,6 @@ type fetching struct {
 	account config.Account
 	store   *store
 	task    *ui.Task
-	once    sync.Once
 }
 
 func (f *fetching) run(ctx context.Context, flags *fetchFlags, opened *stores, terminal *credential.Terminal) (retrieve.Report, error) {

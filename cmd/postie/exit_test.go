@@ -1,0 +1,82 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"os"
+	"syscall"
+	"testing"
+
+	"postie/cmd/postie/internal/config"
+	"postie/cmd/postie/internal/connect"
+	"postie/cmd/postie/internal/credential"
+	"postie/maildir/index"
+	"postie/pop3"
+	"postie/pop3/retrieve"
+)
+
+func TestExitCode(t *testing.T) {
+	refused := func(code string) error {
+		return &pop3.LoginError{Mechanism: "USER", Err: &pop3.Error{Command: "PASS", Code: code, Text: "no"}}
+	}
+	tests := []struct {
+		err  error
+		want int
+	}{
+		{nil, 0},
+		{errors.New("anything"), 1},
+		{&fs.PathError{Op: "open", Path: "x", Err: syscall.ENOENT}, 1},
+		{&fs.PathError{Op: "write", Path: "x", Err: syscall.ENOSPC}, 1},
+		{&connect.CertificateError{}, 1},
+		{&net.OpError{Op: "dial", Err: &connect.CertificateError{}}, 1},
+		{&pop3.TLSRefusedError{Reason: "not offered"}, 1},
+		{&pop3.ProtocolError{Problem: "nonsense"}, 1},
+		{refused("SYS/PERM"), 1},
+		{&credential.CleartextError{}, 1},
+		{usage("wrong"), 2},
+		{&config.Error{Msg: "wrong"}, 2},
+		{&credential.NoSecretError{}, 2},
+		{reported{3}, 3},
+		{refused(""), 4},
+		{refused("AUTH"), 4},
+		{&credential.NotOfferedError{}, 4},
+		{refused("IN-USE"), 5},
+		{refused("SYS/TEMP"), 5},
+		{&net.DNSError{IsNotFound: true}, 5},
+		{&net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}, 5},
+		{io.ErrUnexpectedEOF, 5},
+		{os.ErrDeadlineExceeded, 5},
+		{syscall.ECONNRESET, 5},
+		{&retrieve.Guard{}, 6},
+		{errors.Join(&retrieve.Guard{}, io.ErrUnexpectedEOF), 6},
+		{&index.Locked{}, 7},
+		{errInterrupted, 130},
+		{context.Canceled, 130},
+	}
+	for _, tt := range tests {
+		wrapped := tt.err
+		if tt.err != nil {
+			wrapped = fmt.Errorf("wrapped: %w", tt.err)
+		}
+		if got := exitCode(wrapped); got != tt.want {
+			t.Errorf("%T %v: exit code %d, want %d", tt.err, tt.err, got, tt.want)
+		}
+	}
+}
+
+func TestCombined(t *testing.T) {
+	for _, tt := range []struct {
+		codes []int
+		want  int
+	}{
+		{nil, 0}, {[]int{0}, 0}, {[]int{0, 0}, 0}, {[]int{4, 4}, 4}, {[]int{4, 5}, 3}, {[]int{0, 4}, 3}, {[]int{5}, 5}, {[]int{0, 130}, 130},
+	} {
+		if got := combined(tt.codes); got != tt.want {
+			t.Errorf("%v: %d, want %d", tt.codes, got, tt.want)
+		}
+	}
+}

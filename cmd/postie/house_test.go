@@ -1,0 +1,115 @@
+package main
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// rooms says which rooms of ours each room may import: downwards only, and leaves nothing. A room ending in /* stands
+// for all below it. Tests may import what they need.
+func rooms() map[string][]string {
+	return map[string][]string{
+		"cmd/postie": {"cmd/postie/internal/*", "pop3", "pop3/retrieve", "imap", "imap/plan", "imap/mirror",
+			"maildir", "maildir/message", "maildir/index"},
+		"cmd/postie/internal/config":     nil,
+		"cmd/postie/internal/connect":    nil,
+		"cmd/postie/internal/credential": nil,
+		"cmd/postie/internal/discover":   nil,
+		"cmd/postie/internal/ui":         nil,
+		"cmd/postie/internal/demo":       {"pop3/pop3test", "imap/imaptest", "testdata/messages"},
+		"pop3":                           nil,
+		"pop3/pop3test":                  nil,
+		"pop3/retrieve":                  {"pop3", "maildir", "maildir/message", "maildir/index"},
+		"imap":                           nil,
+		"imap/imaptest":                  nil,
+		"imap/plan":                      {"maildir"},
+		"imap/mirror":                    {"imap", "imap/plan", "maildir", "maildir/message", "maildir/index"},
+		"maildir":                        nil,
+		"maildir/message":                nil,
+		"maildir/index":                  {"maildir", "maildir/message", "imap/plan"},
+		"testdata/dovecot":               nil,
+		"testdata/messages":              nil,
+	}
+}
+
+// impure is what a room that decides must not know.
+func impure() map[string][]string {
+	return map[string][]string{"imap/plan": {"net", "os", "database/sql", "io/fs", "path/filepath", "context"}}
+}
+
+func TestImports(t *testing.T) {
+	const root = "../.."
+	seen := map[string]bool{}
+	err := filepath.WalkDir(root, func(file string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && file != root && strings.HasPrefix(d.Name(), "."):
+			return fs.SkipDir
+		case d.IsDir() || !strings.HasSuffix(file, ".go") || strings.HasSuffix(file, "_test.go"):
+			return nil
+		}
+		rel, err := filepath.Rel(root, filepath.Dir(file))
+		if err != nil {
+			return err
+		}
+		room := filepath.ToSlash(rel)
+		seen[room] = true
+		checkImports(t, room, file)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !seen["pop3/retrieve"] || !seen["cmd/postie"] {
+		t.Errorf("the walk missed rooms: %v", seen)
+	}
+}
+
+func checkImports(t *testing.T, room, file string) {
+	allowed, known := rooms()[room]
+	if !known {
+		t.Errorf("%s: the room %q is not in the table", file, room)
+		return
+	}
+	parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ImportsOnly)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	for _, spec := range parsed.Imports {
+		imported, err := strconv.Unquote(spec.Path.Value)
+		if err != nil {
+			t.Error(err)
+		}
+		if slices.Contains(impure()[room], imported) {
+			t.Errorf("%s imports %s: the room is to stay pure", file, imported)
+		}
+		ours, ok := strings.CutPrefix(imported, "postie/")
+		if ok && !slices.Contains(allowed, ours) && !slices.Contains(allowed, path.Dir(ours)+"/*") {
+			t.Errorf("%s imports %s: not allowed for %s", file, imported, room)
+		}
+	}
+}
+
+// The top level is fixed, so that a newcomer finds the way.
+func TestTopLevel(t *testing.T) {
+	entries, err := os.ReadDir("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	fixed := []string{"cmd", "pop3", "imap", "maildir", "testdata", "go.mod", "go.sum", "README.md"}
+	for _, e := range entries {
+		if !strings.HasPrefix(e.Name(), ".") && !slices.Contains(fixed, e.Name()) {
+			t.Errorf("%s does not belong to the top level", e.Name())
+		}
+	}
+}
