@@ -132,7 +132,9 @@ func TestConnectFails(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			noLeaks(t)
 			o := test.o
-			o.Dial = play(t, test.script)
+			conn := &watched{}
+			conn.Conn, _ = play(t, test.script)(context.Background())
+			o.Dial = func(context.Context) (net.Conn, error) { return conn, nil }
 			if o.Login == nil {
 				o.Login = alice()
 			}
@@ -142,8 +144,22 @@ func TestConnectFails(t *testing.T) {
 			} else if !strings.Contains(err.Error(), test.text) {
 				t.Errorf("got %q, want %q in it", err, test.text)
 			}
+			if !conn.closed {
+				t.Error("the connection stays open")
+			}
 		})
 	}
+}
+
+// watched is a connection that remembers whether it was closed.
+type watched struct {
+	net.Conn
+	closed bool
+}
+
+func (w *watched) Close() error {
+	w.closed = true
+	return w.Conn.Close()
 }
 
 func TestLoginRefusals(t *testing.T) {

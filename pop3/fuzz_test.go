@@ -38,13 +38,33 @@ func (c *chopped) Read(p []byte) (int, error) { return c.Reader.Read(p[:min(len(
 type still struct {
 	net.Conn
 	io.Reader
+	deadlines []time.Time
 }
 
-func (s *still) Read(p []byte) (int, error)      { return s.Reader.Read(p) }
-func (s *still) Write(p []byte) (int, error)     { return len(p), nil }
-func (s *still) SetDeadline(time.Time) error     { return nil }
-func (s *still) SetReadDeadline(time.Time) error { return nil }
-func (s *still) Close() error                    { return nil }
+func (s *still) Read(p []byte) (int, error)  { return s.Reader.Read(p) }
+func (s *still) Write(p []byte) (int, error) { return len(p), nil }
+func (s *still) SetDeadline(time.Time) error { return nil }
+func (s *still) Close() error                { return nil }
+
+func (s *still) SetReadDeadline(t time.Time) error {
+	s.deadlines = append(s.deadlines, t)
+	return nil
+}
+
+// Idle is about silence, not about the time it all takes: each read of the line has a deadline of its own.
+func TestIdle(t *testing.T) {
+	const wire = "+OK\r\nbody\r\n.\r\n"
+	begin := time.Now()
+	s := on([]byte(wire), 1)
+	defer s.Close()
+	if err := newBody(s.fence).skip(); err != nil {
+		t.Fatal(err)
+	}
+	got := s.fence.Conn.(*still).deadlines
+	if len(got) != len(wire) || got[0].Before(begin.Add(time.Minute)) || !slices.IsSortedFunc(got, time.Time.Compare) || got[0].Equal(got[len(got)-1]) {
+		t.Errorf("deadlines %v", got)
+	}
+}
 
 // unstuff is the naive reference: the body, and how many octets of wire it took, or false when there is no end.
 func unstuff(wire []byte) (body []byte, n int, ok bool) {

@@ -140,38 +140,6 @@ func TestSilence(t *testing.T) {
 	}
 }
 
-// Idle is about silence, not about the time it all takes: neither a slow loop nor a slow line is a timeout.
-func TestIdleIsNotTotal(t *testing.T) {
-	const idle = 200 * time.Millisecond
-	client, server := net.Pipe()
-	go func() {
-		defer server.Close()
-		script := in() + "C: RETR 1\nS: +OK\nCLOSE"
-		pop3test.Script{Text: script}.Run(unclosed{server})
-		for range 30 {
-			time.Sleep(idle / 20)
-			io.WriteString(server, "x")
-		}
-		pop3test.Script{Text: `S: "\r\n.\r\n"` + "\nC: QUIT\nS: +OK"}.Run(server)
-	}()
-	s, err := pop3.Connect(context.Background(), pop3.Options{Login: alice(), Idle: idle, Dial: func(context.Context) (net.Conn, error) { return client, nil }})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for m, err := range s.Retrieve(context.Background(), first(1)) {
-		if err != nil {
-			t.Fatal(err)
-		}
-		if b, err := io.ReadAll(m.Body); err != nil || string(b) != strings.Repeat("x", 30)+"\r\n" {
-			t.Fatalf("%q, %v", b, err)
-		}
-		time.Sleep(idle * 3 / 2)
-	}
-	if err := s.Quit(context.Background()); err != nil {
-		t.Error(err)
-	}
-}
-
 var errStop = errors.New("stop")
 
 // A cancelled context ends whatever is going on, with its cause.
