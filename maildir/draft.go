@@ -9,14 +9,15 @@ import (
 	"io/fs"
 	"os"
 	"strconv"
+	"sync"
 	"time"
 )
 
-// Most messages fit the small buffer; the large one is taken by those that do not.
-const (
-	smallBuffer = 16 << 10
-	largeBuffer = 64 << 10
-)
+// bufferSize is what a Draft writes at once. Buffers are kept for the next message: 10,000 of them, made anew each time,
+// were more than half of what a fetch allocated.
+const bufferSize = 64 << 10
+
+var buffers = sync.Pool{New: func() any { return new([bufferSize]byte) }}
 
 // Draft is a message on its way in: an io.Writer that takes the wire form in any chunking and writes the LF form to a
 // file in tmp/. CRLF becomes LF; anything else (bare CR, bare LF, NUL, 8-bit) stays as it is. It ends in a [Batch], or is
@@ -25,7 +26,7 @@ type Draft struct {
 	dir   Dir
 	key   Key
 	file  *os.File // nil once complete: a batch may hold hundreds of drafts
-	buf   []byte   // likewise
+	buf   []byte   // likewise: room from buffers, once something is written
 	hash  hash.Hash
 	size  int64 // octets of the wire form
 	disk  int64 // octets of the LF form
@@ -117,11 +118,18 @@ func (f *Draft) put(p ...byte) {
 }
 
 func (f *Draft) makeRoom() {
+	if f.buf == nil {
+		f.buf = buffers.Get().(*[bufferSize]byte)[:0]
+		return
+	}
 	f.flush()
-	if cap(f.buf) == 0 {
-		f.buf = make([]byte, 0, smallBuffer)
-	} else if cap(f.buf) < largeBuffer {
-		f.buf = make([]byte, 0, largeBuffer)
+}
+
+// letGo gives the buffer back.
+func (f *Draft) letGo() {
+	if f.buf != nil {
+		buffers.Put((*[bufferSize]byte)(f.buf[:bufferSize]))
+		f.buf = nil
 	}
 }
 
@@ -169,7 +177,8 @@ func (f *Draft) stage(flags Flags) {
 	f.flush()
 	startWriteback(f.file) // the disk works while the next message comes in
 	f.fail("write message", f.file.Close())
-	f.buf, f.file, f.state = nil, nil, staged
+	f.letGo()
+	f.file, f.state = nil, staged
 	if !f.mtime.IsZero() {
 		f.fail("set time of message", os.Chtimes(f.tmp(), time.Time{}, f.mtime))
 	}
@@ -195,7 +204,8 @@ func (f *Draft) Close() error {
 	if f.file != nil {
 		err = f.file.Close()
 	}
-	f.file, f.buf, f.state = nil, nil, discarded
+	f.letGo()
+	f.file, f.state = nil, discarded
 	f.fail("message discarded", fs.ErrClosed)
 	if rm := os.Remove(f.tmp()); rm != nil && !errors.Is(rm, fs.ErrNotExist) {
 		err = errors.Join(err, rm)

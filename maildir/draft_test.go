@@ -88,12 +88,12 @@ func TestDraft(t *testing.T) {
 // Around the ends of both buffers.
 func TestDraftLarge(t *testing.T) {
 	d := newDir(t)
-	wire := strings.Repeat(strings.Repeat("x", 77)+"\r\n", 4000) + strings.Repeat("y", 3*largeBuffer)
-	for _, n := range []int{1021, smallBuffer, largeBuffer, len(wire)} {
+	wire := strings.Repeat(strings.Repeat("x", 77)+"\r\n", 4000) + strings.Repeat("y", 3*bufferSize)
+	for _, n := range []int{1021, readSize, bufferSize, len(wire)} {
 		f := deliver(t, d, wire, n)
 		check(t, d.Path(f.Entry()), f, wire)
 	}
-	for _, size := range []int{smallBuffer - 1, smallBuffer, smallBuffer + 1, largeBuffer + smallBuffer} {
+	for _, size := range []int{readSize - 1, readSize, readSize + 1, bufferSize + readSize} {
 		wire := strings.Repeat("z", size) + "\r\n"
 		f := deliver(t, d, wire, size)
 		check(t, d.Path(f.Entry()), f, wire)
@@ -168,7 +168,7 @@ func TestDraftWriteError(t *testing.T) {
 	f, err := d.Create()
 	must(t, err)
 	must(t, f.file.Close())
-	big := make([]byte, 2*largeBuffer)
+	big := make([]byte, 2*bufferSize)
 	for range 2 {
 		if n, err := f.Write(big); n != 0 || !errors.Is(err, fs.ErrClosed) {
 			t.Errorf("wrote %d, %v", n, err)

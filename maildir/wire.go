@@ -7,6 +7,9 @@ import (
 	"io"
 )
 
+// readSize is what a file is read by at once.
+const readSize = 16 << 10
+
 // Wire is a message as it is on the wire, with CRLF (RFC 5322 section 2.1).
 type Wire struct {
 	Size  int64    // octets
@@ -17,7 +20,7 @@ type Wire struct {
 // WireOf reads a file in LF form (or any other) and describes what an upload of it would send.
 func WireOf(r io.Reader) (Wire, error) {
 	h := sha256.New()
-	n, err := io.CopyBuffer(h, NewWireReader(r), make([]byte, smallBuffer))
+	n, err := io.CopyBuffer(h, NewWireReader(r), make([]byte, readSize))
 	if err != nil {
 		return Wire{}, fmt.Errorf("read message: %w", err)
 	}
@@ -56,7 +59,7 @@ func (w *wireReader) Read(p []byte) (int, error) {
 
 func (w *wireReader) fill() {
 	if w.buf == nil {
-		w.buf = make([]byte, smallBuffer)
+		w.buf = make([]byte, readSize)
 	}
 	var n int
 	n, w.err = w.r.Read(w.buf)
