@@ -78,8 +78,6 @@ CREATE TABLE message (
 	indexed    INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE UNIQUE INDEX message_key ON message (key, mailbox, twin);
-CREATE INDEX message_size ON message (size);
-CREATE INDEX message_id ON message (message_id) WHERE message_id <> '';
 CREATE INDEX message_mailbox ON message (mailbox, date);
 CREATE INDEX message_date ON message (date);
 CREATE INDEX message_unread ON message (date) WHERE flags & 16 = 0;

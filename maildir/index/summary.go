@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
+	"encoding/json"
 	"fmt"
 	"time"
 
@@ -49,12 +50,15 @@ func scanMessage(rows *sql.Rows) (m Message, err error) {
 	return m, err
 }
 
+// insertion begins the statement that puts a message into the table; how it ends says what happens with a key and twin
+// that the folder has already.
+const insertion = `INSERT INTO message (mailbox, key, tail, new, flags, keywords, date, size, hash, exact, header,
+	sender, recipients, subject, message_id, written, twin) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) `
+
 // insert puts messages into the table and sets their IDs. twin is 0 but for a further file of one key in one folder.
-// What happens with a key and twin that the folder has already is said by conflict, an upsert clause.
+// conflict, an upsert clause, is for the few that are there already: RETURNING is what makes it dear.
 func insert(tx *sql.Tx, ms []Message, twin int64, now time.Time, conflict string) error {
-	st, err := tx.Prepare(`INSERT INTO message (mailbox, key, tail, new, flags, keywords, date, size, hash, exact, header,
-		sender, recipients, subject, message_id, written, twin) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ` +
-		conflict + " RETURNING id")
+	st, err := tx.Prepare(insertion + "ON CONFLICT DO NOTHING")
 	if err != nil {
 		return err
 	}
@@ -71,17 +75,30 @@ func insert(tx *sql.Tx, ms []Message, twin int64, now time.Time, conflict string
 		if m.Date.IsZero() {
 			m.Date = now
 		}
-		sum := &m.Summary
-		written := sql.NullInt64{Int64: sum.Date.UnixMilli(), Valid: !sum.Date.IsZero()}
-		key := string(m.Entry.Key)
-		err = st.QueryRow(mailboxes[box], key, m.Entry.Name[len(key):], m.Entry.New, m.Flags.Set, string(m.Flags.Keywords),
-			m.Date.UnixMilli(), m.Wire.Size, m.Wire.Hash[:], m.Wire.Exact, m.Header[:], sum.From, sum.To, sum.Subject,
-			sum.MessageID, written, twin).Scan(&m.ID)
+		values := m.values(mailboxes[box], twin)
+		r, err := st.Exec(values...)
+		if err != nil {
+			return err
+		}
+		if n, _ := r.RowsAffected(); n > 0 {
+			m.ID, err = r.LastInsertId()
+		} else {
+			err = tx.QueryRow(insertion+conflict+" RETURNING id", values...).Scan(&m.ID)
+		}
 		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// values are those of insertion.
+func (m *Message) values(mailbox, twin int64) []any {
+	sum, key := &m.Summary, string(m.Entry.Key)
+	written := sql.NullInt64{Int64: sum.Date.UnixMilli(), Valid: !sum.Date.IsZero()}
+	return []any{mailbox, key, m.Entry.Name[len(key):], m.Entry.New, m.Flags.Set, string(m.Flags.Keywords),
+		m.Date.UnixMilli(), m.Wire.Size, m.Wire.Hash[:], m.Wire.Exact, m.Header[:], sum.From, sum.To, sum.Subject,
+		sum.MessageID, written, twin}
 }
 
 // mailbox gives the id of a mailbox, a new one if need be.
@@ -105,9 +122,14 @@ func (s *Store) first(ctx context.Context, where string, args ...any) (Message, 
 	return ms[0], true, nil
 }
 
-// BySize returns the local messages of that many octets in wire form.
-func (s *Store) BySize(ctx context.Context, size int64) ([]Message, error) {
-	return s.messages(ctx, "m.size = ?", size)
+// OfSizes returns the local messages whose wire form has one of these sizes. It reads the whole table, which no index
+// spares: that would cost every message that is ever stored, for a question that is asked once in a maildrop's life.
+func (s *Store) OfSizes(ctx context.Context, sizes []int64) ([]Message, error) {
+	list, err := json.Marshal(sizes)
+	if err != nil {
+		return nil, err
+	}
+	return s.messages(ctx, "m.size IN (SELECT value FROM json_each(?))", string(list))
 }
 
 // ByKey returns the message of a key, whatever mailbox it is in.

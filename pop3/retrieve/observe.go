@@ -128,16 +128,17 @@ func (r *run) observe(ctx context.Context) error {
 // local finds the messages in the Maildir that have the size of one that the server lists. It is needed only while
 // the ledger knows nothing: the database is new, and the mail may not be.
 func (r *run) local(ctx context.Context) error {
-	r.view.Local = map[int64][]index.Message{}
-	for _, it := range r.view.Items {
-		if _, done := r.view.Local[it.Size]; done {
-			continue
-		}
-		messages, err := r.Store.BySize(ctx, it.Size)
-		if err != nil {
-			return err
-		}
-		r.view.Local[it.Size] = messages
+	sizes := make([]int64, len(r.view.Items))
+	for i, it := range r.view.Items {
+		sizes[i] = it.Size
+	}
+	messages, err := r.Store.OfSizes(ctx, sizes)
+	if err != nil {
+		return err
+	}
+	r.view.Local = make(map[int64][]index.Message)
+	for _, m := range messages {
+		r.view.Local[m.Wire.Size] = append(r.view.Local[m.Wire.Size], m)
 	}
 	return nil
 }
