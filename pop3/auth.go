@@ -59,7 +59,7 @@ func (s *Session) exchange(client sasl.Client, mechanism string, ir []byte) erro
 	for range maxRounds {
 		challenge, more, err := s.challenge("AUTH " + mechanism)
 		if err != nil || !more {
-			return refused(mechanism, err)
+			return finish(client, mechanism, err)
 		}
 		response := ir
 		if ir == nil {
@@ -74,6 +74,23 @@ func (s *Session) exchange(client sasl.Client, mechanism string, ir []byte) erro
 		}
 	}
 	return s.abort(mechanism, errors.New("server never stops asking"))
+}
+
+// finish turns the server's verdict into ours. sasl.Client cannot say that it is content: a client that has a method
+// Finish(error) error is told the verdict, nil for success, and what it returns is believed. By that a server that says +OK
+// before it has proved itself (SCRAM) is found out, and a refusal gains the reason that a challenge gave (XOAUTH2).
+func finish(client sasl.Client, mechanism string, verdict error) error {
+	var refusal *Error
+	if verdict != nil && !errors.As(verdict, &refusal) {
+		return verdict
+	}
+	if f, ok := client.(interface{ Finish(error) error }); ok {
+		verdict = f.Finish(verdict)
+	}
+	if verdict != nil {
+		return &LoginError{Mechanism: mechanism, Err: verdict}
+	}
+	return nil
 }
 
 // challenge reads what the library cannot: "+ BASE64", where "+ " and "+" are the empty challenge, besides +OK (no

@@ -417,3 +417,50 @@ func TestTraceHidesSecrets(t *testing.T) {
 		})
 	}
 }
+
+// verdicts is a client that has the last word.
+type verdicts struct {
+	sasl.Client
+	told []error
+	says error
+}
+
+func (v *verdicts) Finish(verdict error) error {
+	v.told = append(v.told, verdict)
+	if v.says != nil {
+		return v.says
+	}
+	return verdict
+}
+
+// A client that wants to know is told the verdict, and what it makes of it counts: success without proof is none.
+func TestClientHasTheLastWord(t *testing.T) {
+	unproved := errors.New("no proof")
+	for _, test := range []struct {
+		name, reply string
+		says, want  error
+	}{
+		{name: "success", reply: "+OK"},
+		{name: "success not believed", reply: "+OK", says: unproved, want: unproved},
+		{name: "refusal explained", reply: "-ERR no", says: unproved, want: unproved},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			client := &verdicts{Client: sasl.NewPlainClient("", "alice", "secret"), says: test.says}
+			playing := pop3test.Script{Text: "S: +OK\n" + capaPlain + "C: AUTH PLAIN AGFsaWNlAHNlY3JldA==\nS: " + test.reply}.Play()
+			session, err := pop3.Connect(t.Context(), pop3.Options{Dial: playing.Dial, Login: &login{client: client}})
+			if !errors.Is(err, test.want) || (err == nil) != (test.want == nil) {
+				t.Errorf("connect: %v, want %v", err, test.want)
+			}
+			if len(client.told) != 1 || (client.told[0] == nil) != (test.reply == "+OK") {
+				t.Errorf("the client was told %v", client.told)
+			}
+			var refused *pop3.LoginError
+			if err != nil && (!errors.As(err, &refused) || !refused.Refused()) {
+				t.Errorf("not a refused login: %#v", err)
+			}
+			if session != nil {
+				session.Close()
+			}
+		})
+	}
+}

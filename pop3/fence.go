@@ -30,6 +30,7 @@ type fence struct {
 	r        *bufio.Reader
 	line     []byte // the line that the library was given last, with its end
 	err      error  // the first error of reading; it stays
+	received int64  // octets read, under TLS what it carried
 
 	mu    sync.Mutex
 	top   net.Conn // Conn, or TLS over it
@@ -145,6 +146,7 @@ func (s *source) Read(p []byte) (int, error) {
 		return 0, err
 	}
 	n, err := top.Read(p)
+	s.received += int64(n)
 	return n, s.explain(err)
 }
 

@@ -69,6 +69,9 @@ type Session struct {
 	dead    error
 }
 
+// Received is how many octets came from the server so far, TLS and TCP not counted. Not for use while a method runs.
+func (s *Session) Received() int64 { return s.fence.received }
+
 // begin starts a method: ctx can interrupt it until end is called.
 func (s *Session) begin(ctx context.Context) (end func(), err error) {
 	switch {

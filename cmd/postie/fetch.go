@@ -189,6 +189,9 @@ func (f *fetching) show(e retrieve.Event) {
 	case retrieve.Fetched:
 		f.task.Add(ui.Amount{Messages: 1})
 	case retrieve.Stored:
+		if !f.app.json && f.app.verbose == 0 {
+			return // nobody would see it
+		}
 		m := message(f.account, f.store, e.Message)
 		m.UIDL = e.Item.UIDL
 		u.Stored(m)
@@ -203,7 +206,12 @@ func (f *fetching) show(e retrieve.Event) {
 
 // showPlan prints what a run would do, and counts it.
 func (f *fetching) showPlan(plan retrieve.Plan, p retrieve.Policy, s *ui.Summary) {
+	s.Bytes = 0
 	for _, op := range plan.Ops {
+		if op.Action == retrieve.Fetch {
+			s.New++
+			s.Bytes += op.Item.Size
+		}
 		do := map[retrieve.Action]string{retrieve.Fetch: "fetch", retrieve.Adopt: "note as already stored",
 			retrieve.Drop: "delete on the server", retrieve.Skip: "skip"}[op.Action]
 		switch {
@@ -212,9 +220,6 @@ func (f *fetching) showPlan(plan retrieve.Plan, p retrieve.Policy, s *ui.Summary
 		case op.Action == retrieve.Fetch && p.Keep.Mode == retrieve.Delete:
 			do = "fetch and delete on the server"
 			s.DeletedRemote++
-			s.New++
-		case op.Action == retrieve.Fetch:
-			s.New++
 		}
 		f.app.ui.Plan(ui.Step{Account: f.account.Name, Mailbox: index.Inbox, Do: do, Message: fmt.Sprint("message ", op.Item.Number),
 			Size: op.Item.Size, Reason: op.Reason})

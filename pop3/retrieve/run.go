@@ -81,7 +81,7 @@ func Run(ctx context.Context, o Options) (Report, error) {
 	defer lock.Release()
 	err = r.run(ctx)
 	if r.session != nil {
-		r.report.Bytes = 0
+		r.report.Bytes = r.session.Received()
 		r.session.Close()
 	}
 	return r.report, err
