@@ -20,8 +20,8 @@ import (
 type fetch struct {
 	c    *command
 	set  imap.UIDSet
-	want items // what must be known of a message before its body is given
-	body bool  // messages have bodies; without, each response is given as it comes
+	want items  // what must be known of a message before its body is given
+	body string // the section that is the Body; "": none, and each response is given as it comes
 	send func(part imap.UIDSet) *imapclient.FetchCommand
 	hand *handover
 
@@ -43,7 +43,7 @@ func (s *Session) messages(ctx context.Context, f *fetch) iter.Seq2[Message, err
 		if len(f.set) == 0 {
 			return
 		}
-		f.hand = newHandover()
+		f.hand = newHandover(f.body)
 		f.held = map[SeqNum]*part{}
 		c, err := s.begin(ctx, "FETCH", &inbox{Fetch: f.hand})
 		if err != nil {
@@ -140,7 +140,7 @@ func (f *fetch) arrived(a *arrival) {
 	if a.given {
 		return
 	}
-	if !f.body {
+	if f.body == "" {
 		f.plain(a)
 		return
 	}
@@ -255,7 +255,7 @@ func (f *fetch) end(err error) {
 		return
 	}
 	var missing imap.UIDSet
-	if f.body && !f.set.Dynamic() && (err == nil || errors.As(err, new(*Error))) {
+	if f.body != "" && !f.set.Dynamic() && (err == nil || errors.As(err, new(*Error))) {
 		missing = without(f.set, f.got)
 	}
 	if len(missing) > 0 {

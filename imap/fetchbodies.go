@@ -13,7 +13,7 @@ import (
 // not come are named in a *MissingError at the end; a set with "*" has no such end.
 func (s *Session) FetchBodies(ctx context.Context, set imap.UIDSet) iter.Seq2[Message, error] {
 	return s.messages(ctx, &fetch{
-		set: set, body: true, want: hasUID | hasFlags | hasDate,
+		set: set, body: wholeBody, want: hasUID | hasFlags | hasDate,
 		send: s.sendFetch(&imap.FetchOptions{BodySection: []*imap.FetchItemBodySection{{Peek: true}}}),
 	})
 }

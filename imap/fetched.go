@@ -23,6 +23,8 @@ type Message struct {
 	Body io.Reader
 }
 
+const wholeBody = "BODY[]"
+
 // fetched reads one FETCH response, its items in any order, those that nobody asked for too (RFC 9051 section 7.5.2).
 func (w *wire) fetched(s *scanner, seq SeqNum) error {
 	a := &arrival{Message: Message{Seq: seq, Size: -1}}
@@ -76,11 +78,11 @@ func (w *wire) item(s *scanner, a *arrival) {
 	case "X-GM-MSGID":
 		a.EmailID, _ = s.text()
 	default:
-		if strings.HasPrefix(name, "BODY[") {
-			w.section(s, a, name == "BODY[]")
-			return
+		if strings.HasPrefix(name, "BODY[") && a.body == nil && w.wants(name) {
+			w.section(s, a, name == wholeBody)
+		} else {
+			s.skip()
 		}
-		s.skip()
 	}
 }
 
@@ -108,9 +110,6 @@ func (w *wire) section(s *scanner, a *arrival, whole bool) {
 
 // begins hands a message over whose body stands next on the connection.
 func (w *wire) begins(a *arrival, body *literal, whole bool) {
-	if a.body != nil {
-		return
-	}
 	if whole {
 		a.Size = body.left
 		a.has |= hasSize

@@ -1,6 +1,8 @@
 package imap
 
 import (
+	"strings"
+
 	"github.com/emersion/go-imap/v2"
 )
 
@@ -61,13 +63,21 @@ func (b *inbox) find(name string) (args string, ok bool) {
 // handover brings a FETCH response from the reading goroutine to the one that asked. Both wait for each other, so that a
 // body is read from the connection by its consumer, and never two responses are in memory.
 type handover struct {
-	ready  chan *arrival
-	resume chan struct{}
-	gone   chan struct{} // closed when nobody receives any more
+	section string // what of a message is its Body here: "BODY[]", or how it begins: "BODY[HEADER"
+	ready   chan *arrival
+	resume  chan struct{}
+	gone    chan struct{} // closed when nobody receives any more
 }
 
-func newHandover() *handover {
-	return &handover{make(chan *arrival), make(chan struct{}), make(chan struct{})}
+func newHandover(section string) *handover {
+	return &handover{section, make(chan *arrival), make(chan struct{}), make(chan struct{})}
+}
+
+// wants says whether a section of a message is what was asked for.
+func (w *wire) wants(section string) bool {
+	return w.note(func(b *inbox) bool {
+		return b.Fetch != nil && (section == b.Fetch.section || b.Fetch.section != wholeBody && strings.HasPrefix(section, b.Fetch.section))
+	})
 }
 
 // arrival is one FETCH response, handed over first when its body begins, and once more when it ended.

@@ -47,9 +47,15 @@ func FuzzNames(f *testing.F) {
 		if len(raw) > 1000 {
 			return
 		}
-		go lib.Create(name, nil)
+		done := make(chan error, 1)
+		go func() { done <- lib.Create(name, nil).Wait() }()
 		line, err := r.ReadString('\n')
 		if err != nil {
+			t.Fatal(err)
+		}
+		tag, _, _ := strings.Cut(line, " ")
+		server.Write([]byte(tag + " OK\r\n"))
+		if err := <-done; err != nil {
 			t.Fatal(err)
 		}
 		if _, sent, _ := strings.Cut(strings.TrimSuffix(line, "\r\n"), " CREATE "); sent != quote(raw) {

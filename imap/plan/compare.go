@@ -1,0 +1,226 @@
+package plan
+
+import (
+	"cmp"
+	"fmt"
+	"iter"
+
+	"github.com/emersion/go-imap/v2"
+
+	"postie/maildir"
+)
+
+// box is a mailbox at work. It holds what changed, never what did not.
+type box struct {
+	Mailbox
+	trios    []*trio
+	byUID    map[imap.UID]*trio
+	files    []*newcomer[File]
+	messages []*newcomer[Message]
+	bodyless []*trio // pairs without a body that may be one of files
+	sizes    map[int64]bool
+	wished   map[imap.UID]bool
+	err      error // of Base.Identify
+}
+
+// trio is a pair and what became of it: its file, in the box at (nil: gone), and its message, in the box on (nil: gone).
+type trio struct {
+	home    *box
+	pair    Pair
+	file    File
+	at      *box
+	message Message
+	on      *box
+	id      *Identity
+}
+
+// newcomer is a file or a message that no pair speaks of, or a pair that never had another side (state).
+type newcomer[T any] struct {
+	box   *box
+	it    T
+	state State
+	taken bool
+}
+
+// observe compares both sides of a mailbox with its base.
+func (b *box) observe(p Policy) error {
+	b.byUID, b.sizes, b.wished = map[imap.UID]*trio{}, map[int64]bool{}, map[imap.UID]bool{}
+	for _, w := range b.Wishes {
+		b.wished[w.UID] = true
+	}
+	if b.Known && b.UIDValidity != 0 && b.Base.UIDValidity != 0 && b.UIDValidity != b.Base.UIDValidity {
+		return fmt.Errorf("UIDVALIDITY changed from %d to %d: the base has to be matched again", b.Base.UIDValidity, b.UIDValidity)
+	}
+	err := join(b.Base.ByKey, func(p *Pair) maildir.Key { return p.Key },
+		b.Files, func(f *File) maildir.Key { return f.Key }, b.seeFile)
+	if err != nil {
+		return fmt.Errorf("compare the Maildir: %w", err)
+	}
+	if b.Outside {
+		return nil
+	}
+	err = join(b.Base.ByUID, func(p *Pair) imap.UID { return p.UID },
+		b.Messages, func(m *Message) imap.UID { return m.UID }, func(pair *Pair, m *Message) { b.seeMessage(pair, m, p) })
+	if err != nil {
+		return fmt.Errorf("compare the server: %w", err)
+	}
+	return b.err
+}
+
+// seeFile notes what a key tells: a pair without a file, a file without a pair, or a file that differs.
+func (b *box) seeFile(p *Pair, f *File) {
+	switch {
+	case p == nil:
+		b.newFile(*f, Agreed)
+	case p.UID == 0 && f == nil:
+		b.trio(*p).at = nil
+	case p.UID == 0:
+		held := *f
+		if f.Still {
+			held.Flags = p.Local
+		}
+		if held.ID == (Identity{}) {
+			held.ID = b.identify(*p)
+		}
+		b.newFile(held, p.State)
+	case f == nil && p.State == Agreed:
+		b.trio(*p).at = nil
+	case f == nil: // a tombstone has no file
+	case p.State != Agreed || !f.Still && !same(f.Flags, p.Local):
+		t := b.trio(*p)
+		t.at = b
+		t.file.Flags = p.Local
+		if !f.Still {
+			t.file = *f
+		}
+	}
+}
+
+func (b *box) newFile(f File, s State) {
+	b.files = append(b.files, &newcomer[File]{box: b, it: f, state: s})
+	b.sizes[f.ID.Size] = true
+}
+
+// seeMessage notes what a UID tells, and which pairs need a look though nothing happened to them: those without a body
+// that policy wants, or that a new file may be; those with a wish that was not kept; tombstones.
+func (b *box) seeMessage(p *Pair, m *Message, policy Policy) {
+	switch {
+	case p == nil:
+		b.messages = append(b.messages, &newcomer[Message]{box: b, it: *m})
+	case m == nil:
+		b.trio(*p).on = nil
+	case !m.Still && !same(m.Flags, p.Remote):
+		b.trio(*p).message = *m
+	case p.State != Agreed, p.Key == "" && policy.Wants(p.Size, p.Date), b.wished[p.UID], !same(p.Local, p.Remote):
+		t := b.trio(*p)
+		t.message.ModSeq = m.ModSeq
+	case p.Key == "" && b.sizes[p.Size]:
+		b.bodyless = append(b.bodyless, b.born(*p))
+	}
+}
+
+// trio is the record of a pair that needs a look, as agreed until something else is seen.
+func (b *box) trio(p Pair) *trio {
+	if t := b.byUID[p.UID]; t != nil && p.UID != 0 {
+		return t
+	}
+	t := b.born(p)
+	b.trios = append(b.trios, t)
+	if p.UID != 0 {
+		b.byUID[p.UID] = t
+	}
+	return t
+}
+
+func (b *box) born(p Pair) *trio {
+	t := &trio{home: b, pair: p, file: File{Key: p.Key, Flags: p.Local}, message: Message{UID: p.UID, Flags: p.Remote}}
+	if p.State == Agreed {
+		t.at = b
+	}
+	if p.UID != 0 {
+		t.on = b
+	}
+	return t
+}
+
+// identify asks the base who a pair is. An error is kept for the end.
+func (b *box) identify(p Pair) Identity {
+	if b.Base.Identify == nil {
+		return Identity{Size: p.Size, Date: p.Date}
+	}
+	id, err := b.Base.Identify(p)
+	b.err = cmp.Or(b.err, err)
+	return id
+}
+
+// who is the identity of a pair, asked for once.
+func (t *trio) who() Identity {
+	if t.id == nil {
+		id := t.home.identify(t.pair)
+		t.id = &id
+	}
+	return *t.id
+}
+
+// join walks two ascending sequences side by side, in memory that does not grow with them, and shows what they have of
+// each key: nil for nothing. What it shows is valid during the call.
+func join[K cmp.Ordered, A, B any](as iter.Seq2[A, error], keyA func(*A) K, bs iter.Seq2[B, error], keyB func(*B) K, see func(*A, *B)) error {
+	a, b := pull(as, keyA), pull(bs, keyB)
+	defer a.stop()
+	defer b.stop()
+	a.advance()
+	b.advance()
+	for a.ok || b.ok {
+		switch {
+		case !b.ok || a.ok && a.key < b.key:
+			see(&a.it, nil)
+			a.advance()
+		case !a.ok || b.key < a.key:
+			see(nil, &b.it)
+			b.advance()
+		default:
+			see(&a.it, &b.it)
+			a.advance()
+			b.advance()
+		}
+		if err := cmp.Or(a.err, b.err); err != nil {
+			return err
+		}
+	}
+	return cmp.Or(a.err, b.err)
+}
+
+// cursor stands at one element of an ascending sequence.
+type cursor[K cmp.Ordered, T any] struct {
+	next  func() (T, error, bool)
+	stop  func()
+	keyOf func(*T) K
+	it    T
+	key   K
+	begun bool
+	ok    bool // it is an element; else the sequence is at its end, or err
+	err   error
+}
+
+func pull[K cmp.Ordered, T any](s iter.Seq2[T, error], keyOf func(*T) K) *cursor[K, T] {
+	if s == nil {
+		s = func(func(T, error) bool) {}
+	}
+	c := &cursor[K, T]{keyOf: keyOf}
+	c.next, c.stop = iter.Pull2(s)
+	return c
+}
+
+// advance goes one on. Order is checked, because what comes late would be taken for gone.
+func (c *cursor[K, T]) advance() {
+	c.it, c.err, c.ok = c.next()
+	if c.ok = c.ok && c.err == nil; !c.ok {
+		return
+	}
+	last := c.key
+	c.key = c.keyOf(&c.it)
+	if c.begun && c.key <= last {
+		c.ok, c.err = false, fmt.Errorf("%v after %v: not in ascending order", c.key, last)
+	}
+	c.begun = true
+}

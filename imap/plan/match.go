@@ -1,0 +1,231 @@
+package plan
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/emersion/go-imap/v2"
+
+	"postie/maildir"
+)
+
+// same says whether two identities are one message. Of what both know, the strongest counts: the bytes, then the
+// server's own word, then Message-ID and size, and without a Message-ID header and size.
+func (a Identity) same(b Identity) bool {
+	var none [32]byte
+	switch {
+	case a.Hash != none && b.Hash != none:
+		return a.Hash == b.Hash
+	case a.EmailID != "" && b.EmailID != "":
+		return a.EmailID == b.EmailID
+	case a.MessageID != "" || b.MessageID != "":
+		return a.MessageID == b.MessageID && a.Size == b.Size
+	}
+	return a.Header != none && a.Header == b.Header && a.Size == b.Size
+}
+
+// mark is one of the things that equal messages have in common: what pools are searched by.
+type mark struct {
+	text string
+	sum  [32]byte
+	size int64
+}
+
+func (a Identity) marks() []mark {
+	var ms []mark
+	var none [32]byte
+	if a.Hash != none {
+		ms = append(ms, mark{sum: a.Hash})
+	}
+	if a.EmailID != "" {
+		ms = append(ms, mark{text: a.EmailID})
+	}
+	if a.MessageID != "" {
+		ms = append(ms, mark{text: a.MessageID, size: a.Size})
+	} else if a.Header != none {
+		ms = append(ms, mark{sum: a.Header, size: a.Size})
+	}
+	return ms
+}
+
+// pool holds newcomers, to be found by identity. Each is taken once, so equal copies are matched by count.
+type pool[T any] struct {
+	by map[mark][]*newcomer[T]
+	id func(*T) Identity
+}
+
+func newPool[T any](id func(*T) Identity) *pool[T] {
+	return &pool[T]{by: map[mark][]*newcomer[T]{}, id: id}
+}
+
+func filesOf(f *File) Identity       { return f.ID }
+func messagesOf(m *Message) Identity { return m.ID }
+
+func (p *pool[T]) add(n *newcomer[T]) {
+	for _, m := range p.id(&n.it).marks() {
+		p.by[m] = append(p.by[m], n)
+	}
+}
+
+// find gives an untaken newcomer that is the message id, in the order of what was seen; nil: none. fit, if not nil,
+// must be true of it.
+func (p *pool[T]) find(id Identity, fit func(*newcomer[T]) bool) *newcomer[T] {
+	for _, m := range id.marks() {
+		for _, n := range p.by[m] {
+			if !n.taken && id.same(p.id(&n.it)) && (fit == nil || fit(n)) {
+				return n
+			}
+		}
+	}
+	return nil
+}
+
+// in is a fit: in that mailbox; exact: with that date too. It is tried first, so that of equal copies those find each
+// other that are most alike.
+func in[T any](p *pool[T], b *box, id Identity, exact bool) func(*newcomer[T]) bool {
+	return func(n *newcomer[T]) bool {
+		return n.box == b && (!exact || p.id(&n.it).Date.Equal(id.Date))
+	}
+}
+
+// locate finds where the missing halves of pairs went, and which newcomers are halves of one message. The order
+// matters: a file that was only renamed must not be taken for the partner of an equal message that came by chance.
+func (d *differ) locate() {
+	for _, exact := range []bool{true, false} {
+		d.each(func(t *trio) { d.renamed(t, exact) })
+	}
+	d.each(d.bothMoved)
+	for _, exact := range []bool{true, false} {
+		for _, b := range d.boxes {
+			for _, f := range b.files {
+				d.met(f, exact)
+			}
+		}
+	}
+	for _, b := range d.boxes {
+		b.embody()
+	}
+	d.each(d.oneMoved)
+}
+
+func (d *differ) each(do func(*trio)) {
+	for _, b := range d.boxes {
+		for _, t := range b.trios {
+			do(t)
+		}
+	}
+}
+
+// renamed finds a file under another key in the same mailbox. For a tombstone that is a message that came back.
+func (d *differ) renamed(t *trio, exact bool) {
+	if t.at != nil || t.on == nil || t.pair.Key == "" {
+		return
+	}
+	if f := d.files.find(t.who(), in(d.files, t.home, t.who(), exact)); f != nil {
+		t.take(f)
+	}
+}
+
+// bothMoved finds a pair whose file and message are both gone from where they were, together in another mailbox or
+// under new names in the same.
+func (d *differ) bothMoved(t *trio) {
+	if t.at != nil || t.on != nil || t.pair.State != Agreed || t.pair.Key == "" {
+		return
+	}
+	var m *newcomer[Message]
+	f := d.files.find(t.who(), func(f *newcomer[File]) bool {
+		m = d.messages.find(t.who(), func(m *newcomer[Message]) bool { return m.box == f.box || f.box == t.home })
+		return m != nil
+	})
+	if f != nil {
+		t.take(f)
+		t.follow(m)
+	}
+}
+
+// met pairs a new file with a new message that is the same: it was put on both sides, by other programs or by a run that
+// was stopped before it could write that down.
+func (d *differ) met(f *newcomer[File], exact bool) {
+	if f.taken {
+		return
+	}
+	if m := d.messages.find(f.it.ID, in(d.messages, f.box, f.it.ID, exact)); m != nil {
+		t := f.box.trio(Pair{UID: m.it.UID, Size: m.it.ID.Size, Date: m.it.ID.Date})
+		base := united(f.it.Flags, m.it.Flags)
+		t.pair.Local, t.pair.Remote = base, base
+		t.take(f)
+		t.follow(m)
+	}
+}
+
+// embody gives a new file to a pair that had no body, if it is its message.
+func (b *box) embody() {
+	for _, f := range b.files {
+		i := slices.IndexFunc(b.bodyless, func(t *trio) bool { return !f.taken && t.pair.Key == "" && t.who().same(f.it.ID) })
+		if i < 0 {
+			continue
+		}
+		t := b.trio(b.bodyless[i].pair)
+		b.bodyless = slices.Delete(b.bodyless, i, i+1)
+		base := united(f.it.Flags, t.message.Flags)
+		t.pair.Local, t.pair.Remote = base, base
+		t.take(f)
+	}
+}
+
+// oneMoved finds a file, or a message, that left its other half behind for another mailbox.
+func (d *differ) oneMoved(t *trio) {
+	if t.pair.State != Agreed {
+		return
+	}
+	if t.at == nil && t.on != nil && t.pair.Key != "" {
+		f := d.files.find(t.who(), func(f *newcomer[File]) bool { return f.it.Key == t.pair.Key })
+		if f = cmp.Or(f, d.files.find(t.who(), nil)); f != nil {
+			t.take(f)
+		}
+	}
+	if t.on == nil && t.at != nil {
+		if m := d.messages.find(t.who(), nil); m != nil {
+			t.follow(m)
+		}
+	}
+}
+
+func (t *trio) take(f *newcomer[File]) {
+	f.taken, t.file, t.at = true, f.it, f.box
+}
+
+func (t *trio) follow(m *newcomer[Message]) {
+	m.taken, t.message, t.on = true, m.it, m.box
+}
+
+// Doubt names a message whose header must be seen.
+type Doubt struct {
+	Mailbox string
+	UID     imap.UID
+}
+
+// Doubts names the new messages that a Diff could only recognise with their Message-ID and header hash: those of the
+// size of something that is missing, or new here. Mostly there are none. Messages that have either are not asked for again.
+func Doubts(boxes []Mailbox, p Policy) ([]Doubt, error) {
+	d, err := observe(boxes, p)
+	if err != nil {
+		return nil, err
+	}
+	missing := map[int64]bool{}
+	d.each(func(t *trio) {
+		if t.on == nil {
+			missing[t.who().Size] = true
+		}
+	})
+	var doubts []Doubt
+	for _, b := range d.boxes {
+		for _, m := range b.messages {
+			id := m.it.ID
+			if (missing[id.Size] || b.sizes[id.Size]) && id.MessageID == "" && id.Header == [32]byte{} {
+				doubts = append(doubts, Doubt{b.Name, m.it.UID})
+			}
+		}
+	}
+	return doubts, nil
+}

@@ -1,0 +1,110 @@
+package plan
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/emersion/go-imap/v2"
+
+	"postie/maildir"
+)
+
+// Kind is what an operation does. Its order is the order of a run: places first, then what spares work, then what
+// adds, then what changes, and what takes away last.
+type Kind uint8
+
+const (
+	Create   Kind = iota + 1 // make Mailbox on Side
+	Rename                   // Mailbox is called To on the other side: rename it on Side, and the base's
+	Adopt                    // nothing but Pair to write down
+	Move                     // Side Remote: UID MOVE; Side Local: rename the file (without Key, only the row moves)
+	Upload                   // APPEND the file Key with Pair.Remote and its mtime
+	Download                 // fetch the message Pair.UID into a file with Pair.Local; its key is new
+	Note                     // fetch the summary of Pair.UID: policy does not want its body
+	Flags                    // Push to the message, Pull to the file, of Pair
+	Expunge                  // set \Deleted and UID EXPUNGE
+	Trash                    // UID MOVE to To, the trash
+	Mark                     // set \Deleted, no more
+	Remove                   // remove the file Key
+	Forget                   // remove the row: both sides are rid of it
+	Drop                     // delete the mailbox on Side, if it is empty still, and its base (Both: only that)
+)
+
+func (k Kind) String() string {
+	return [...]string{"?", "create", "rename", "adopt", "move", "upload", "download", "note", "flags",
+		"expunge", "trash", "mark", "remove", "forget", "drop"}[k]
+}
+
+// Op is one step of a plan, for one message or one mailbox.
+//
+// Its agreement, to be written once it is done, is the same for all that concern a message: the rows of Mailbox and To
+// with UID, and those without UID with Key, are replaced by Pair, in To or else in Mailbox; a zero Pair is not written.
+// A UID or key of Pair that only the doing brings to light is zero here, and is filled in.
+type Op struct {
+	Kind    Kind
+	Side    Side // the side that is changed; Both for Flags that go both ways, 0 when nothing but the base is
+	Mailbox string
+	To      string      // Rename, Move, Trash; also Adopt and Flags of a pair that moved on both sides
+	UID     imap.UID    // in Mailbox, as the base knows it; 0: the base knows none
+	Key     maildir.Key // as the file is called now; "": there is none
+	Push    Change      // to the message; with Move before it moves
+	Pull    Change      // to the file
+	Since   ModSeq      // of Push: UNCHANGEDSINCE (RFC 7162 section 3.1.3); 0: unconditional
+	Body    bool        // Move, Trash: then fetch the body, which policy wants and nobody has
+	Pair    Pair
+	Reason  string
+}
+
+// String is the line that a dry run prints.
+func (op Op) String() string {
+	var b strings.Builder
+	fmt.Fprint(&b, op.Kind, " ", op.Mailbox)
+	if uid := cmp.Or(op.UID, op.Pair.UID); uid != 0 {
+		fmt.Fprint(&b, " ", uid)
+	}
+	if op.Key != "" {
+		fmt.Fprint(&b, " ", op.Key)
+	}
+	if op.To != "" {
+		fmt.Fprint(&b, " to ", op.To)
+	}
+	if slices.Contains([]Kind{Create, Rename, Move, Drop}, op.Kind) {
+		fmt.Fprint(&b, " ", op.Side)
+	}
+	if op.Push != (Change{}) {
+		fmt.Fprint(&b, " push ", op.Push)
+	}
+	if op.Pull != (Change{}) {
+		fmt.Fprint(&b, " pull ", op.Pull)
+	}
+	if op.Body {
+		b.WriteString(" with body")
+	}
+	return b.String() + ": " + op.Reason
+}
+
+// Plan is what a run will do, in this order. It may be stopped after any operation.
+type Plan struct {
+	Ops     []Op
+	Guards  []Guard
+	Notices []Notice // sorted, each once
+}
+
+// Notice is something to be said about a mailbox that no operation says.
+type Notice struct {
+	Mailbox string
+	Text    string
+	Count   int // of the messages that it is true of
+}
+
+// order sorts operations into the order of a run. Mailboxes are made before those below them, and dropped after.
+func order(a, b Op) int {
+	boxes := strings.Compare(a.Mailbox, b.Mailbox)
+	if a.Kind == Drop {
+		boxes = -boxes
+	}
+	return cmp.Or(cmp.Compare(a.Kind, b.Kind), boxes, cmp.Compare(cmp.Or(a.UID, a.Pair.UID), cmp.Or(b.UID, b.Pair.UID)),
+		cmp.Compare(a.Key, b.Key))
+}

@@ -1,0 +1,171 @@
+// Package plan compares the three states of an account, what was last agreed (base), what the Maildirs hold and what
+// the server holds, and decides what makes the two agree again. It is pure: it does no I/O of its own, knows no clock,
+// and the same view gives the same plan.
+//
+// # How it thinks
+//
+// The base is a list of pairs: this file here is that message there, and these were the flags of each. Every side is
+// compared with the base alone (compare.go), so each difference says who did what: a pair whose file is missing was
+// deleted, moved or renamed here; one whose UID is missing was expunged or moved there. Then each pair that changed is
+// given a place on either side (match.go), and a small table says what follows (decide.go):
+//
+//	file     message    then
+//	home     home       merge the flags (flags.go)
+//	home     gone       remove the file
+//	gone     home       delete on the server: expunge, move to the trash, or mark
+//	gone     gone       forget the pair
+//	other    home       UID MOVE
+//	home     other      rename the file
+//	other    other      the same other: write it down
+//
+// What is left has no pair: a new file is uploaded, a new message downloaded. Mailboxes follow their messages
+// (mailbox.go), and the deletion guard takes out what looks like an accident (guard.go).
+//
+// # Views
+//
+// A view need not show everything. Base, files and messages may all be restricted to what may have changed, as long as
+// they are restricted alike: a pair that the base shows and that a side does not show is gone from that side. So a
+// QRESYNC answer is a view as it stands: the base's pairs among its changed and vanished UIDs, and the changed messages.
+package plan
+
+import (
+	"iter"
+	"time"
+
+	"github.com/emersion/go-imap/v2"
+
+	"postie/maildir"
+)
+
+type (
+	ModSeq      uint64 // RFC 7162: a modification sequence number; 0: none
+	UIDValidity uint32 // RFC 9051 section 2.3.1.1; 0: unknown
+)
+
+// Side is one of the two that are to agree. Sides make a set.
+type Side uint8
+
+const (
+	Local  Side = 1 << iota // the Maildirs
+	Remote                  // the server
+	Both   = Local | Remote
+)
+
+func (s Side) String() string { return [...]string{"nowhere", "here", "there", "both"}[s&Both] }
+
+// State says how far a pair was agreed.
+type State uint8
+
+const (
+	Agreed   State = iota // both sides have it, or had: a pair without key has no body here
+	Marked                // deleted here; the server's message has only got \Deleted, from us
+	Withheld              // deleted here (UID) or new here (no UID), but the mailbox there is read-only
+	Orphan                // lies here (no UID): nobody knows whether it is new or was deleted there
+)
+
+// Pair is one row of the base: one message of one mailbox, as both sides last had it.
+type Pair struct {
+	UID   imap.UID    // 0: not on the server
+	Key   maildir.Key // "": never had a body here, so that the Maildir says nothing about it
+	State State
+	// The flags of either side. They differ in what the server could not keep, and there the local wish is remembered.
+	Local, Remote maildir.Flags
+	Size          int64     // octets, as the server reports it
+	Date          time.Time // INTERNALDATE
+}
+
+// Identity is what a message is recognised by where neither key nor UID tells. What is not known is zero.
+type Identity struct {
+	Size      int64     // octets on the wire, as the server reports them
+	Date      time.Time // INTERNALDATE, a file's mtime: tells equal copies apart, no more
+	EmailID   string    // RFC 8474, or Gmail's X-GM-MSGID
+	MessageID string
+	Header    [32]byte // message.Header.Hash
+	Hash      [32]byte // SHA-256 of the wire form
+}
+
+// Base is the last agreement about one mailbox. nil sequences are empty. A sequence's error ends the Diff.
+type Base struct {
+	UIDValidity UIDValidity
+	MailboxID   string                      // RFC 8474; "": none
+	ByUID       iter.Seq2[Pair, error]      // those that have a UID, ascending
+	ByKey       iter.Seq2[Pair, error]      // those that have a key, ascending
+	Identify    func(Pair) (Identity, error) // asked for pairs that are missing somewhere only; nil: nothing is known
+}
+
+// File is a message in a Maildir.
+type File struct {
+	Key   maildir.Key
+	Flags maildir.Flags
+	Still bool     // it is there, and its flags are the base's: Flags is not looked at
+	ID    Identity // of a file that the base does not know; no Hash: it was not read
+}
+
+// Message is a message on the server.
+type Message struct {
+	UID    imap.UID
+	Flags  maildir.Flags
+	ModSeq ModSeq
+	Still  bool     // it is there, and its flags are the base's: Flags is not looked at
+	ID     Identity // of a message that the base does not know: Size and Date, EmailID if there is one, the rest if Doubts asks
+}
+
+// Wish is a local change to a pair that has no body, hence no file to show it.
+type Wish struct {
+	UID    imap.UID
+	Flags  *maildir.Flags // nil: as the base has them
+	To     string         // the mailbox that it is to be moved to; "": stays
+	Delete bool
+}
+
+// Keeps says which flags a mailbox on the server can keep (PERMANENTFLAGS).
+type Keeps struct {
+	maildir.Flags
+	Any bool // \*: any keyword
+}
+
+// Mailbox is what a run saw of one mailbox. Names are the same on both sides.
+type Mailbox struct {
+	Name     string
+	Base     Base
+	Files    iter.Seq2[File, error]    // keys strictly ascending
+	Messages iter.Seq2[Message, error] // UIDs strictly ascending
+	Wishes   []Wish
+
+	Known bool // there is a base; else the mailbox is new to us
+	Count int  // pairs in the whole base, however little of it is in view
+	Exist Side // where it is now
+
+	UIDValidity UIDValidity // now
+	MailboxID   string      // now
+	ModSeq      ModSeq      // up to which Messages is complete; 0: no conditional STORE
+	Keeps       Keeps
+	ReadOnly    bool // on the server
+	Expunges    bool // UID EXPUNGE, or EXPUNGE would meet nothing but ours
+	Unstable    bool // the scan never came to rest: files may be there that it does not show
+	Outside     bool // not part of this run: Files is only compared, so that moves are not taken for deletions
+}
+
+// Bodies says which messages come down whole. The zero value wants all.
+type Bodies struct {
+	None    bool
+	MaxSize int64         // octets; 0: any
+	MaxAge  time.Duration // by INTERNALDATE; 0: any
+}
+
+// Policy is what the user wants.
+type Policy struct {
+	Now             time.Time // for MaxAge
+	MaxDelete       float64   // of a mailbox, as a fraction: more than that, and more than 10, are not deleted
+	AllowMassDelete bool
+	Expunge         bool   // false: a deletion only sets \Deleted
+	Trash           string // "": none
+	Bodies          Bodies
+	Create          Side // where missing mailboxes are created
+}
+
+// Wants says whether a message of that size and INTERNALDATE is to have its body here.
+func (p Policy) Wants(size int64, date time.Time) bool {
+	b := p.Bodies
+	return !b.None && (b.MaxSize == 0 || size <= b.MaxSize) && (b.MaxAge == 0 || p.Now.Sub(date) <= b.MaxAge)
+}
