@@ -5,12 +5,22 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/emersion/go-imap/v2"
+	"github.com/emersion/go-imap/v2/imapclient"
 )
+
+// Upload is a message to be appended.
+type Upload struct {
+	Flags []Flag
+	Date  time.Time // INTERNALDATE; zero: the server's now
+	Size  int64     // octets of Body
+	Body  io.Reader // in wire form
+}
 
 // Appended says where an uploaded message lies: APPENDUID of RFC 4315. Both are 0 where the server does not say it.
 type Appended struct {
@@ -18,44 +28,111 @@ type Appended struct {
 	UID         imap.UID
 }
 
-// Append uploads size octets of r, in wire form, into a mailbox, with flags and INTERNALDATE (zero: the server's now).
-// A refusal (TRYCREATE, OVERQUOTA, TOOBIG, …) is an *Error, and the session goes on. If r has fewer octets or fails, the
-// session ends, as there is no other way not to upload half a message; the server then keeps none of it.
-func (s *Session) Append(ctx context.Context, name string, flags []Flag, date time.Time, size int64, r io.Reader) (Appended, error) {
-	if err := errors.Join(checkName(name), checkFlags(flags)); err != nil {
-		return Appended{}, err
+// Append uploads a message into a mailbox. A refusal (TRYCREATE, OVERQUOTA, TOOBIG, …) is an *Error, and the session goes on.
+// If u.Body has fewer octets than u.Size, or fails, the session ends, as there is no other way not to upload half a message;
+// the server then keeps none of it.
+func (s *Session) Append(ctx context.Context, name string, u Upload) (a Appended, err error) {
+	for a, err = range s.AppendAll(ctx, name, func(yield func(Upload) bool) { yield(u) }) {
 	}
-	box := &inbox{}
-	c, err := s.begin(ctx, "APPEND", box)
-	if err != nil {
-		return Appended{}, err
-	}
-	cmd := s.lib.Append(name, size, &imap.AppendOptions{Flags: flags, Time: date})
-	err = s.upload(cmd, r, size)
-	cmd.Close() // what went wrong comes from Wait
-	if _, refused := cmd.Wait(); err == nil {
-		err = refused
-	}
-	if err := c.end(err); err != nil {
-		return Appended{}, err
-	}
-	return box.appended(), nil
+	return a, err
 }
 
-// upload copies exactly size octets. Only a fault of the source counts here.
-func (s *Session) upload(to io.Writer, r io.Reader, size int64) error {
+// AppendAll is Append for many messages: up to 16 are sent before the answer to the first has come. It gives one result for
+// each, in order; after an *Error it goes on with the next. When it is left early no more are taken from uploads.
+// A body may be closed as soon as uploads is asked for the next.
+func (s *Session) AppendAll(ctx context.Context, name string, uploads iter.Seq[Upload]) iter.Seq2[Appended, error] {
+	return func(yield func(Appended, error) bool) {
+		if err := checkName(name); err != nil {
+			yield(Appended{}, err)
+			return
+		}
+		box := &inbox{Tagged: map[string]code{}}
+		c, err := s.begin(ctx, "APPEND", box)
+		if err != nil {
+			yield(Appended{}, err)
+			return
+		}
+		a := &appending{c: c, name: name, yield: yield}
+		for u := range uploads {
+			if a.add(u); a.over {
+				break
+			}
+		}
+		for len(a.sent) > 0 {
+			a.answered()
+		}
+		c.end(nil)
+	}
+}
+
+// window is how many APPENDs are sent before the first is answered.
+const window = 16
+
+// appending is an AppendAll under way.
+type appending struct {
+	c     *command
+	name  string
+	sent  []*imapclient.AppendCommand // not yet answered
+	done  int                         // answered
+	over  bool                        // no more are wanted, or can be sent
+	yield func(Appended, error) bool
+}
+
+// add sends one message.
+func (a *appending) add(u Upload) {
+	if err := a.c.s.checkUpload(u); err != nil {
+		for len(a.sent) > 0 {
+			a.answered()
+		}
+		a.give(Appended{}, err)
+		return
+	}
+	cmd := a.c.s.lib.Append(a.name, u.Size, &imap.AppendOptions{Flags: u.Flags, Time: u.Date})
+	if err := copyExactly(cmd, u.Body, u.Size); err != nil {
+		a.c.s.wire.fail(err)
+	}
+	cmd.Close() // what went wrong comes from Wait
+	if a.sent = append(a.sent, cmd); len(a.sent) == window {
+		a.answered()
+	}
+}
+
+// answered waits for the answer to the oldest that has none.
+func (a *appending) answered() {
+	_, err := a.sent[0].Wait()
+	a.sent = a.sent[1:]
+	uid := a.c.s.wire.appended(a.done)
+	a.done++
+	if err = a.c.verdict(err); err != nil {
+		uid = Appended{}
+	}
+	a.give(uid, err)
+	a.over = a.over || err != nil && !errors.As(err, new(*Error))
+}
+
+func (a *appending) give(uid Appended, err error) {
+	a.over = a.over || !a.yield(uid, err)
+}
+
+// checkUpload refuses what the server has said it will refuse (RFC 7889), or the library would close the connection for (trap 8).
+func (s *Session) checkUpload(u Upload) error {
+	if limit, _ := s.caps.AppendLimit(); limit != nil && u.Size > int64(*limit) {
+		return &Error{Command: "APPEND", Status: "NO", Code: "TOOBIG", Text: fmt.Sprintf("the server takes messages of up to %d octets", *limit)}
+	}
+	return checkFlags(u.Flags)
+}
+
+// copyExactly copies size octets. Only a fault of the source is an error here.
+func copyExactly(to io.Writer, r io.Reader, size int64) error {
 	from := &faulty{r: r}
-	n, err := io.CopyN(to, from, size)
+	n, _ := io.CopyN(to, from, size)
 	switch {
 	case from.err != nil && from.err != io.EOF:
-		err = fmt.Errorf("read message: %w", from.err)
+		return fmt.Errorf("read message: %w", from.err)
 	case n < size && from.err == io.EOF:
-		err = fmt.Errorf("read message: %d octets short: %w", size-n, io.ErrUnexpectedEOF)
-	default:
-		return nil
+		return fmt.Errorf("read message: %d octets short: %w", size-n, io.ErrUnexpectedEOF)
 	}
-	s.wire.fail(err)
-	return err
+	return nil
 }
 
 // faulty remembers the error of a source.
@@ -70,13 +147,22 @@ func (f *faulty) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// appended reads RFC 4315 section 3: APPENDUID validity uid. What is not of that form is not there.
-func (b *inbox) appended() Appended {
-	args, _ := b.find("APPENDUID")
-	validity, uid, _ := strings.Cut(args, " ")
+// appended reads RFC 4315 section 3, of the command with that number: APPENDUID validity uid. What is not of that form is not there.
+func (w *wire) appended(number int) (a Appended) {
+	w.note(func(b *inbox) bool {
+		if number < len(b.Tags) {
+			a = b.Tagged[b.Tags[number]].appended()
+		}
+		return true
+	})
+	return a
+}
+
+func (c code) appended() Appended {
+	validity, uid, _ := strings.Cut(c.Args, " ")
 	v, err1 := strconv.ParseUint(validity, 10, 32)
 	u, err2 := strconv.ParseUint(uid, 10, 32)
-	if err1 != nil || err2 != nil || v == 0 || u == 0 {
+	if c.Name != "APPENDUID" || err1 != nil || err2 != nil || v == 0 || u == 0 {
 		return Appended{}
 	}
 	return Appended{uint32(v), imap.UID(u)}

@@ -288,7 +288,7 @@ func TestTrap6Cancel(t *testing.T) {
 				case "body":
 					_, err = collect(t, s.FetchBodies(ctx, goimap.UIDSetNum(1)))
 				case "append refused":
-					_, err = s.Append(ctx, "x", nil, time.Time{}, 5, strings.NewReader("12345"))
+					_, err = s.Append(ctx, "x", imap.Upload{Size: 5, Body: strings.NewReader("12345")})
 				default:
 					err = s.Noop(ctx)
 				}

@@ -125,15 +125,25 @@ func messages(t *testing.T, s *imap.Session, box string) {
 	ctx := t.Context()
 	date := time.Date(2001, 2, 3, 4, 5, 6, 0, time.FixedZone("", -5*3600))
 	var refused *imap.Error
-	if _, err := s.Append(ctx, box+"x", nil, date, 5000, strings.NewReader(strings.Repeat("x", 5000))); !errors.As(err, &refused) || refused.Code != "TRYCREATE" {
+	if _, err := s.Append(ctx, box+"x", imap.Upload{Date: date, Size: 5000, Body: strings.NewReader(strings.Repeat("x", 5000))}); !errors.As(err, &refused) || refused.Code != "TRYCREATE" {
 		t.Fatalf("got %v", err)
 	}
-	for i := range 60 {
-		m := message822(i)
-		a := must[imap.Appended](t)(s.Append(ctx, box, []imap.Flag{goimap.FlagSeen, "$key"}, date, int64(len(m)), strings.NewReader(m)))
+	i := 0
+	for a, err := range s.AppendAll(ctx, box, func(yield func(imap.Upload) bool) {
+		for i := range 60 {
+			m := message822(i)
+			if !yield(imap.Upload{Flags: []imap.Flag{goimap.FlagSeen, "$key"}, Date: date, Size: int64(len(m)), Body: strings.NewReader(m)}) {
+				return
+			}
+		}
+	}) {
+		if err != nil {
+			t.Fatal(err)
+		}
 		if s.Has(goimap.CapUIDPlus) && int(a.UID) != i+1 { // without, Dovecot says it all the same
 			t.Errorf("appended %v", a)
 		}
+		i++
 	}
 	sel := must[*imap.Selected](t)(s.Select(ctx, box, nil))
 	if sel.Exists != 60 || sel.UIDNext != 61 || sel.UIDValidity == 0 || sel.ReadOnly || !sel.Keywords || s.CondStore() != (sel.HighestModSeq > 0) {
@@ -241,7 +251,7 @@ func TestDovecotPush(t *testing.T) {
 	stop, idled := make(chan struct{}), make(chan error)
 	go func() { idled <- s.Idle(t.Context(), stop) }()
 	for _, box := range []string{"INBOX", "other"} {
-		must[imap.Appended](t)(writer.Append(t.Context(), box, nil, time.Time{}, 4, strings.NewReader("a: b")))
+		must[imap.Appended](t)(writer.Append(t.Context(), box, imap.Upload{Size: 4, Body: strings.NewReader("a: b")}))
 	}
 	seen := map[string]bool{}
 	for !seen["INBOX"] || !seen["other"] {

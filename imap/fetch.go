@@ -40,9 +40,6 @@ const ahead = 2
 // messages runs a fetch as a sequence.
 func (s *Session) messages(ctx context.Context, f *fetch) iter.Seq2[Message, error] {
 	return func(yield func(Message, error) bool) {
-		if len(f.set) == 0 {
-			return
-		}
 		f.hand = newHandover(f.body)
 		f.held = map[SeqNum]*part{}
 		c, err := s.begin(ctx, "FETCH", &inbox{Fetch: f.hand})

@@ -20,7 +20,7 @@ func (s *Session) FetchBodies(ctx context.Context, set imap.UIDSet) iter.Seq2[Me
 
 // sendFetch sends o, with all that is asked of every message.
 func (s *Session) sendFetch(o *imap.FetchOptions) func(imap.UIDSet) *imapclient.FetchCommand {
-	o.UID, o.Flags, o.InternalDate, o.ModSeq = true, true, true, s.CondStore()
+	o.UID, o.Flags, o.InternalDate, o.ModSeq = true, true, true, s.modSeqs()
 	return func(part imap.UIDSet) *imapclient.FetchCommand {
 		// The library has no item for either. They come first: a body shall be the last item.
 		if s.Has(imap.CapObjectID) {

@@ -91,14 +91,12 @@ func (w *wire) section(s *scanner, a *arrival, whole bool) {
 	n, lit := s.literal()
 	if !lit {
 		if text, ok := s.text(); ok {
-			w.begins(a, &literal{r: strings.NewReader(text), left: int64(len(text))}, whole)
+			w.begins(s, a, &literal{r: strings.NewReader(text), left: int64(len(text))}, whole)
 		}
 		return
 	}
 	body := &literal{r: w.stream.r, left: n, broke: w.broke}
-	w.begins(a, body, whole)
-	if err := w.cause(); err != nil { // its reader may be at it still
-		s.broke(err)
+	if w.begins(s, a, body, whole); s.err != nil {
 		return
 	}
 	if err := body.discard(); err != nil {
@@ -109,13 +107,16 @@ func (w *wire) section(s *scanner, a *arrival, whole bool) {
 }
 
 // begins hands a message over whose body stands next on the connection.
-func (w *wire) begins(a *arrival, body *literal, whole bool) {
+func (w *wire) begins(s *scanner, a *arrival, body *literal, whole bool) {
 	if whole {
 		a.Size = body.left
 		a.has |= hasSize
 	}
 	a.body = body
 	w.hand(a)
+	if err := w.cause(); err != nil { // the receiver may be at it still: hands off
+		s.broke(err)
+	}
 }
 
 // broke ends the connection for a fault that the reader of a body met.

@@ -9,7 +9,7 @@ import (
 	"github.com/emersion/go-imap/v2/imapclient"
 )
 
-// FetchFlags gives UID, Flags and, with CondStore, ModSeq of messages. With changedSince not 0 (needs CondStore) only of those
+// FetchFlags gives UID, Flags and, with CondStore, ModSeq of messages. With changedSince not 0 (needs CondStore, and a mailbox with a HighestModSeq) only of those
 // that changed after that mod-sequence (RFC 7162 section 3.1.4). With vanished not nil as well (needs QResync) it also
 // collects the UIDs of the set that were expunged since, some of which may never have been; it is complete when the
 // sequence is. A message may come more than once: the last is right.
@@ -17,7 +17,7 @@ func (s *Session) FetchFlags(ctx context.Context, set imap.UIDSet, changedSince 
 	if err := s.canChange(changedSince, vanished); err != nil {
 		return func(yield func(Message, error) bool) { yield(Message{}, err) }
 	}
-	o := &imap.FetchOptions{UID: true, Flags: true, ModSeq: s.CondStore(), ChangedSince: uint64(changedSince)}
+	o := &imap.FetchOptions{UID: true, Flags: true, ModSeq: s.modSeqs(), ChangedSince: uint64(changedSince)}
 	f := &fetch{set: set, vanished: vanished}
 	f.send = func(part imap.UIDSet) *imapclient.FetchCommand {
 		if vanished != nil { // RFC 7162 section 3.2.6
@@ -31,7 +31,7 @@ func (s *Session) FetchFlags(ctx context.Context, set imap.UIDSet, changedSince 
 
 func (s *Session) canChange(since ModSeq, vanished *imap.UIDSet) error {
 	switch {
-	case since > 0 && !s.CondStore():
+	case since > 0 && !s.modSeqs():
 		return &UnsupportedError{imap.CapCondStore}
 	case vanished != nil && (since == 0 || !s.QResync()):
 		return &UnsupportedError{imap.CapQResync}

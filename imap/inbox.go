@@ -9,9 +9,11 @@ import (
 // inbox collects what the server says for the command under way. It is guarded by wire.mu until the command has taken it.
 type inbox struct {
 	Codes    []code
-	Refusal  code          // of the last NO or BAD
-	Ended    chan struct{} // closed when the command was answered; nil: nobody waits for that
-	Caps     imap.CapSet   // untagged CAPABILITY
+	Tags     []string        // of its commands, as they were sent
+	Tagged   map[string]code // by tag; nil: not wanted
+	Refusal  code            // of the last NO or BAD
+	Ended    chan struct{}   // closed when the command was answered; nil: nobody waits for that
+	Caps     imap.CapSet     // untagged CAPABILITY
 	Enabled  imap.CapSet
 	Lists    []Mailbox
 	Status   map[string]*Status
@@ -30,11 +32,14 @@ func (b *inbox) take(c code) {
 }
 
 // answered takes what a tagged reply brings.
-func (b *inbox) answered(r reply) {
+func (b *inbox) answered(tag string, r reply) {
 	if b == nil {
 		return
 	}
 	b.take(r.Code)
+	if b.Tagged != nil {
+		b.Tagged[tag] = r.Code
+	}
 	if r.Status != "OK" {
 		b.Refusal = r.Code
 	}
@@ -48,16 +53,6 @@ func (b *inbox) answered(r reply) {
 // refusedWith says whether the last refusal of the command under way had that code.
 func (w *wire) refusedWith(name string) bool {
 	return w.note(func(b *inbox) bool { return b.Refusal.Name == name })
-}
-
-// find gives the arguments of the last code of that name.
-func (b *inbox) find(name string) (args string, ok bool) {
-	for _, c := range b.Codes {
-		if c.Name == name {
-			args, ok = c.Args, true
-		}
-	}
-	return args, ok
 }
 
 // handover brings a FETCH response from the reading goroutine to the one that asked. Both wait for each other, so that a

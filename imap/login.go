@@ -17,6 +17,9 @@ func (s *Session) login(ctx context.Context, l Login) error {
 	if err := s.capabilities(); err != nil {
 		return err
 	}
+	if l == nil {
+		return errors.New("the server wants a login, and none is given")
+	}
 	mechanisms := s.caps.AuthMechanisms()
 	slices.Sort(mechanisms)
 	client, user, password, err := l.Login(ctx, mechanisms, "", s.tls)

@@ -66,6 +66,7 @@ func (s *Session) choose(ctx context.Context, verb, name string, r *Resync) (*Se
 	if err := c.end(err); err != nil {
 		return nil, err
 	}
+	s.noModSeq = m.HighestModSeq == 0
 	if box.Keep && m.UIDValidity == r.UIDValidity && m.HighestModSeq > 0 {
 		m.Resynced, m.Vanished, m.Changed = true, box.Vanished, changed(box.Kept)
 	}
@@ -84,10 +85,11 @@ func changed(kept []Message) []Message {
 	return kept[:n]
 }
 
-// String is the parameter of RFC 7162 section 3.2.5. A set too long for a command is left out, which only makes the answer longer.
+// String is the parameter of RFC 7162 section 3.2.5. A set that is too long
+// for a command, or has a '*', which is not allowed here, is left out: that only makes the answer longer.
 func (r *Resync) String() string {
 	known := ""
-	if set := r.Known.String(); set != "" && len(set) <= 4*maxSet {
+	if set := r.Known.String(); set != "" && !r.Known.Dynamic() && len(set) <= 4*maxSet {
 		known = " " + set
 	}
 	return fmt.Sprintf(" (QRESYNC (%d %d%s))", r.UIDValidity, r.ModSeq, known)

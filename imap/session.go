@@ -50,6 +50,8 @@ type Session struct {
 	tls     *tls.ConnectionState
 	preauth bool
 
+	noModSeq bool // the selected mailbox has no mod-sequences, and FETCH MODSEQ would be refused (RFC 7162 section 3.1.2.2)
+
 	busy atomic.Bool
 	over error  // what ended the session, when a method found out
 	left func() // reads an abandoned sequence to its end; nil: there is none
@@ -63,6 +65,9 @@ func (s *Session) Has(c imap.Cap) bool { return s.caps.Has(c) }
 
 // CondStore says whether mod-sequences are to be had (RFC 7162).
 func (s *Session) CondStore() bool { return s.caps.Has(imap.CapCondStore) }
+
+// modSeqs says whether the messages of the selected mailbox have mod-sequences.
+func (s *Session) modSeqs() bool { return s.CondStore() && !s.noModSeq }
 
 // QResync says whether QRESYNC was enabled (RFC 7162 section 3.2.3).
 func (s *Session) QResync() bool { return s.enabled.Has(imap.CapQResync) }

@@ -13,7 +13,7 @@ type Stored struct {
 }
 
 // Store adds (imap.StoreFlagsAdd) or removes (imap.StoreFlagsDel) flags of messages, or sets them. With unchangedSince
-// not 0 (needs CondStore) a message that changed after that mod-sequence is left as it is and named in Modified
+// not 0 (needs CondStore, and a mailbox with a HighestModSeq) a message that changed after that mod-sequence is left as it is and named in Modified
 // (RFC 7162 section 3.1.3; trap 4). UIDs that are gone are passed over in silence. An empty set or empty flags do nothing.
 // After an error Stored tells what was done before it.
 func (s *Session) Store(ctx context.Context, set imap.UIDSet, op imap.StoreFlagsOp, flags []Flag, unchangedSince ModSeq) (Stored, error) {
@@ -23,7 +23,7 @@ func (s *Session) Store(ctx context.Context, set imap.UIDSet, op imap.StoreFlags
 	if len(set) == 0 || len(flags) == 0 && op != imap.StoreFlagsSet {
 		return Stored{}, nil
 	}
-	if unchangedSince > 0 && !s.CondStore() {
+	if unchangedSince > 0 && !s.modSeqs() {
 		return Stored{}, &UnsupportedError{imap.CapCondStore}
 	}
 	box := &inbox{Keep: true}

@@ -120,7 +120,7 @@ func TestTrap8RefusedBeforeSent(t *testing.T) {
 	ctx := t.Context()
 	for name, f := range map[string]func() error{
 		"append keyword": func() error {
-			_, err := s.Append(ctx, "x", []imap.Flag{"a b"}, time.Time{}, 1, strings.NewReader("a"))
+			_, err := s.Append(ctx, "x", imap.Upload{Flags: []imap.Flag{"a b"}, Size: 1, Body: strings.NewReader("a")})
 			return err
 		},
 		"store keyword": func() error {
@@ -178,12 +178,13 @@ func TestTrap8And11Append(t *testing.T) {
 		{"refused before the literal", "", "C: " + args + "{5000}\nS: A NO [TRYCREATE] no such mailbox", big, imap.Appended{}, "TRYCREATE"},
 		{"refused before the literal, small", "", "C: " + args + "{2}\nS: * 5 EXISTS\nS: A NO [OVERQUOTA] full", "ab", imap.Appended{}, "OVERQUOTA"},
 		{"refused in the literal", "", "C: " + args + "{5000}\nS: + go\n" + fmt.Sprintf("C= %q\n", big[:100]) + "S: A NO [OVERQUOTA] full\n" + fmt.Sprintf("C= %q\n", big[100:]+"\r\n"), big, imap.Appended{}, "OVERQUOTA"},
+		{"alert", "LITERAL+", "C: " + args + "{2+}\n" + `C= "ab\r\n"` + "\nS: A OK [ALERT] x", "ab", imap.Appended{}, ""},
 		{"refused behind the literal", "LITERAL+", "C: " + args + "{2+}\n" + `C= "ab\r\n"` + "\nS: A NO [LIMIT] x", "ab", imap.Appended{}, "LIMIT"},
 		{"refused with a code the library cannot read", "", "C: " + args + "{2}\nS: A NO [APPENDUID x] hm", "ab", imap.Appended{}, "none"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := script(t, tt.caps, tt.script+"\nC: B NOOP\nS: B OK")
-			got, err := s.Append(t.Context(), "x", []imap.Flag{goimap.FlagSeen}, date, int64(len(tt.body)), strings.NewReader(tt.body))
+			got, err := s.Append(t.Context(), "x", imap.Upload{Flags: []imap.Flag{goimap.FlagSeen}, Date: date, Size: int64(len(tt.body)), Body: strings.NewReader(tt.body)})
 			var refused *imap.Error
 			if errors.As(err, &refused) != (tt.code != "") || refused != nil && cmp.Or(refused.Code, "none") != tt.code || refused == nil && err != nil || got != tt.want {
 				t.Errorf("got %v, %v", got, err)
@@ -195,9 +196,41 @@ func TestTrap8And11Append(t *testing.T) {
 	}
 }
 
+func TestAppendAll(t *testing.T) {
+	s := script(t, "LITERAL+ APPENDLIMIT=9", `C: A APPEND "x" {2+}
+		C= "a1\r\n"
+		C: B APPEND "x" {2+}
+		C= "a2\r\n"
+		S: A OK [APPENDUID 7 1] done
+		S: B NO [OVERQUOTA] full
+		C: C APPEND "x" {2+}
+		C= "a4\r\n"
+		S: C OK done
+		C: D NOOP
+		S: D OK`)
+	var got []string
+	for a, err := range s.AppendAll(t.Context(), "x", func(yield func(imap.Upload) bool) {
+		for _, body := range []string{"a1", "a2", "1234567890", "a4"} {
+			if !yield(imap.Upload{Size: int64(len(body)), Body: strings.NewReader(body)}) {
+				return
+			}
+		}
+	}) {
+		got = append(got, fmt.Sprint(a, message(err)))
+	}
+	want := []string{"{7 1}", "{0 0}APPEND: server refused: [OVERQUOTA] full",
+		"{0 0}APPEND: server refused: [TOOBIG] the server takes messages of up to 9 octets", "{0 0}"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q", got)
+	}
+	if err := s.Noop(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestAppendShortSource(t *testing.T) {
 	s := script(t, "", "C: A APPEND \"x\" {5}\nS: + go\nhang")
-	if _, err := s.Append(t.Context(), "x", nil, time.Time{}, 5, strings.NewReader("abc")); err == nil || !strings.Contains(err.Error(), "2 octets short") {
+	if _, err := s.Append(t.Context(), "x", imap.Upload{Size: 5, Body: strings.NewReader("abc")}); err == nil || !strings.Contains(err.Error(), "2 octets short") {
 		t.Errorf("got %v", err)
 	}
 	if err := s.Noop(t.Context()); err == nil {

@@ -144,20 +144,35 @@ func (w *wire) tagged(line []byte) error {
 	if r.Status != "OK" && r.Status != "NO" && r.Status != "BAD" {
 		return nonsense(line, "no tagged reply")
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if _, known := w.pending[string(tag)]; !known {
+	if !w.ends(string(tag), r) {
 		return nonsense(line, "reply to no command")
 	}
-	delete(w.pending, string(tag))
-	w.idle.expect(len(w.pending) > 0)
-	w.inbox.answered(r)
-	if tag[0] == ownTag {
-		w.own[string(tag)] = r
-		return nil
-	}
-	w.answer(string(tag), r)
+	w.alert(r)
 	return nil
+}
+
+// ends brings a reply to its command.
+func (w *wire) ends(tag string, r reply) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if _, known := w.pending[tag]; !known {
+		return false
+	}
+	delete(w.pending, tag)
+	w.idle.expect(len(w.pending) > 0)
+	w.inbox.answered(tag, r)
+	if tag[0] == ownTag {
+		w.own[tag] = r
+	} else {
+		w.answer(tag, r)
+	}
+	return true
+}
+
+func (w *wire) alert(r reply) {
+	if r.Code.Name == "ALERT" { // RFC 9051 section 7.1: in any status response
+		w.tell(Alert(r.Text))
+	}
 }
 
 // answer gives a reply to the library. Of the response code only the name goes along, and that only with a refusal:

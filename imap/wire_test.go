@@ -140,7 +140,9 @@ func FuzzWireIn(f *testing.F) {
 			}
 		}
 		box.copied(imap.UIDSet{{Start: 1, Stop: 1 << 30}})
-		box.appended()
+		for _, c := range box.Codes {
+			c.appended()
+		}
 		box.modified(imap.UIDSet{{Start: 1}})
 		for line := range strings.Lines(string(w.toLibrary.buf)) { // nothing but what the library is meant to read
 			if !slices.ContainsFunc([]string{"+ \r\n", "T1 ", "* SEARCH", "* ESEARCH", "* NAMESPACE"}, func(p string) bool {

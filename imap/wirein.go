@@ -87,9 +87,7 @@ func (w *wire) condition(r reply) error {
 		w.bye = &Error{Status: "BYE", Code: r.Code.Name, Text: r.Text}
 	}
 	w.mu.Unlock()
-	if r.Code.Name == "ALERT" {
-		w.tell(Alert(r.Text))
-	}
+	w.alert(r)
 	if r.Status == "BYE" && !leaving { // some servers do not close the connection then
 		return w.bye
 	}

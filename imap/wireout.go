@@ -124,6 +124,9 @@ func (w *wire) begun(line []byte) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.pending[tag] = verb
+	if w.inbox != nil {
+		w.inbox.Tags = append(w.inbox.Tags, tag)
+	}
 	w.out.open, w.out.tag = true, tag
 	switch verb {
 	case "IDLE":

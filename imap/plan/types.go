@@ -87,9 +87,9 @@ type Identity struct {
 // Base is the last agreement about one mailbox. nil sequences are empty. A sequence's error ends the Diff.
 type Base struct {
 	UIDValidity UIDValidity
-	MailboxID   string                      // RFC 8474; "": none
-	ByUID       iter.Seq2[Pair, error]      // those that have a UID, ascending
-	ByKey       iter.Seq2[Pair, error]      // those that have a key, ascending
+	MailboxID   string                       // RFC 8474; "": none
+	ByUID       iter.Seq2[Pair, error]       // those that have a UID, ascending
+	ByKey       iter.Seq2[Pair, error]       // those that have a key, ascending
 	Identify    func(Pair) (Identity, error) // asked for pairs that are missing somewhere only; nil: nothing is known
 }
 
