@@ -278,6 +278,17 @@ func TestDovecotLogin(t *testing.T) {
 	dial := func(ctx context.Context) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "tcp", dovecot.Address(srv.IMAP))
 	}
+	implicit := &who{client: sasl.NewPlainClient("", "alice", dovecot.Password)}
+	s, err := imap.Connect(t.Context(), imap.Options{Login: implicit, TLS: &tls.Config{}, Dial: func(ctx context.Context) (net.Conn, error) {
+		return (&tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true}}).DialContext(ctx, "tcp", dovecot.Address(srv.IMAPS))
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if err := s.Noop(t.Context()); err != nil || implicit.state == nil || s.TLS() == nil {
+		t.Errorf("implicit TLS: %v, %v", err, implicit.state)
+	}
 	var login *imap.LoginError
 	for _, l := range []*who{{user: "alice", password: "wrong"}, {client: sasl.NewPlainClient("", "alice", "wrong")}} {
 		if _, err := imap.Connect(t.Context(), imap.Options{Dial: dial, Login: l}); !errors.As(err, &login) || !login.Refused() {
