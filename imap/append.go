@@ -2,7 +2,6 @@ package imap
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -29,7 +28,7 @@ type Appended struct {
 }
 
 // Append uploads a message into a mailbox. A refusal (TRYCREATE, OVERQUOTA, TOOBIG, …) is an *Error, and the session goes on.
-// If u.Body has fewer octets than u.Size, or fails, the session ends, as there is no other way not to upload half a message;
+// If u.Body has not u.Size octets, or fails, the session ends, as there is no other way not to upload half a message;
 // the server then keeps none of it.
 func (s *Session) Append(ctx context.Context, name string, u Upload) (a Appended, err error) {
 	for a, err = range s.AppendAll(ctx, name, func(yield func(Upload) bool) { yield(u) }) {
@@ -107,7 +106,7 @@ func (a *appending) answered() {
 		uid = Appended{}
 	}
 	a.give(uid, err)
-	a.over = a.over || err != nil && !errors.As(err, new(*Error))
+	a.over = a.over || err != nil && !refused(err)
 }
 
 func (a *appending) give(uid Appended, err error) {
@@ -126,11 +125,17 @@ func (s *Session) checkUpload(u Upload) error {
 func copyExactly(to io.Writer, r io.Reader, size int64) error {
 	from := &faulty{r: r}
 	n, _ := io.CopyN(to, from, size)
+	more := 0
+	if n == size {
+		more, _ = io.ReadFull(r, make([]byte, 1))
+	}
 	switch {
 	case from.err != nil && from.err != io.EOF:
 		return fmt.Errorf("read message: %w", from.err)
 	case n < size && from.err == io.EOF:
 		return fmt.Errorf("read message: %d octets short: %w", size-n, io.ErrUnexpectedEOF)
+	case more > 0:
+		return fmt.Errorf("read message: more than %d octets", size)
 	}
 	return nil
 }

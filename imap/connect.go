@@ -82,6 +82,7 @@ func (s *Session) greet() error {
 		return nonsense(line, "no IMAP greeting")
 	}
 	s.learn(r.Code)
+	s.wire.alert(r)
 	return nil
 }
 

@@ -42,6 +42,12 @@ func (e *Error) Temporary() bool {
 	return e.Status == "BYE"
 }
 
+// refused says whether the server answered NO or BAD: the session goes on.
+func refused(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Status != "BYE"
+}
+
 // ProtocolError is an answer that is no IMAP. The connection is dead, since nobody knows what comes next on it.
 type ProtocolError struct {
 	Problem string // "no tagged reply"
@@ -119,6 +125,8 @@ var (
 	errBusy    = errors.New("session is busy with another command")
 	errClosed  = errors.New("session closed")
 	errLibrary = errors.New("closed by imapclient")
+
+	errUnexpected = errors.New("imapclient wrote a command in a way not known")
 )
 
 // idleError is the net.Error of a server that went silent.

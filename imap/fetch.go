@@ -3,7 +3,6 @@ package imap
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -98,12 +97,12 @@ func (f *fetch) leave(answered chan error) {
 }
 
 // commands sends the set in portions and waits for the answers.
-func (f *fetch) commands() (refused error) {
+func (f *fetch) commands() (refusal error) {
 	var sent []*imapclient.FetchCommand
 	wait := func() error {
 		err := sent[0].Close()
 		if sent = sent[1:]; isRefusal(err) {
-			refused, err = err, nil
+			refusal, err = err, nil
 		}
 		return err
 	}
@@ -120,7 +119,7 @@ func (f *fetch) commands() (refused error) {
 			return err
 		}
 	}
-	return refused
+	return refusal
 }
 
 // part is what is known of a message so far.
@@ -170,7 +169,6 @@ func (f *fetch) plain(a *arrival) {
 		return
 	}
 	if a.UID != 0 && f.set.Contains(a.UID) {
-		a.Body = nil
 		f.left = !f.yield(a.Message, nil)
 		return
 	}
@@ -190,24 +188,23 @@ func (f *fetch) merge(a *arrival) *part {
 	if p == nil || a.UID != 0 && p.UID != 0 && a.UID != p.UID {
 		return &part{a.Message, a.has}
 	}
-	into := a.Message
-	into.Body = p.Body
-	for _, item := range []struct {
-		has items
-		old func()
-	}{
-		{hasUID, func() { into.UID = p.UID }},
-		{hasFlags, func() { into.Flags = p.Flags }},
-		{hasDate, func() { into.Date = p.Date }},
-		{hasSize, func() { into.Size = p.Size }},
-		{hasModSeq, func() { into.ModSeq = p.ModSeq }},
-	} {
-		if a.has&item.has == 0 && p.has&item.has != 0 {
-			item.old()
-		}
+	if a.has&hasUID != 0 {
+		p.UID = a.UID
 	}
-	into.EmailID = cmp.Or(a.EmailID, p.EmailID)
-	*p = part{into, a.has | p.has}
+	if a.has&hasFlags != 0 {
+		p.Flags = a.Flags
+	}
+	if a.has&hasDate != 0 {
+		p.Date = a.Date
+	}
+	if a.has&hasSize != 0 {
+		p.Size = a.Size
+	}
+	if a.has&hasModSeq != 0 {
+		p.ModSeq = a.ModSeq
+	}
+	p.EmailID = cmp.Or(a.EmailID, p.EmailID)
+	p.has |= a.has
 	return p
 }
 
@@ -252,7 +249,7 @@ func (f *fetch) end(err error) {
 		return
 	}
 	var missing imap.UIDSet
-	if f.body != "" && !f.set.Dynamic() && (err == nil || errors.As(err, new(*Error))) {
+	if f.body != "" && !f.set.Dynamic() && (err == nil || refused(err)) {
 		missing = without(f.set, f.got)
 	}
 	if len(missing) > 0 {

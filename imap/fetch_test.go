@@ -65,6 +65,11 @@ func TestFetchBodies(t *testing.T) {
 			S= "* 2 FETCH (FLAGS (\\Seen) UID 6 ` + date + ` BODY[] {3}\r\ntwo)\r\n* 1 FETCH (UID 5 FLAGS (\\Seen))\r\n* 2 EXPUNGE\r\n"
 			S: A OK done`,
 			[]got{{5, "", "one"}, {6, `\Seen`, "two"}}, ""},
+		{"split within, renumbered before", begin + `
+			S= "* 9 EXPUNGE\r\n* 1 FETCH (UID 5 BODY[] {3}\r\none FLAGS (\\Seen) ` + date + `)\r\n"
+			S= "* 2 FETCH (UID 6 FLAGS () ` + date + ` BODY[] {3}\r\ntwo RFC822.SIZE 99)\r\n"
+			S: A OK done`,
+			[]got{{5, `\Seen`, "one"}, {6, "", "two"}}, ""},
 		{"refused in part", begin + `
 			S= "* 2 FETCH (UID 6 FLAGS () ` + date + ` BODY[] {3}\r\ntwo)\r\n"
 			S: A NO [SERVERBUG] some messages are broken`,

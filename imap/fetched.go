@@ -35,7 +35,6 @@ func (w *wire) fetched(s *scanner, seq SeqNum) error {
 	if a.ended = true; w.hand(a) {
 		return nil
 	}
-	a.Body = nil
 	if !w.note(func(b *inbox) bool {
 		if b.Keep {
 			b.Kept = append(b.Kept, a.Message)
@@ -66,7 +65,8 @@ func (w *wire) item(s *scanner, a *arrival) {
 		a.Date, _ = time.Parse("_2-Jan-2006 15:04:05 -0700", text) // trap 10: a bad one is no date, no more
 		a.has |= hasDate
 	case "RFC822.SIZE":
-		if a.Size = int64(s.value(63)); a.Size > 0 {
+		if n := int64(s.value(63)); n > 0 && a.has&hasSize == 0 {
+			a.Size = n
 			a.has |= hasSize
 		}
 	case "EMAILID":
@@ -133,7 +133,7 @@ func (w *wire) hand(a *arrival) bool {
 	if h == nil {
 		return false
 	}
-	a.moved, w.moved = a.moved || w.moved, false
+	a.moved, w.moved = w.moved, false
 	select {
 	case h.ready <- a:
 	case <-h.gone:

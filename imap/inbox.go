@@ -17,7 +17,7 @@ type inbox struct {
 	Enabled  imap.CapSet
 	Lists    []Mailbox
 	Status   map[string]*Status
-	Vanished imap.UIDSet // VANISHED (EARLIER), and VANISHED while expunging
+	Vanished imap.UIDSet // VANISHED (EARLIER)
 
 	Select *Selected // SELECT and EXAMINE: what is said of the mailbox; nil: another command
 	Keep   bool      // keep FETCH responses: STORE, SELECT with QRESYNC

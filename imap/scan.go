@@ -14,6 +14,7 @@ const (
 	maxLine  = 1 << 20  // one response, literals of FETCH apart
 	maxBulk  = 16 << 20 // SEARCH, ESEARCH and VANISHED: some 1,500,000 UIDs
 	maxDepth = 64       // of parentheses
+	maxTrace = 2000     // octets of a line that the trace gets
 )
 
 // lines reads responses line by line, without the line end.
@@ -50,7 +51,7 @@ func (l *lines) next() ([]byte, error) {
 func (l *lines) done(line []byte) []byte {
 	line = bytes.TrimSuffix(bytes.TrimSuffix(line, []byte("\n")), []byte("\r"))
 	if l.trace != nil {
-		l.trace('S', string(line))
+		l.trace('S', string(line[:min(len(line), maxTrace)]))
 	}
 	return line
 }

@@ -2,6 +2,7 @@ package imap
 
 import (
 	"context"
+	"errors"
 
 	"github.com/emersion/go-imap/v2"
 )
@@ -9,10 +10,8 @@ import (
 // Search finds messages of the selected mailbox by ESEARCH where the server has it (RFC 4731), whose answer stays short
 // however many they are, else by SEARCH.
 func (s *Session) Search(ctx context.Context, criteria *imap.SearchCriteria) (imap.UIDSet, error) {
-	for _, flags := range [][]Flag{criteria.Flag, criteria.NotFlag} {
-		if err := checkFlags(flags); err != nil {
-			return nil, err
-		}
+	if err := checkCriteria(criteria); err != nil {
+		return nil, err
 	}
 	c, err := s.begin(ctx, "SEARCH", &inbox{})
 	if err != nil {
@@ -28,6 +27,28 @@ func (s *Session) Search(ctx context.Context, criteria *imap.SearchCriteria) (im
 	}
 	found, _ := data.All.(imap.UIDSet) // nil: none
 	return found, nil
+}
+
+// checkCriteria refuses what the library would close the connection for (trap 8).
+func checkCriteria(c *imap.SearchCriteria) error {
+	err := errors.Join(checkFlags(c.Flag), checkFlags(c.NotFlag))
+	for _, set := range c.UID {
+		if len(set) == 0 {
+			err = errors.Join(err, errors.New("search in an empty set"))
+		}
+	}
+	for _, set := range c.SeqNum {
+		if len(set) == 0 {
+			err = errors.Join(err, errors.New("search in an empty set"))
+		}
+	}
+	for i := range c.Not {
+		err = errors.Join(err, checkCriteria(&c.Not[i]))
+	}
+	for i := range c.Or {
+		err = errors.Join(err, checkCriteria(&c.Or[i][0]), checkCriteria(&c.Or[i][1]))
+	}
+	return err
 }
 
 // SearchAll gives the UIDs of all messages.

@@ -135,6 +135,10 @@ func TestTrap8RefusedBeforeSent(t *testing.T) {
 			_, err := s.Search(ctx, &goimap.SearchCriteria{NotFlag: []imap.Flag{"ä"}})
 			return err
 		},
+		"search nested": func() error {
+			_, err := s.Search(ctx, &goimap.SearchCriteria{Or: [][2]goimap.SearchCriteria{{{}, {Not: []goimap.SearchCriteria{{UID: []goimap.UIDSet{nil}}}}}}})
+			return err
+		},
 		"name empty":   func() error { return s.Create(ctx, "") },
 		"name NUL":     func() error { return s.Delete(ctx, "a\x00") },
 		"name CRLF":    func() error { return s.Rename(ctx, "a", "a\r\nT9 LOGOUT") },
@@ -228,13 +232,16 @@ func TestAppendAll(t *testing.T) {
 	}
 }
 
-func TestAppendShortSource(t *testing.T) {
-	s := script(t, "", "C: A APPEND \"x\" {5}\nS: + go\nhang")
-	if _, err := s.Append(t.Context(), "x", imap.Upload{Size: 5, Body: strings.NewReader("abc")}); err == nil || !strings.Contains(err.Error(), "2 octets short") {
-		t.Errorf("got %v", err)
-	}
-	if err := s.Noop(t.Context()); err == nil {
-		t.Error("half a message was sent and the session lives on")
+// A source that has not the octets that were said: the command is not ended, so the server keeps nothing.
+func TestAppendWrongSize(t *testing.T) {
+	for body, want := range map[string]string{"abc": "2 octets short", "abcdef": "more than 5 octets"} {
+		s := script(t, "", "C: A APPEND \"x\" {5}\nS: + go\nhang")
+		if _, err := s.Append(t.Context(), "x", imap.Upload{Size: 5, Body: strings.NewReader(body)}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v", err)
+		}
+		if err := s.Noop(t.Context()); err == nil {
+			t.Error("half a message was sent and the session lives on")
+		}
 	}
 }
 

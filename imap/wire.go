@@ -101,7 +101,7 @@ func (w *wire) response() error {
 	}
 	switch {
 	case bytes.HasPrefix(line, []byte("+")):
-		w.continued(bytes.TrimLeft(line[1:], " "))
+		w.continued()
 		return nil
 	case bytes.HasPrefix(line, []byte("* ")):
 		return w.untagged(line[2:])
@@ -122,7 +122,7 @@ func (w *wire) lost(err error) error {
 }
 
 // continued passes a continuation request on, if somebody waits for one: the library closes the connection at any other.
-func (w *wire) continued(text []byte) {
+func (w *wire) continued() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if len(w.waiting) == 0 {

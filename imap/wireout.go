@@ -2,7 +2,6 @@ package imap
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -171,8 +170,6 @@ func (w *wire) refuse(tag, reply string) {
 		w.toLibrary.put("+ \r\n")
 	}
 }
-
-var errUnexpected = errors.New("imapclient wrote a command in a way not known")
 
 func (w *wire) amended(line []byte) ([]byte, error) {
 	w.mu.Lock()
