@@ -35,8 +35,9 @@ const syncers = 32
 // that others set its price; it reports write errors since Linux 5.8 only, and does not pass through every FUSE file system.
 // fsync is safe everywhere, and 32 that wait together share the disk's flushes, which matters where a flush is dear.
 //
-// A file is closed when it is added and opened again for fsync, so that a batch holds no descriptors: a write error in
-// between stays with the inode and is reported to the next fsync, whoever opened the file (Linux 4.16 and later).
+// A file stays open until Sync, so that a batch holds a descriptor for each draft: a write error in between is sure to be
+// reported only to the descriptor that wrote. (Linux keeps it with the inode for whoever opens the file next, but may
+// drop the inode.) Go raises the limit of descriptors to what the system allows.
 type Batch struct {
 	// Step, if not nil, is told before each durable step, from the calling goroutine and in a fixed order:
 	// "fsync FILE", "rename FILE", "fsync-dir DIR" (crash tests stop there).
@@ -51,7 +52,7 @@ func (b *Batch) step(verb, path string) {
 	}
 }
 
-// Add stages a draft that is written in full, and gives the key that it will have. It is closed, not yet durable;
+// Add stages a draft that is written in full, and gives the key that it will have. It is written out, not yet durable;
 // an error met here is reported by Sync. Keywords become letters of the draft's Maildir in Sync, which lists new ones in
 // its keyword table; those for which no letter is left are not in the name.
 func (b *Batch) Add(f *Draft, flags Flags) Key {
@@ -85,9 +86,7 @@ func (b *Batch) Sync() error {
 		slots <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-slots }()
-			if f.fail("fsync message", syncFile(f.tmp())); f.err == nil {
-				f.state = durable
-			}
+			f.sync()
 		})
 	}
 	wg.Wait()

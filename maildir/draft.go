@@ -25,8 +25,8 @@ var buffers = sync.Pool{New: func() any { return new([bufferSize]byte) }}
 type Draft struct {
 	dir   Dir
 	key   Key
-	file  *os.File // nil once complete: a batch may hold hundreds of drafts
-	buf   []byte   // likewise: room from buffers, once something is written
+	file  *os.File // nil once durable
+	buf   []byte   // room from buffers, once something is written; nil once complete: a batch may hold hundreds of drafts
 	hash  hash.Hash
 	size  int64 // octets of the wire form
 	disk  int64 // octets of the LF form
@@ -44,7 +44,7 @@ type state uint8
 
 const (
 	writing   state = iota
-	staged          // file closed, entry known
+	staged          // written out, entry known
 	durable         // fsynced
 	published       // no longer ours to remove
 	discarded
@@ -163,8 +163,8 @@ func (f *Draft) Key() Key { return f.key }
 // Entry is what the message is once published. Known after Batch.Add; with keywords, after Batch.Sync.
 func (f *Draft) Entry() Entry { return f.entry }
 
-// stage writes out what is buffered and closes the file, so that a batch holds neither descriptors nor buffers.
-// Errors stick, for Batch.Sync to report.
+// stage writes out what is buffered. The file stays open until Batch.Sync: only an fsync of the descriptor that wrote is
+// sure to hear of every write error. Errors stick, for Batch.Sync to report.
 func (f *Draft) stage(flags Flags) {
 	if f.state != writing {
 		f.fail("add message", fs.ErrClosed)
@@ -176,14 +176,23 @@ func (f *Draft) stage(flags Flags) {
 	}
 	f.flush()
 	startWriteback(f.file) // the disk works while the next message comes in
-	f.fail("write message", f.file.Close())
 	f.letGo()
-	f.file, f.state = nil, staged
+	f.state = staged
 	if !f.mtime.IsZero() {
 		f.fail("set time of message", os.Chtimes(f.tmp(), time.Time{}, f.mtime))
 	}
 	f.flags = flags
 	f.name(0)
+}
+
+// sync makes the file durable in tmp/ and closes it.
+func (f *Draft) sync() {
+	f.fail("fsync message", f.file.Sync()) // F_FULLFSYNC on macOS
+	f.fail("write message", f.file.Close())
+	f.file = nil
+	if f.err == nil {
+		f.state = durable
+	}
 }
 
 // name decides under which name the message will be published.

@@ -111,15 +111,7 @@ func (l *Ledger) Arriving(ctx context.Context, rs []Receipt) ([]int64, error) {
 func (l *Ledger) Stored(ctx context.Context, ms []Message) error {
 	now := l.s.now()
 	err := l.s.write(ctx, func(tx *sql.Tx) error {
-		err := each(tx, "UPDATE receipt SET state = ?, at = ? WHERE id = ? AND maildrop = ?", ms, func(m *Message) []any {
-			return []any{Stored, now.UnixMilli(), m.Receipt, l.id}
-		}, func(n int, r sql.Result) error {
-			if count, _ := r.RowsAffected(); count == 0 && ms[n].Receipt != 0 {
-				return fmt.Errorf("receipt %d is not in the ledger", ms[n].Receipt)
-			}
-			return nil
-		})
-		if err != nil {
+		if err := l.stored(tx, ms, now); err != nil {
 			return err
 		}
 		// A Refresh may have seen the file first. It knows where the file lies now; RETR knew the wire form better.
@@ -127,6 +119,30 @@ func (l *Ledger) Stored(ctx context.Context, ms []Message) error {
 			exact = excluded.exact, header = excluded.header, date = excluded.date`)
 	})
 	return verb("record what is stored", err)
+}
+
+// stored turns the rows of ms to Stored, those whose IDs follow each other (as Arriving gave them) in one statement.
+func (l *Ledger) stored(tx *sql.Tx, ms []Message, now time.Time) error {
+	for first := 0; first < len(ms); {
+		next := first + 1
+		if ms[first].Receipt == 0 {
+			first = next
+			continue
+		}
+		for next < len(ms) && ms[next].Receipt == ms[next-1].Receipt+1 {
+			next++
+		}
+		from, to := ms[first].Receipt, ms[next-1].Receipt
+		r, err := tx.Exec("UPDATE receipt SET state = ?, at = ? WHERE id BETWEEN ? AND ? AND maildrop = ?", Stored, now.UnixMilli(), from, to, l.id)
+		if err != nil {
+			return err
+		}
+		if n, _ := r.RowsAffected(); n != to-from+1 {
+			return fmt.Errorf("receipts %d to %d are not all in the ledger", from, to)
+		}
+		first = next
+	}
+	return nil
 }
 
 // Confirm turns rows from Arriving to Stored: after a crash their files were found, and are durable.

@@ -48,9 +48,10 @@ type Server struct {
 	IMAP, IMAPS, POP3, POP3S int    // ports on Host
 	CA                       string // PEM file of the authority that signed the certificate for "localhost"
 
-	cmd      *exec.Cmd
-	done     chan struct{} // closed when the process has ended
-	uid, gid int           // of the mail
+	cmd       *exec.Cmd
+	done      chan struct{} // closed when the process has ended
+	uid, gid  int           // of the mail
+	delivered int           // messages, by Deliver
 }
 
 // Host is the name and address under which the server answers; the certificate is for it.
@@ -295,15 +296,10 @@ func (s *Server) Deliver(t testing.TB, user string, messages ...[]byte) {
 			t.Fatal(err)
 		}
 	}
-	fresh := filepath.Join(s.Home(user), "Maildir", "new")
-	entries, err := os.ReadDir(fresh)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i, m := range messages {
-		name := fmt.Sprintf("%d.M%06dP%d.test", time.Now().Unix(), len(entries)+i, os.Getpid())
-		lf := bytes.ReplaceAll(m, []byte("\r\n"), []byte("\n"))
-		if err := os.WriteFile(filepath.Join(fresh, name), lf, 0o600); err != nil {
+	for _, m := range messages {
+		s.delivered++
+		name := filepath.Join(s.Home(user), "Maildir", "new", fmt.Sprintf("%d.M%06dP%d.test", time.Now().Unix(), s.delivered, os.Getpid()))
+		if err := os.WriteFile(name, bytes.ReplaceAll(m, []byte("\r\n"), []byte("\n")), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
