@@ -133,7 +133,7 @@ func copyExactly(to io.Writer, r io.Reader, size int64) error {
 	case from.err != nil && from.err != io.EOF:
 		return fmt.Errorf("read message: %w", from.err)
 	case n < size && from.err == io.EOF:
-		return fmt.Errorf("read message: %d octets short: %w", size-n, io.ErrUnexpectedEOF)
+		return fmt.Errorf("read message: %d octets short", size-n)
 	case more > 0:
 		return fmt.Errorf("read message: more than %d octets", size)
 	}

@@ -12,7 +12,7 @@ import (
 )
 
 // Connect dials, reads the greeting, starts TLS when o.TLS says so, logs in, says who we are, and enables what the server
-// offers of CONDSTORE, QRESYNC and, when o.Compress says so, COMPRESS. Nothing is ever sent before the answer to the login.
+// offers of CONDSTORE, QRESYNC and, when o.Compress says so, COMPRESS. Nothing is sent behind the login before its answer.
 //
 // Errors: *Error (the server refuses to serve), *LoginError, *TLSRefusedError, *ProtocolError, those of TLS, and net.Error.
 func Connect(ctx context.Context, o Options) (*Session, error) {

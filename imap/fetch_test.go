@@ -2,7 +2,12 @@ package imap_test
 
 import (
 	"errors"
+	"fmt"
 	"io"
+	"io/fs"
+	"math/rand/v2"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -124,6 +129,23 @@ func TestTrap2LiteralCutShort(t *testing.T) {
 	}
 }
 
+// What comes in the order asked for is streamed; what does not, and cannot be kept, ends the session with the reason.
+func TestFetchSpool(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir()+"/no")
+	s := script(t, "", `C: A UID FETCH 5 (...)
+		S= "* 1 FETCH (UID 5 FLAGS () INTERNALDATE \"01-Jan-2024 00:00:00 +0000\" BODY[] {3}\r\none)\r\n"
+		S: A OK
+		C: B UID FETCH 5 (...)
+		S= "* 1 FETCH (BODY[] {3}\r\none UID 5 FLAGS () INTERNALDATE \"01-Jan-2024 00:00:00 +0000\")\r\n"
+		hang`)
+	if got, err := collect(t, s.FetchBodies(t.Context(), goimap.UIDSetNum(5))); err != nil || len(got) != 1 {
+		t.Errorf("got %v, %v", got, err)
+	}
+	if got, err := collect(t, s.FetchBodies(t.Context(), goimap.UIDSetNum(5))); !errors.Is(err, fs.ErrNotExist) || len(got) != 0 {
+		t.Errorf("got %v, %v", got, err)
+	}
+}
+
 func TestFetchLeftEarly(t *testing.T) {
 	s := script(t, "", `C: A UID FETCH 1:3 (...)
 		S= "* 1 FETCH (UID 1 FLAGS () INTERNALDATE \"01-Jan-2024 00:00:00 +0000\" BODY[] {6}\r\nhello\n)\r\n"
@@ -206,5 +228,34 @@ func TestFetchInPortions(t *testing.T) {
 	all, err := collect(t, s.FetchFlags(t.Context(), set, 0, nil))
 	if len(all) != 2 || err != nil {
 		t.Errorf("got %v, %v", all, err)
+	}
+}
+
+// Items in any order, in any number of responses, with anything in between: every message arrives whole, with its flags and date.
+func TestTrap3AnyOrder(t *testing.T) {
+	noise := []string{"* 9 EXISTS\r\n", "* XFOO {4}\r\n)\r\n(\r\n", "* 99 FETCH (FLAGS (\\Deleted))\r\n", "* OK [ALERT] x\r\n", "* SEARCH\r\n", "* 98 FETCH (UID 98 FLAGS ())\r\n", "\r\n"}
+	for seed := range uint64(100) {
+		rnd := rand.New(rand.NewPCG(seed, 1))
+		var text strings.Builder
+		var want []got
+		for i := range 5 {
+			g := got{uint32(i + 1), []string{"", `\Seen`, `\Flagged $x`}[rnd.IntN(3)], strings.Repeat("x)\r\n", rnd.IntN(4))}
+			want = append(want, g)
+			items := []string{fmt.Sprintf("FLAGS (%s)", g.flags), `INTERNALDATE "01-Jan-2024 00:00:00 +0000"`, fmt.Sprintf("BODY[] {%d}\r\n%s", len(g.body), g.body), `X-JUNK ("a" (NIL {2}` + "\r\n))))"}
+			rnd.Shuffle(len(items), func(i, j int) { items[i], items[j] = items[j], items[i] })
+			for len(items) > 0 {
+				n := 1 + rnd.IntN(len(items))
+				part := append([]string{fmt.Sprintf("UID %d", i+1)}, items[:n]...)
+				items = items[n:]
+				rnd.Shuffle(len(part), func(i, j int) { part[i], part[j] = part[j], part[i] })
+				fmt.Fprintf(&text, "* %d FETCH (%s)\r\n%s", i+1, strings.Join(part, " "), noise[rnd.IntN(len(noise))])
+			}
+		}
+		s := script(t, "", fmt.Sprintf("C: A UID FETCH 1:5 (...)\nS= %q\nS: A OK", text.String()))
+		all, err := collect(t, s.FetchBodies(t.Context(), goimap.UIDSet{{Start: 1, Stop: 5}}))
+		slices.SortFunc(all, func(a, b got) int { return int(a.uid) - int(b.uid) })
+		if diff := cmp.Diff(want, all, cmp.AllowUnexported(got{})); diff != "" || err != nil {
+			t.Fatalf("seed %d: %v\n%s\n%q", seed, err, diff, text.String())
+		}
 	}
 }

@@ -242,6 +242,11 @@ func (s *scanner) held(n int64) string {
 }
 
 func (s *scanner) quoted() string {
+	if i := bytes.IndexAny(s.rest, `"\`); i >= 0 && s.rest[i] == '"' { // no escapes
+		text := string(s.rest[:i])
+		s.rest = s.rest[i+1:]
+		return text
+	}
 	var b strings.Builder
 	for i := 0; i < len(s.rest); i++ {
 		switch c := s.rest[i]; {

@@ -390,6 +390,28 @@ func TestTrap12Select(t *testing.T) {
 	}
 }
 
+// RFC 7162 section 3.1.2.2: where NOMODSEQ is, whoever asks for MODSEQ is refused.
+func TestNoModSeq(t *testing.T) {
+	s := script(t, "CONDSTORE", `C: A SELECT "a" (CONDSTORE)
+		S: * OK [NOMODSEQ] none
+		S: A OK
+		C: B UID FETCH 1 (UID FLAGS)
+		S: B OK`)
+	if m, err := s.Select(t.Context(), "a", nil); err != nil || m.HighestModSeq != 0 {
+		t.Fatal(m, err)
+	}
+	if _, err := collect(t, s.FetchFlags(t.Context(), goimap.UIDSetNum(1), 0, nil)); err != nil {
+		t.Error(err)
+	}
+	var unsupported *imap.UnsupportedError
+	if _, err := collect(t, s.FetchFlags(t.Context(), goimap.UIDSetNum(1), 5, nil)); !errors.As(err, &unsupported) {
+		t.Error(err)
+	}
+	if _, err := s.Store(t.Context(), goimap.UIDSetNum(1), goimap.StoreFlagsAdd, []imap.Flag{"a"}, 5); !errors.As(err, &unsupported) {
+		t.Error(err)
+	}
+}
+
 func TestSearch(t *testing.T) {
 	s := script(t, "ESEARCH", `C: A UID SEARCH RETURN (ALL) ALL
 		S: * ESEARCH (TAG "T1") UID ALL 1:3,9
