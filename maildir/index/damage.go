@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -67,8 +68,12 @@ func isDamage(err error) bool {
 
 func isBusy(err error) bool { return code(err) == sqlite3.SQLITE_BUSY }
 
-// blame turns SQLite's report of a damaged file into *Damaged, and leaves a mark for the next Open.
+// blame turns SQLite's report of a damaged file into *Damaged, and leaves a mark for the next Open. Its report of a full
+// disk becomes the system's, ENOSPC, by which callers know it whoever met it.
 func (s *Store) blame(err error) error {
+	if code(err) == sqlite3.SQLITE_FULL {
+		return &fs.PathError{Op: "write", Path: s.path(), Err: syscall.ENOSPC}
+	}
 	if !isDamage(err) {
 		return err
 	}
