@@ -75,10 +75,10 @@ func (c *connection) register(f *pflag.FlagSet) {
 	f.StringVar(&c.passwordCommand, "password-command", "", "`COMMAND` that prints the password (given to sh)")
 	f.StringVar(&c.passwordFile, "password-file", "", "`FILE` that holds the password")
 	f.StringVar(&c.passwordEnv, "password-env", "", "environment variable `NAME` that holds the password")
-	f.StringVar(&c.tls, "tls", "", "when TLS begins: implicit, starttls or none")
+	f.StringVar(&c.tls, "tls", "", "`WHEN` TLS begins: implicit, starttls or none")
 	f.StringVar(&c.tlsCA, "tls-ca", "", "PEM `FILE` of further root certificates")
 	f.StringVar(&c.fingerprint, "tls-fingerprint", "", "pin: accept exactly the certificate `sha256:HEX`")
-	f.IntVar(&c.jobs, "jobs", 4, "accounts at work side by side")
+	f.IntVar(&c.jobs, "jobs", 4, "`N` accounts are at work side by side")
 }
 
 // override puts the flags that were given over what the account says, and checks the result.

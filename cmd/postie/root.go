@@ -96,7 +96,7 @@ Nothing is deleted on a server before it is durable here, whatever is killed.`,
 	f.BoolVarP(&a.quiet, "quiet", "q", false, "print only trouble")
 	f.CountVarP(&a.verbose, "verbose", "v", "say more; twice: the protocol dialogue, without credentials")
 	f.BoolVar(&a.json, "json", false, "print JSON Lines on standard output, and nothing else there")
-	f.StringVar(&a.color, "color", "auto", "colours: auto, always or never")
+	f.StringVar(&a.color, "color", "auto", "`WHEN` to use colours: auto, always or never")
 	f.Var(&a.timeout, "timeout", "end a connection that makes no progress for that long")
 	f.Var(&a.wait, "wait", "wait for a Maildir that is in use, for ever or for that long")
 	f.Lookup("wait").NoOptDefVal = forever
