@@ -15,6 +15,7 @@ type inbox struct {
 	Ended    chan struct{}   // closed when the command was answered; nil: nobody waits for that
 	Caps     imap.CapSet     // untagged CAPABILITY
 	Enabled  imap.CapSet
+	List     bool // LIST: collect its responses
 	Lists    []Mailbox
 	Status   map[string]*Status
 	Vanished imap.UIDSet // VANISHED (EARLIER)

@@ -35,7 +35,7 @@ func (s *Session) List(ctx context.Context, status bool, patterns ...string) ([]
 	if len(patterns) == 0 {
 		patterns = []string{"*"}
 	}
-	box := &inbox{Status: map[string]*Status{}}
+	box := &inbox{List: true, Status: map[string]*Status{}}
 	c, err := s.begin(ctx, "LIST", box)
 	if err != nil {
 		return nil, err

@@ -11,8 +11,8 @@ import (
 // decodeName turns a mailbox name of the wire, in modified UTF-7 (RFC 3501 section 5.1.3), into UTF-8.
 // It fails for a name that would not come out the same when it is written again: a command meant for it would hit another mailbox.
 func decodeName(s string) (string, bool) {
-	if strings.EqualFold(s, "INBOX") {
-		return "INBOX", true
+	if name := canonicalName(s); name == "INBOX" {
+		return name, true
 	}
 	var b strings.Builder
 	for rest := s; rest != ""; {
@@ -31,6 +31,14 @@ func decodeName(s string) (string, bool) {
 	}
 	name := b.String()
 	return name, name != "" && encodeName(name) == s
+}
+
+// canonicalName writes INBOX, which is the same in any case, in capitals (RFC 9051 section 5.1).
+func canonicalName(name string) string {
+	if strings.EqualFold(name, "INBOX") {
+		return "INBOX"
+	}
+	return name
 }
 
 // nameEncoding is RFC 4648 base64 with ',' for '/', unpadded.

@@ -22,12 +22,15 @@ func (s *Session) statusOptions() *imap.StatusOptions {
 	return &imap.StatusOptions{NumMessages: true, UIDNext: true, UIDValidity: true, NumUnseen: true, HighestModSeq: s.CondStore()}
 }
 
-// Status asks for the status of mailboxes, all in one flight. One that the server refuses is absent from the result.
+// Status asks for the status of mailboxes, all in one flight. One that the server refuses is absent from
+// the result; INBOX stands there in capitals.
 func (s *Session) Status(ctx context.Context, names ...string) (map[string]*Status, error) {
+	asked := map[string]bool{}
 	for _, name := range names {
 		if err := checkName(name); err != nil {
 			return nil, err
 		}
+		asked[canonicalName(name)] = true
 	}
 	box := &inbox{Status: map[string]*Status{}}
 	c, err := s.begin(ctx, "STATUS", box)
@@ -48,6 +51,12 @@ func (s *Session) Status(ctx context.Context, names ...string) (map[string]*Stat
 		}
 	}
 	err = c.end(first)
+	for name, st := range box.Status {
+		if !asked[name] { // NOTIFY told it meanwhile
+			delete(box.Status, name)
+			s.wire.tell(ChangedMailbox{name, *st})
+		}
+	}
 	return box.Status, err
 }
 

@@ -263,12 +263,13 @@ func TestTrap10BadNames(t *testing.T) {
 		S: * LIST () "/" "&AOQ-&AOQ-"
 		S: * LIST (\noselect) "." inBOX ("CHILDINFO" ("SUBSCRIBED"))
 		S: * LIST () "" x&-y
+		S: * LIST () "/" two words 
 		S: B OK`}, imap.Options{Event: ev.add})
 	all, err := s.List(t.Context(), false)
 	want := []imap.Mailbox{
 		{Name: "INBOX", Delim: '.', Attrs: []goimap.MailboxAttr{goimap.MailboxAttrNoSelect}},
 		{Name: "a", Delim: '/', Attrs: []goimap.MailboxAttr{goimap.MailboxAttrHasNoChildren, "x]y"}, Subscribed: true},
-		{Name: "c d"}, {Name: "x&y"}, {Name: `ä"b`, Delim: '/'},
+		{Name: "c d"}, {Name: "two words", Delim: '/'}, {Name: "x&y"}, {Name: `ä"b`, Delim: '/'},
 	}
 	if d := diff.Diff(want, all, diff.AllowUnexported(imap.Mailbox{})); d != "" || err != nil {
 		t.Errorf("%v, %s", err, d)
@@ -330,17 +331,23 @@ func TestList(t *testing.T) {
 }
 
 func TestStatus(t *testing.T) {
-	s := script(t, "CONDSTORE OBJECTID", `C: A STATUS INBOX (MAILBOXID ...)
+	var ev events
+	s := play(t, imaptest.Script{Text: loggedIn("CONDSTORE OBJECTID") + `C: A STATUS INBOX (MAILBOXID ...)
 		C: B STATUS "no" (MAILBOXID ...)
+		S: * STATUS other (MESSAGES 1)
+		S: * LIST () "/" new
 		S: * STATUS inbox (MESSAGES 3 UIDNEXT 9 UIDVALIDITY 7 UNSEEN 1 HIGHESTMODSEQ 99999999999 MAILBOXID (F1))
 		S: A OK
 		S: B NO [NONEXISTENT] no
 		C: C NOOP
-		S: C OK`)
+		S: C OK`}, imap.Options{Event: ev.add})
 	got, err := s.Status(t.Context(), "inbox", "no")
 	want := map[string]*imap.Status{"INBOX": {Messages: 3, UIDNext: 9, UIDValidity: 7, Unseen: 1, HighestModSeq: 99999999999, MailboxID: "F1"}}
 	if d := diff.Diff(want, got); d != "" || err != nil {
 		t.Errorf("%v, %s", err, d)
+	}
+	if d := diff.Diff([]imap.Event{imap.Listed{Name: "new", Delim: '/'}, imap.ChangedMailbox{Name: "other", Status: imap.Status{Messages: 1}}}, ev.get(), diff.AllowUnexported(imap.Listed{})); d != "" {
+		t.Error(d)
 	}
 	if err := s.Noop(t.Context()); err != nil {
 		t.Error(err)

@@ -188,6 +188,9 @@ func (w *wire) listed(s *scanner, lsub bool) error {
 		m.Delim = r[0]
 	}
 	raw, _ := s.spaces().text()
+	if rest := strings.TrimRight(string(s.rest), " "); !strings.HasPrefix(rest, " (") {
+		raw += rest // some servers do not quote a name with spaces
+	}
 	if err := s.drop(); err != nil {
 		return err
 	}
@@ -197,7 +200,7 @@ func (w *wire) listed(s *scanner, lsub bool) error {
 	}
 	m.Subscribed = lsub || slices.Contains(m.Attrs, imap.MailboxAttrSubscribed)
 	m.lsub = lsub
-	if !w.note(func(b *inbox) bool { b.Lists = append(b.Lists, m); return b.Status != nil }) {
+	if !w.note(func(b *inbox) bool { b.Lists = append(b.Lists, m); return b.List }) {
 		w.tell(Listed(m))
 	}
 	return nil
