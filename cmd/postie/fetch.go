@@ -125,14 +125,16 @@ func (a *app) fetchOne(ctx context.Context, account config.Account, flags *fetch
 	if err != nil {
 		a.ui.Error(ui.Failure{Account: account.Name, Host: account.Host, Err: err, Hint: hint(err, account.Name), Exit: code})
 	}
-	if err == nil && report.New > 0 && !flags.dryRun {
-		if hookErr := a.newMail(ctx, account, report.New); hookErr != nil {
-			err, code = hookErr, exitPartial
-			a.ui.Error(ui.Failure{Account: account.Name, Err: err, Hint: "the mail is stored; check [hooks] in the configuration", Exit: code})
-		}
-	}
 	if err == nil && report.Failed > 0 {
 		err, code = fmt.Errorf("%d messages failed and are still on the server", report.Failed), exitPartial
+	}
+	if report.New > 0 && ctx.Err() == nil {
+		if hookErr := a.newMail(ctx, account, report.New); hookErr != nil {
+			a.ui.Error(ui.Failure{Account: account.Name, Err: hookErr, Hint: "the mail is stored; check [hooks] in the configuration", Exit: exitPartial})
+			if err == nil {
+				err, code = hookErr, exitPartial
+			}
+		}
 	}
 	summary := ui.Summary{Account: account.Name, Protocol: string(account.Protocol), OK: err == nil, New: report.New,
 		DeletedRemote: report.Deleted, Skipped: report.Skipped, Failed: report.Failed, Bytes: report.Bytes,

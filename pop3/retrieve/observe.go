@@ -125,8 +125,8 @@ func (r *run) observe(ctx context.Context) error {
 	return r.heads(ctx, Doubts(r.view, r.Policy))
 }
 
-// local finds the messages in the Maildir that have the size of one that the server lists. It is needed only while
-// the ledger knows nothing: the database is new, and the mail may not be.
+// local finds the messages in the Maildir that have the size of one that the server lists and that no receipt speaks of. It
+// is needed only until a first run came to its end: the database is new, and the mail may not be.
 func (r *run) local(ctx context.Context) error {
 	sizes := make([]int64, len(r.view.Items))
 	for i, it := range r.view.Items {
@@ -136,9 +136,15 @@ func (r *run) local(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	known := make(map[maildir.Key]bool, len(r.view.Receipts))
+	for _, c := range r.view.Receipts { // of an earlier run that did not come to its end
+		known[c.Key] = true
+	}
 	r.view.Local = make(map[int64][]index.Message)
 	for _, m := range messages {
-		r.view.Local[m.Wire.Size] = append(r.view.Local[m.Wire.Size], m)
+		if !known[m.Entry.Key] {
+			r.view.Local[m.Wire.Size] = append(r.view.Local[m.Wire.Size], m)
+		}
 	}
 	return nil
 }

@@ -630,3 +630,21 @@ func TestLargeMessage(t *testing.T) {
 		t.Errorf("%d octets came, want %d, %v", got.Size, want.Size, err)
 	}
 }
+
+// A first run that was cut short is no excuse to take a second copy of a message for the first one.
+func TestEqualMessagesAfterACut(t *testing.T) {
+	one := few(1)[0]
+	two := one
+	two.UIDL = "twin"
+	w := newWorld(t, pop3test.Options{Without: []string{"PIPELINING"}}, one, two)
+	w.server.SetFault(pop3test.Fault{On: pop3test.Replies, After: 8})
+	report, err := w.run(Policy{})
+	if err == nil || report.New != 1 {
+		t.Fatalf("the cut came elsewhere: %+v, %v; %v", report, err, w.server.Commands())
+	}
+	w.server.SetFault(pop3test.Fault{})
+	if report := w.ok(Policy{}); report.New != 1 || report.Deleted != 2 {
+		t.Errorf("%+v", report)
+	}
+	w.holds(stored([]pop3test.Message{one, two}))
+}
