@@ -35,6 +35,7 @@ func rooms() map[string][]string {
 		"maildir":                        nil,
 		"maildir/message":                nil,
 		"maildir/index":                  {"maildir", "maildir/message", "imap/plan"},
+		"testdata/dns":                   nil,
 		"testdata/dovecot":               nil,
 		"testdata/messages":              nil,
 	}
