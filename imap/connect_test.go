@@ -1,6 +1,7 @@
 package imap_test
 
 import (
+	"bufio"
 	"cmp"
 	"context"
 	"crypto/ecdsa"
@@ -15,6 +16,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	goimap "github.com/emersion/go-imap/v2"
@@ -304,63 +306,69 @@ func TestTrap6Cancel(t *testing.T) {
 	}
 }
 
-// Trap 6: no byte for Idle is a timeout, in an answer as well as before it; without a command silence is no fault.
+// Trap 6: no byte for Idle is a timeout, in an answer as well as before it.
 func TestTrap6Idle(t *testing.T) {
 	for name, text := range map[string]string{
 		"greeting": "hang",
 		"command":  loggedIn("") + "hang",
 		"body":     loggedIn("") + "C: A UID FETCH ...\n" + `S= "* 1 FETCH (UID 1 FLAGS () INTERNALDATE \"x\" BODY[] {9}\r\nabc"` + "\nhang",
+		"append":   loggedIn("") + "C: A APPEND ...\nhang",
 	} {
 		t.Run(name, func(t *testing.T) {
-			srv := imaptest.Script{Text: text}.Start()
-			s, err := imap.Connect(t.Context(), imap.Options{Dial: srv.Dial, Idle: 50 * time.Millisecond})
-			if err == nil {
-				defer s.Close()
-				if _, err = collect(t, s.FetchBodies(t.Context(), goimap.UIDSetNum(1))); err == nil {
-					t.Error("no error")
+			synctest.Test(t, func(t *testing.T) {
+				srv := imaptest.Script{Text: text}.Start()
+				s, err := imap.Connect(t.Context(), imap.Options{Dial: srv.Dial})
+				if err == nil {
+					defer s.Close()
+					if name == "append" {
+						_, err = s.Append(t.Context(), "x", imap.Upload{Size: 1, Body: strings.NewReader("a")})
+					} else {
+						_, err = collect(t, s.FetchBodies(t.Context(), goimap.UIDSetNum(1)))
+					}
 				}
-			}
-			var timeout net.Error
-			if !errors.As(err, &timeout) || !timeout.Timeout() {
-				t.Errorf("got %v", err)
-			}
+				var timeout net.Error
+				if !errors.As(err, &timeout) || !timeout.Timeout() {
+					t.Errorf("got %v", err)
+				}
+			})
 		})
 	}
-	t.Run("quiet", func(t *testing.T) {
-		s := play(t, imaptest.Script{Text: loggedIn("IDLE") + "C: A NOOP\nS: A OK\nC: B IDLE\nS: + \nC: DONE\nS: B OK"}, imap.Options{Idle: 50 * time.Millisecond})
-		time.Sleep(150 * time.Millisecond)
+}
+
+// Silence is no fault where nothing is asked, nor in IDLE; and an answer may take longer than Idle in all.
+func TestSilence(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client, server := net.Pipe()
+		go func() {
+			defer server.Close()
+			r := bufio.NewReader(server)
+			slowly := func(answer string) {
+				r.ReadString('\n')
+				for _, c := range []byte(answer) {
+					time.Sleep(imap.DefaultIdle - time.Second)
+					server.Write([]byte{c})
+				}
+			}
+			server.Write([]byte("* PREAUTH [CAPABILITY IMAP4rev1 IDLE] hi\r\n"))
+			slowly("* OK x\r\nT1 OK\r\n")
+			slowly("+ \r\n")
+			slowly("T2 OK\r\n")
+		}()
+		s, err := imap.Connect(t.Context(), imap.Options{Dial: func(context.Context) (net.Conn, error) { return client, nil }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		time.Sleep(time.Hour)
 		if err := s.Noop(t.Context()); err != nil {
 			t.Error(err)
 		}
 		stop := make(chan struct{})
-		time.AfterFunc(150*time.Millisecond, func() { close(stop) })
+		time.AfterFunc(imap.IdleRefresh-time.Second, func() { close(stop) })
 		if err := s.Idle(t.Context(), stop); err != nil {
 			t.Error(err)
 		}
 	})
-}
-
-// An answer that dribbles in slower than Idle in all, but never silent for as long, is no timeout.
-func TestIdleIsNotATotal(t *testing.T) {
-	client, server := net.Pipe()
-	go func() {
-		defer server.Close()
-		server.Write([]byte("* PREAUTH [CAPABILITY IMAP4rev1] hi\r\n"))
-		buf := make([]byte, 100)
-		server.Read(buf)
-		for _, c := range []byte("* OK x\r\nT1 OK\r\n") {
-			time.Sleep(30 * time.Millisecond)
-			server.Write([]byte{c})
-		}
-	}()
-	s, err := imap.Connect(t.Context(), imap.Options{Dial: func(context.Context) (net.Conn, error) { return client, nil }, Idle: 250 * time.Millisecond})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
-	if err := s.Noop(t.Context()); err != nil {
-		t.Error(err)
-	}
 }
 
 func TestTraceHidesCredentials(t *testing.T) {

@@ -12,4 +12,15 @@
 //     What belongs to the command under way is collected for it (inbox); everything else becomes an Event.
 //
 // Deadlines, line limits, cancellation and the trace live in the wire too.
+//
+// Blame is a type: *Error is a refusal (NO, BAD) and leaves the session usable, as do *MissingError (messages that did not
+// come) and *UnsupportedError (nothing was sent); *ProtocolError is nonsense; *LoginError and *TLSRefusedError end Connect;
+// anything else comes from the line (net.Error, io.ErrUnexpectedEOF; an *Error with Status BYE), from the source of an
+// upload, or is the cause of the context.
+//
+// Obeyed here: RFC 3501 and what of RFC 9051 explains it, RFC 2177 (IDLE), RFC 2342 (NAMESPACE), RFC 2971 (ID), RFC 4315
+// (UIDPLUS), RFC 4731 (ESEARCH), RFC 4959 (SASL-IR), RFC 4978 (COMPRESS), RFC 5161 (ENABLE), RFC 5258 and 5819 (LIST),
+// RFC 5465 (NOTIFY), RFC 5530 (response codes), RFC 6154 (special use), RFC 6851 (MOVE), RFC 7162 (CONDSTORE, QRESYNC),
+// RFC 7888 (literals), RFC 7889 (APPENDLIMIT), RFC 8474 (OBJECTID). IMAP4rev2 and UTF8=ACCEPT are never enabled: mailbox names
+// are modified UTF-7 on the wire and UTF-8 here.
 package imap
