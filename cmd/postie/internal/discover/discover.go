@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"golang.org/x/net/idna"
 )
@@ -220,9 +221,10 @@ func hostname(name string) (string, error) {
 	if ip := net.ParseIP(strings.Trim(name, "[]")); ip != nil {
 		return ip.String(), nil
 	}
-	// RFC 5891 section 5: what a user writes is mapped, and must then be a valid name.
-	ascii, err := idna.New(idna.MapForLookup(), idna.BidiRule(), idna.StrictDomainName(true), idna.VerifyDNSLength(true)).ToASCII(name)
-	if err != nil {
+	// RFC 5891 section 5: what a user writes is mapped, and must then be a valid name, which maps to itself.
+	profile := idna.New(idna.MapForLookup(), idna.BidiRule(), idna.StrictDomainName(true), idna.VerifyDNSLength(true))
+	ascii, err := profile.ToASCII(name)
+	if again, bad := profile.ToASCII(ascii); err != nil || bad != nil || again != ascii || !utf8.ValidString(name) {
 		return "", fmt.Errorf("%q is no host name", name)
 	}
 	return ascii, nil

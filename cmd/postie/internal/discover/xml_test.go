@@ -68,6 +68,7 @@ func FuzzParsePage(f *testing.F) {
 func FuzzRank(f *testing.F) {
 	f.Add("mail.example.test.", uint16(993))
 	f.Add(".", uint16(0))
+	f.Add("\xae", uint16(64))
 	f.Fuzz(func(t *testing.T, target string, port uint16) {
 		for _, s := range rank([][]*net.SRV{{{Target: target, Port: port}}, nil, nil, nil}) {
 			if host, err := hostname(s.Host); err != nil || host != s.Host || s.Port == 0 {
