@@ -12,6 +12,7 @@ import (
 	"postie/cmd/postie/internal/config"
 	"postie/cmd/postie/internal/connect"
 	"postie/cmd/postie/internal/credential"
+	"postie/imap"
 	"postie/maildir/index"
 	"postie/pop3"
 	"postie/pop3/retrieve"
@@ -64,7 +65,7 @@ func exitCode(err error) int {
 		return exitGuard
 	case is[*index.Locked](err):
 		return exitInUse
-	case is[*connect.CertificateError](err), is[*connect.HandshakeError](err), is[*pop3.TLSRefusedError](err), is[*credential.CleartextError](err):
+	case is[*connect.CertificateError](err), is[*connect.HandshakeError](err), refusedTLS(err), is[*credential.CleartextError](err):
 		return exitFailed
 	case refusedLogin(err):
 		return exitLogin
@@ -81,14 +82,26 @@ func is[E error](err error) bool {
 
 // refusedLogin says whether it was user, password, token or mechanism that the server would not take.
 func refusedLogin(err error) bool {
-	login, ok := errors.AsType[*pop3.LoginError](err)
-	return ok && login.Refused() || is[*credential.NotOfferedError](err) || is[*credential.NeedLoginError](err)
+	return badCredential(err) || is[*credential.NotOfferedError](err) || is[*credential.NeedLoginError](err)
+}
+
+// badCredential says whether the server answered to user, password or token, and said no.
+func badCredential(err error) bool {
+	overPOP3, isPOP3 := errors.AsType[*pop3.LoginError](err)
+	overIMAP, isIMAP := errors.AsType[*imap.LoginError](err)
+	return isPOP3 && overPOP3.Refused() || isIMAP && overIMAP.Refused()
+}
+
+// refusedTLS says whether STARTTLS or STLS was refused or tampered with.
+func refusedTLS(err error) bool {
+	return is[*pop3.TLSRefusedError](err) || is[*imap.TLSRefusedError](err)
 }
 
 // lostLine says whether the server was not reached, was lost, or has a passing trouble.
 func lostLine(err error) bool {
 	refusal, ok := errors.AsType[*pop3.Error](err)
-	return ok && refusal.Temporary() || netError(err) || is[*connect.TunnelError](err) || is[*exec.Error](err) ||
+	refused, isIMAP := errors.AsType[*imap.Error](err)
+	return ok && refusal.Temporary() || isIMAP && refused.Temporary() || netError(err) || is[*connect.TunnelError](err) || is[*exec.Error](err) ||
 		errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) ||
 		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }
@@ -139,10 +152,10 @@ func hint(err error, account string) string {
 		return "wait for it with --wait"
 	case is[*index.Newer](err):
 		return "install that postie, or a newer one"
-	case is[*pop3.TLSRefusedError](err):
+	case refusedTLS(err):
 		return `somebody may be in between; if the server has a port for TLS alone: tls = "implicit"`
-	case refusedLogin(err) && is[*pop3.LoginError](err):
-		return "check user and password; some providers want an app password, or POP3 switched on in their settings"
+	case badCredential(err):
+		return "check user and password; some providers want an app password, or POP3 or IMAP switched on in their settings"
 	case errors.As(err, &dns) && dns.IsNotFound:
 		return "check the name of the host"
 	case errors.Is(err, syscall.ECONNREFUSED):
