@@ -39,6 +39,11 @@ func (s *Session) login(ctx context.Context, l Login) error {
 	}
 	if err == nil {
 		err = r.refusal(commandOf(client))
+		// As in pop3: the client has the last word. It finds out a server that says OK before it has proved itself
+		// (SCRAM), and adds the reason that a challenge gave (XOAUTH2).
+		if f, ok := client.(interface{ Finish(error) error }); ok {
+			err = f.Finish(err)
+		}
 	}
 	if err != nil {
 		return loginError(mechanism, err)

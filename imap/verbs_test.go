@@ -233,6 +233,30 @@ func TestAppendAll(t *testing.T) {
 }
 
 // A source that has not the octets that were said: the command is not ended, so the server keeps nothing.
+// BYE is an *Error too, but nothing goes on after it.
+func TestBye(t *testing.T) {
+	var bye *imap.Error
+	s := script(t, "", "C: A UID FETCH ...\nS: * BYE [UNAVAILABLE] restart\nhang")
+	_, err := collect(t, s.FetchBodies(t.Context(), goimap.UIDSetNum(5)))
+	if errors.As(err, new(*imap.MissingError)) || !errors.As(err, &bye) || bye.Status != "BYE" {
+		t.Errorf("got %v", err)
+	}
+	s = script(t, "LITERAL+", "C: A APPEND ...\n"+`C= "a\r\n"`+"\nS: * BYE restart\nhang")
+	results := 0
+	for _, err := range s.AppendAll(t.Context(), "x", func(yield func(imap.Upload) bool) {
+		for yield(imap.Upload{Size: 1, Body: strings.NewReader("a")}) {
+		}
+	}) {
+		results++
+		if !errors.As(err, &bye) || bye.Status != "BYE" {
+			t.Errorf("got %v", err)
+		}
+	}
+	if results == 0 || results > 17 {
+		t.Errorf("%d results", results)
+	}
+}
+
 func TestAppendWrongSize(t *testing.T) {
 	for body, want := range map[string]string{"abc": "2 octets short", "abcdef": "more than 5 octets"} {
 		s := script(t, "", "C: A APPEND \"x\" {5}\nS: + go\nhang")
@@ -361,6 +385,7 @@ func TestTrap12Select(t *testing.T) {
 		S: A OK
 		C: B SELECT "a (CONDSTORE)" (QRESYNC (7 50 1:9))
 		S: * 9 EXISTS
+		S: * OK [UIDNOTSTICKY] x
 		S: * OK [CLOSED] old one
 		S: * FLAGS (\Seen a]b)
 		S: * OK [PERMANENTFLAGS (\Seen a]b \*)] x
@@ -388,7 +413,7 @@ func TestTrap12Select(t *testing.T) {
 	if d := diff.Diff(want, got); d != "" || err != nil {
 		t.Errorf("%v, %s", err, d)
 	}
-	got, err = s.Examine(t.Context(), "b", &imap.Resync{UIDValidity: 8, ModSeq: 50})
+	got, err = s.Examine(t.Context(), "b", &imap.Resync{UIDValidity: 8, ModSeq: 50, Known: goimap.UIDSet{{Start: 1}}})
 	if d := diff.Diff(&imap.Selected{Name: "b", UIDValidity: 9, NotSticky: true, ReadOnly: true}, got); d != "" || err != nil {
 		t.Errorf("%v, %s", err, d)
 	}

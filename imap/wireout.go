@@ -34,8 +34,12 @@ func (w *wire) amend(a amendment) {
 	w.out.amend = &a
 }
 
-// Write takes what the library writes, in any pieces.
+// Write takes what the library writes, in any pieces. Once the connection is over it must fail, even for what would only be
+// buffered: the library waits for ever for the answer to a command that it could write.
 func (w *wire) Write(p []byte) (int, error) {
+	if err := w.cause(); err != nil {
+		return 0, err
+	}
 	for rest := p; len(rest) > 0; {
 		n, err := w.absorb(rest)
 		if err != nil {
