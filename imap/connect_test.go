@@ -57,6 +57,19 @@ func (c *challenged) Start() (string, []byte, error) { return "ECHO", c.first, n
 
 func (c *challenged) Next(ch []byte) ([]byte, error) { return append(ch, ch...), c.fail }
 
+// judge has the last word about the verdict.
+type judge struct {
+	challenged
+	say string
+}
+
+func (j *judge) Finish(verdict error) error {
+	if verdict == nil && j.say == "" {
+		return nil
+	}
+	return errors.Join(errors.New(j.say), verdict)
+}
+
 func TestConnect(t *testing.T) {
 	plain := func() *who { return &who{client: sasl.NewPlainClient("", "u", "p")} }
 	for _, tt := range []struct {
@@ -94,6 +107,12 @@ func TestConnect(t *testing.T) {
 			S: + go
 			C= "p\xc3\xa4\r\n"
 			S: A OK [CAPABILITY IMAP4rev1 IDLE] in`, &who{user: "üu", password: "pä"}, imap.Options{}, ""},
+		{"continuation requests without end", `
+			S: * OK [CAPABILITY IMAP4rev1] hi
+			C: A LOGIN "u" {2}
+			S: +
+			C= "p\xff\r\n"
+			S: +`, &who{user: "u", password: "p\xff"}, imap.Options{}, "connect: server broke the protocol: continuation request to a whole LOGIN"},
 		{"challenges, one empty", `
 			S: * OK [CAPABILITY IMAP4rev1 AUTH=ECHO SASL-IR] hi
 			C: A AUTHENTICATE ECHO =
@@ -113,6 +132,14 @@ func TestConnect(t *testing.T) {
 			C= "*\r\n"
 			S: A NO [AUTHENTICATIONFAILED] token expired`, &who{client: &challenged{fail: errors.New("invalid_token")}}, imap.Options{},
 			"connect: login by ECHO: invalid_token\nAUTHENTICATE: server refused: [AUTHENTICATIONFAILED] token expired"},
+		{"the client does not believe the server", `
+			S: * OK [CAPABILITY IMAP4rev1 AUTH=ECHO] hi
+			C: A AUTHENTICATE ECHO
+			S: A OK in`, &who{client: &judge{say: "server did not prove itself"}}, imap.Options{}, "connect: login by ECHO: server did not prove itself"},
+		{"the client adds the reason", `
+			S: * OK [CAPABILITY IMAP4rev1 AUTH=ECHO] hi
+			C: A AUTHENTICATE ECHO
+			S: A NO no`, &who{client: &judge{say: "token expired"}}, imap.Options{}, "connect: login by ECHO: token expired\nAUTHENTICATE: server refused: no"},
 		{"LOGINDISABLED", "S: * OK [CAPABILITY IMAP4rev1 LOGINDISABLED] hi", &who{user: "u", password: "p"}, imap.Options{}, "connect: login by LOGIN: the server forbids LOGIN here, and offers no mechanism that was wanted"},
 		{"NUL in the password", "S: * OK [CAPABILITY IMAP4rev1] hi", &who{user: "u", password: "p\x00"}, imap.Options{}, "connect: login by LOGIN: user or password holds a NUL"},
 		{"the login has no answer", "S: * OK [CAPABILITY IMAP4rev1] hi", &who{err: errors.New("no secret")}, imap.Options{}, "connect: no secret"},

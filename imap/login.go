@@ -79,30 +79,25 @@ func (w *wire) login(user, password string) (reply, error) {
 	if strings.ContainsRune(user+password, 0) {
 		return reply{}, errors.New("user or password holds a NUL")
 	}
-	line := "LOGIN"
-	var rest []string // what follows each literal
-	var literals []string
+	lines := []string{"LOGIN"}
 	for _, arg := range []string{user, password} {
+		last := &lines[len(lines)-1]
 		if quotable(arg) {
-			line += " " + quote(arg)
-			continue
+			*last += " " + quote(arg)
+		} else {
+			*last += fmt.Sprintf(" {%d}", len(arg))
+			lines = append(lines, arg)
 		}
-		rest = append(rest, line+fmt.Sprintf(" {%d}", len(arg)))
-		literals = append(literals, arg)
-		line = ""
 	}
-	parts := append(rest, line)
-	tag, err := w.request(parts[0], "LOGIN ***")
+	tag, err := w.request(lines[0], "LOGIN ***")
 	if err != nil {
 		return reply{}, &wireError{err}
 	}
 	r, err := w.await(tag, func(string) error {
-		if len(literals) == 0 {
+		if lines = lines[1:]; len(lines) == 0 {
 			return &ProtocolError{Problem: "continuation request to a whole LOGIN"}
 		}
-		next := literals[0] + parts[1]
-		literals, parts = literals[1:], parts[1:]
-		return errors.Join(w.line(next, "***"), w.stream.flush())
+		return errors.Join(w.line(lines[0], "***"), w.stream.flush())
 	})
 	if err != nil {
 		return r, &wireError{err}
