@@ -90,7 +90,7 @@ func (r *run) record(ctx context.Context, plan Plan) error {
 }
 
 func adoption(it pop3.Item, c Copy, read bool) index.Adoption {
-	return index.Adoption{ID: c.Receipt, Message: c.Message, UIDL: it.UIDL, Listed: it.Size, Read: read}
+	return index.Adoption{ID: c.Receipt, Message: c.Message, UIDL: named(it, c.header), Listed: it.Size, Read: read}
 }
 
 // fetch retrieves and stores. While one batch is made durable the next one comes in. When it ends early, what had
@@ -172,10 +172,7 @@ func (r *run) receive(op Op, body io.Reader, header *message.Header) (*arrival, 
 		return nil, w.err
 	}
 	a := &arrival{op: op, draft: draft}
-	a.receipt = index.Receipt{UIDL: op.Item.UIDL, Listed: op.Item.Size, Wire: draft.Wire(), Header: header.Hash(), Read: true}
-	if a.receipt.UIDL == "" {
-		a.receipt.UIDL = derived(a.receipt)
-	}
+	a.receipt = index.Receipt{UIDL: named(op.Item, header.Hash()), Listed: op.Item.Size, Wire: draft.Wire(), Header: header.Hash(), Read: true}
 	a.message = index.Message{Mailbox: index.Inbox, Wire: a.receipt.Wire, Header: a.receipt.Header,
 		Date: r.Now(), Summary: message.Summarize(header.Bytes())}
 	if a.equal = r.equal(op.Against, a.receipt.Wire); a.equal != nil {
@@ -184,10 +181,10 @@ func (r *run) receive(op Op, body io.Reader, header *message.Header) (*arrival, 
 	return a, nil
 }
 
-// derived is what a message is called in the ledger when the server gives it no UIDL. No UIDL looks like that
-// (RFC 1939 section 7: no spaces).
-func derived(c index.Receipt) string {
-	return fmt.Sprintf("size %d header %x", c.Listed, c.Header[:16])
+// named is what a message is called in the ledger: its UIDL or, where the server has none, what it is told by. No UIDL looks
+// like that (RFC 1939 section 7: no spaces).
+func named(it pop3.Item, header [32]byte) string {
+	return cmp.Or(it.UIDL, fmt.Sprintf("size %d header %x", it.Size, header[:16]))
 }
 
 // equal finds the copy that a message is, octet for octet. Each copy serves once.

@@ -147,7 +147,6 @@ func (r *run) commitEqual(ctx context.Context, equals []*arrival) error {
 	adoptions := make([]index.Adoption, len(equals))
 	for i, a := range equals {
 		adoptions[i] = adoption(a.op.Item, *a.equal, true)
-		adoptions[i].UIDL = a.receipt.UIDL
 	}
 	r.step("ledger equal")
 	if err := r.ledger.Adopt(ctx, adoptions); err != nil {

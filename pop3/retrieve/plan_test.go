@@ -176,6 +176,7 @@ func TestDiff(t *testing.T) {
 
 		{name: "lost ledger, kept", policy: Policy{Keep: keep}, listed: "1:a/100 2:b/200", local: "100/H1", doubts: "1", heads: "1=H1", want: "adopt 1 m101, fetch 2"},
 		{name: "lost ledger, never deleted unread", listed: "1:a/100", local: "100/H1", doubts: "1", heads: "1=H1", want: "fetch 1 against m101"},
+		{name: "lost ledger, no UIDL", policy: Policy{Keep: keep}, listed: "1:/100", local: "100/H1", doubts: "1", heads: "1=H1", want: "adopt 1 m101"},
 		{name: "lost ledger, other header", policy: Policy{Keep: keep}, listed: "1:a/100", local: "100/H1", doubts: "1", heads: "1=H2", want: "fetch 1"},
 		{name: "lost ledger, too large, known", policy: Policy{Keep: keep, MaxSize: 50}, listed: "1:a/100", local: "100/H1", doubts: "1", heads: "1=H1", want: "adopt 1 m101"},
 	}

@@ -180,6 +180,11 @@ func (s *Server) write(o Options) error {
 			return err
 		}
 	}
+	return s.configure(o)
+}
+
+// configure fills in the configuration.
+func (s *Server) configure(o Options) error {
 	me, err := user.Current()
 	if err != nil {
 		return err
