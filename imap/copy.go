@@ -32,7 +32,7 @@ func (s *Session) transfer(ctx context.Context, verb string, set imap.UIDSet, to
 	if err != nil {
 		return Copied{}, err
 	}
-	for part := range portions(set) {
+	for part := range s.portions(set) {
 		if err = send(part); err != nil {
 			break
 		}

@@ -16,7 +16,7 @@ func (s *Session) Expunge(ctx context.Context, set imap.UIDSet) error {
 	if err != nil {
 		return err
 	}
-	for part := range portions(set) {
+	for part := range s.portions(set) {
 		if err = s.lib.UIDExpunge(part).Close(); err != nil {
 			break
 		}

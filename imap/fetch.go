@@ -106,7 +106,7 @@ func (f *fetch) commands() (refusal error) {
 		}
 		return err
 	}
-	for part := range portions(f.set) {
+	for part := range f.c.s.portions(f.set) {
 		if sent = append(sent, f.send(part)); len(sent) < ahead {
 			continue
 		}

@@ -229,6 +229,10 @@ func TestFetchInPortions(t *testing.T) {
 	if len(all) != 2 || err != nil {
 		t.Errorf("got %v, %v", all, err)
 	}
+	s = script(t, "CONDSTORE", "C: A UID FETCH 100001,...,100399 (...)\nS: A OK") // RFC 7162 section 4
+	if all, err = collect(t, s.FetchFlags(t.Context(), set, 0, nil)); len(all) != 0 || err != nil {
+		t.Errorf("got %v, %v", all, err)
+	}
 }
 
 // Items in any order, in any number of responses, with anything in between: every message arrives whole, with its flags and date.

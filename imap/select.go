@@ -89,7 +89,7 @@ func changed(kept []Message) []Message {
 // for a command, or has a '*', which is not allowed here, is left out: that only makes the answer longer.
 func (r *Resync) String() string {
 	known := ""
-	if set := r.Known.String(); set != "" && !r.Known.Dynamic() && len(set) <= 4*maxSet {
+	if set := r.Known.String(); set != "" && !r.Known.Dynamic() && len(set) <= maxSetLong/2 {
 		known = " " + set
 	}
 	return fmt.Sprintf(" (QRESYNC (%d %d%s))", r.UIDValidity, r.ModSeq, known)

@@ -32,7 +32,7 @@ func (s *Session) Store(ctx context.Context, set imap.UIDSet, op imap.StoreFlags
 		return Stored{}, err
 	}
 	store := &imap.StoreFlags{Op: op, Silent: true, Flags: flags}
-	for part := range portions(set) {
+	for part := range s.portions(set) {
 		err = s.lib.Store(part, store, &imap.StoreOptions{UnchangedSince: uint64(unchangedSince)}).Close()
 		if isRefusal(err) && s.wire.refusedWith("MODIFIED") {
 			err = nil // RFC 7162 section 3.1.3: so it comes when some messages are gone besides

@@ -18,16 +18,24 @@ type ModSeq uint64
 
 // A set that came from a server may span all UIDs in a few octets: nothing here expands one without a bound.
 
-// maxSet is how long a set in a command may be. RFC 2683 section 3.2.1.5 asks clients for lines of about 1000 octets.
-const maxSet = 900
+// How long a set in a command may be: RFC 2683 section 3.2.1.5 asks clients for lines of about 1000 octets, and
+// RFC 7162 section 4 asks servers with CONDSTORE to take 8192.
+const (
+	maxSet     = 900
+	maxSetLong = 8000
+)
 
 // portions cuts a set into sets that fit into a command line.
-func portions(set imap.UIDSet) iter.Seq[imap.UIDSet] {
+func (s *Session) portions(set imap.UIDSet) iter.Seq[imap.UIDSet] {
+	limit := maxSet
+	if s.CondStore() {
+		limit = maxSetLong
+	}
 	return func(yield func(imap.UIDSet) bool) {
 		from, length := 0, 0
 		for i := range set {
 			n := len(set[i:i+1].String()) + 1
-			if length += n; length > maxSet {
+			if length += n; length > limit {
 				if !yield(set[from:i]) {
 					return
 				}
