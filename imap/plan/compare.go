@@ -114,7 +114,8 @@ func (b *box) seeMessage(p *Pair, m *Message, policy Policy) {
 	case p.State != Agreed, p.Key == "" && policy.Wants(p.Size, p.Date), b.wished[p.UID], !same(p.Local, p.Remote):
 		t := b.trio(*p)
 		t.message.ModSeq = m.ModSeq
-	case p.Key == "" && b.sizes[p.Size]:
+	}
+	if p != nil && m != nil && p.Key == "" && p.State == Agreed && b.sizes[p.Size] {
 		b.bodyless = append(b.bodyless, b.born(*p))
 	}
 }
@@ -203,11 +204,8 @@ type cursor[K cmp.Ordered, T any] struct {
 }
 
 func pull[K cmp.Ordered, T any](s iter.Seq2[T, error], keyOf func(*T) K) *cursor[K, T] {
-	if s == nil {
-		s = func(func(T, error) bool) {}
-	}
 	c := &cursor[K, T]{keyOf: keyOf}
-	c.next, c.stop = iter.Pull2(s)
+	c.next, c.stop = iter.Pull2(each(s))
 	return c
 }
 
@@ -223,4 +221,23 @@ func (c *cursor[K, T]) advance() {
 		c.ok, c.err = false, fmt.Errorf("%v after %v: not in ascending order", c.key, last)
 	}
 	c.begun = true
+}
+
+// each is a sequence that may be nil.
+func each[T any](s iter.Seq2[T, error]) iter.Seq2[T, error] {
+	if s == nil {
+		return Seq[T](nil)
+	}
+	return s
+}
+
+// Seq is a sequence, without errors, of what is in memory.
+func Seq[T any](s []T) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		for _, v := range s {
+			if !yield(v, nil) {
+				return
+			}
+		}
+	}
 }

@@ -5,8 +5,6 @@ import (
 	"slices"
 
 	"github.com/emersion/go-imap/v2"
-
-	"postie/maildir"
 )
 
 // same says whether two identities are one message. Of what both know, the strongest counts: the bytes, then the
@@ -118,7 +116,7 @@ func (d *differ) each(do func(*trio)) {
 
 // renamed finds a file under another key in the same mailbox. For a tombstone that is a message that came back.
 func (d *differ) renamed(t *trio, exact bool) {
-	if t.at != nil || t.on == nil || t.pair.Key == "" {
+	if t.at != nil || t.pair.Key == "" || t.pair.UID == 0 {
 		return
 	}
 	if f := d.files.find(t.who(), in(d.files, t.home, t.who(), exact)); f != nil {
@@ -126,15 +124,14 @@ func (d *differ) renamed(t *trio, exact bool) {
 	}
 }
 
-// bothMoved finds a pair whose file and message are both gone from where they were, together in another mailbox or
-// under new names in the same.
+// bothMoved finds a pair whose file and message are both gone from where they were, together in another mailbox.
 func (d *differ) bothMoved(t *trio) {
 	if t.at != nil || t.on != nil || t.pair.State != Agreed || t.pair.Key == "" {
 		return
 	}
 	var m *newcomer[Message]
 	f := d.files.find(t.who(), func(f *newcomer[File]) bool {
-		m = d.messages.find(t.who(), func(m *newcomer[Message]) bool { return m.box == f.box || f.box == t.home })
+		m = d.messages.find(t.who(), func(m *newcomer[Message]) bool { return m.box == f.box })
 		return m != nil
 	})
 	if f != nil {
@@ -185,7 +182,8 @@ func (d *differ) oneMoved(t *trio) {
 		}
 	}
 	if t.on == nil && t.at != nil {
-		if m := d.messages.find(t.who(), nil); m != nil {
+		m := d.messages.find(t.who(), in(d.messages, t.home, t.who(), false))
+		if m = cmp.Or(m, d.messages.find(t.who(), nil)); m != nil {
 			t.follow(m)
 		}
 	}

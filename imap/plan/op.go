@@ -16,12 +16,12 @@ import (
 type Kind uint8
 
 const (
-	Create   Kind = iota + 1 // make Mailbox on Side
-	Rename                   // Mailbox is called To on the other side: rename it on Side, and the base's
+	Create   Kind = iota + 1 // make Mailbox on Side; on the server, rows of an earlier life that are left lose their UID: Orphan
+	Rename                   // Mailbox is called To elsewhere: rename it on Side (0: nowhere), and the base's
 	Adopt                    // nothing but Pair to write down
-	Move                     // Side Remote: UID MOVE; Side Local: rename the file (without Key, only the row moves)
+	Move                     // Side Remote: UID MOVE; Side Local: rename the file, under a new key if To knows that one (no Key: only the row moves)
 	Upload                   // APPEND the file Key with Pair.Remote and its mtime
-	Download                 // fetch the message Pair.UID into a file with Pair.Local; its key is new
+	Download                 // fetch the message Pair.UID into a file with Pair.Local, under a new key
 	Note                     // fetch the summary of Pair.UID: policy does not want its body
 	Flags                    // Push to the message, Pull to the file, of Pair
 	Expunge                  // set \Deleted and UID EXPUNGE
@@ -39,17 +39,17 @@ func (k Kind) String() string {
 
 // Op is one step of a plan, for one message or one mailbox.
 //
-// Its agreement, to be written once it is done, is the same for all that concern a message: the rows of Mailbox and To
-// with UID, and those without UID with Key, are replaced by Pair, in To or else in Mailbox; a zero Pair is not written.
-// A UID or key of Pair that only the doing brings to light is zero here, and is filled in.
+// Its agreement, to be written once it is done, has one rule for all that concern a message: the row of Mailbox with UID,
+// and the rows without UID of Mailbox and To with Key, are replaced by Pair, in To or else in Mailbox; a zero Pair is
+// not written. A UID or key of Pair that only the doing brings to light is zero here, and is filled in.
 type Op struct {
 	Kind    Kind
 	Side    Side // the side that is changed; Both for Flags that go both ways, 0 when nothing but the base is
 	Mailbox string
 	To      string      // Rename, Move, Trash; also Adopt and Flags of a pair that moved on both sides
 	UID     imap.UID    // in Mailbox, as the base knows it; 0: the base knows none
-	Key     maildir.Key // as the file is called now; "": there is none
-	Push    Change      // to the message; with Move before it moves
+	Key     maildir.Key // as the file is called, or was when it was last there; "": there was none
+	Push    Change      // to the message; with Move and Download it goes first
 	Pull    Change      // to the file
 	Since   ModSeq      // of Push: UNCHANGEDSINCE (RFC 7162 section 3.1.3); 0: unconditional
 	Body    bool        // Move, Trash: then fetch the body, which policy wants and nobody has

@@ -1,0 +1,372 @@
+package plan
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/emersion/go-imap/v2"
+
+	"postie/maildir"
+)
+
+var update = flag.Bool("update", false, "write what the plans are now into testdata")
+
+// TestCases runs testdata/*.txt. A case is what base, Maildir and server show, and the plan that follows:
+//
+//	== name
+//	policy expunge trash=Trash create=here max=30% allow bodies=none bodies=100
+//	box NAME facts…       new here there gone readonly unstable outside noexpunge keeps=FS count=9 validity=5/6 id=x/y modseq=9
+//	a | 1 S | FS | S      message a: base, here, there
+//	--
+//	flags INBOX 1 …
+//
+// A message's letter is its identity: equal letters are equal copies. Cells are words: a number is the UID in the base,
+// letters are flags ("S,work"; "-" none), "." is: not there, "=" is: as the base has it. In base: nobody, marked, withheld,
+// orphan, key=k, remote=FS, size=n. Here: key=k, unread, wish, delete, to=BOX, letter=b. There: uid=n, bare, date=n, letter=b, mod=n.
+func TestCases(t *testing.T) {
+	files, _ := filepath.Glob("testdata/*.txt")
+	if len(files) == 0 {
+		t.Fatal("no cases")
+	}
+	for _, file := range files {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var out strings.Builder
+		parts := strings.Split("\n"+string(content), "\n== ")
+		out.WriteString(strings.TrimPrefix(parts[0], "\n"))
+		for _, part := range parts[1:] {
+			text, want, _ := strings.Cut(part, "\n--\n")
+			name, _, _ := strings.Cut(text, "\n")
+			got := caseOf(t, text).plan()
+			fmt.Fprintf(&out, "\n== %s\n--\n%s", text, got)
+			t.Run(strings.TrimSuffix(filepath.Base(file), ".txt")+"/"+name, func(t *testing.T) {
+				if strings.TrimSpace(want) != strings.TrimSpace(got) && !*update {
+					t.Errorf("%s\nplan:\n%s\nwant:\n%s", text, got, want)
+				}
+			})
+		}
+		if *update {
+			if err := os.WriteFile(file, []byte(out.String()), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+// threeway is one case.
+type threeway struct {
+	policy Policy
+	boxes  []Mailbox
+	lost   []bool
+}
+
+// sight is what the lines of one box say.
+type sight struct {
+	pairs    []Pair
+	ids      map[maildir.Key]Identity
+	byUID    map[imap.UID]Identity
+	files    []File
+	messages []Message
+}
+
+func caseOf(t *testing.T, text string) threeway {
+	c := threeway{policy: Policy{MaxDelete: 0.3, Create: Both, Now: day(100)}}
+	var s *sight
+	finish := func() {
+		if s != nil {
+			b := &c.boxes[len(c.boxes)-1]
+			s.into(b)
+			c.lost = append(c.lost, b.Base.UIDValidity != b.UIDValidity || strings.Contains(text, b.Name+" lost"))
+		}
+	}
+	for _, line := range strings.Split(text, "\n")[1:] {
+		line, _, _ = strings.Cut(line, "#")
+		words := strings.Fields(line)
+		switch {
+		case len(words) == 0:
+		case words[0] == "policy":
+			c.setPolicy(t, words[1:])
+		case words[0] == "box":
+			finish()
+			s = &sight{ids: map[maildir.Key]Identity{}, byUID: map[imap.UID]Identity{}}
+			c.boxes = append(c.boxes, mailboxOf(t, words[1], words[2:]))
+		default:
+			cells := strings.Split(line, "|")
+			if len(cells) != 4 || s == nil {
+				t.Fatalf("bad line %q", line)
+			}
+			s.line(t, &c.boxes[len(c.boxes)-1], strings.TrimSpace(cells[0]), cells[1:])
+		}
+	}
+	finish()
+	return c
+}
+
+func day(n int) time.Time { return time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC).AddDate(0, 0, n) }
+
+func (c *threeway) setPolicy(t *testing.T, words []string) {
+	for _, w := range words {
+		name, value, _ := strings.Cut(w, "=")
+		switch name {
+		case "expunge":
+			c.policy.Expunge = true
+		case "trash":
+			c.policy.Trash = value
+		case "allow":
+			c.policy.AllowMassDelete = true
+		case "create":
+			c.policy.Create = map[string]Side{"here": Local, "there": Remote, "none": 0}[value]
+		case "bodies":
+			c.policy.Bodies = Bodies{None: value == "none", MaxSize: int64(number(value))}
+		case "age":
+			c.policy.Bodies.MaxAge = time.Duration(number(value)) * 24 * time.Hour
+		default:
+			t.Fatalf("policy %q", w)
+		}
+	}
+}
+
+func number(s string) int { n, _ := strconv.Atoi(s); return n }
+
+func mailboxOf(t *testing.T, name string, facts []string) Mailbox {
+	m := Mailbox{Name: name, Known: true, Exist: Both, Expunges: true, UIDValidity: 1,
+		Keeps: Keeps{Flags: maildir.Flags{Set: 63}, Any: true}, Base: Base{UIDValidity: 1}}
+	for _, w := range facts {
+		key, value, _ := strings.Cut(w, "=")
+		old, now, _ := strings.Cut(value, "/")
+		switch key {
+		case "new":
+			m.Known, m.Base.UIDValidity = false, 0
+		case "lost":
+			m.Known, m.Base.UIDValidity = false, 0
+		case "here":
+			m.Exist = Local
+		case "there":
+			m.Exist = Remote
+		case "gone":
+			m.Exist = 0
+		case "readonly":
+			m.ReadOnly = true
+		case "unstable":
+			m.Unstable = true
+		case "outside":
+			m.Outside = true
+		case "noexpunge":
+			m.Expunges = false
+		case "keeps":
+			m.Keeps = Keeps{Flags: flagsOf(value)}
+		case "count":
+			m.Count = number(value)
+		case "modseq":
+			m.ModSeq = ModSeq(number(value))
+		case "validity":
+			m.Base.UIDValidity, m.UIDValidity = UIDValidity(number(old)), UIDValidity(number(now))
+		case "id":
+			m.Base.MailboxID, m.MailboxID = old, now
+		default:
+			t.Fatalf("fact %q", w)
+		}
+	}
+	return m
+}
+
+func flagsOf(s string) (f maildir.Flags) {
+	set, keywords, _ := strings.Cut(s, ",")
+	for _, c := range set {
+		if i := strings.IndexRune("DFPRST", c); i >= 0 {
+			f.Set |= 1 << i
+		}
+	}
+	f.Keywords = maildir.NewKeywords(strings.ReplaceAll(keywords, ",", " "))
+	return f
+}
+
+func identityOf(letter string) Identity {
+	size := int64(letter[0])
+	id := Identity{Size: size, MessageID: "<" + letter + "@x>"}
+	id.Hash[0], id.Header[0] = letter[0], letter[0]
+	if 'A' <= letter[0] && letter[0] <= 'Z' {
+		id.MessageID = ""
+	}
+	return id
+}
+
+func (s *sight) line(t *testing.T, m *Mailbox, letter string, cells []string) {
+	id := identityOf(letter)
+	p := Pair{Size: id.Size}
+	base := strings.Fields(cells[0])
+	known := base[0] != "."
+	if known {
+		p.Key = maildir.Key(letter)
+		s.base(t, &p, base)
+		s.pairs = append(s.pairs, p)
+		s.ids[p.Key], s.byUID[p.UID] = id, id
+	}
+	if words := strings.Fields(cells[1]); words[0] != "." {
+		s.here(t, m, p, letter, words)
+	}
+	if words := strings.Fields(cells[2]); words[0] != "." {
+		s.there(t, p, letter, words)
+	}
+}
+
+func (s *sight) base(t *testing.T, p *Pair, words []string) {
+	var remote *maildir.Flags
+	for _, w := range words {
+		key, value, _ := strings.Cut(w, "=")
+		switch key {
+		case "nobody":
+			p.Key = ""
+		case "marked":
+			p.State = Marked
+		case "withheld":
+			p.State = Withheld
+		case "orphan":
+			p.State = Orphan
+		case "key":
+			p.Key = maildir.Key(value)
+		case "size":
+			p.Size = int64(number(value))
+		case "remote":
+			f := flagsOf(value)
+			remote = &f
+		default:
+			if n, err := strconv.Atoi(w); err == nil {
+				p.UID = imap.UID(n)
+			} else {
+				p.Local = flagsOf(w)
+			}
+		}
+	}
+	p.Remote = p.Local
+	if remote != nil {
+		p.Remote = *remote
+	}
+}
+
+func (s *sight) here(t *testing.T, m *Mailbox, p Pair, letter string, words []string) {
+	f := File{Key: maildir.Key(letter), ID: identityOf(letter)}
+	if p.Key != "" {
+		f.Key = p.Key
+	}
+	var wish *Wish
+	for _, w := range words {
+		key, value, _ := strings.Cut(w, "=")
+		switch {
+		case w == "=":
+			f.Still = true
+		case key == "key":
+			f.Key = maildir.Key(value)
+		case key == "letter":
+			f.ID = identityOf(value)
+		case key == "date":
+			f.ID.Date = day(number(value))
+		case key == "unread":
+			f.ID = Identity{}
+		case key == "wish":
+			wish = &Wish{UID: p.UID}
+		case key == "delete":
+			wish.Delete = true
+		case key == "to":
+			wish.To = value
+		case wish != nil:
+			flags := flagsOf(w)
+			wish.Flags = &flags
+		default:
+			f.Flags = flagsOf(w)
+		}
+	}
+	if wish != nil {
+		m.Wishes = append(m.Wishes, *wish)
+		return
+	}
+	s.files = append(s.files, f)
+}
+
+func (s *sight) there(t *testing.T, p Pair, letter string, words []string) {
+	m := Message{UID: p.UID, ID: identityOf(letter)}
+	m.ID.Hash = [32]byte{}
+	for _, w := range words {
+		key, value, _ := strings.Cut(w, "=")
+		switch {
+		case w == "=":
+			m.Still = true
+		case key == "uid":
+			m.UID = imap.UID(number(value))
+		case key == "mod":
+			m.ModSeq = ModSeq(number(value))
+		case key == "date":
+			m.ID.Date = day(number(value))
+		case key == "size":
+			m.ID.Size = int64(number(value))
+		case key == "bare":
+			m.ID.MessageID, m.ID.Header = "", [32]byte{}
+		default:
+			m.Flags = flagsOf(w)
+		}
+	}
+	s.messages = append(s.messages, m)
+}
+
+func (s *sight) into(m *Mailbox) {
+	slices.SortFunc(s.files, func(a, b File) int { return strings.Compare(string(a.Key), string(b.Key)) })
+	slices.SortFunc(s.messages, func(a, b Message) int { return int(a.UID) - int(b.UID) })
+	base := BaseOf(s.pairs)
+	m.Base.ByUID, m.Base.ByKey = base.ByUID, base.ByKey
+	m.Base.Identify = func(p Pair) (Identity, error) {
+		if p.UID == 0 {
+			return s.ids[p.Key], nil
+		}
+		return s.byUID[p.UID], nil
+	}
+	m.Files, m.Messages = Seq(s.files), Seq(s.messages)
+	if m.Count == 0 {
+		m.Count = len(s.pairs)
+	}
+}
+
+// plan writes down what follows: a line for each pair that Rematch makes, doubt, operation, guard and notice.
+func (c threeway) plan() string {
+	var b strings.Builder
+	for i := range c.boxes {
+		if !c.lost[i] || c.boxes[i].Exist != Both {
+			continue
+		}
+		m := &c.boxes[i]
+		pairs, err := Rematch(*m)
+		if err != nil {
+			return "error " + err.Error() + "\n"
+		}
+		for _, p := range pairs {
+			fmt.Fprintln(&b, "rematch", m.Name, p.UID, string(p.Key), [...]string{"agreed", "marked", "withheld", "orphan"}[p.State], between(maildir.Flags{}, p.Local), between(maildir.Flags{}, p.Remote))
+		}
+		m.Base, m.Known, m.Count = BaseOf(pairs), true, len(pairs)
+	}
+	doubts, err := Doubts(c.boxes, c.policy)
+	for _, d := range doubts {
+		fmt.Fprintln(&b, "doubt", d.Mailbox, d.UID)
+	}
+	plan, err2 := Diff(c.boxes, c.policy)
+	if err != nil || err2 != nil {
+		return fmt.Sprintln("error", err, err2)
+	}
+	for _, op := range plan.Ops {
+		fmt.Fprintln(&b, op)
+	}
+	for _, g := range plan.Guards {
+		fmt.Fprintln(&b, "guard:", g.Error())
+	}
+	for _, n := range plan.Notices {
+		fmt.Fprintf(&b, "notice: %s: %s (%d)\n", n.Mailbox, n.Text, n.Count)
+	}
+	return b.String()
+}

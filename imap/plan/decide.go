@@ -1,0 +1,203 @@
+package plan
+
+import (
+	"slices"
+
+	"postie/maildir"
+)
+
+const trashed = maildir.FlagTrashed
+
+// decide says what follows from where a pair's file and message are now.
+func (d *differ) decide(t *trio) {
+	switch {
+	case t.at == nil && t.on == nil:
+		d.add(t.home, t.op(Forget, 0, "gone on both sides"))
+	case t.on == nil:
+		d.removed(t)
+	case t.at == nil:
+		d.deleted(t)
+	case t.at == t.on:
+		d.agree(t)
+	case t.on == t.home:
+		d.movedHere(t)
+	default:
+		d.movedThere(t)
+	}
+}
+
+// op is an operation on a pair. Its agreement is still to be given.
+func (t *trio) op(k Kind, s Side, reason string) Op {
+	return Op{Kind: k, Side: s, UID: t.pair.UID, Key: t.file.Key, Reason: reason}
+}
+
+// settle merges the flags, into the agreement and what leads there.
+func (d *differ) settle(t *trio, op Op) Op {
+	k := t.on.Keeps
+	if t.on.ReadOnly {
+		k = Keeps{}
+	}
+	op.Push, op.Pull, op.Pair = merge(t.pair, t.file.Flags, t.message.Flags, k)
+	op.Pair.Key, op.Pair.UID, op.Pair.State = t.file.Key, t.message.UID, Agreed
+	op.Since = max(t.message.ModSeq, t.on.ModSeq)
+	if op.Push == (Change{}) {
+		op.Since = 0
+	}
+	if t.at != t.home || t.on != t.home {
+		op.Body = op.Key == "" && d.policy.Wants(op.Pair.Size, op.Pair.Date)
+	}
+	d.refused(t.on, sub(t.file.Flags, t.pair.Local))
+	return op
+}
+
+// agree: both halves are in one mailbox.
+func (d *differ) agree(t *trio) {
+	op := d.settle(t, t.op(Adopt, 0, "the same on both sides"))
+	if t.on != t.home {
+		op.To = t.on.Name
+		op.Reason = "moved on both sides"
+	}
+	switch {
+	case t.pair.State != Agreed:
+		op.Reason = "back again here"
+	case t.pair.Key != t.file.Key && t.pair.Key != "":
+		op.Reason = "renamed here"
+	}
+	if op.Push != (Change{}) {
+		op.Kind, op.Side = Flags, op.Side|Remote
+		op.Reason = "changed here"
+	}
+	if op.Pull != (Change{}) {
+		op.Kind, op.Side = Flags, op.Side|Local
+		op.Reason = map[Side]string{Local: "changed there", Both: "changed on both sides"}[op.Side]
+	}
+	switch {
+	case t.file.Key == "" && t.on == t.home && d.policy.Wants(t.pair.Size, t.pair.Date):
+		op.Pull, op.Reason = Change{}, "its body is wanted now" // the file comes with the flags that both will have
+		d.download(t.home, op)
+	case op.Kind != Adopt || op.Pair != t.pair || op.To != "":
+		if t.on.ReadOnly && !same(op.Pair.Local, op.Pair.Remote) {
+			d.notice(t.on, "the mailbox is read-only: changes here stay here")
+		}
+		d.add(t.home, op)
+	}
+}
+
+// removed: the message was expunged on the server, and went nowhere that we know of.
+func (d *differ) removed(t *trio) {
+	switch {
+	case t.pair.State != Agreed: // it was deleted here and came back
+		d.upload(t.at, t.file, Agreed, Op{UID: t.pair.UID, Reason: "back again here, and gone there"})
+	case t.file.Key == "":
+		d.add(t.home, t.op(Forget, 0, "deleted there"))
+	default:
+		d.add(t.home, t.op(Remove, Local, "deleted there"))
+	}
+}
+
+// deleted: the file is gone, and is nowhere else. A tombstone comes here too, with every run, and mostly stays.
+func (d *differ) deleted(t *trio) {
+	b, op := t.home, t.op(0, Remote, "deleted here")
+	known, why := t.pair.State, d.doubt(t)
+	switch {
+	case known == Marked && t.message.Flags.Set&trashed == 0:
+		d.revive(t)
+	case why != "":
+		d.notice(b, why)
+	case b.ReadOnly && known == Agreed:
+		op.Kind, op.Side, op.Reason = Adopt, 0, "deleted here, but the mailbox is read-only"
+		op.Pair = t.tombstone(Withheld)
+		d.add(b, op)
+		d.notice(b, "the mailbox is read-only: changes here stay here")
+	case b.ReadOnly:
+	case d.policy.Trash != "" && d.policy.Trash != b.Name:
+		d.discard(t, op)
+	case d.policy.Expunge && b.Expunges:
+		op.Kind = Expunge
+		d.add(b, op)
+	case known != Marked:
+		op.Kind = Mark
+		op.Pair = t.tombstone(Marked)
+		op.Pair.Remote.Set |= trashed
+		d.add(b, op)
+	}
+}
+
+// doubt is the reason to put a deletion off, if there is one: the file may be somewhere where we could not look.
+func (d *differ) doubt(t *trio) string {
+	if t.pair.State != Agreed || t.pair.Key == "" {
+		return ""
+	}
+	if t.home.Unstable {
+		return "the Maildir did not come to rest: deletions wait for the next run"
+	}
+	if slices.ContainsFunc(d.unread, func(f *newcomer[File]) bool { return f.it.ID.Size == 0 || f.it.ID.Size == t.pair.Size }) {
+		return "new files could not be read, and may be what is missing: deletions wait for the next run"
+	}
+	return ""
+}
+
+func (t *trio) tombstone(s State) Pair {
+	p := t.pair
+	p.State, p.Remote = s, t.message.Flags
+	return p
+}
+
+// discard moves a message to the trash. It comes down there as any other would.
+func (d *differ) discard(t *trio, op Op) {
+	op.Kind, op.To = Trash, d.policy.Trash
+	if trash := d.byName[op.To]; trash != nil {
+		if !d.takes(trash, Remote) {
+			d.notice(t.home, "the trash takes nothing: deletions wait")
+			return
+		}
+		if d.takes(trash, Local) {
+			f := t.message.Flags
+			op.Pair = Pair{Local: f, Remote: f, Size: t.pair.Size, Date: t.pair.Date}
+			op.Body = d.policy.Wants(t.pair.Size, t.pair.Date)
+		}
+	}
+	d.add(t.home, op)
+}
+
+// revive brings a message back whose \Deleted somebody else took away.
+func (d *differ) revive(t *trio) {
+	op := t.op(Download, Local, "undeleted there")
+	op.Key = ""
+	op.Pair = t.tombstone(Agreed)
+	op.Pair.Key, op.Pair.Local = "", t.message.Flags
+	d.download(t.home, op)
+}
+
+// movedHere: the file lies in another Maildir now, the message where it was.
+func (d *differ) movedHere(t *trio) {
+	switch {
+	case t.home.Unstable, t.at.Outside, !d.takes(t.at, Remote):
+		d.notice(t.home, "was moved to "+t.at.Name+" here, which waits")
+	case t.home.ReadOnly:
+		op := t.op(Adopt, 0, "moved away here, but the mailbox is read-only")
+		op.Key, op.Pair = t.pair.Key, t.tombstone(Withheld)
+		d.add(t.home, op)
+		d.notice(t.home, "the mailbox is read-only: changes here stay here")
+		d.upload(t.at, t.file, Agreed, Op{Reason: "moved here out of a read-only mailbox"})
+	default:
+		op := d.settle(t, t.op(Move, Remote, "moved here"))
+		op.To, op.Pair.UID = t.at.Name, 0
+		d.add(t.home, op)
+	}
+}
+
+// movedThere: the message is in another mailbox now, the file where it was.
+func (d *differ) movedThere(t *trio) {
+	switch {
+	case t.on.Outside:
+		d.notice(t.home, "was moved to "+t.on.Name+" there, which waits")
+	case !d.takes(t.on, Local):
+		t.on = nil
+		d.removed(t)
+	default:
+		op := d.settle(t, t.op(Move, Local, "moved there"))
+		op.To = t.on.Name
+		d.add(t.home, op)
+	}
+}

@@ -1,0 +1,214 @@
+package plan
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"postie/maildir"
+)
+
+// differ is one comparison of a whole account.
+type differ struct {
+	policy   Policy
+	boxes    []*box
+	byName   map[string]*box
+	files    *pool[File]
+	messages *pool[Message]
+	unread   []*newcomer[File] // new files that could not be read
+	ops      []Op
+	notices  map[Notice]int // Count is 0 in the keys
+	tally    map[*box]*tally
+}
+
+// Diff decides what makes the account's Maildirs and mailboxes agree. boxes are all mailboxes that either side has or
+// the base knows, each once; their sequences may be walked more than once. Errors are those of the sequences, and of
+// views that contradict themselves: then there is no plan.
+func Diff(boxes []Mailbox, p Policy) (Plan, error) {
+	boxes, renames, err := renamed(boxes)
+	if err != nil {
+		return Plan{}, err
+	}
+	d, err := observe(boxes, p)
+	if err != nil {
+		return Plan{}, err
+	}
+	d.locate()
+	for _, b := range d.boxes {
+		d.grant(b)
+	}
+	d.each(d.decide)
+	for _, b := range d.boxes {
+		d.newcomers(b)
+		if b.err != nil {
+			return Plan{}, fmt.Errorf("identify messages of %q: %w", b.Name, b.err)
+		}
+	}
+	for _, b := range d.boxes {
+		d.place(b)
+	}
+	d.ops = append(d.ops, renames...)
+	return d.plan(), nil
+}
+
+// observe compares each mailbox with its base, and puts what has no pair into pools.
+func observe(boxes []Mailbox, p Policy) (*differ, error) {
+	d := &differ{policy: p, byName: map[string]*box{}, files: newPool(filesOf), messages: newPool(messagesOf),
+		notices: map[Notice]int{}, tally: map[*box]*tally{}}
+	for _, m := range boxes {
+		b := &box{Mailbox: m}
+		b.ReadOnly = b.ReadOnly && b.Exist&Remote != 0
+		if d.byName[b.Name] != nil {
+			return nil, fmt.Errorf("mailbox %q twice", b.Name)
+		}
+		if err := b.observe(p); err != nil {
+			return nil, fmt.Errorf("mailbox %q: %w", b.Name, err)
+		}
+		d.boxes, d.byName[b.Name], d.tally[b] = append(d.boxes, b), b, &tally{}
+		for _, f := range b.files {
+			d.files.add(f)
+			if f.it.ID.Hash == [32]byte{} {
+				d.unread = append(d.unread, f)
+			}
+		}
+		for _, m := range b.messages {
+			d.messages.add(m)
+		}
+	}
+	return d, nil
+}
+
+// grant applies the wishes: on a pair without a body they stand for what a file would show. A wish for a pair that
+// has got its body, or was moved or expunged on the server, has nothing to be granted on.
+func (d *differ) grant(b *box) {
+	for _, w := range b.Wishes {
+		t := b.byUID[w.UID]
+		if t == nil || t.file.Key != "" || t.pair.State != Agreed || t.on != b || t.message.UID != w.UID {
+			continue
+		}
+		if w.Flags != nil {
+			t.file.Flags = *w.Flags
+		}
+		switch to := d.byName[w.To]; {
+		case w.Delete:
+			t.at = nil
+		case to != nil:
+			t.at = to
+		case w.To != "":
+			d.notice(b, "waits to be moved to a mailbox that is not part of this account's")
+		}
+	}
+}
+
+// plan sorts the operations and lets the guard take out what it must.
+func (d *differ) plan() Plan {
+	plan := Plan{Ops: d.ops}
+	guarded := map[string]Cause{}
+	for _, b := range d.boxes {
+		plan.Guards = append(plan.Guards, d.guard(b, guarded)...)
+	}
+	plan.Ops = slices.DeleteFunc(plan.Ops, func(op Op) bool { return taken(op, guarded) })
+	slices.SortStableFunc(plan.Ops, func(a, b Op) int { return cmp.Or(cmp.Compare(d.stage(a), d.stage(b)), order(a, b)) })
+	for n, count := range d.notices {
+		n.Count = count
+		plan.Notices = append(plan.Notices, n)
+	}
+	slices.SortFunc(plan.Notices, Notice.compare)
+	return plan
+}
+
+// stage keeps the lives of a mailbox apart that is made anew on the server: its UIDs begin again, so the rows of its
+// first life are done with before it is made, and it is made before anything comes in.
+func (d *differ) stage(op Op) int {
+	b := d.byName[op.Mailbox]
+	anew := b != nil && b.Known && b.Exist&Remote == 0
+	switch {
+	case anew && op.Kind == Create:
+		return 2
+	case anew && (op.Kind == Remove || op.Kind == Forget || op.To != ""):
+		return 1
+	case op.Kind == Create || op.Kind == Rename:
+		return 0
+	}
+	return 3
+}
+
+// add plans an operation. What it takes away from, or brings to, a mailbox is counted for the guard and for place.
+func (d *differ) add(b *box, op Op) {
+	op.Mailbox = b.Name
+	d.ops = append(d.ops, op)
+	d.tally[b].count(op)
+	if to := d.byName[op.To]; to != nil && op.Pair != (Pair{}) {
+		d.tally[to].comes++
+	}
+}
+
+func (d *differ) notice(b *box, text string) { d.notices[Notice{Mailbox: b.Name, Text: text}]++ }
+
+// takes says whether something can be put into a mailbox on that side, where it is made if need be.
+func (d *differ) takes(b *box, s Side) bool {
+	return !b.Outside && (b.Exist|d.policy.Create)&s != 0 && (s == Local || !b.ReadOnly)
+}
+
+// newcomers gives what has no pair to the other side.
+func (d *differ) newcomers(b *box) {
+	if b.Outside {
+		return
+	}
+	for _, f := range b.files {
+		if !f.taken {
+			d.upload(b, f.it, f.state, Op{Reason: "new here"})
+		}
+	}
+	for _, m := range b.messages {
+		if !m.taken {
+			pair := Pair{UID: m.it.UID, Local: m.it.Flags, Remote: m.it.Flags, Size: m.it.ID.Size, Date: m.it.ID.Date}
+			d.download(b, Op{Pair: pair, Reason: "new there"})
+		}
+	}
+}
+
+// upload plans the way up of a file that the server does not have; op says why, and which row speaks of it.
+func (d *differ) upload(b *box, f File, s State, op Op) {
+	d.tally[b].comes++
+	op.Kind, op.Side, op.Key = Upload, Remote, f.Key
+	op.Pair = Pair{Key: f.Key, Local: f.Flags, Remote: b.Keeps.only(f.Flags), Size: f.ID.Size, Date: f.ID.Date}
+	switch {
+	case s == Orphan && !d.policy.AllowMassDelete:
+		d.tally[b].orphans++
+	case f.ID.Hash == [32]byte{}:
+		d.notice(b, "could not be read, so it is not uploaded yet")
+	case d.takes(b, Remote):
+		d.add(b, op)
+		d.refused(b, f.Flags)
+	case b.ReadOnly && s == Agreed:
+		op.Kind, op.Side, op.Reason = Adopt, 0, "new here, but the mailbox is read-only: not uploaded"
+		op.Pair.State, op.Pair.Remote = Withheld, maildir.Flags{}
+		d.add(b, op)
+		d.notice(b, "the mailbox is read-only: changes here stay here")
+	case !b.ReadOnly:
+		d.notice(b, "is not on the server, where mailboxes are not to be created")
+	}
+}
+
+// download plans the way down of op.Pair, with its body if policy wants it.
+func (d *differ) download(b *box, op Op) {
+	d.tally[b].comes++
+	if !d.takes(b, Local) {
+		d.notice(b, "is not here, where mailboxes are not to be created")
+		return
+	}
+	op.Kind, op.Side = Note, Local
+	if d.policy.Wants(op.Pair.Size, op.Pair.Date) {
+		op.Kind = Download
+	}
+	d.add(b, op)
+}
+
+// refused says which flags the server will not keep. They are remembered in the pair, so it is said once.
+func (d *differ) refused(b *box, wanted maildir.Flags) {
+	lost := sub(wanted, b.Keeps.only(wanted))
+	if lost != (maildir.Flags{}) && !b.ReadOnly {
+		d.notice(b, "the server cannot keep "+Change{Add: lost}.String()[1:])
+	}
+}

@@ -1,0 +1,114 @@
+package plan
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+)
+
+// Cause is what a guard saw.
+type Cause uint8
+
+const (
+	TooMany  Cause = iota + 1 // more deletions than policy allows in one run
+	Vanished                  // the whole mailbox, or its Maildir, is gone
+	Orphans                   // messages here that may be new, or deleted there: the base that would tell is lost
+)
+
+// Guard says which mailbox was left untouched, and why. With Orphans only those messages were left alone. Either way
+// AllowMassDelete goes on: deletions are done, orphans are uploaded.
+type Guard struct {
+	Mailbox   string
+	Cause     Cause
+	Side      Side // where the deletions would be done; with Orphans where they are
+	Would, Of int  // messages to be deleted, or orphaned, of so many known ones
+}
+
+func (g Guard) Error() string {
+	other, side := "on the server", "here"
+	if g.Side == Remote {
+		other, side = side, other
+	}
+	switch g.Cause {
+	case Vanished:
+		return fmt.Sprintf("%s is gone %s: deleting it %s too, with %d messages, was refused", g.Mailbox, other, side, g.Would)
+	case Orphans:
+		return fmt.Sprintf("%s: %d messages here match none on the server: they were neither deleted nor uploaded", g.Mailbox, g.Would)
+	}
+	return fmt.Sprintf("%s: %d of %d messages are gone %s: deleting them %s too was refused", g.Mailbox, g.Would, g.Of, other, side)
+}
+
+// tally counts what is planned for one mailbox.
+type tally struct {
+	remove  int // files
+	expunge int // messages, by whatever way of deleting
+	moves   int // rows that go elsewhere
+	forgets int
+	stays   int // rows that are marked only
+	comes   int // rows, from anywhere, and what waits to become one
+	orphans int
+}
+
+func (t *tally) count(op Op) {
+	switch op.Kind {
+	case Remove:
+		t.remove++
+	case Expunge, Trash:
+		t.expunge++
+	case Mark:
+		t.expunge++
+		t.stays++
+	case Forget:
+		t.forgets++
+	}
+	if op.To != "" && op.Kind != Trash {
+		t.moves++
+	}
+}
+
+// left is how many rows stay when all is done.
+func (t *tally) left(count int) int {
+	return count + t.stays + t.comes - t.remove - t.expunge - t.moves - t.forgets
+}
+
+// guard is the promise that what looks like an accident on one side does not become one on the other. A mailbox that
+// vanished because all its messages were moved is none.
+func (d *differ) guard(b *box, guarded map[string]Cause) (gs []Guard) {
+	t := d.tally[b]
+	if t.orphans > 0 {
+		gs = append(gs, Guard{b.Name, Orphans, Local, t.orphans, b.Count})
+	}
+	if d.policy.AllowMassDelete || b.Outside {
+		return gs
+	}
+	cause := TooMany
+	if b.vanished() && (t.remove+t.expunge > 0 || t.moves == 0) {
+		cause = Vanished
+	}
+	for _, s := range []Side{Local, Remote} {
+		would := t.remove
+		if s == Remote {
+			would = t.expunge
+		}
+		many := would > 10 && float64(would) > d.policy.MaxDelete*float64(b.Count)
+		if cause == Vanished && b.Exist == s || cause == TooMany && many {
+			guarded[b.Name] = max(cause, guarded[b.Name])
+			gs = append(gs, Guard{b.Name, cause, s, would, b.Count})
+		}
+	}
+	return gs
+}
+
+// vanished: it was known on both sides, and is left on one.
+func (b *box) vanished() bool {
+	return b.Known && (b.Exist == Local || b.Exist == Remote) && !b.Outside
+}
+
+// taken says whether an operation touches a guarded mailbox. What goes into the trash may, as long as the trash is there.
+func taken(op Op, guarded map[string]Cause) bool {
+	return guarded[op.Mailbox] != 0 || guarded[op.To] == Vanished || guarded[op.To] != 0 && op.Kind != Trash
+}
+
+func (a Notice) compare(b Notice) int {
+	return cmp.Or(strings.Compare(a.Mailbox, b.Mailbox), strings.Compare(a.Text, b.Text))
+}

@@ -1,0 +1,127 @@
+package plan
+
+import (
+	"cmp"
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+
+	"github.com/emersion/go-imap/v2"
+
+	"postie/maildir"
+)
+
+// place decides about the mailbox itself: it is made where it is missing, and dropped where everything has left it.
+func (d *differ) place(b *box) {
+	if b.Outside || b.Exist == Both {
+		return
+	}
+	missing := Both &^ b.Exist
+	empty := d.tally[b].left(b.Count) <= 0 && !inbox(b.Name)
+	op := Op{Kind: Create, Side: missing, Reason: "new " + b.Exist.String()}
+	switch {
+	case !b.Known && b.Exist == 0 && d.tally[b].comes == 0:
+		return
+	case b.Known && empty && b.Exist == 0:
+		op.Kind, op.Side, op.Reason = Drop, Both, "gone on both sides"
+	case b.Known && empty:
+		op.Kind, op.Side, op.Reason = Drop, b.Exist, "gone "+missing.String()
+	case b.Known:
+		op.Reason = "gone " + missing.String() + ", but not all of it"
+	}
+	if op.Kind == Create && d.policy.Create&missing != missing {
+		d.notice(b, "is "+b.Exist.String()+" only: it is not to be created elsewhere")
+		return
+	}
+	op.Mailbox = b.Name
+	d.ops = append(d.ops, op)
+}
+
+func inbox(name string) bool { return strings.EqualFold(name, "INBOX") }
+
+// renamed finds mailboxes that have another name now on one side, and plans the same on the other; or on both, which is
+// only to be written down. What is left to compare is one mailbox under its new name.
+func renamed(boxes []Mailbox) ([]Mailbox, []Op, error) {
+	var ops []Op
+	gone := map[string]bool{}
+	boxes = slices.Clone(boxes)
+	for _, old := range boxes {
+		if !old.Known || old.Outside || inbox(old.Name) || old.Exist == Both {
+			continue
+		}
+		for i, b := range boxes {
+			if b.Known || b.Outside || b.Exist != Both&^old.Exist || inbox(b.Name) {
+				continue
+			}
+			reason, err := recognise(old, b)
+			if err != nil {
+				return nil, nil, fmt.Errorf("mailbox %q: %w", b.Name, err)
+			}
+			if reason != "" {
+				ops = append(ops, Op{Kind: Rename, Side: old.Exist, Mailbox: old.Name, To: b.Name, Reason: reason})
+				boxes[i] = joined(old, b)
+				gone[old.Name] = true
+				break
+			}
+		}
+	}
+	return slices.DeleteFunc(boxes, func(b Mailbox) bool { return gone[b.Name] }), ops, nil
+}
+
+// recognise says why b, new on one side, is the mailbox old, which is missing there; "": it is not.
+func recognise(old, b Mailbox) (string, error) {
+	if b.Exist == Local {
+		ok, err := most(old.Base.ByKey, func(p *Pair) maildir.Key { return p.Key }, b.Files, func(f *File) maildir.Key { return f.Key },
+			func(*Pair, *File) bool { return true })
+		return reason(ok, "has that name here: the same files"), err
+	}
+	if old.Base.MailboxID != "" && b.MailboxID != "" {
+		return reason(old.Base.MailboxID == b.MailboxID, "has that name there: the same MAILBOXID"), nil
+	}
+	if b.UIDValidity == 0 || old.Base.UIDValidity != b.UIDValidity {
+		return "", nil
+	}
+	// Servers give one UIDVALIDITY to all mailboxes made in the same second: the UIDs and sizes have to be the same too.
+	ok, err := most(old.Base.ByUID, func(p *Pair) imap.UID { return p.UID }, b.Messages, func(m *Message) imap.UID { return m.UID },
+		func(p *Pair, m *Message) bool { return m.ID.Size == 0 || m.ID.Size == p.Size })
+	return reason(ok, "has that name there: the same UIDVALIDITY, UIDs and sizes"), err
+}
+
+func reason(ok bool, text string) string {
+	if ok {
+		return text
+	}
+	return ""
+}
+
+// joined is the mailbox of both: new name and new half from b, everything else from old.
+func joined(old, b Mailbox) Mailbox {
+	m := old
+	m.Name, m.Exist = b.Name, Both
+	if b.Exist&Local != 0 {
+		m.Files, m.Unstable = b.Files, b.Unstable
+	}
+	if b.Exist == Local {
+		return m
+	}
+	m.Messages = b.Messages
+	m.UIDValidity, m.MailboxID, m.ModSeq = b.UIDValidity, b.MailboxID, b.ModSeq
+	m.Keeps, m.ReadOnly, m.Expunges = b.Keeps, b.ReadOnly, b.Expunges
+	return m
+}
+
+// most says whether most pairs are found on a side, each under its own key.
+func most[K cmp.Ordered, T any](pairs iter.Seq2[Pair, error], keyOf func(*Pair) K, side iter.Seq2[T, error], key func(*T) K, equal func(*Pair, *T) bool) (bool, error) {
+	found, all := 0, 0
+	err := join(pairs, keyOf, side, key, func(p *Pair, it *T) {
+		if p == nil || p.State != Agreed {
+			return
+		}
+		all++
+		if it != nil && equal(p, it) {
+			found++
+		}
+	})
+	return 2*found > all, err
+}

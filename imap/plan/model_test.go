@@ -1,0 +1,632 @@
+package plan
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/emersion/go-imap/v2"
+
+	"postie/maildir"
+)
+
+// world is a server, Maildirs, and the base between them, in memory; with an executor that applies plans to it. Contents
+// are strings: equal contents are equal copies.
+type world struct {
+	policy   Policy
+	server   map[string]*srvBox
+	local    map[string]map[maildir.Key]*mail
+	base     map[string]*baseBox
+	wishes   map[string]map[imap.UID]Wish
+	keeps    Keeps
+	keys     int
+	validity UIDValidity
+	modseq   ModSeq
+	restrict bool // observe as little as QRESYNC and folder mtimes would show
+	ops      []Op // done
+	intent   Op   // being done: a stopped rename is finished from it
+	faults   []string
+	seen     map[string]string // contents by key, or mailbox and UID, when the plan was made
+}
+
+type mail struct {
+	content string
+	flags   maildir.Flags
+	modseq  ModSeq
+}
+
+type srvBox struct {
+	validity UIDValidity
+	next     imap.UID
+	readonly bool
+	msgs     map[imap.UID]*mail
+}
+
+type row struct {
+	Pair
+	content string
+}
+
+type baseBox struct {
+	validity UIDValidity
+	rows     []row
+}
+
+func newWorld() *world {
+	w := &world{server: map[string]*srvBox{}, local: map[string]map[maildir.Key]*mail{}, base: map[string]*baseBox{},
+		wishes: map[string]map[imap.UID]Wish{}, keeps: Keeps{Flags: maildir.Flags{Set: 63}, Any: true}}
+	w.policy = Policy{MaxDelete: 0.3, Expunge: true, Create: Both, AllowMassDelete: true}
+	return w
+}
+
+func (w *world) makeServer(name string) {
+	w.validity++
+	w.server[name] = &srvBox{validity: w.validity, next: 1, msgs: map[imap.UID]*mail{}}
+}
+
+func (w *world) put(name, content string, f maildir.Flags) imap.UID {
+	b := w.server[name]
+	uid := b.next
+	b.next++
+	w.modseq++
+	b.msgs[uid] = &mail{content, f, w.modseq}
+	return uid
+}
+
+func (w *world) file(name string, k maildir.Key, content string, f maildir.Flags) maildir.Key {
+	if k == "" {
+		w.keys++
+		k = maildir.Key(fmt.Sprintf("k%03d", w.keys))
+	}
+	w.local[name][k] = &mail{content: content, flags: f}
+	return k
+}
+
+func contentID(content string) Identity {
+	id := Identity{Size: int64(1000 + len(content)), MessageID: "<" + content + ">"}
+	copy(id.Hash[:], content)
+	copy(id.Header[:], content)
+	return id
+}
+
+func (w *world) names() []string {
+	all := map[string]bool{}
+	for n := range w.server {
+		all[n] = true
+	}
+	for n := range w.local {
+		all[n] = true
+	}
+	for n := range w.base {
+		all[n] = true
+	}
+	return slices.Sorted(maps.Keys(all))
+}
+
+// observe shows everything, or with restrict only what changed and what has to be shown always.
+func (w *world) observe() []Mailbox {
+	var boxes []Mailbox
+	for _, name := range w.names() {
+		boxes = append(boxes, w.look(name))
+	}
+	return boxes
+}
+
+func (w *world) look(name string) Mailbox {
+	m := Mailbox{Name: name, Keeps: w.keeps, Expunges: true, ModSeq: w.modseq}
+	var files []File
+	var messages []Message
+	if l, ok := w.local[name]; ok {
+		m.Exist |= Local
+		for _, k := range slices.Sorted(maps.Keys(l)) {
+			files = append(files, File{Key: k, Flags: l[k].flags, ID: contentID(l[k].content)})
+		}
+	}
+	if s, ok := w.server[name]; ok {
+		m.Exist |= Remote
+		m.UIDValidity, m.ReadOnly = s.validity, s.readonly
+		for _, u := range slices.Sorted(maps.Keys(s.msgs)) {
+			id := contentID(s.msgs[u].content)
+			id.Hash = [32]byte{}
+			messages = append(messages, Message{UID: u, Flags: s.msgs[u].flags, ModSeq: s.msgs[u].modseq, ID: id})
+		}
+	}
+	for _, u := range slices.Sorted(maps.Keys(w.wishes[name])) {
+		m.Wishes = append(m.Wishes, w.wishes[name][u])
+	}
+	var pairs []Pair
+	if b := w.base[name]; b != nil {
+		m.Known, m.Count, m.Base.UIDValidity = true, len(b.rows), b.validity
+		for _, r := range b.rows {
+			pairs = append(pairs, r.Pair)
+		}
+	}
+	byKey, byUID := pairs, pairs
+	if w.restrict && m.Known && m.Exist == Both {
+		byKey, files = w.changedFiles(pairs, files)
+		byUID, messages = w.changedMessages(name, pairs, messages)
+	}
+	base := m.Base
+	m.Base.ByKey, m.Base.ByUID = BaseOf(byKey).ByKey, BaseOf(byUID).ByUID
+	m.Base.UIDValidity = base.UIDValidity
+	m.Base.Identify = func(p Pair) (Identity, error) {
+		for _, r := range w.base[name].rows {
+			if r.UID == p.UID && (p.UID != 0 || r.Key == p.Key) {
+				return contentID(r.content), nil
+			}
+		}
+		return Identity{}, fmt.Errorf("no row %v", p)
+	}
+	m.Files, m.Messages = Seq(files), Seq(messages)
+	return m
+}
+
+// changedFiles leaves out what is as it was. What has a state is always shown, as Still.
+func (w *world) changedFiles(pairs []Pair, files []File) (ps []Pair, fs []File) {
+	seen := map[maildir.Key]File{}
+	for _, f := range files {
+		seen[f.Key] = f
+	}
+	quiet := map[maildir.Key]bool{}
+	for _, p := range pairs {
+		f, here := seen[p.Key]
+		if p.Key != "" && here && p.State == Agreed && f.Flags == p.Local {
+			quiet[p.Key] = true
+			continue
+		}
+		ps = append(ps, p)
+	}
+	for _, f := range files {
+		if !quiet[f.Key] {
+			fs = append(fs, f)
+		}
+	}
+	return ps, fs
+}
+
+func (w *world) changedMessages(name string, pairs []Pair, messages []Message) (ps []Pair, ms []Message) {
+	seen := map[imap.UID]Message{}
+	for _, m := range messages {
+		seen[m.UID] = m
+	}
+	shown := map[imap.UID]bool{}
+	for _, p := range pairs {
+		m, there := seen[p.UID]
+		_, wished := w.wishes[name][p.UID]
+		still := there && m.Flags == p.Remote
+		if still && p.State == Agreed && p.Key != "" && p.Local == p.Remote && !wished {
+			shown[p.UID] = true
+			continue
+		}
+		ps = append(ps, p)
+		if still {
+			shown[p.UID] = true
+			ms = append(ms, Message{UID: p.UID, Still: true})
+		}
+	}
+	for _, m := range messages {
+		if !shown[m.UID] {
+			ms = append(ms, m)
+		}
+	}
+	slices.SortFunc(ms, func(a, b Message) int { return int(a.UID) - int(b.UID) })
+	return ps, ms
+}
+
+// run is one sync. after is asked with each operation done, before its agreement (false) and after it (true): false stops the run.
+func (w *world) run(between func(Plan), after func(agreed bool) bool) (Plan, error) {
+	if err := w.recover(); err != nil {
+		return Plan{}, err
+	}
+	plan, err := Diff(w.observe(), w.policy)
+	if err != nil {
+		return plan, err
+	}
+	w.seen = map[string]string{}
+	for name, b := range w.server {
+		for u, m := range b.msgs {
+			w.seen[fmt.Sprint(name, u)] = m.content
+		}
+	}
+	for _, b := range w.local {
+		for k, f := range b {
+			w.seen[string(k)] = f.content
+		}
+	}
+	if between != nil {
+		between(plan)
+	}
+	broken := map[string]bool{} // mailboxes that could not be made or renamed: the next run's
+	for _, op := range plan.Ops {
+		if broken[op.Mailbox] || broken[op.To] {
+			continue
+		}
+		w.intent = op
+		pairs, ok := w.do(op)
+		if !ok {
+			if op.Kind == Create || op.Kind == Rename {
+				broken[op.Mailbox], broken[op.To] = true, op.To != ""
+			}
+			continue
+		}
+		if after != nil && !after(false) {
+			return plan, nil
+		}
+		w.agree(op, pairs)
+		if after != nil && !after(true) {
+			return plan, nil
+		}
+	}
+	return plan, nil
+}
+
+// recover is what comes before a comparison: mailboxes whose UIDs mean something else now are matched again.
+func (w *world) recover() error {
+	if op := w.intent; op.Kind == Rename && w.base[op.Mailbox] != nil && w.base[op.To] == nil && w.server[op.To] != nil && w.local[op.To] != nil {
+		w.agree(op, row{})
+	}
+	w.intent = Op{}
+	for _, name := range w.names() {
+		if s, b := w.server[name], w.base[name]; s != nil && b != nil && b.validity != s.validity {
+			if err := w.rematch(name); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// rematch is recovery, in one transaction.
+func (w *world) rematch(name string) error {
+	quiet := w.restrict
+	w.restrict = false
+	m := w.look(name)
+	w.restrict = quiet
+	pairs, err := Rematch(m)
+	b := &baseBox{validity: w.server[name].validity}
+	for _, p := range pairs {
+		content := ""
+		if f := w.local[name][p.Key]; f != nil {
+			content = f.content
+		} else {
+			content = w.server[name].msgs[p.UID].content
+		}
+		b.rows = append(b.rows, row{p, content})
+	}
+	w.base[name] = b
+	delete(w.wishes, name)
+	return err
+}
+
+// do is the work of one operation on the world as it is by now. It answers with the pair to write, false: it could not
+// be done, and is left to the next run.
+func (w *world) do(op Op) (row, bool) {
+	if slices.Contains([]Kind{Expunge, Mark, Trash, Remove}, op.Kind) && w.rowOf(op) == nil {
+		w.faults = append(w.faults, "deletes what the base does not know: "+op.String())
+	}
+	w.ops = append(w.ops, op)
+	r := row{Pair: op.Pair}
+	if known := w.rowOf(op); known != nil {
+		r.content = known.content
+	}
+	src, dst := w.server[op.Mailbox], w.server[op.To]
+	switch op.Kind {
+	case Create:
+		if op.Side == Local && w.local[op.Mailbox] == nil {
+			w.local[op.Mailbox] = map[maildir.Key]*mail{}
+		}
+		if op.Side == Remote && src == nil {
+			w.makeServer(op.Mailbox)
+		}
+	case Rename:
+		return r, w.rename(op)
+	case Move:
+		if op.Side == Remote {
+			return w.uidMove(op, r, src, dst)
+		}
+		return w.moveFile(op, r)
+	case Upload:
+		f := w.local[op.Mailbox][op.Key]
+		if f == nil || src == nil {
+			return r, false
+		}
+		r.content, r.UID = f.content, w.put(op.Mailbox, f.content, op.Pair.Remote)
+	case Download, Note:
+		return w.fetch(op, r, op.Mailbox)
+	case Adopt, Forget:
+		if r.content == "" {
+			r.content = cmp.Or(w.seen[string(op.Pair.Key)], w.seen[fmt.Sprint(cmp.Or(op.To, op.Mailbox), op.Pair.UID)])
+		}
+		// no I/O: what is written is what was seen, whatever is there by now
+	case Flags:
+		return r, w.flags(op, &r)
+	case Expunge, Mark, Trash:
+		if w.local[op.Mailbox][op.Key] != nil { // the second look
+			return r, false
+		}
+		return w.delete(op, r, src, dst)
+	case Remove:
+		if w.local[op.Mailbox][op.Key] == nil { // perhaps it has another key by now
+			return r, false
+		}
+		delete(w.local[op.Mailbox], op.Key)
+	case Drop:
+		if op.Side&Local != 0 && len(w.local[op.Mailbox]) > 0 || op.Side&Remote != 0 && src != nil && len(src.msgs) > 0 {
+			return r, false
+		}
+		if op.Side&Local != 0 {
+			delete(w.local, op.Mailbox)
+		}
+		if op.Side&Remote != 0 {
+			delete(w.server, op.Mailbox)
+		}
+	}
+	return r, true
+}
+
+func (w *world) rename(op Op) bool {
+	if op.Side == 0 {
+		return true
+	}
+	if op.Side == Local {
+		if w.local[op.Mailbox] == nil || w.local[op.To] != nil {
+			return false
+		}
+		w.local[op.To] = w.local[op.Mailbox]
+		delete(w.local, op.Mailbox)
+		return true
+	}
+	if w.server[op.Mailbox] == nil || w.server[op.To] != nil {
+		return false
+	}
+	w.server[op.To] = w.server[op.Mailbox]
+	delete(w.server, op.Mailbox)
+	return true
+}
+
+// store is a STORE, conditional if since says so.
+func (w *world) store(m *mail, c Change, since ModSeq) bool {
+	if c == (Change{}) {
+		return true
+	}
+	if since != 0 && m.modseq > since {
+		return false
+	}
+	w.modseq++
+	m.flags, m.modseq = c.On(m.flags), w.modseq
+	return true
+}
+
+func (w *world) uidMove(op Op, r row, src, dst *srvBox) (row, bool) {
+	if src == nil || dst == nil || src.msgs[op.UID] == nil {
+		return r, false
+	}
+	m := src.msgs[op.UID]
+	if !w.store(m, op.Push, op.Since) {
+		return r, false
+	}
+	r.content, r.UID = m.content, w.put(op.To, m.content, m.flags)
+	delete(src.msgs, op.UID)
+	if f := w.local[op.To][op.Key]; f != nil {
+		f.flags = op.Pull.On(f.flags)
+	}
+	return r, true
+}
+
+func (w *world) moveFile(op Op, r row) (row, bool) {
+	if op.Key == "" {
+		return r, w.local[op.To] != nil
+	}
+	f := w.local[op.Mailbox][op.Key]
+	if f == nil || w.local[op.To] == nil || w.server[op.To] == nil {
+		return r, false
+	}
+	if w.local[op.To][op.Key] != nil || slices.ContainsFunc(w.known(op.To).rows, func(r row) bool { return r.Key == op.Key }) {
+		w.keys++
+		r.Key = maildir.Key(fmt.Sprintf("k%03d", w.keys))
+	}
+	if m := w.server[op.To].msgs[op.Pair.UID]; op.Push != (Change{}) && (m == nil || !w.store(m, op.Push, op.Since)) {
+		return r, false
+	}
+	w.local[op.To][r.Key] = f
+	delete(w.local[op.Mailbox], op.Key)
+	f.flags = op.Pull.On(f.flags)
+	return r, true
+}
+
+func (w *world) fetch(op Op, r row, name string) (row, bool) {
+	if w.server[name] == nil || w.local[name] == nil || w.server[name].msgs[r.UID] == nil {
+		return r, false
+	}
+	m := w.server[name].msgs[r.UID]
+	if !w.store(m, op.Push, op.Since) {
+		return r, false
+	}
+	r.content = m.content
+	if op.Kind != Note {
+		r.Key = w.file(name, "", m.content, op.Pair.Local)
+	}
+	return r, true
+}
+
+func (w *world) flags(op Op, r *row) bool {
+	name := op.Mailbox
+	if op.To != "" {
+		name = op.To
+	}
+	if op.Push != (Change{}) {
+		if w.server[name] == nil || w.server[name].msgs[op.Pair.UID] == nil || !w.store(w.server[name].msgs[op.Pair.UID], op.Push, op.Since) {
+			return false
+		}
+	}
+	f := w.local[name][op.Pair.Key]
+	if f == nil && op.Pair.Key != "" {
+		return false
+	}
+	if f != nil {
+		f.flags = op.Pull.On(f.flags)
+		r.content = f.content
+	}
+	return true
+}
+
+func (w *world) delete(op Op, r row, src, dst *srvBox) (row, bool) {
+	if src == nil || src.msgs[op.UID] == nil {
+		return r, false
+	}
+	m := src.msgs[op.UID]
+	switch op.Kind {
+	case Mark:
+		return r, w.store(m, Change{Add: maildir.Flags{Set: trashed}}, 0)
+	case Trash:
+		if dst == nil {
+			return r, false
+		}
+		r.content, r.UID = m.content, w.put(op.To, m.content, m.flags)
+	}
+	delete(src.msgs, op.UID)
+	return r, true
+}
+
+// rowOf is the row that an operation speaks of.
+func (w *world) rowOf(op Op) *row {
+	b := w.base[op.Mailbox]
+	if b == nil {
+		return nil
+	}
+	for i, r := range b.rows {
+		if op.UID != 0 && r.UID == op.UID || r.UID == 0 && op.Key != "" && r.Key == op.Key {
+			return &b.rows[i]
+		}
+	}
+	return nil
+}
+
+// agree writes an operation's agreement, by the rule that Op gives.
+func (w *world) agree(op Op, r row) {
+	switch op.Kind {
+	case Create:
+		b := w.known(op.Mailbox)
+		if op.Side == Remote {
+			b.validity = w.server[op.Mailbox].validity
+			for i := range b.rows {
+				b.rows[i].UID, b.rows[i].State = 0, Orphan
+			}
+		}
+		return
+	case Rename:
+		w.base[op.To] = w.base[op.Mailbox]
+		w.base[op.To].validity = w.server[op.To].validity
+		w.wishes[op.To] = w.wishes[op.Mailbox]
+		delete(w.wishes, op.Mailbox)
+		delete(w.base, op.Mailbox)
+		return
+	case Drop:
+		delete(w.base, op.Mailbox)
+		delete(w.wishes, op.Mailbox)
+		return
+	}
+	to := op.Mailbox
+	if op.To != "" {
+		to = op.To
+	}
+	for _, name := range []string{op.Mailbox, to} {
+		if b := w.base[name]; b != nil {
+			b.rows = slices.DeleteFunc(b.rows, func(r row) bool {
+				return name == op.Mailbox && op.UID != 0 && r.UID == op.UID || r.UID == 0 && r.Key == op.Key
+			})
+		}
+	}
+	delete(w.wishes[op.Mailbox], op.UID)
+	if op.Pair == (Pair{}) {
+		return
+	}
+	w.known(to).rows = append(w.known(to).rows, r)
+	if op.Body {
+		down := Op{Kind: Download, Mailbox: to, UID: r.UID, Pair: r.Pair}
+		if r, ok := w.fetch(down, r, to); ok {
+			w.agree(down, r)
+		}
+	}
+}
+
+func (w *world) known(name string) *baseBox {
+	if w.base[name] == nil {
+		w.base[name] = &baseBox{}
+	}
+	if s := w.server[name]; s != nil && w.base[name].validity == 0 {
+		w.base[name].validity = s.validity
+	}
+	return w.base[name]
+}
+
+// differences compares the sides at rest; it leaves out what the base says that policy keeps apart.
+func (w *world) differences() string {
+	var lines []string
+	for _, name := range w.names() {
+		if (w.server[name] == nil) != (w.local[name] == nil) {
+			lines = append(lines, name+" exists on one side only")
+			continue
+		}
+		count, keeps := map[string]int{}, w.keeps
+		if w.server[name] != nil && w.server[name].readonly {
+			keeps = Keeps{}
+		}
+		apart := map[imap.UID]bool{}
+		alone := map[maildir.Key]bool{}
+		if b := w.base[name]; b != nil {
+			for _, r := range b.rows {
+				if r.State != Agreed || r.Key == "" {
+					apart[r.UID], alone[r.Key] = true, true
+				}
+			}
+		}
+		for k, f := range w.local[name] {
+			if !alone[k] {
+				count[describe(f, keeps)]++
+			}
+		}
+		for u, m := range w.server[name].msgs {
+			if !apart[u] {
+				count[describe(m, keeps)]--
+			}
+		}
+		for what, n := range count {
+			if n != 0 {
+				lines = append(lines, fmt.Sprintf("%s: %s: %+d here", name, what, n))
+			}
+		}
+	}
+	slices.Sort(lines)
+	return strings.Join(lines, "\n")
+}
+
+func describe(m *mail, k Keeps) string {
+	return m.content + " " + between(maildir.Flags{}, k.only(m.flags)).String()
+}
+
+func (w *world) String() string {
+	var b strings.Builder
+	for _, name := range w.names() {
+		fmt.Fprintf(&b, "%s:", name)
+		if r := w.base[name]; r != nil {
+			for _, r := range r.rows {
+				fmt.Fprintf(&b, " [%d %s %d %s %s|%s]", r.UID, r.Key, r.State, r.content, between(maildir.Flags{}, r.Local), between(maildir.Flags{}, r.Remote))
+			}
+		}
+		fmt.Fprint(&b, "\n  here:")
+		for _, k := range slices.Sorted(maps.Keys(w.local[name])) {
+			fmt.Fprintf(&b, " %s=%s", k, describe(w.local[name][k], Keeps{Flags: maildir.Flags{Set: 63}, Any: true}))
+		}
+		fmt.Fprint(&b, "\n  there:")
+		if s := w.server[name]; s != nil {
+			for _, u := range slices.Sorted(maps.Keys(s.msgs)) {
+				fmt.Fprintf(&b, " %d=%s", u, describe(s.msgs[u], Keeps{Flags: maildir.Flags{Set: 63}, Any: true}))
+			}
+		}
+		b.WriteByte('\n')
+	}
+	return b.String()
+}

@@ -1,0 +1,534 @@
+package plan
+
+import (
+	"flag"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/emersion/go-imap/v2"
+	"pgregory.net/rapid"
+
+	"postie/maildir"
+)
+
+// histories runs a property over so many random histories.
+func histories(t *testing.T, n int, property func(*rapid.T)) {
+	t.Helper()
+	if testing.Short() {
+		n /= 10
+	}
+	checks, files := flag.Lookup("rapid.checks"), flag.Lookup("rapid.nofailfile")
+	defer checks.Value.Set(checks.Value.String())
+	defer files.Value.Set(files.Value.String())
+	if checks.Value.String() == checks.DefValue { // nobody asked for another number
+		checks.Value.Set(fmt.Sprint(n))
+	}
+	files.Value.Set("true")
+	rapid.Check(t, property)
+}
+
+// people change both sides at random. They remember what they did, so that one can ask whether it was respected.
+type people struct {
+	*rapid.T
+	w       *world
+	copies  bool // equal copies are made
+	made    int
+	deleted map[string]bool
+	touched map[string]Side // moved, by whom
+}
+
+func newPeople(t *rapid.T, w *world) *people {
+	return &people{T: t, w: w, deleted: map[string]bool{}, touched: map[string]Side{}}
+}
+
+func (p *people) n(n int) int       { return rapid.IntRange(0, n-1).Draw(p.T, "n") }
+func (p *people) chance(n int) bool { return p.n(n) == 0 }
+
+func (p *people) content() string {
+	if p.copies {
+		return fmt.Sprintf("copy%d", p.n(3))
+	}
+	p.made++
+	return fmt.Sprintf("m%04d", p.made)
+}
+
+func (p *people) flags() maildir.Flags {
+	f := maildir.Flags{Set: maildir.FlagSet(p.n(4)) << 3} // R, S
+	if p.chance(4) {
+		f.Keywords = []maildir.Keywords{"work", "home", "home work"}[p.n(3)]
+	}
+	if p.chance(12) {
+		f.Set |= trashed
+	}
+	return f
+}
+
+func pick[K ~string | ~uint32, V any](p *people, m map[K]V) (k K, ok bool) {
+	if len(m) == 0 {
+		return k, false
+	}
+	return slices.Sorted(maps.Keys(m))[p.n(len(m))], true
+}
+
+// gone notes a deletion. Of a message that was never agreed on nobody can tell that it was deleted.
+func (p *people) gone(content string) {
+	p.deleted[content] = true
+	for _, b := range p.w.base {
+		if slices.ContainsFunc(b.rows, func(r row) bool { return r.content == content }) {
+			return
+		}
+	}
+	p.touched[content] = Both
+}
+
+func (p *people) here() {
+	w := p.w
+	box, ok := pick(p, w.local)
+	if !ok {
+		return
+	}
+	k, some := pick(p, w.local[box])
+	action := p.n(7)
+	p.Logf("here %s %s %d", box, k, action)
+	switch {
+	case action == 0 || !some:
+		w.file(box, "", p.content(), p.flags())
+	case action == 1:
+		p.gone(w.local[box][k].content)
+		delete(w.local[box], k)
+	case action == 2:
+		w.local[box][k].flags = p.flags()
+	case action == 3: // renamed
+		w.file(box, "", w.local[box][k].content, w.local[box][k].flags)
+		delete(w.local[box], k)
+	case action <= 5:
+		to, _ := pick(p, w.local)
+		f := w.local[box][k]
+		p.touched[f.content] |= Local
+		delete(w.local[box], k)
+		if p.chance(2) {
+			k = ""
+		}
+		w.file(to, k, f.content, f.flags)
+	default:
+		p.wish(box)
+	}
+}
+
+// wish is for messages that have no body here.
+func (p *people) wish(box string) {
+	b := p.w.base[box]
+	if b == nil {
+		return
+	}
+	bodyless := map[imap.UID]row{}
+	for _, r := range b.rows {
+		if r.Key == "" && r.State == Agreed {
+			bodyless[r.UID] = r
+		}
+	}
+	uid, ok := pick(p, bodyless)
+	if !ok {
+		return
+	}
+	wish := Wish{UID: uid}
+	switch p.n(3) {
+	case 0:
+		f := p.flags()
+		wish.Flags = &f
+	case 1:
+		wish.Delete = true
+		p.deleted[bodyless[uid].content] = true
+	default:
+		wish.To, _ = pick(p, p.w.local)
+		p.touched[bodyless[uid].content] |= Local
+	}
+	if p.w.wishes[box] == nil {
+		p.w.wishes[box] = map[imap.UID]Wish{}
+	}
+	p.w.wishes[box][uid] = wish
+}
+
+func (p *people) there() {
+	w := p.w
+	box, ok := pick(p, w.server)
+	if !ok {
+		return
+	}
+	s := w.server[box]
+	u, some := pick(p, s.msgs)
+	action := p.n(6)
+	p.Logf("there %s %d %d", box, u, action)
+	switch {
+	case action == 0 || !some:
+		w.put(box, p.content(), p.flags())
+	case action == 1:
+		p.gone(s.msgs[u].content)
+		delete(s.msgs, u)
+	case action <= 3:
+		w.modseq++
+		s.msgs[u].flags, s.msgs[u].modseq = p.flags(), w.modseq
+	default:
+		to, _ := pick(p, w.server)
+		m := s.msgs[u]
+		p.touched[m.content] |= Remote
+		delete(s.msgs, u)
+		w.put(to, m.content, m.flags)
+	}
+}
+
+// rooms changes mailboxes.
+func (p *people) rooms() {
+	w := p.w
+	name := []string{"Archive", "Lists", "Lists/go", "Old"}[p.n(4)]
+	to := []string{"Work", "Home", "Archive"}[p.n(3)]
+	action := p.n(6)
+	p.Logf("rooms %s %s %d", name, to, action)
+	switch action {
+	case 0:
+		if w.local[name] == nil {
+			w.local[name] = map[maildir.Key]*mail{}
+		}
+	case 1:
+		if w.server[name] == nil {
+			w.makeServer(name)
+		}
+	case 2:
+		p.shaken(name, true)
+		delete(w.local, name)
+	case 3:
+		p.shaken(name, true)
+		delete(w.server, name)
+	case 4:
+		p.shaken(name, false)
+		w.rename(Op{Side: Local, Mailbox: name, To: to})
+	case 5:
+		p.shaken(name, false)
+		w.rename(Op{Side: Remote, Mailbox: name, To: to})
+	}
+}
+
+// shaken: a mailbox that is removed or renamed may be made anew, and then it is a recovery, in which a deletion is undone.
+func (p *people) shaken(name string, removed bool) {
+	contents := map[string]bool{}
+	for _, f := range p.w.local[name] {
+		contents[f.content] = true
+	}
+	if s := p.w.server[name]; s != nil {
+		for _, m := range s.msgs {
+			contents[m.content] = true
+		}
+	}
+	for c := range contents {
+		p.deleted[c] = p.deleted[c] || removed
+	}
+	if b := p.w.base[name]; b != nil {
+		for _, r := range b.rows {
+			contents[r.content] = true
+		}
+	}
+	for c := range contents {
+		p.touched[c] = Both
+	}
+}
+
+func (p *people) change(n int) {
+	for range p.n(n + 1) {
+		switch p.n(9) {
+		case 0:
+			p.rooms()
+		case 1, 2, 3, 4:
+			p.here()
+		default:
+			p.there()
+		}
+	}
+}
+
+// begin fills a world and agrees on it.
+func (p *people) begin() {
+	p.w.makeServer("INBOX")
+	p.w.makeServer("Archive")
+	for range 2 + p.n(4) {
+		p.w.put([]string{"INBOX", "Archive"}[p.n(2)], p.content(), p.flags())
+	}
+	p.rest()
+}
+
+// rest lets the world come to rest, and demands that it does at once.
+func (p *people) rest() {
+	p.Helper()
+	before := p.w.String()
+	p.sync(nil, nil)
+	first := p.w.ops
+	plan := p.sync(nil, nil)
+	if len(plan.Ops)+len(plan.Guards) > 0 {
+		p.Fatalf("a second plan is not empty: %v %v\nfirst: %v\nbefore\n%s\nafter\n%s", plan.Ops, plan.Guards, first, before, p.w)
+	}
+	waits := slices.ContainsFunc(plan.Notices, func(n Notice) bool { return strings.Contains(n.Text, "wait") })
+	if diff := p.w.differences(); diff != "" && !waits {
+		p.Fatalf("the sides differ: %s\nplan: %v\nbefore\n%s\nafter\n%s", diff, first, before, p.w)
+	}
+}
+
+func (p *people) sync(between func(Plan), after func(bool) bool) Plan {
+	p.Helper()
+	p.w.ops = nil
+	if err := p.w.recover(); err != nil {
+		p.Fatal(err)
+	}
+	p.w.restrict = false
+	full, err := Diff(p.w.observe(), p.w.policy)
+	p.w.restrict = true
+	small, err2 := Diff(p.w.observe(), p.w.policy)
+	if err == nil && err2 == nil && fmt.Sprint(full) != fmt.Sprint(small) {
+		p.Fatalf("what changed gives another plan than everything does:\n%v\n%v\n%s", full.Ops, small.Ops, p.w)
+	}
+	p.w.restrict = p.chance(2)
+	p.Logf("sync %v", full)
+	plan, err := p.w.run(between, after)
+	p.Logf("done %v", p.w.ops)
+	if err != nil {
+		p.Fatalf("%v\n%s", err, p.w)
+	}
+	for _, f := range p.w.faults {
+		p.Fatal(f)
+	}
+	return plan
+}
+
+// respected: what nobody deleted is on both sides, and what somebody deleted is gone unless somebody else moved it.
+func (p *people) respected() {
+	here, there := map[string]bool{}, map[string]bool{}
+	for _, b := range p.w.local {
+		for _, f := range b {
+			here[f.content] = true
+		}
+	}
+	for _, b := range p.w.server {
+		for _, m := range b.msgs {
+			there[m.content] = true
+		}
+	}
+	for _, b := range p.w.base {
+		for _, r := range b.rows {
+			if r.Key == "" {
+				here[r.content] = true
+			}
+		}
+	}
+	for i := 1; i <= p.made; i++ {
+		c := fmt.Sprintf("m%04d", i)
+		switch {
+		case !p.deleted[c] && !here[c], !p.deleted[c] && !there[c]:
+			p.Fatalf("%s was lost\n%s", c, p.w)
+		case p.deleted[c] && p.touched[c] == 0 && (here[c] || there[c]):
+			p.Fatalf("%s was deleted and is back\n%s", c, p.w)
+		}
+	}
+}
+
+// After any changes on both sides, one run makes them equal, and the next does nothing; nothing is lost, nothing comes
+// back; also when both go on changing while a run is under way, and when a run is stopped at any point.
+func TestConverges(t *testing.T) {
+	histories(t, 10000, func(t *rapid.T) {
+		p := newPeople(t, newWorld())
+		p.begin()
+		for range 1 + p.n(3) {
+			p.change(8)
+			if p.chance(2) {
+				stop := p.n(8)
+				p.sync(func(Plan) { p.change(p.n(2) * 3) }, func(bool) bool { stop--; return stop >= 0 })
+			}
+			if p.chance(2) {
+				p.sync(func(Plan) { p.change(3) }, nil)
+			}
+		}
+		p.rest()
+		p.respected()
+	})
+}
+
+// Equal copies are matched by count: none is lost, none is made.
+func TestConvergesWithCopies(t *testing.T) {
+	histories(t, 5000, func(t *rapid.T) {
+		p := newPeople(t, newWorld())
+		p.copies = true
+		p.begin()
+		for range 1 + p.n(2) {
+			p.change(6)
+			p.sync(func(Plan) { p.change(p.n(2) * 3) }, nil)
+		}
+		p.rest()
+	})
+}
+
+// Whatever the policy, the next run does nothing, what nobody deleted is not lost, and both sides are equal but for
+// what policy and server keep apart.
+func TestConvergesUnderAnyPolicy(t *testing.T) {
+	histories(t, 10000, func(t *rapid.T) {
+		p := newPeople(t, newWorld())
+		p.w.makeServer("Trash")
+		p.policy()
+		p.begin()
+		for range 1 + p.n(3) {
+			if p.chance(4) {
+				p.policy()
+			}
+			p.change(6)
+			if p.chance(2) {
+				stop := p.n(8)
+				p.sync(func(Plan) { p.change(p.n(2) * 3) }, func(bool) bool { stop--; return stop >= 0 })
+			}
+		}
+		p.rest()
+		p.kept()
+	})
+}
+
+func (p *people) policy() {
+	q := &p.w.policy
+	q.Expunge = p.chance(2)
+	q.Trash = []string{"", "Trash"}[p.n(2)]
+	q.Bodies = []Bodies{{}, {None: true}, {MaxSize: 1004}}[p.n(3)]
+	if p.chance(3) {
+		p.w.keeps = Keeps{Flags: maildir.Flags{Set: maildir.FlagSeen | maildir.FlagTrashed, Keywords: "home"}}
+	} else {
+		p.w.keeps = Keeps{Flags: maildir.Flags{Set: 63}, Any: true}
+	}
+	for _, name := range slices.Sorted(maps.Keys(p.w.server)) {
+		p.w.server[name].readonly = name == "Archive" && p.chance(3)
+	}
+}
+
+// kept: contents that nobody deleted are somewhere on the server, or on this side alone where the server took nothing.
+func (p *people) kept() {
+	there := map[string]bool{}
+	for _, b := range p.w.server {
+		for _, m := range b.msgs {
+			there[m.content] = true
+		}
+	}
+	for _, b := range p.w.local {
+		for _, f := range b {
+			there[f.content] = true
+		}
+	}
+	for i := 1; i <= p.made; i++ {
+		if c := fmt.Sprintf("m%04d", i); !p.deleted[c] && !there[c] {
+			p.Fatalf("%s was lost\n%s", c, p.w)
+		}
+	}
+}
+
+// A message that one side moves is moved on the other: nothing comes down and nothing goes up, under whatever new key or
+// UID it is found again.
+func TestMovesCarryNothing(t *testing.T) {
+	histories(t, 5000, func(t *rapid.T) {
+		p := newPeople(t, newWorld())
+		p.begin()
+		for _, box := range []string{"INBOX", "Archive"} {
+			for _, r := range slices.Clone(p.w.base[box].rows) {
+				to := []string{"INBOX", "Archive"}[p.n(2)]
+				switch p.n(4) {
+				case 0:
+					delete(p.w.local[box], r.Key)
+					p.w.file(to, []maildir.Key{r.Key, ""}[p.n(2)], r.content, p.flags())
+				case 1:
+					delete(p.w.server[box].msgs, r.UID)
+					p.w.put(to, r.content, p.flags())
+				case 2:
+					delete(p.w.local[box], r.Key)
+					delete(p.w.server[box].msgs, r.UID)
+					p.w.file(to, "", r.content, p.flags())
+					p.w.put(to, r.content, p.flags())
+				}
+			}
+		}
+		stop := p.n(8)
+		var done []Op
+		p.sync(nil, func(bool) bool { stop--; return stop >= 0 })
+		done = append(done, p.w.ops...)
+		p.rest()
+		for _, op := range append(done, p.w.ops...) {
+			if !slices.Contains([]Kind{Adopt, Move, Flags}, op.Kind) {
+				p.Fatalf("a move needed %s\nall: %v\n%s", op, done, p.w)
+			}
+		}
+		p.respected()
+	})
+}
+
+// A lost base, a new UIDVALIDITY: nothing is deleted, nothing is fetched or sent again, and no copy is made.
+func TestRecovery(t *testing.T) {
+	histories(t, 5000, func(t *rapid.T) {
+		p := newPeople(t, newWorld())
+		p.copies = p.chance(2)
+		p.begin()
+		p.w.policy.AllowMassDelete = false
+		for name, s := range p.w.server {
+			if p.chance(2) {
+				p.w.base[name] = &baseBox{} // its validity is none of the server's
+			}
+			p.w.validity++
+			s.validity, s.next = p.w.validity, 1+imap.UID(p.n(3))
+			msgs := map[imap.UID]*mail{}
+			for _, u := range slices.Backward(slices.Sorted(maps.Keys(s.msgs))) {
+				msgs[s.next] = s.msgs[u]
+				s.next++
+			}
+			s.msgs = msgs
+		}
+		if p.chance(2) {
+			for _, b := range p.w.local {
+				for _, k := range slices.Sorted(maps.Keys(b)) {
+					b[k].flags = p.flags()
+				}
+			}
+		}
+		p.sync(nil, nil)
+		for _, op := range p.w.ops {
+			if !slices.Contains([]Kind{Adopt, Flags}, op.Kind) {
+				p.Fatalf("recovery needed %s\n%s", op, p.w)
+			}
+		}
+		p.rest()
+	})
+}
+
+// The guard leaves a mailbox untouched, and goes on with the others.
+func TestGuardTouchesNothing(t *testing.T) {
+	histories(t, 2000, func(t *rapid.T) {
+		p := newPeople(t, newWorld())
+		p.w.policy.AllowMassDelete = false
+		p.w.policy.MaxDelete = 0.3
+		p.w.makeServer("Archive")
+		p.begin()
+		for range 12 + p.n(5) {
+			p.w.put("Archive", p.content(), p.flags())
+		}
+		p.rest()
+		side, box := p.n(2), p.w.base["Archive"]
+		n := p.n(len(box.rows) + 1)
+		for _, r := range box.rows[:n] {
+			if side == 0 {
+				delete(p.w.local["Archive"], r.Key)
+			} else {
+				delete(p.w.server["Archive"].msgs, r.UID)
+			}
+		}
+		p.w.put("INBOX", p.content(), p.flags())
+		before := fmt.Sprint(p.w.base["Archive"].rows, len(p.w.local["Archive"]), len(p.w.server["Archive"].msgs))
+		plan := p.sync(nil, nil)
+		touched := before != fmt.Sprint(p.w.base["Archive"].rows, len(p.w.local["Archive"]), len(p.w.server["Archive"].msgs))
+		many := n > 10 && float64(n) > 0.3*float64(len(box.rows))
+		if many != (len(plan.Guards) == 1) || many && touched || !many && n > 0 && !touched {
+			p.Fatalf("%d of %d deleted: guards %v, touched %v", n, len(box.rows), plan.Guards, touched)
+		}
+		p.w.policy.AllowMassDelete = true
+		p.rest()
+	})
+}
