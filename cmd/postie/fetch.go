@@ -6,10 +6,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sync/errgroup"
 
 	"postie/cmd/postie/internal/config"
-	"postie/cmd/postie/internal/credential"
 	"postie/cmd/postie/internal/ui"
 	"postie/maildir/index"
 	"postie/pop3/retrieve"
@@ -91,78 +89,32 @@ func (f *fetchFlags) policy(a config.Account) retrieve.Policy {
 		MaxDelete: float64(a.MaxDelete), AllowMassDelete: f.allowMassDelete}
 }
 
-// fetchAll fetches accounts side by side, and says in the end how it went.
+// fetchAll fetches accounts side by side.
 func (a *app) fetchAll(ctx context.Context, accounts []config.Account, flags *fetchFlags) error {
-	opened := a.newStores(flags.dryRun)
-	terminal := credential.NewTerminal("")
-	codes := make([]int, len(accounts))
-	var group errgroup.Group
-	group.SetLimit(flags.jobs)
-	for i, account := range accounts {
-		group.Go(func() error {
-			codes[i] = a.fetchOne(ctx, account, flags, opened, terminal)
-			return nil
-		})
-	}
-	group.Wait()
-	if err := opened.close(); err != nil {
-		return err
-	}
-	if code := combined(codes); code != exitOK {
-		return reported{code}
-	}
-	return nil
-}
-
-// fetchOne fetches one account, tells of it, and returns its exit code.
-func (a *app) fetchOne(ctx context.Context, account config.Account, flags *fetchFlags, opened *stores, terminal *credential.Terminal) int {
-	began := time.Now()
-	f := &fetching{app: a, account: account, task: a.ui.Task(account.Name)}
-	report, err := f.run(ctx, flags, opened, terminal)
-	f.task.Done()
-	err = cause(ctx, err)
-	code := exitCode(err)
-	if err != nil {
-		a.ui.Error(ui.Failure{Account: account.Name, Host: account.Host, Err: err, Hint: hint(err, account.Name), Exit: code})
-	}
-	if err == nil && report.Failed > 0 {
-		err, code = fmt.Errorf("%d messages failed and are still on the server", report.Failed), exitPartial
-	}
-	if report.New > 0 && ctx.Err() == nil {
-		if hookErr := a.newMail(ctx, account, report.New); hookErr != nil {
-			a.ui.Error(ui.Failure{Account: account.Name, Err: hookErr, Hint: "the mail is stored; check [hooks] in the configuration", Exit: exitPartial})
-			if err == nil {
-				err, code = hookErr, exitPartial
-			}
+	return a.each(ctx, accounts, &flags.connection, func(ctx context.Context, j *job) (ui.Summary, error) {
+		f := &fetching{job: j}
+		policy := flags.policy(j.account)
+		report, err := f.run(ctx, policy)
+		s := ui.Summary{New: report.New, DeletedRemote: report.Deleted, Skipped: report.Skipped, Failed: report.Failed, Bytes: report.Bytes}
+		if j.dryRun {
+			f.showPlan(report.Plan, policy, &s)
 		}
-	}
-	summary := ui.Summary{Account: account.Name, Protocol: string(account.Protocol), OK: err == nil, New: report.New,
-		DeletedRemote: report.Deleted, Skipped: report.Skipped, Failed: report.Failed, Bytes: report.Bytes,
-		Seconds: time.Since(began).Seconds(), Exit: code, DryRun: flags.dryRun}
-	if err != nil {
-		summary.Error = ui.OrNull(err.Error())
-	}
-	if flags.dryRun {
-		f.showPlan(report.Plan, flags.policy(account), &summary)
-	}
-	a.ui.Summary(summary)
-	return code
+		return s, err
+	})
 }
 
 // fetching is one account being fetched: it turns the run's events into what the user sees.
 type fetching struct {
-	app     *app
-	account config.Account
-	store   *store
-	task    *ui.Task
+	*job
+	store *store
 }
 
-func (f *fetching) run(ctx context.Context, flags *fetchFlags, opened *stores, terminal *credential.Terminal) (retrieve.Report, error) {
+func (f *fetching) run(ctx context.Context, policy retrieve.Policy) (retrieve.Report, error) {
 	var err error
-	if f.store, err = opened.of(ctx, f.account); err != nil {
+	if f.store, err = f.stores.of(ctx, f.account); err != nil {
 		return retrieve.Report{}, err
 	}
-	options, err := f.app.pop3Options(f.account, terminal)
+	options, err := f.app.pop3Options(f.account, f.terminal)
 	if err != nil {
 		return retrieve.Report{}, err
 	}
@@ -172,8 +124,8 @@ func (f *fetching) run(ctx context.Context, flags *fetchFlags, opened *stores, t
 		POP3:     options,
 		Store:    f.store.index,
 		Dir:      f.store.dir,
-		Policy:   flags.policy(f.account),
-		DryRun:   flags.dryRun,
+		Policy:   policy,
+		DryRun:   f.dryRun,
 		Wait:     time.Duration(f.app.wait),
 		Progress: f.show,
 		Log:      f.app.ui.Logger().With("account", f.account.Name),

@@ -1,0 +1,80 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"postie/cmd/postie/internal/config"
+	"postie/cmd/postie/internal/credential"
+	"postie/cmd/postie/internal/ui"
+)
+
+// job is the work on one account: what fetch and sync have in common.
+type job struct {
+	app      *app
+	account  config.Account
+	stores   *stores
+	terminal *credential.Terminal
+	dryRun   bool
+	task     *ui.Task
+}
+
+// each works on accounts side by side, tells how each went, and says in the end how all went. do returns the numbers of
+// an account; they are true also beside an error.
+func (a *app) each(ctx context.Context, accounts []config.Account, c *connection, do func(context.Context, *job) (ui.Summary, error)) error {
+	opened := a.newStores(c.dryRun)
+	terminal := credential.NewTerminal("")
+	codes := make([]int, len(accounts))
+	var group errgroup.Group
+	group.SetLimit(c.jobs)
+	for i, account := range accounts {
+		group.Go(func() error {
+			j := &job{app: a, account: account, stores: opened, terminal: terminal, dryRun: c.dryRun, task: a.ui.Task(account.Name)}
+			began := time.Now()
+			summary, err := do(ctx, j)
+			summary.Seconds = time.Since(began).Seconds()
+			codes[i] = j.conclude(ctx, summary, err)
+			return nil
+		})
+	}
+	group.Wait()
+	if err := opened.close(); err != nil {
+		return err
+	}
+	if code := combined(codes); code != exitOK {
+		return reported{code}
+	}
+	return nil
+}
+
+// conclude tells how the work on an account went, runs the hook, and returns the exit code.
+func (j *job) conclude(ctx context.Context, s ui.Summary, err error) int {
+	j.task.Done()
+	a, account := j.app, j.account
+	err = cause(ctx, err)
+	code := exitCode(err)
+	if err != nil {
+		a.ui.Error(ui.Failure{Account: account.Name, Host: account.Host, Err: err, Hint: hint(err, account.Name), Exit: code})
+	}
+	if err == nil && s.Failed > 0 {
+		err, code = fmt.Errorf("%d messages failed; they are where they were", s.Failed), exitPartial
+	}
+	if s.New > 0 && !j.dryRun && ctx.Err() == nil {
+		if hookErr := a.newMail(ctx, account, s.New); hookErr != nil {
+			a.ui.Error(ui.Failure{Account: account.Name, Err: hookErr, Hint: "the mail is stored; check [hooks] in the configuration", Exit: exitPartial})
+			if err == nil {
+				err, code = hookErr, exitPartial
+			}
+		}
+	}
+	s.Account, s.Protocol = account.Name, string(account.Protocol)
+	s.OK, s.Exit, s.DryRun = err == nil, code, j.dryRun
+	if err != nil {
+		s.Error = ui.OrNull(err.Error())
+	}
+	a.ui.Summary(s)
+	return code
+}
