@@ -85,7 +85,7 @@ func caseOf(t *testing.T, text string) threeway {
 		if s != nil {
 			b := &c.boxes[len(c.boxes)-1]
 			s.into(b)
-			c.lost = append(c.lost, b.Base.UIDValidity != b.UIDValidity || strings.Contains(text, b.Name+" lost"))
+			c.lost = append(c.lost, b.Known && b.Base.UIDValidity != b.UIDValidity || strings.Contains(text, b.Name+" lost"))
 		}
 	}
 	for _, line := range strings.Split(text, "\n")[1:] {
@@ -360,10 +360,17 @@ func (c threeway) plan() string {
 		return fmt.Sprintln("error", err, err2)
 	}
 	for _, op := range plan.Ops {
-		fmt.Fprintln(&b, op)
+		fmt.Fprint(&b, op)
+		if op.Since != 0 {
+			fmt.Fprintf(&b, " [unchanged since %d]", op.Since)
+		}
+		fmt.Fprintln(&b)
 	}
 	for _, g := range plan.Guards {
 		fmt.Fprintln(&b, "guard:", g.Error())
+	}
+	if plan.Open != nil {
+		fmt.Fprintln(&b, "open:", strings.Join(plan.Open, " "))
 	}
 	for _, n := range plan.Notices {
 		fmt.Fprintf(&b, "notice: %s: %s (%d)\n", n.Mailbox, n.Text, n.Count)

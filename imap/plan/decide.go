@@ -6,15 +6,23 @@ import (
 	"postie/maildir"
 )
 
-const trashed = maildir.FlagTrashed
+const (
+	trashed  = maildir.FlagTrashed
+	unstable = "the Maildir did not come to rest: deletions wait for the next run"
+	readOnly = "the mailbox is read-only: changes here stay here"
+)
 
 // decide says what follows from where a pair's file and message are now.
 func (d *differ) decide(t *trio) {
 	switch {
+	case t.home.Outside:
+		if t.at != nil && t.at != t.home {
+			d.wait("moved here from "+t.home.Name+", which is not part of this run", t.at, t.home)
+		}
 	case t.at == nil && t.on == nil:
-		d.add(t.home, t.op(Forget, 0, "gone on both sides"))
+		d.forget(t)
 	case t.on == nil:
-		d.removed(t)
+		d.removed(t, "deleted there")
 	case t.at == nil:
 		d.deleted(t)
 	case t.at == t.on:
@@ -52,46 +60,64 @@ func (d *differ) settle(t *trio, op Op) Op {
 
 // agree: both halves are in one mailbox.
 func (d *differ) agree(t *trio) {
-	op := d.settle(t, t.op(Adopt, 0, "the same on both sides"))
-	if t.on != t.home {
-		op.To = t.on.Name
-		op.Reason = "moved on both sides"
-	}
-	switch {
-	case t.pair.State != Agreed:
-		op.Reason = "back again here"
-	case t.pair.Key != t.file.Key && t.pair.Key != "":
-		op.Reason = "renamed here"
-	}
+	op := d.settle(t, t.op(Adopt, 0, ""))
 	if op.Push != (Change{}) {
-		op.Kind, op.Side = Flags, op.Side|Remote
-		op.Reason = "changed here"
+		op.Kind, op.Side = Flags, Remote
 	}
 	if op.Pull != (Change{}) {
 		op.Kind, op.Side = Flags, op.Side|Local
-		op.Reason = map[Side]string{Local: "changed there", Both: "changed on both sides"}[op.Side]
 	}
+	if t.on != t.home {
+		op.To = t.on.Name
+	}
+	op.Reason = t.why(op)
 	switch {
-	case t.file.Key == "" && t.on == t.home && d.policy.Wants(t.pair.Size, t.pair.Date):
+	case op.Key == "" && t.on == t.home && d.policy.Wants(t.pair.Size, t.pair.Date):
 		op.Pull, op.Reason = Change{}, "its body is wanted now" // the file comes with the flags that both will have
 		d.download(t.home, op)
-	case op.Kind != Adopt || op.Pair != t.pair || op.To != "":
+	case op.Kind == Flags || op.To != "" || op.Pair != t.pair:
 		if t.on.ReadOnly && !same(op.Pair.Local, op.Pair.Remote) {
-			d.notice(t.on, "the mailbox is read-only: changes here stay here")
+			d.notice(t.on, readOnly)
 		}
 		d.add(t.home, op)
 	}
 }
 
+// why is the reason of an operation on a pair whose halves are together.
+func (t *trio) why(op Op) string {
+	switch {
+	case t.pair.State != Agreed:
+		return "back again here"
+	case op.To != "":
+		return "moved on both sides"
+	case op.Kind == Flags:
+		return [...]string{Local: "changed there", Remote: "changed here", Both: "changed on both sides"}[op.Side]
+	case t.pair.Key != "" && t.pair.Key != op.Key:
+		return "renamed here"
+	case !same(op.Pair.Local, op.Pair.Remote):
+		return "changed here, which the server does not keep"
+	}
+	return "the same on both sides"
+}
+
+// forget: both halves are gone.
+func (d *differ) forget(t *trio) {
+	if t.home.Unstable && t.pair.State == Agreed && t.pair.Key != "" {
+		d.wait(unstable, t.home) // a file that is there all the same would look like a new one
+		return
+	}
+	d.add(t.home, t.op(Forget, 0, "gone on both sides"))
+}
+
 // removed: the message was expunged on the server, and went nowhere that we know of.
-func (d *differ) removed(t *trio) {
+func (d *differ) removed(t *trio, reason string) {
 	switch {
 	case t.pair.State != Agreed: // it was deleted here and came back
 		d.upload(t.at, t.file, Agreed, Op{UID: t.pair.UID, Reason: "back again here, and gone there"})
 	case t.file.Key == "":
-		d.add(t.home, t.op(Forget, 0, "deleted there"))
+		d.add(t.home, t.op(Forget, 0, reason))
 	default:
-		d.add(t.home, t.op(Remove, Local, "deleted there"))
+		d.add(t.home, t.op(Remove, Local, reason))
 	}
 }
 
@@ -103,12 +129,12 @@ func (d *differ) deleted(t *trio) {
 	case known == Marked && t.message.Flags.Set&trashed == 0:
 		d.revive(t)
 	case why != "":
-		d.notice(b, why)
+		d.wait(why, b)
 	case b.ReadOnly && known == Agreed:
 		op.Kind, op.Side, op.Reason = Adopt, 0, "deleted here, but the mailbox is read-only"
 		op.Pair = t.tombstone(Withheld)
 		d.add(b, op)
-		d.notice(b, "the mailbox is read-only: changes here stay here")
+		d.notice(b, readOnly)
 	case b.ReadOnly:
 	case d.policy.Trash != "" && d.policy.Trash != b.Name:
 		d.discard(t, op)
@@ -129,7 +155,7 @@ func (d *differ) doubt(t *trio) string {
 		return ""
 	}
 	if t.home.Unstable {
-		return "the Maildir did not come to rest: deletions wait for the next run"
+		return unstable
 	}
 	if slices.ContainsFunc(d.unread, func(f *newcomer[File]) bool { return f.it.ID.Size == 0 || f.it.ID.Size == t.pair.Size }) {
 		return "new files could not be read, and may be what is missing: deletions wait for the next run"
@@ -146,9 +172,9 @@ func (t *trio) tombstone(s State) Pair {
 // discard moves a message to the trash. It comes down there as any other would.
 func (d *differ) discard(t *trio, op Op) {
 	op.Kind, op.To = Trash, d.policy.Trash
-	if trash := d.byName[op.To]; trash != nil {
+	if trash := d.byName[op.To]; trash != nil && !trash.Outside {
 		if !d.takes(trash, Remote) {
-			d.notice(t.home, "the trash takes nothing: deletions wait")
+			d.wait("the trash takes nothing: deletions have to wait", t.home)
 			return
 		}
 		if d.takes(trash, Local) {
@@ -172,13 +198,13 @@ func (d *differ) revive(t *trio) {
 // movedHere: the file lies in another Maildir now, the message where it was.
 func (d *differ) movedHere(t *trio) {
 	switch {
-	case t.home.Unstable, t.at.Outside, !d.takes(t.at, Remote):
-		d.notice(t.home, "was moved to "+t.at.Name+" here, which waits")
+	case t.home.Unstable, t.at.Outside, !d.takes(t.at, Remote), t.home.ReadOnly && t.file.Key == "":
+		d.wait("moved here to "+t.at.Name+", which has to wait", t.home, t.at)
 	case t.home.ReadOnly:
 		op := t.op(Adopt, 0, "moved away here, but the mailbox is read-only")
 		op.Key, op.Pair = t.pair.Key, t.tombstone(Withheld)
 		d.add(t.home, op)
-		d.notice(t.home, "the mailbox is read-only: changes here stay here")
+		d.notice(t.home, readOnly)
 		d.upload(t.at, t.file, Agreed, Op{Reason: "moved here out of a read-only mailbox"})
 	default:
 		op := d.settle(t, t.op(Move, Remote, "moved here"))
@@ -191,10 +217,9 @@ func (d *differ) movedHere(t *trio) {
 func (d *differ) movedThere(t *trio) {
 	switch {
 	case t.on.Outside:
-		d.notice(t.home, "was moved to "+t.on.Name+" there, which waits")
+		d.wait("moved there to "+t.on.Name+", which is not part of this run", t.home)
 	case !d.takes(t.on, Local):
-		t.on = nil
-		d.removed(t)
+		d.removed(t, "moved there to "+t.on.Name+", which is not kept here")
 	default:
 		op := d.settle(t, t.op(Move, Local, "moved there"))
 		op.To = t.on.Name

@@ -3,6 +3,7 @@ package plan
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 
 	"postie/maildir"
@@ -18,6 +19,7 @@ type differ struct {
 	unread   []*newcomer[File] // new files that could not be read
 	ops      []Op
 	notices  map[Notice]int // Count is 0 in the keys
+	open     map[string]bool
 	tally    map[*box]*tally
 }
 
@@ -54,7 +56,7 @@ func Diff(boxes []Mailbox, p Policy) (Plan, error) {
 // observe compares each mailbox with its base, and puts what has no pair into pools.
 func observe(boxes []Mailbox, p Policy) (*differ, error) {
 	d := &differ{policy: p, byName: map[string]*box{}, files: newPool(filesOf), messages: newPool(messagesOf),
-		notices: map[Notice]int{}, tally: map[*box]*tally{}}
+		notices: map[Notice]int{}, open: map[string]bool{}, tally: map[*box]*tally{}}
 	for _, m := range boxes {
 		b := &box{Mailbox: m}
 		b.ReadOnly = b.ReadOnly && b.Exist&Remote != 0
@@ -95,7 +97,7 @@ func (d *differ) grant(b *box) {
 		case to != nil:
 			t.at = to
 		case w.To != "":
-			d.notice(b, "waits to be moved to a mailbox that is not part of this account's")
+			d.wait("to be moved to "+w.To+", which is not there", b)
 		}
 	}
 }
@@ -107,7 +109,18 @@ func (d *differ) plan() Plan {
 	for _, b := range d.boxes {
 		plan.Guards = append(plan.Guards, d.guard(b, guarded)...)
 	}
-	plan.Ops = slices.DeleteFunc(plan.Ops, func(op Op) bool { return taken(op, guarded) })
+	plan.Ops = slices.DeleteFunc(plan.Ops, func(op Op) bool {
+		if taken(op, guarded) {
+			d.open[op.Mailbox], d.open[op.To] = true, true
+			return true
+		}
+		return false
+	})
+	for _, g := range plan.Guards {
+		d.open[g.Mailbox] = true
+	}
+	delete(d.open, "")
+	plan.Open = slices.Sorted(maps.Keys(d.open))
 	slices.SortStableFunc(plan.Ops, func(a, b Op) int { return cmp.Or(cmp.Compare(d.stage(a), d.stage(b)), order(a, b)) })
 	for n, count := range d.notices {
 		n.Count = count
@@ -145,6 +158,14 @@ func (d *differ) add(b *box, op Op) {
 
 func (d *differ) notice(b *box, text string) { d.notices[Notice{Mailbox: b.Name, Text: text}]++ }
 
+// wait puts something off that these mailboxes have to be looked at again for.
+func (d *differ) wait(text string, boxes ...*box) {
+	d.notice(boxes[0], text)
+	for _, b := range boxes {
+		d.open[b.Name] = true
+	}
+}
+
 // takes says whether something can be put into a mailbox on that side, where it is made if need be.
 func (d *differ) takes(b *box, s Side) bool {
 	return !b.Outside && (b.Exist|d.policy.Create)&s != 0 && (s == Local || !b.ReadOnly)
@@ -177,7 +198,7 @@ func (d *differ) upload(b *box, f File, s State, op Op) {
 	case s == Orphan && !d.policy.AllowMassDelete:
 		d.tally[b].orphans++
 	case f.ID.Hash == [32]byte{}:
-		d.notice(b, "could not be read, so it is not uploaded yet")
+		d.wait("could not be read, so it is not uploaded yet", b)
 	case d.takes(b, Remote):
 		d.add(b, op)
 		d.refused(b, f.Flags)
@@ -185,7 +206,7 @@ func (d *differ) upload(b *box, f File, s State, op Op) {
 		op.Kind, op.Side, op.Reason = Adopt, 0, "new here, but the mailbox is read-only: not uploaded"
 		op.Pair.State, op.Pair.Remote = Withheld, maildir.Flags{}
 		d.add(b, op)
-		d.notice(b, "the mailbox is read-only: changes here stay here")
+		d.notice(b, readOnly)
 	case !b.ReadOnly:
 		d.notice(b, "is not on the server, where mailboxes are not to be created")
 	}

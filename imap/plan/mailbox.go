@@ -74,18 +74,18 @@ func recognise(old, b Mailbox) (string, error) {
 	if b.Exist == Local {
 		ok, err := most(old.Base.ByKey, func(p *Pair) maildir.Key { return p.Key }, b.Files, func(f *File) maildir.Key { return f.Key },
 			func(*Pair, *File) bool { return true })
-		return reason(ok, "has that name here: the same files"), err
-	}
-	if old.Base.MailboxID != "" && b.MailboxID != "" {
-		return reason(old.Base.MailboxID == b.MailboxID, "has that name there: the same MAILBOXID"), nil
+		return reason(ok, "is called that here: the same files"), err
 	}
 	if b.UIDValidity == 0 || old.Base.UIDValidity != b.UIDValidity {
-		return "", nil
+		return "", nil // its messages have other UIDs: they are recognised one by one
+	}
+	if old.Base.MailboxID != "" && b.MailboxID != "" {
+		return reason(old.Base.MailboxID == b.MailboxID, "is called that there: the same MAILBOXID"), nil
 	}
 	// Servers give one UIDVALIDITY to all mailboxes made in the same second: the UIDs and sizes have to be the same too.
 	ok, err := most(old.Base.ByUID, func(p *Pair) imap.UID { return p.UID }, b.Messages, func(m *Message) imap.UID { return m.UID },
 		func(p *Pair, m *Message) bool { return m.ID.Size == 0 || m.ID.Size == p.Size })
-	return reason(ok, "has that name there: the same UIDVALIDITY, UIDs and sizes"), err
+	return reason(ok, "is called that there: the same UIDVALIDITY, UIDs and sizes"), err
 }
 
 func reason(ok bool, text string) string {

@@ -206,6 +206,10 @@ type Doubt struct {
 // Doubts names the new messages that a Diff could only recognise with their Message-ID and header hash: those of the
 // size of something that is missing, or new here. Mostly there are none. Messages that have either are not asked for again.
 func Doubts(boxes []Mailbox, p Policy) ([]Doubt, error) {
+	boxes, _, err := renamed(boxes)
+	if err != nil {
+		return nil, err
+	}
 	d, err := observe(boxes, p)
 	if err != nil {
 		return nil, err
@@ -213,7 +217,7 @@ func Doubts(boxes []Mailbox, p Policy) ([]Doubt, error) {
 	missing := map[int64]bool{}
 	d.each(func(t *trio) {
 		if t.on == nil {
-			missing[t.who().Size] = true
+			missing[t.pair.Size] = true
 		}
 	})
 	var doubts []Doubt

@@ -90,6 +90,9 @@ type Plan struct {
 	Ops     []Op
 	Guards  []Guard
 	Notices []Notice // sorted, each once
+	// Open names the mailboxes in which something was put off, sorted: the next run has to see them whole, so neither
+	// their folder's mtime nor their HIGHESTMODSEQ is recorded. The same holds for those of an operation that failed.
+	Open []string
 }
 
 // Notice is something to be said about a mailbox that no operation says.
