@@ -155,7 +155,11 @@ func TestCutEverywhere(t *testing.T) {
 			maildrop := few(3)
 			cuts := 0
 			for _, on := range []pop3test.Event{pop3test.Replies, pop3test.Octets} {
-				for after := int64(0); ; after++ {
+				stride := int64(1)
+				if on == pop3test.Octets && name != "all capabilities" {
+					stride = 7 // the octets are the same, but for what is missing
+				}
+				for after := int64(0); ; after += stride {
 					w := newWorld(t, o, maildrop...)
 					w.server.SetFault(pop3test.Fault{On: on, After: after})
 					report, err := w.run(Policy{})
@@ -171,7 +175,7 @@ func TestCutEverywhere(t *testing.T) {
 					os.RemoveAll(string(w.dir))
 				}
 			}
-			if cuts < 300 {
+			if cuts < 70 || name == "all capabilities" && cuts < 400 {
 				t.Errorf("only %d cuts", cuts)
 			}
 		})
