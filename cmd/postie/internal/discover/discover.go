@@ -224,7 +224,7 @@ func hostname(name string) (string, error) {
 	// RFC 5891 section 5: what a user writes is mapped, and must then be a valid name, which maps to itself.
 	profile := idna.New(idna.MapForLookup(), idna.BidiRule(), idna.StrictDomainName(true), idna.VerifyDNSLength(true))
 	ascii, err := profile.ToASCII(name)
-	if again, bad := profile.ToASCII(ascii); err != nil || bad != nil || again != ascii || !utf8.ValidString(name) {
+	if again, bad := profile.ToASCII(ascii); err != nil || bad != nil || again != ascii || strings.HasSuffix(ascii, ".") || !utf8.ValidString(name) {
 		return "", fmt.Errorf("%q is no host name", name)
 	}
 	return ascii, nil

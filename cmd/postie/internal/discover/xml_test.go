@@ -69,6 +69,7 @@ func FuzzRank(f *testing.F) {
 	f.Add("mail.example.test.", uint16(993))
 	f.Add(".", uint16(0))
 	f.Add("\xae", uint16(64))
+	f.Add("0..", uint16(1056))
 	f.Fuzz(func(t *testing.T, target string, port uint16) {
 		for _, s := range rank([][]*net.SRV{{{Target: target, Port: port}}, nil, nil, nil}) {
 			if host, err := hostname(s.Host); err != nil || host != s.Host || s.Port == 0 {

@@ -1,0 +1,286 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"postie/cmd/postie/internal/config"
+	"postie/cmd/postie/internal/connect"
+	"postie/cmd/postie/internal/credential"
+	"postie/cmd/postie/internal/ui"
+)
+
+func (a *app) checkCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "check [ACCOUNT...]",
+		Short: "Connect and report what works, what does not, and what to try next",
+		Long: `check goes the way of a fetch or sync step by step and prints a line for each: configuration, name lookup, each
+address, TLS and certificate, login, capabilities, what lies on the server, Maildir, free space, clock.
+It changes nothing, neither there nor here. Without an account all are checked.`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			file, err := a.load()
+			if err != nil {
+				return err
+			}
+			accounts, err := file.Select(args, "")
+			if err != nil {
+				return err
+			}
+			return a.checkAll(cmd.Context(), file.Path, accounts)
+		},
+	}
+}
+
+// checkReport is what was found about one account. Its JSON form is one object a line.
+type checkReport struct {
+	Event    string          `json:"event"` // "check"
+	Account  string          `json:"account"`
+	Protocol config.Protocol `json:"protocol"`
+	Host     string          `json:"host"`
+	Port     int             `json:"port"`
+	OK       bool            `json:"ok"`
+	Exit     int             `json:"exit"`
+	Steps    []checkStep     `json:"steps"`
+}
+
+type checkStep struct {
+	Step   string    `json:"step"`
+	Status string    `json:"status"` // "ok", "note", "warn", "fail"
+	Found  string    `json:"found"`
+	Try    ui.OrNull `json:"try"`
+}
+
+// checking is one account being checked.
+type checking struct {
+	app      *app
+	path     string // of the configuration
+	account  config.Account
+	terminal *credential.Terminal
+	report   checkReport
+	err      error // of the first step that failed
+	need     int64 // bytes that wait on the server
+}
+
+func (a *app) checkAll(ctx context.Context, path string, accounts []config.Account) error {
+	terminal := credential.NewTerminal("")
+	codes := make([]int, len(accounts))
+	for i, account := range accounts {
+		c := &checking{app: a, path: path, account: account, terminal: terminal, report: checkReport{
+			Event: "check", Account: account.Name, Protocol: account.Protocol, Host: account.Host, Port: account.Port}}
+		c.run(ctx)
+		codes[i] = c.report.Exit
+		if err := context.Cause(ctx); err != nil {
+			return err
+		}
+	}
+	if code := combined(codes); code != exitOK {
+		return reported{code}
+	}
+	return nil
+}
+
+func (c *checking) run(ctx context.Context) {
+	c.app.ui.Print(c.account.Name + ":")
+	c.configuration()
+	if c.reachable(ctx) {
+		c.server(ctx)
+	}
+	c.maildir()
+	c.space()
+	c.clock()
+	c.report.OK, c.report.Exit = c.err == nil, exitCode(c.err)
+	c.app.ui.Event(c.report)
+}
+
+// add notes a step and prints it.
+func (c *checking) add(step, status, found, try string) {
+	c.report.Steps = append(c.report.Steps, checkStep{step, status, found, ui.OrNull(try)})
+	c.app.ui.Print(fmt.Sprintf("  %-4s  %-13s %s", status, step, ui.Clean(found)))
+	if try != "" {
+		c.app.ui.Print(fmt.Sprintf("  %-4s  %-13s try: %s", "", "", ui.Clean(try)))
+	}
+}
+
+func (c *checking) ok(step, format string, args ...any) {
+	c.add(step, "ok", fmt.Sprintf(format, args...), "")
+}
+
+// fail notes a step that failed; the first one decides on the exit code.
+func (c *checking) fail(step string, err error, try string) {
+	c.err = cmp.Or(c.err, err)
+	c.add(step, "fail", err.Error(), try)
+	if c.app.quiet && !c.app.json { // nothing was printed
+		c.app.ui.Error(ui.Failure{Account: c.account.Name, Host: c.account.Host, Err: fmt.Errorf("%s: %w", step, err), Hint: try, Exit: exitCode(err)})
+	}
+}
+
+func (c *checking) configuration() {
+	c.ok("configuration", "%s: %s, %s, %s", c.path, c.account.Protocol, secretOf(c.account), c.account.Maildir)
+}
+
+// secretOf says where an account's secret comes from.
+func secretOf(a config.Account) string {
+	switch p := a.Password; {
+	case a.OAuth2 != nil:
+		return "OAuth2 login of " + cmp.Or(a.OAuth2.Provider, a.OAuth2.TokenURL)
+	case len(a.TokenCommand) > 0:
+		return "token from " + a.TokenCommand[0]
+	case len(p.Command) > 0:
+		return "password from " + p.Command[0]
+	case p.File != "":
+		return "password from " + p.File
+	case p.Env != "":
+		return "password from $" + p.Env
+	case p.Keyring:
+		return "password from the keyring"
+	case p.Literal != "":
+		return "password in the file"
+	}
+	return "password from systemd, ~/.netrc or the terminal"
+}
+
+// reachable looks up the host and tries each of its addresses.
+func (c *checking) reachable(ctx context.Context) bool {
+	if len(c.account.Tunnel) > 0 || c.account.Proxy != (config.Proxy{}) {
+		c.ok("lookup", "left to the tunnel or proxy")
+		return true
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Duration(c.app.timeout))
+	defer cancel()
+	addresses, err := net.DefaultResolver.LookupHost(ctx, ascii(c.account.Host))
+	if err != nil {
+		c.fail("lookup", err, cmp.Or(hint(err, c.account.Name), "check the network, and the name server in /etc/resolv.conf"))
+		return false
+	}
+	c.ok("lookup", "%s: %s", c.account.Host, strings.Join(addresses, ", "))
+	return c.addresses(ctx, addresses)
+}
+
+// addresses connects to all of them side by side. One that does not answer delays every run a little.
+func (c *checking) addresses(ctx context.Context, list []string) bool {
+	took, errs := make([]time.Duration, len(list)), make([]error, len(list))
+	var wait sync.WaitGroup
+	for i, address := range list {
+		wait.Go(func() {
+			began := time.Now()
+			conn, err := new(net.Dialer).DialContext(ctx, "tcp", net.JoinHostPort(address, strconv.Itoa(c.account.Port)))
+			if err == nil {
+				conn.Close()
+			}
+			took[i], errs[i] = time.Since(began), err
+		})
+	}
+	wait.Wait()
+	all := errors.Join(errs...)
+	reached := false
+	for _, err := range errs {
+		reached = reached || err == nil
+	}
+	for i, address := range list {
+		switch {
+		case errs[i] == nil:
+			c.ok("address", "%s answers in %s", net.JoinHostPort(address, strconv.Itoa(c.account.Port)), took[i].Round(100*time.Microsecond))
+		case reached:
+			c.add("address", "warn", errs[i].Error(), "others answer, so it works; a broken IPv6 or IPv4 route makes each run slower")
+		default:
+			c.fail("address", errs[i], hint(all, c.account.Name))
+		}
+	}
+	return reached
+}
+
+// server logs in and looks around.
+func (c *checking) server(ctx context.Context) {
+	v, err := c.app.visit(ctx, c.account, c.terminal)
+	defer v.close(ctx)
+	if v.asked {
+		c.tls(v)
+	} else if v.imap != nil && v.imap.Preauthenticated() {
+		c.ok("tls", "the tunnel logs in")
+	}
+	switch {
+	case err == nil && v.mechanism != "":
+		c.ok("login", "%s as %s (offered: %s)", v.mechanism, c.account.User, cmp.Or(strings.Join(v.offered, ", "), "user and password"))
+	case err == nil:
+		c.ok("login", "none needed")
+	default:
+		c.fail(stage(err, v), err, remedy(err, c.account))
+		return
+	}
+	if v.pop3 != nil {
+		c.pop3(ctx, v.pop3)
+	} else {
+		c.imap(ctx, v.imap)
+	}
+}
+
+// stage is the step that an error of a visit belongs to.
+func stage(err error, v *visit) string {
+	switch {
+	case v.asked:
+		return "login"
+	case is[*connect.CertificateError](err), is[*connect.HandshakeError](err), refusedTLS(err):
+		return "tls"
+	}
+	return "greeting"
+}
+
+// remedy is hint, where there is one, or else what concerns the account's secret.
+func remedy(err error, a config.Account) string {
+	switch {
+	case is[*connect.CertificateError](err):
+		return "check the host name and this machine's clock; a private authority: tls_ca; a certificate that you know: tls_fingerprint"
+	case is[*connect.HandshakeError](err):
+		return "check port and tls: 993 and 995 speak TLS at once (implicit), 143 and 110 after STARTTLS (starttls)"
+	case is[*credential.NoSecretError](err), is[*credential.SourceError](err):
+		if a.Password.Keyring {
+			return "postie login " + a.Name
+		}
+		return "make the password's source work, or store it in the keyring: keyring = true, and postie login " + a.Name
+	case is[*credential.NeedLoginError](err):
+		return "postie login " + a.Name
+	case is[*credential.NotOfferedError](err):
+		return `remove auth = …, so that the strongest offered is taken, or ask the provider`
+	}
+	return cmp.Or(hint(err, a.Name), "postie check -vv "+a.Name+" shows the dialogue")
+}
+
+// soon is when a certificate's end is worth a warning: automatic renewals happen a month before it.
+const soon = 14 * 24 * time.Hour
+
+func (c *checking) tls(v *visit) {
+	if v.state == nil {
+		text := "none: whoever is on the way reads everything"
+		if c.account.Private() {
+			text = "none, and none is needed: nothing leaves this machine or the tunnel"
+		}
+		c.ok("tls", "%s", text)
+		return
+	}
+	found := tls.VersionName(v.state.Version)
+	if len(v.state.PeerCertificates) == 0 {
+		c.ok("tls", "%s", found)
+		return
+	}
+	leaf := v.state.PeerCertificates[0]
+	left := time.Until(leaf.NotAfter)
+	found += fmt.Sprintf(", certificate by %q good for %d more days (until %s)", leaf.Issuer.String(), int(left.Hours()/24), leaf.NotAfter.UTC().Format(time.DateOnly))
+	if c.account.TLSFingerprint != "" {
+		found += ", pinned"
+	}
+	if left < soon {
+		c.add("tls", "warn", found, "the server's owner has to renew it; a pin must be changed with it")
+		return
+	}
+	c.ok("tls", "%s", found)
+}
