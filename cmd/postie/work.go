@@ -27,6 +27,7 @@ type job struct {
 func (a *app) each(ctx context.Context, accounts []config.Account, c *connection, do func(context.Context, *job) (ui.Summary, error)) error {
 	opened := a.newStores(c.dryRun)
 	terminal := credential.NewTerminal("")
+	terminal.Hold = a.ui.Hold
 	codes := make([]int, len(accounts))
 	var group errgroup.Group
 	group.SetLimit(c.jobs)

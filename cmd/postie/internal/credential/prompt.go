@@ -15,13 +15,25 @@ import (
 // Terminal asks questions on the terminal that postie was started from, one at a time: give the same one to the sources
 // of all accounts.
 type Terminal struct {
+	// Hold, if not nil, is called before the terminal is used, here or by a password command (pinentry), and resume after:
+	// whoever draws on it steps back in between.
+	Hold func() (resume func())
+
 	path string
 	turn chan struct{}
 }
 
 // NewTerminal returns the terminal at path; "": /dev/tty.
 func NewTerminal(path string) *Terminal {
-	return &Terminal{cmp.Or(path, "/dev/tty"), make(chan struct{}, 1)}
+	return &Terminal{path: cmp.Or(path, "/dev/tty"), turn: make(chan struct{}, 1)}
+}
+
+// hold is Hold where there is one; t may be nil.
+func (t *Terminal) hold() (resume func()) {
+	if t == nil || t.Hold == nil {
+		return func() {}
+	}
+	return t.Hold()
 }
 
 // Ask writes the question and reads a line without echo. When ctx ends the terminal is as it was before. The error is
@@ -38,6 +50,7 @@ func (t *Terminal) Ask(ctx context.Context, question string) (Secret, error) {
 		return Secret{}, fmt.Errorf("%w: %w", fs.ErrNotExist, err)
 	}
 	defer tty.Close() // ends a read that is still waiting, too
+	defer t.hold()()
 	restore, err := hush(tty)
 	if err != nil {
 		return Secret{}, fmt.Errorf("%w: %w", fs.ErrNotExist, err)

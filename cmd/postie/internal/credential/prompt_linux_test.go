@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -67,6 +68,8 @@ func TestPrompt(t *testing.T) {
 	}
 	defer hold.Close()
 	terminal := NewTerminal(path)
+	var held atomic.Int32
+	terminal.Hold = func() func() { held.Add(1); return func() { held.Add(-1) } }
 	type result struct {
 		secret Secret
 		err    error
@@ -81,11 +84,14 @@ func TestPrompt(t *testing.T) {
 		if echoes(t, path) {
 			t.Error("the answer would be shown")
 		}
+		if held.Load() != 1 {
+			t.Error("nobody was told to step back")
+		}
 	}
 
 	ask(t.Context())
 	io.WriteString(master, word+"\n")
-	if r := <-results; r.err != nil || r.secret.Reveal() != word {
+	if r := <-results; r.err != nil || r.secret.Reveal() != word || held.Load() != 0 {
 		t.Errorf("%v", r.err)
 	}
 	if got := until(t, master, "\n"); strings.Contains(got, word) || !echoes(t, path) {

@@ -59,6 +59,7 @@ func (s *Source) ask(ctx context.Context) (Secret, error) {
 	case !s.Password.IsZero():
 		return s.Password, blame("password", validate(s.Password))
 	case len(s.Command) > 0:
+		defer s.Terminal.hold()()
 		secret, err := command(ctx, s.Command, s.Timeout)
 		return secret, blame("password_command "+s.Command[0], err)
 	case s.File != "":

@@ -46,6 +46,7 @@ type bar struct {
 	tasks []*Task
 	start time.Time // of the oldest task
 	drawn string    // what is on the screen, with its escapes
+	held  int       // by so many that have the terminal for themselves
 	stop  chan struct{}
 }
 
@@ -89,6 +90,19 @@ func (t *Task) Done() {
 	})
 }
 
+// Hold takes the bar away until resume is called: somebody else has the terminal, to ask for a password.
+func (u *UI) Hold() (resume func()) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.bar.held++
+	u.draw("")
+	return func() {
+		u.mu.Lock()
+		defer u.mu.Unlock()
+		u.bar.held--
+	}
+}
+
 func (t *Task) change(f func()) {
 	t.u.mu.Lock()
 	defer t.u.mu.Unlock()
@@ -128,7 +142,7 @@ func (u *UI) refresh(stop <-chan struct{}) {
 	}
 	now := u.opt.Now()
 	v := u.view(now)
-	if now.Sub(u.bar.start) >= barDelay {
+	if now.Sub(u.bar.start) >= barDelay && u.bar.held == 0 {
 		u.draw(v.line(u.opt.Width()-1, u.err)) // a full last column would wrap
 	}
 }

@@ -288,6 +288,32 @@ func TestBarThrottled(t *testing.T) {
 	})
 }
 
+// While somebody else has the terminal nothing is drawn, and what was drawn is gone.
+func TestHold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		u, s := onScreen(t, 80, Options{})
+		task := u.Task("home")
+		task.Phase("connecting", Amount{})
+		sleep(2 * time.Second)
+		resume := u.Hold()
+		if u.bar.drawn != "" {
+			t.Errorf("still drawn: %q", u.bar.drawn)
+		}
+		before := s.written()
+		task.Phase("storing", Amount{10, 10})
+		sleep(2 * time.Second)
+		if n := s.written(); n != before {
+			t.Errorf("%d writes while held", n-before)
+		}
+		resume()
+		sleep(time.Second)
+		if u.bar.drawn == "" {
+			t.Error("the bar did not come back")
+		}
+		task.Done()
+	})
+}
+
 func TestRate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		u, _ := onScreen(t, 80, Options{})
