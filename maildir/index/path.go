@@ -1,4 +1,23 @@
 package index
 
-// Path is where the message's file lies, as of the last look.
-func (s *Store) Path(m Message) string { return s.dir(m.Mailbox).Path(m.Entry) }
+import (
+	"path/filepath"
+
+	"postie/maildir"
+)
+
+// Path is where the message's file lies, as of the last look; "": it has no body here.
+func (s *Store) Path(m Message) string {
+	if m.Entry.Name == "" {
+		return ""
+	}
+	return s.dirOf(m).Path(m.Entry)
+}
+
+// dirOf is the Maildir of a message.
+func (s *Store) dirOf(m Message) maildir.Dir {
+	if m.folder != "" {
+		return maildir.Dir(filepath.Join(string(s.root), m.folder))
+	}
+	return s.dir(m.Mailbox)
+}

@@ -66,20 +66,26 @@ func (s *Store) Refresh(ctx context.Context) (Refreshed, error) {
 	return r.done, verb("refresh index", err)
 }
 
-// folders lists those that are there and those that are recorded. The root is always among them.
+// folders lists those that are there and those that are recorded, but for those that mirror keeps. Unless it is one of
+// them the root is among them.
 func (s *Store) folders(ctx context.Context) ([]folder, error) {
+	mirrored, err := query(ctx, s, func(rows *sql.Rows) (name string, err error) { return name, rows.Scan(&name) },
+		"SELECT name FROM mailbox WHERE folder IS NOT NULL")
+	if err != nil {
+		return nil, err
+	}
 	fs, err := query(ctx, s, func(rows *sql.Rows) (f folder, err error) {
 		err = rows.Scan(&f.id, &f.name, &f.stamp)
 		f.dir = s.dir(f.name)
 		return f, err
-	}, "SELECT id, name, stamp FROM mailbox ORDER BY id")
+	}, "SELECT id, name, stamp FROM mailbox WHERE folder IS NULL ORDER BY id")
 	if err != nil {
 		return nil, err
 	}
 	subs, err := s.root.Subfolders()
 	for _, sub := range append([]string{"."}, subs...) {
 		name := mailboxOf(sub)
-		if !slices.ContainsFunc(fs, func(f folder) bool { return f.name == name }) {
+		if !slices.Contains(mirrored, name) && !slices.ContainsFunc(fs, func(f folder) bool { return f.name == name }) {
 			fs = append(fs, folder{name: name, dir: s.dir(name)})
 		}
 	}
@@ -239,7 +245,7 @@ func (r *refresh) finish(ctx context.Context) error {
 // stopped before its end): then the row takes the place of the one that was made there.
 func (r *refresh) drop(tx *sql.Tx, id int64) error {
 	old, err := r.row(tx, "m.id = ?", id)
-	if err != nil || old == nil || exists(r.s.dir(old.Mailbox).Path(old.Entry)) {
+	if err != nil || old == nil || exists(r.s.Path(*old)) {
 		return err // another process brought the row up to date meanwhile
 	}
 	heir, err := r.row(tx, `m.id >= (SELECT refresh FROM meta) AND m.id <> ? AND m.header = ? AND
@@ -248,7 +254,7 @@ func (r *refresh) drop(tx *sql.Tx, id int64) error {
 	if err != nil {
 		return err
 	}
-	if heir == nil || !exists(r.s.dir(heir.Mailbox).Path(heir.Entry)) {
+	if heir == nil || !exists(r.s.Path(*heir)) {
 		r.done.Removed++
 		_, err := tx.Exec("DELETE FROM message WHERE id = ?", id)
 		return err

@@ -11,7 +11,7 @@ const applicationID = 0x706f7374
 
 // migrations holds, at place n, the statements that lead from schema version n to n+1. What was released is never
 // edited: a change is a new entry. Each runs in one transaction together with its PRAGMA user_version.
-func migrations() []string { return []string{schema1} }
+func migrations() []string { return []string{schema1, schema2} }
 
 // schema1, in words: Times are milliseconds since 1970 in UTC. hash and header are SHA-256. A key is unique in its
 // folder but for twins (two files of one key, different content, which other programs can make). A file's name is
@@ -91,6 +91,80 @@ CREATE TRIGGER message_text AFTER DELETE ON message WHEN old.indexed > 0
 	BEGIN DELETE FROM text WHERE rowid = old.id; END;
 
 PRAGMA application_id = 1886352244;
+`
+
+// schema2 is what two-way synchronisation remembers. folder says where a mailbox lies below the root, and that mirror
+// keeps its messages; NULL: Refresh does, and the name tells. A pair is one row of the base (plan.Pair), NULL for a side that
+// it does not have; its identity lies in its message, which a pair without a body has too: with an empty key and its own id
+// for a twin. An intent is what is to be looked for after a crash.
+const schema2 = `
+ALTER TABLE mailbox ADD COLUMN folder TEXT;
+
+CREATE TABLE account (
+	id      INTEGER PRIMARY KEY AUTOINCREMENT,
+	user    TEXT NOT NULL,
+	host    TEXT NOT NULL,              -- lower case
+	notices TEXT NOT NULL DEFAULT '[]', -- JSON: what was said in the last run, and need not be said again
+	UNIQUE (user, host)
+) STRICT;
+
+CREATE TABLE box (                      -- what an account knows of a mailbox
+	id        INTEGER PRIMARY KEY AUTOINCREMENT,
+	account   INTEGER NOT NULL REFERENCES account,
+	mailbox   INTEGER NOT NULL REFERENCES mailbox,
+	validity  INTEGER NOT NULL DEFAULT 0,
+	objectid  TEXT NOT NULL DEFAULT '', -- MAILBOXID
+	uidnext   INTEGER NOT NULL DEFAULT 0,
+	messages  INTEGER NOT NULL DEFAULT 0,
+	modseq    INTEGER NOT NULL DEFAULT 0, -- up to which everything was read and is recorded here
+	stamp     TEXT NOT NULL DEFAULT '', -- mtimes of the folder when nothing new was found in it; '' is unknown
+	flags     INTEGER NOT NULL DEFAULT 0, -- what the server keeps
+	keywords  TEXT NOT NULL DEFAULT '',
+	wildcard  INTEGER NOT NULL DEFAULT 0,
+	readonly  INTEGER NOT NULL DEFAULT 0,
+	UNIQUE (account, mailbox)
+) STRICT;
+
+CREATE TABLE pair (
+	id              INTEGER PRIMARY KEY AUTOINCREMENT,
+	box             INTEGER NOT NULL REFERENCES box,
+	uid             INTEGER,
+	key             TEXT,
+	state           INTEGER NOT NULL,   -- plan.State, or 100: its file is durable in tmp/ and perhaps published
+	local           INTEGER NOT NULL,
+	local_keywords  TEXT NOT NULL,
+	remote          INTEGER NOT NULL,
+	remote_keywords TEXT NOT NULL,
+	size            INTEGER NOT NULL,
+	date            INTEGER NOT NULL,
+	emailid         TEXT NOT NULL,
+	message         INTEGER NOT NULL REFERENCES message
+) STRICT;
+CREATE UNIQUE INDEX pair_uid ON pair (box, uid);
+CREATE UNIQUE INDEX pair_key ON pair (box, key);
+CREATE INDEX pair_odd ON pair (box) WHERE state <> 0 OR key IS NULL OR local <> remote OR local_keywords <> remote_keywords;
+
+CREATE TABLE intent (
+	id       INTEGER PRIMARY KEY AUTOINCREMENT,
+	box      INTEGER NOT NULL REFERENCES box,
+	uid      INTEGER NOT NULL,          -- of the message that is copied; 0: a file is uploaded
+	key      TEXT NOT NULL,
+	dest     INTEGER NOT NULL REFERENCES box,
+	validity INTEGER NOT NULL,          -- of dest
+	uidnext  INTEGER NOT NULL,          -- of dest: what comes lies there or above
+	tries    INTEGER NOT NULL DEFAULT 0 -- how often it was done and not found afterwards
+) STRICT;
+CREATE UNIQUE INDEX intent_what ON intent (box, uid, key);
+
+CREATE TABLE wish (                     -- a local change to a pair without a body
+	box      INTEGER NOT NULL REFERENCES box,
+	uid      INTEGER NOT NULL,
+	flags    INTEGER,                   -- NULL: no change
+	keywords TEXT NOT NULL DEFAULT '',
+	dest     TEXT NOT NULL DEFAULT '',  -- mailbox to be moved to
+	remove   INTEGER NOT NULL DEFAULT 0,
+	PRIMARY KEY (box, uid)
+) STRICT, WITHOUT ROWID;
 `
 
 // migrate brings an open database from the schema version it has up to ours.

@@ -153,7 +153,9 @@ func (s *Store) usable(ctx context.Context, db *sql.DB) error {
 	var n sql.NullInt64
 	err = db.QueryRowContext(ctx, `SELECT (SELECT min(id) FROM message) + (SELECT max(id) FROM message) +
 		(SELECT min(id) FROM receipt) + (SELECT max(id) FROM receipt) + (SELECT max(rowid) FROM text) +
-		(SELECT count(*) FROM mailbox) + (SELECT count(*) FROM maildrop) + (SELECT one FROM meta)`).Scan(&n)
+		(SELECT count(*) FROM mailbox) + (SELECT count(*) FROM maildrop) + (SELECT one FROM meta) +
+		(SELECT count(*) FROM account) + (SELECT count(*) FROM box) + (SELECT min(id) FROM pair) + (SELECT max(id) FROM pair) +
+		(SELECT count(*) FROM intent) + (SELECT count(*) FROM wish)`).Scan(&n)
 	switch {
 	case isDamage(err):
 		return &unready{err}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"database/sql"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -83,7 +84,7 @@ func TestNewer(t *testing.T) {
 	if after, _ := os.ReadFile(path); !bytes.Equal(before, after) {
 		t.Error("the file was changed")
 	}
-	change(t, path, "PRAGMA user_version = 1")
+	change(t, path, fmt.Sprint("PRAGMA user_version = ", len(migrations())))
 	want(t, "messages", len(all(t, open(t, root, nil))), 3)
 }
 
@@ -107,7 +108,7 @@ func TestMigrate(t *testing.T) {
 		path := filepath.Join(string(root), ".postie.db")
 		put(t, root, ".postie.db", "")
 		for n := range version {
-			change(t, path, migrations()[n])
+			change(t, path, fmt.Sprint(migrations()[n], "; PRAGMA user_version = ", n+1))
 		}
 		s := open(t, root, nil)
 		want(t, "set aside", s.SetAside(), "")
@@ -128,7 +129,7 @@ func TestDamaged(t *testing.T) {
 		"magic overwritten":  func(b []byte) []byte { copy(b, "SQLite format 2"); return b },
 		"page size zero":     func(b []byte) []byte { b[16], b[17] = 0, 0; return b },
 		"application id":     func(b []byte) []byte { b[68] = 1; return b },
-		"last page cut":      func(b []byte) []byte { return b[:len(b)-100] },
+		"last pages cut":     func(b []byte) []byte { return b[:len(b)-4196] },
 		"only first page":    func(b []byte) []byte { return b[:4096] },
 		"schema zeroed":      func(b []byte) []byte { clear(b[100:4096]); return b },
 		"all but first page": func(b []byte) []byte { clear(b[4096:]); return b },

@@ -20,17 +20,19 @@ type Message struct {
 	ID      int64         // NUMBER of ACCOUNT/MAILBOX/NUMBER: never reused
 	Receipt int64         // only for Ledger.Stored: the ledger row it came by
 	Mailbox string        // Inbox or the mailbox of a Maildir++ subfolder
-	Entry   maildir.Entry // where it lies now
+	Entry   maildir.Entry // where it lies now; zero: it has no body here
 	Flags   maildir.Flags
 	Date    time.Time // arrival (INTERNALDATE), UTC, ms
 	Wire    maildir.Wire
 	Header  [32]byte // message.Header.Hash
 	Summary message.Summary
+
+	folder string // of its mailbox, where that is not told by its name
 }
 
 // columns are what scanMessage reads, of message m joined with its mailbox b.
 const columns = `SELECT m.id, b.name, m.key, m.tail, m.new, m.flags, m.keywords, m.date, m.size, m.hash, m.exact, m.header,
-	m.sender, m.recipients, m.subject, m.message_id, m.written FROM message m %s JOIN mailbox b ON b.id = m.mailbox WHERE `
+	m.sender, m.recipients, m.subject, m.message_id, m.written, coalesce(b.folder, '') FROM message m %s JOIN mailbox b ON b.id = m.mailbox WHERE `
 
 func scanMessage(rows *sql.Rows) (m Message, err error) {
 	var key, tail string
@@ -39,8 +41,10 @@ func scanMessage(rows *sql.Rows) (m Message, err error) {
 	var hash, header sql.RawBytes
 	var written sql.NullInt64
 	err = rows.Scan(&m.ID, &m.Mailbox, &key, &tail, &inNew, &m.Flags.Set, &m.Flags.Keywords, &date, &m.Wire.Size, &hash,
-		&m.Wire.Exact, &header, &m.Summary.From, &m.Summary.To, &m.Summary.Subject, &m.Summary.MessageID, &written)
-	m.Entry = maildir.EntryOf(key+tail, inNew)
+		&m.Wire.Exact, &header, &m.Summary.From, &m.Summary.To, &m.Summary.Subject, &m.Summary.MessageID, &written, &m.folder)
+	if key != "" {
+		m.Entry = maildir.EntryOf(key+tail, inNew)
+	}
 	m.Date = time.UnixMilli(date).UTC()
 	copy(m.Wire.Hash[:], hash)
 	copy(m.Header[:], header)

@@ -1,0 +1,203 @@
+package index
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/emersion/go-imap/v2"
+
+	"postie/imap/plan"
+	"postie/maildir"
+)
+
+// Account is what was last agreed between the Maildirs of this root and one IMAP account: the base. Every method that
+// changes it is one durable transaction.
+type Account struct {
+	s  *Store
+	id int64 // 0: nothing was ever agreed
+	m  Maildrop
+}
+
+// Mailbox is what an account knows of one mailbox.
+type Mailbox struct {
+	ID          int64
+	Name        string // hierarchy joined by "/", without the personal namespace's prefix
+	Folder      string // path below the root; ".": the root itself
+	UIDValidity plan.UIDValidity
+	MailboxID   string // RFC 8474; "": the server has none
+	UIDNext     imap.UID
+	Messages    uint32
+	ModSeq      plan.ModSeq   // up to which everything was read and is recorded; 0: read all
+	Stamp       maildir.Stamp // of the folder when it was scanned and nothing was new; zero: scan it
+	Keeps       plan.Keeps
+	ReadOnly    bool
+	Count       int // its pairs
+	Odd         int // pairs that need a look in every run: a state, no body, or flags that differ
+}
+
+// Account opens the base of an account, which may be new.
+func (s *Store) Account(ctx context.Context, m Maildrop) (*Account, error) {
+	a := &Account{s: s, m: m.canonical()}
+	ids, err := query(ctx, s, number, "SELECT id FROM account WHERE user = ? AND host = ?", a.m.User, a.m.Host)
+	if err != nil {
+		return nil, fmt.Errorf("open base of %s: %w", m, err)
+	}
+	if len(ids) > 0 {
+		a.id = ids[0]
+	}
+	return a, nil
+}
+
+// enter makes the row of the account, so that a dry run makes none.
+func (a *Account) enter(tx *sql.Tx) error {
+	if a.id != 0 {
+		return nil
+	}
+	return tx.QueryRow(`INSERT INTO account (user, host) VALUES (?, ?)
+		ON CONFLICT DO UPDATE SET user = user RETURNING id`, a.m.User, a.m.Host).Scan(&a.id)
+}
+
+// Mailboxes lists those that are known, by name.
+func (a *Account) Mailboxes(ctx context.Context) ([]Mailbox, error) {
+	all, err := query(ctx, a.s, scanMailbox, `SELECT b.id, m.name, m.folder, b.validity, b.objectid, b.uidnext, b.messages, b.modseq,
+		b.stamp, b.flags, b.keywords, b.wildcard, b.readonly, (SELECT count(*) FROM pair p WHERE p.box = b.id),
+		(SELECT count(*) FROM pair p INDEXED BY pair_odd WHERE p.box = b.id AND
+			(state <> 0 OR key IS NULL OR local <> remote OR local_keywords <> remote_keywords))
+		FROM box b JOIN mailbox m ON m.id = b.mailbox WHERE b.account = ? ORDER BY m.name`, a.id)
+	return all, verb("read base", err)
+}
+
+func scanMailbox(rows *sql.Rows) (m Mailbox, err error) {
+	var stamp string
+	err = rows.Scan(&m.ID, &m.Name, &m.Folder, &m.UIDValidity, &m.MailboxID, &m.UIDNext, &m.Messages, &m.ModSeq,
+		&stamp, &m.Keeps.Set, &m.Keeps.Keywords, &m.Keeps.Any, &m.ReadOnly, &m.Count, &m.Odd)
+	fmt.Sscanf(stamp, "%d %d", &m.Stamp.New, &m.Stamp.Cur) // what is not readable is scanned again
+	return m, err
+}
+
+// Enter makes a mailbox known, or gives a known one (ID) another name and folder.
+func (a *Account) Enter(ctx context.Context, m *Mailbox) error {
+	return verb("record mailbox", a.s.write(ctx, func(tx *sql.Tx) error {
+		if err := a.enter(tx); err != nil {
+			return err
+		}
+		box, err := mailbox(tx, m.Name)
+		if err == nil {
+			_, err = tx.Exec("UPDATE mailbox SET folder = ?, stamp = '' WHERE id = ?", m.Folder, box)
+		}
+		if err == nil && m.ID != 0 {
+			err = a.rename(tx, m.ID, box)
+		} else if err == nil {
+			err = tx.QueryRow(`INSERT INTO box (account, mailbox) VALUES (?, ?)
+				ON CONFLICT DO UPDATE SET mailbox = mailbox RETURNING id`, a.id, box).Scan(&m.ID)
+		}
+		return err
+	}))
+}
+
+// rename puts a mailbox, with its messages, under another row of the table mailbox.
+func (a *Account) rename(tx *sql.Tx, id, to int64) error {
+	var from int64
+	if err := tx.QueryRow("SELECT mailbox FROM box WHERE id = ?", id).Scan(&from); err != nil || from == to {
+		return err
+	}
+	_, err := tx.Exec("UPDATE OR REPLACE message SET mailbox = ? WHERE mailbox = ?", to, from)
+	if err == nil {
+		_, err = tx.Exec("UPDATE box SET mailbox = ? WHERE id = ?", to, id)
+	}
+	if err == nil {
+		_, err = tx.Exec("DELETE FROM mailbox WHERE id = ? AND NOT EXISTS (SELECT 1 FROM box WHERE mailbox = ?1)", from)
+	}
+	return err
+}
+
+// Record writes down how far mailboxes were read: all but ID, Name, Folder, Count and Odd.
+func (a *Account) Record(ctx context.Context, ms ...Mailbox) error {
+	if len(ms) == 0 {
+		return nil
+	}
+	return verb("record mailbox", a.s.write(ctx, func(tx *sql.Tx) error {
+		return each(tx, `UPDATE box SET validity = ?, objectid = ?, uidnext = ?, messages = ?, modseq = ?, stamp = ?, flags = ?,
+			keywords = ?, wildcard = ?, readonly = ? WHERE id = ?`, ms, func(m *Mailbox) []any {
+			stamp := ""
+			if m.Stamp != (maildir.Stamp{}) {
+				stamp = text(m.Stamp)
+			}
+			return []any{m.UIDValidity, m.MailboxID, m.UIDNext, m.Messages, int64(m.ModSeq), stamp, m.Keeps.Set,
+				string(m.Keeps.Keywords), m.Keeps.Any, m.ReadOnly, m.ID}
+		}, nil)
+	}))
+}
+
+// Drop forgets a mailbox with all its pairs and messages.
+func (a *Account) Drop(ctx context.Context, id int64) error {
+	return verb("forget mailbox", a.s.write(ctx, func(tx *sql.Tx) error {
+		var box int64
+		if err := tx.QueryRow("DELETE FROM box WHERE id = ? RETURNING mailbox", id).Scan(&box); errors.Is(err, sql.ErrNoRows) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+		for _, q := range []string{
+			"DELETE FROM message WHERE id IN (SELECT message FROM pair WHERE box = ?)", "DELETE FROM pair WHERE box = ?",
+			"DELETE FROM intent WHERE ? IN (box, dest)", "DELETE FROM wish WHERE box = ?",
+		} {
+			if _, err := tx.Exec(q, id); err != nil {
+				return err
+			}
+		}
+		_, err := tx.Exec("DELETE FROM mailbox WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM box WHERE mailbox = ?1) AND NOT EXISTS (SELECT 1 FROM message WHERE mailbox = ?1)", box)
+		return err
+	}))
+}
+
+// Orphan takes the UIDs from all pairs of a mailbox that is made anew on the server: they mean nothing any more. Pairs
+// without a body are forgotten.
+func (a *Account) Orphan(ctx context.Context, id int64) error {
+	return verb("orphan mailbox", a.s.write(ctx, func(tx *sql.Tx) error {
+		for _, q := range []string{
+			"DELETE FROM message WHERE id IN (SELECT message FROM pair WHERE box = ? AND key IS NULL)",
+			"DELETE FROM pair WHERE box = ? AND key IS NULL",
+			fmt.Sprintf("UPDATE pair SET uid = NULL, state = %d WHERE box = ?", plan.Orphan),
+			"UPDATE box SET validity = 0, uidnext = 0, messages = 0, modseq = 0 WHERE id = ?",
+		} {
+			if _, err := tx.Exec(q, id); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+}
+
+// Notices gives what News was last told.
+func (a *Account) Notices(ctx context.Context) ([]string, error) {
+	all, err := query(ctx, a.s, func(rows *sql.Rows) (s string, err error) { return s, rows.Scan(&s) }, "SELECT notices FROM account WHERE id = ?", a.id)
+	var said []string
+	if err == nil && len(all) > 0 {
+		err = json.Unmarshal([]byte(all[0]), &said)
+	}
+	return said, verb("read notices", err)
+}
+
+// Said remembers what was said in a run.
+func (a *Account) Said(ctx context.Context, notices []string) error {
+	old, err := a.Notices(ctx)
+	if err != nil || slices.Equal(old, notices) {
+		return err
+	}
+	list, err := json.Marshal(notices)
+	if err != nil {
+		return err
+	}
+	return verb("record notices", a.s.write(ctx, func(tx *sql.Tx) error {
+		if err := a.enter(tx); err != nil {
+			return err
+		}
+		_, err := tx.Exec("UPDATE account SET notices = ? WHERE id = ?", string(list), a.id)
+		return err
+	}))
+}

@@ -1,0 +1,316 @@
+package index
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"fmt"
+
+	"github.com/emersion/go-imap/v2"
+
+	"postie/imap/plan"
+	"postie/maildir"
+)
+
+// Agreement is what one operation on a message leads to, by the rule of plan.Op: the row of Mailbox with UID, and the rows
+// without UID of Mailbox and To with Key, are replaced by Pair, in To or else in Mailbox; a zero Pair is not written.
+// The message that a row speaks of goes with it, and keeps its NUMBER.
+type Agreement struct {
+	Mailbox, To int64
+	UID         imap.UID
+	Key         maildir.Key
+	Pair        plan.Pair
+	EmailID     string        // "": as it was
+	Entry       maildir.Entry // of the file; zero: as it was
+	Message     *Message      // summary and wire form of one that is new, or whose body is; nil: as they were. Its ID is set
+	Intent      int64         // that is settled by it
+}
+
+// Agree writes agreements down, all or nothing.
+func (a *Account) Agree(ctx context.Context, as []Agreement) error {
+	_, err := a.agree(ctx, as, plan.Agreed)
+	return err
+}
+
+// Arrive writes the agreements of messages down whose files are durable in tmp/, before they are published, so that a
+// crash in between leaves no file that nobody knows. Arrived confirms the rows that it gives.
+func (a *Account) Arrive(ctx context.Context, as []Agreement) ([]Row, error) {
+	return a.agree(ctx, as, arriving)
+}
+
+// Rebase replaces the whole base of a mailbox by agreements that have no UID and Key to be replaced. Messages are
+// found again by key; those without a body by what is known of them, else their agreement is passed over.
+func (a *Account) Rebase(ctx context.Context, box int64, as []Agreement) error {
+	return verb("record new base", a.s.write(ctx, func(tx *sql.Tx) error {
+		w := &agreeing{a: a, tx: tx, sts: map[string]*sql.Stmt{}}
+		defer w.close() // at the latest: a statement would lock the table that is dropped
+		if _, err := tx.Exec("CREATE TEMP TABLE old (message INTEGER PRIMARY KEY)"); err != nil {
+			return err
+		}
+		for _, q := range []string{"INSERT OR IGNORE INTO old SELECT message FROM pair WHERE box = ?", "DELETE FROM pair WHERE box = ?",
+			"DELETE FROM wish WHERE box = ?", "DELETE FROM intent WHERE ? IN (box, dest)"} {
+			if _, err := tx.Exec(q, box); err != nil {
+				return err
+			}
+		}
+		for i := range as {
+			if err := w.again(&as[i]); err != nil {
+				return err
+			}
+		}
+		w.close()
+		_, err := tx.Exec("DELETE FROM message WHERE id IN (SELECT message FROM old); DROP TABLE old")
+		return err
+	}))
+}
+
+// again writes a pair of a new base. Its old message is any of the same key, or one without a body of the same size and
+// Message-ID.
+func (w *agreeing) again(g *Agreement) error {
+	var id int64
+	var err error
+	if g.Pair.Key != "" {
+		err = w.get("SELECT m.id FROM old JOIN message m ON m.id = old.message WHERE m.key = ?", &id, string(g.Pair.Key))
+	} else {
+		err = w.get("SELECT m.id FROM old JOIN message m ON m.id = old.message WHERE m.key = '' AND m.size = ? AND m.message_id = ? ORDER BY m.date <> ?",
+			&id, g.Pair.Size, g.Message.Summary.MessageID, g.Pair.Date.UnixMilli())
+		g.Message = nil
+	}
+	if err == nil && id != 0 {
+		err = w.exec("DELETE FROM old WHERE message = ?", id)
+	}
+	if err != nil || id == 0 && g.Pair.Key == "" {
+		return err
+	}
+	return w.write(g, id, g.Pair.State)
+}
+
+func (a *Account) agree(ctx context.Context, as []Agreement, state plan.State) ([]Row, error) {
+	if len(as) == 0 {
+		return nil, nil
+	}
+	rows := make([]Row, 0, len(as))
+	err := a.s.write(ctx, func(tx *sql.Tx) error {
+		w := &agreeing{a: a, tx: tx, sts: map[string]*sql.Stmt{}}
+		defer w.close()
+		for i := range as {
+			if err := w.one(&as[i], cmp.Or(state, as[i].Pair.State)); err != nil {
+				return err
+			}
+			rows = append(rows, w.row)
+		}
+		return nil
+	})
+	return rows, verb("record what was agreed", err)
+}
+
+// agreeing is one transaction of agreements.
+type agreeing struct {
+	a   *Account
+	tx  *sql.Tx
+	sts map[string]*sql.Stmt
+	row Row // the last one written
+}
+
+func (w *agreeing) close() {
+	for _, st := range w.sts {
+		st.Close()
+	}
+	clear(w.sts)
+}
+
+func (w *agreeing) st(q string) (*sql.Stmt, error) {
+	if st := w.sts[q]; st != nil {
+		return st, nil
+	}
+	st, err := w.tx.Prepare(q)
+	if err == nil {
+		w.sts[q] = st
+	}
+	return st, err
+}
+
+func (w *agreeing) exec(q string, args ...any) error {
+	st, err := w.st(q)
+	if err == nil {
+		_, err = st.Exec(args...)
+	}
+	return err
+}
+
+// get reads a number into n, which stays as it is where there is no row.
+func (w *agreeing) get(q string, n *int64, args ...any) error {
+	st, err := w.st(q)
+	if err != nil {
+		return err
+	}
+	if err = st.QueryRow(args...).Scan(n); err == sql.ErrNoRows {
+		return nil
+	}
+	return err
+}
+
+// one replaces rows by a pair.
+func (w *agreeing) one(g *Agreement, state plan.State) error {
+	var olds []int64
+	if g.UID != 0 {
+		if err := w.take(&olds, "DELETE FROM pair WHERE box = ? AND uid = ? RETURNING message", g.Mailbox, g.UID); err != nil {
+			return err
+		}
+		if err := w.exec("DELETE FROM wish WHERE box = ? AND uid = ?", g.Mailbox, g.UID); err != nil {
+			return err
+		}
+	}
+	if g.Key != "" {
+		if err := w.take(&olds, "DELETE FROM pair WHERE box IN (?, ?) AND key = ? AND uid IS NULL RETURNING message", g.Mailbox, g.To, string(g.Key)); err != nil {
+			return err
+		}
+	}
+	if g.Intent != 0 {
+		if err := w.exec("DELETE FROM intent WHERE id = ?", g.Intent); err != nil {
+			return err
+		}
+	}
+	keep := 0
+	var id int64
+	if len(olds) > 0 && g.Pair != (plan.Pair{}) {
+		id, keep = olds[0], 1
+	}
+	for _, old := range olds[keep:] {
+		if err := w.exec("DELETE FROM message WHERE id = ?", old); err != nil {
+			return err
+		}
+	}
+	if g.Pair == (plan.Pair{}) {
+		return nil
+	}
+	return w.write(g, id, state)
+}
+
+// take runs a DELETE … RETURNING.
+func (w *agreeing) take(ids *[]int64, q string, args ...any) error {
+	st, err := w.st(q)
+	if err != nil {
+		return err
+	}
+	rows, err := st.Query(args...)
+	more, err := collect(rows, err, number)
+	*ids = append(*ids, more...)
+	return err
+}
+
+// write puts a pair, and its message with that id, or a new one.
+func (w *agreeing) write(g *Agreement, id int64, state plan.State) error {
+	box := cmp.Or(g.To, g.Mailbox)
+	var place int64
+	if err := w.get("SELECT mailbox FROM box WHERE id = ?", &place, box); err != nil {
+		return err
+	}
+	if err := w.clear(g, box, &id); err != nil {
+		return err
+	}
+	p := &g.Pair
+	if id == 0 && p.Key != "" {
+		if err := w.get("SELECT id FROM message WHERE key = ? AND mailbox = ? AND twin = 0", &id, string(p.Key), place); err != nil {
+			return err
+		}
+	}
+	if err := w.message(g, place, &id); err != nil {
+		return err
+	}
+	uid, key := sql.NullInt64{Int64: int64(p.UID), Valid: p.UID != 0}, sql.NullString{String: string(p.Key), Valid: p.Key != ""}
+	st, err := w.st(`INSERT INTO pair (box, uid, key, state, local, local_keywords, remote, remote_keywords, size, date, emailid, message)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
+	if err != nil {
+		return err
+	}
+	r, err := st.Exec(box, uid, key, state, p.Local.Set, string(p.Local.Keywords), p.Remote.Set, string(p.Remote.Keywords),
+		p.Size, p.Date.UnixMilli(), g.EmailID, id)
+	if err != nil {
+		return err
+	}
+	w.row = Row{Pair: *p, Message: id, Entry: g.Entry}
+	if g.Message != nil {
+		g.Message.ID = id
+	}
+	w.row.ID, err = r.LastInsertId()
+	return err
+}
+
+// clear removes rows that stand in the way: there is one for a UID, and one for a key. Their message is this one's too.
+func (w *agreeing) clear(g *Agreement, box int64, id *int64) error {
+	var olds []int64
+	if g.Pair.UID != 0 {
+		if err := w.take(&olds, "DELETE FROM pair WHERE box = ? AND uid = ? RETURNING message", box, g.Pair.UID); err != nil {
+			return err
+		}
+	}
+	if g.Pair.Key != "" {
+		if err := w.take(&olds, "DELETE FROM pair WHERE box = ? AND key = ? RETURNING message", box, string(g.Pair.Key)); err != nil {
+			return err
+		}
+	}
+	for _, old := range olds {
+		if *id == 0 {
+			*id = old
+		} else if old != *id {
+			if err := w.exec("DELETE FROM message WHERE id = ?", old); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// message brings the message of a pair up to date, or enters it.
+func (w *agreeing) message(g *Agreement, place int64, id *int64) error {
+	p := &g.Pair
+	if *id == 0 {
+		m := g.Message
+		if m == nil {
+			m = &Message{Wire: maildir.Wire{Size: p.Size}, Date: p.Date}
+		}
+		if err := w.get("SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'message'), 0) + 1", id); err != nil {
+			return err
+		}
+		fresh := *m
+		fresh.Entry = maildir.Entry{}
+		st, err := w.st(insertion)
+		if err != nil {
+			return err
+		}
+		r, err := st.Exec(fresh.values(place, *id)...) // under an empty key, until its place is free
+		if err != nil {
+			return err
+		}
+		if *id, err = r.LastInsertId(); err != nil {
+			return err
+		}
+	} else if m := g.Message; m != nil {
+		if err := w.exec("DELETE FROM text WHERE rowid = (SELECT id FROM message WHERE id = ? AND indexed > 0)", *id); err != nil {
+			return err
+		}
+		sum := &m.Summary
+		written := sql.NullInt64{Int64: sum.Date.UnixMilli(), Valid: !sum.Date.IsZero()}
+		if err := w.exec(`UPDATE message SET date = ?, size = ?, hash = ?, exact = ?, header = ?, sender = ?, recipients = ?, subject = ?,
+			message_id = ?, written = ?, indexed = 0 WHERE id = ?`, m.Date.UnixMilli(), m.Wire.Size, m.Wire.Hash[:], m.Wire.Exact, m.Header[:],
+			sum.From, sum.To, sum.Subject, sum.MessageID, written, *id); err != nil {
+			return err
+		}
+	}
+	flags := p.Local
+	switch {
+	case p.Key == "":
+		return w.exec("UPDATE message SET mailbox = ?, key = '', tail = '', new = 0, twin = id, flags = ?, keywords = ? WHERE id = ?",
+			place, flags.Set, string(flags.Keywords), *id)
+	case g.Entry.Name == "":
+		return w.exec("UPDATE message SET mailbox = ?, flags = ?, keywords = ? WHERE id = ?", place, flags.Set, string(flags.Keywords), *id)
+	case g.Entry.Key != p.Key:
+		return fmt.Errorf("file %q is not that of the key %q", g.Entry.Name, p.Key)
+	}
+	if err := w.exec("DELETE FROM message WHERE key = ? AND mailbox = ? AND twin = 0 AND id <> ?", string(p.Key), place, *id); err != nil {
+		return err
+	}
+	return w.exec("UPDATE message SET mailbox = ?, key = ?, tail = ?, new = ?, twin = 0, flags = ?, keywords = ? WHERE id = ?",
+		place, string(p.Key), g.Entry.Name[len(p.Key):], g.Entry.New, flags.Set, string(flags.Keywords), *id)
+}

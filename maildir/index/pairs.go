@@ -1,0 +1,248 @@
+package index
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"iter"
+	"time"
+
+	"github.com/emersion/go-imap/v2"
+
+	"postie/imap/plan"
+	"postie/maildir"
+)
+
+// Row is a pair with what the index knows of its message.
+type Row struct {
+	plan.Pair
+	ID      int64
+	Message int64         // Message.ID
+	Entry   maildir.Entry // where its file lay when last seen; zero: it has none
+	EmailID string
+}
+
+// arriving is the state of a pair whose file is durable in tmp/ and perhaps published.
+const arriving plan.State = 100
+
+// pairPage is how many rows are read at once. Between two pages there is no transaction, so that writers need not wait.
+const pairPage = 1024
+
+const pairColumns = `SELECT p.id, coalesce(p.uid, 0), coalesce(p.key, ''), p.state, p.local, p.local_keywords, p.remote, p.remote_keywords,
+	p.size, p.date, p.emailid, p.message, m.key || m.tail, m.new FROM pair p JOIN message m ON m.id = p.message WHERE p.box = ? AND `
+
+func scanRow(rows *sql.Rows) (r Row, err error) {
+	var date int64
+	var name string
+	var inNew bool
+	err = rows.Scan(&r.ID, &r.UID, &r.Key, &r.State, &r.Local.Set, &r.Local.Keywords, &r.Remote.Set, &r.Remote.Keywords,
+		&r.Size, &date, &r.EmailID, &r.Message, &name, &inNew)
+	r.Date = time.UnixMilli(date).UTC()
+	if name != "" {
+		r.Entry = maildir.EntryOf(name, inNew)
+	}
+	return r, err
+}
+
+// ByUID gives the pairs of a mailbox that have a UID, ascending: those in set, or all when it is nil.
+func (a *Account) ByUID(ctx context.Context, box int64, set imap.UIDSet) iter.Seq2[Row, error] {
+	if set == nil {
+		set = imap.UIDSet{{Start: 1, Stop: ^imap.UID(0)}}
+	}
+	return func(yield func(Row, error) bool) {
+		for _, r := range set {
+			for next := int64(r.Start); next <= int64(r.Stop); {
+				rows, err := query(ctx, a.s, scanRow, pairColumns+"p.uid BETWEEN ? AND ? ORDER BY p.uid LIMIT ?", box, next, int64(r.Stop), pairPage)
+				if !give(rows, err, yield) || len(rows) < pairPage {
+					if err != nil {
+						return
+					}
+					break
+				}
+				next = int64(rows[len(rows)-1].UID) + 1
+			}
+		}
+	}
+}
+
+// ByKey gives the pairs of a mailbox that have a key, ascending.
+func (a *Account) ByKey(ctx context.Context, box int64) iter.Seq2[Row, error] {
+	return func(yield func(Row, error) bool) {
+		for last := ""; ; {
+			rows, err := query(ctx, a.s, scanRow, pairColumns+"p.key > ? ORDER BY p.key LIMIT ?", box, last, pairPage)
+			if !give(rows, err, yield) || len(rows) < pairPage {
+				return
+			}
+			last = string(rows[len(rows)-1].Key)
+		}
+	}
+}
+
+// give yields a page, or its error.
+func give(rows []Row, err error, yield func(Row, error) bool) bool {
+	if err != nil {
+		yield(Row{}, verb("read base", err))
+		return false
+	}
+	for _, r := range rows {
+		if !yield(r, nil) {
+			return false
+		}
+	}
+	return true
+}
+
+// Odd gives the pairs of a mailbox that need a look in every run: those with a state, without a UID or a key, or with flags that differ.
+func (a *Account) Odd(ctx context.Context, box int64) ([]Row, error) {
+	rows, err := query(ctx, a.s, scanRow, pairColumns+`(p.state <> 0 OR p.key IS NULL OR p.local <> p.remote OR
+		p.local_keywords <> p.remote_keywords) ORDER BY p.uid, p.key`, box)
+	return rows, verb("read base", err)
+}
+
+// WithKey gives the messages of a key, in whatever mailbox.
+func (a *Account) WithKey(ctx context.Context, key maildir.Key) ([]Message, error) {
+	return a.s.messages(ctx, "m.key = ?", string(key))
+}
+
+// Identify says who the message of a pair is.
+func (a *Account) Identify(ctx context.Context, box int64, p plan.Pair) (plan.Identity, error) {
+	id := plan.Identity{Size: p.Size, Date: p.Date}
+	rows, err := a.s.r.QueryContext(ctx, `SELECT p.emailid, m.message_id, m.header, m.hash FROM pair p JOIN message m ON m.id = p.message
+		WHERE p.box = ? AND (p.uid = ? OR p.uid IS NULL AND p.key = ?)`, box, p.UID, string(p.Key))
+	_, err = collect(rows, err, func(rows *sql.Rows) (bool, error) {
+		var header, hash sql.RawBytes
+		err := rows.Scan(&id.EmailID, &id.MessageID, &header, &hash)
+		copy(id.Header[:], header)
+		copy(id.Hash[:], hash)
+		return true, err
+	})
+	return id, verb("read base", a.s.blame(err))
+}
+
+// Arriving gives the pairs whose file is durable in tmp/ and was perhaps published when a run was stopped.
+func (a *Account) Arriving(ctx context.Context, box int64) ([]Row, error) {
+	rows, err := query(ctx, a.s, scanRow, pairColumns+"p.state = ?", box, arriving)
+	return rows, verb("read base", err)
+}
+
+// Arrived confirms pairs whose files are durable, and makes those that are lost pairs without a body: policy then
+// asks for it again.
+func (a *Account) Arrived(ctx context.Context, found, lost []Row) error {
+	if len(found)+len(lost) == 0 {
+		return nil
+	}
+	return verb("record what arrived", a.s.write(ctx, func(tx *sql.Tx) error {
+		err := each(tx, "UPDATE pair SET state = 0 WHERE id = ?", found, func(r *Row) []any { return []any{r.ID} }, nil)
+		if err == nil {
+			err = each(tx, "UPDATE pair SET state = 0, key = NULL WHERE id = ?", lost, func(r *Row) []any { return []any{r.ID} }, nil)
+		}
+		if err == nil {
+			err = each(tx, "UPDATE message SET key = '', tail = '', twin = id, new = 0 WHERE id = ?", lost, func(r *Row) []any { return []any{r.Message} }, nil)
+		}
+		return err
+	}))
+}
+
+// Renamed follows files that other programs renamed without a change that matters: Message and Entry of each row count.
+func (a *Account) Renamed(ctx context.Context, rows []Row) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	return verb("record renames", a.s.write(ctx, func(tx *sql.Tx) error {
+		return each(tx, "UPDATE message SET tail = ?, new = ? WHERE id = ?", rows, func(r *Row) []any {
+			return []any{r.Entry.Name[len(r.Entry.Key):], r.Entry.New, r.Message}
+		}, nil)
+	}))
+}
+
+// Intent is what is about to be done on the server and could not be told from a new message after a crash.
+type Intent struct {
+	ID          int64
+	Mailbox     int64
+	UID         imap.UID    // the message that is copied; 0: the file Key is uploaded
+	Key         maildir.Key //
+	To          int64       // the mailbox that it is to appear in
+	UIDValidity plan.UIDValidity
+	UIDNext     imap.UID // of To: it appears there or above
+	Tries       int      // how often it was done and could not be found afterwards
+}
+
+// Intend writes intents down, before the deed, and sets their IDs. One that is there already keeps its Tries.
+func (a *Account) Intend(ctx context.Context, is []Intent) error {
+	return verb("record intents", a.s.write(ctx, func(tx *sql.Tx) error {
+		for n := range is {
+			i := &is[n]
+			err := tx.QueryRow(`INSERT INTO intent (box, uid, key, dest, validity, uidnext) VALUES (?, ?, ?, ?, ?, ?)
+				ON CONFLICT DO UPDATE SET dest = excluded.dest, validity = excluded.validity, uidnext = excluded.uidnext RETURNING id, tries`,
+				i.Mailbox, i.UID, string(i.Key), i.To, i.UIDValidity, i.UIDNext).Scan(&i.ID, &i.Tries)
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+}
+
+// Intents gives what a run that was stopped had intended, in the order that it was written down.
+func (a *Account) Intents(ctx context.Context) ([]Intent, error) {
+	all, err := query(ctx, a.s, func(rows *sql.Rows) (i Intent, err error) {
+		return i, rows.Scan(&i.ID, &i.Mailbox, &i.UID, &i.Key, &i.To, &i.UIDValidity, &i.UIDNext, &i.Tries)
+	}, `SELECT i.id, i.box, i.uid, i.key, i.dest, i.validity, i.uidnext, i.tries FROM intent i JOIN box b ON b.id = i.box
+		WHERE b.account = ? ORDER BY i.id`, a.id)
+	return all, verb("read intents", err)
+}
+
+// Settled forgets intents: what they were about is agreed, or never happened.
+func (a *Account) Settled(ctx context.Context, is ...Intent) error {
+	return a.intents(ctx, "DELETE FROM intent WHERE id = ?", is)
+}
+
+// Fruitless notes that intents were carried out and could not be found.
+func (a *Account) Fruitless(ctx context.Context, is ...Intent) error {
+	return a.intents(ctx, "UPDATE intent SET tries = tries + 1 WHERE id = ?", is)
+}
+
+func (a *Account) intents(ctx context.Context, q string, is []Intent) error {
+	if len(is) == 0 {
+		return nil
+	}
+	return verb("record intents", a.s.write(ctx, func(tx *sql.Tx) error {
+		return each(tx, q, is, func(i *Intent) []any { return []any{i.ID} }, nil)
+	}))
+}
+
+// Wishes gives the local changes to pairs of a mailbox that have no body.
+func (a *Account) Wishes(ctx context.Context, box int64) ([]plan.Wish, error) {
+	all, err := query(ctx, a.s, func(rows *sql.Rows) (w plan.Wish, err error) {
+		var set sql.NullInt64
+		var f maildir.Flags
+		if err = rows.Scan(&w.UID, &set, &f.Keywords, &w.To, &w.Delete); set.Valid {
+			f.Set = maildir.FlagSet(set.Int64)
+			w.Flags = &f
+		}
+		return w, err
+	}, "SELECT uid, flags, keywords, dest, remove FROM wish WHERE box = ? ORDER BY uid", box)
+	return all, verb("read wishes", err)
+}
+
+// Wish writes a local change down, in place of an older one to the same message. The zero change takes it back.
+func (a *Account) Wish(ctx context.Context, box int64, w plan.Wish) error {
+	return verb("record wish", a.s.write(ctx, func(tx *sql.Tx) error {
+		if w == (plan.Wish{UID: w.UID}) {
+			_, err := tx.Exec("DELETE FROM wish WHERE box = ? AND uid = ?", box, w.UID)
+			return err
+		}
+		var set sql.NullInt64
+		var f maildir.Flags
+		if w.Flags != nil {
+			f, set = *w.Flags, sql.NullInt64{Int64: int64(w.Flags.Set), Valid: true}
+		}
+		_, err := tx.Exec("INSERT OR REPLACE INTO wish (box, uid, flags, keywords, dest, remove) VALUES (?, ?, ?, ?, ?, ?)",
+			box, w.UID, set, string(f.Keywords), w.To, w.Delete)
+		return err
+	}))
+}
+
+func (r Row) String() string {
+	return fmt.Sprintf("%d %s %d %s|%s", r.UID, r.Key, r.State, r.Local.Set, r.Remote.Set)
+}
