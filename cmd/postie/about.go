@@ -42,7 +42,7 @@ func (a *app) manCommand(root *cobra.Command) *cobra.Command {
 }
 
 func (a *app) configCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "config", Short: "Look at the configuration", Args: cobra.NoArgs,
+	cmd := &cobra.Command{Use: "config", Short: "Look at the configuration, or edit it", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
 	cmd.AddCommand(&cobra.Command{
 		Use: "show", Short: "Print the effective configuration, without secrets", Args: cobra.NoArgs,
@@ -53,6 +53,6 @@ func (a *app) configCommand() *cobra.Command {
 			}
 			return file.Show(a.out)
 		},
-	})
+	}, a.configEditCommand())
 	return cmd
 }

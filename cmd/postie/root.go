@@ -101,7 +101,7 @@ Nothing is deleted on a server before it is durable here, whatever is killed.`,
 	f.Var(&a.wait, "wait", "wait for a Maildir that is in use, for ever or for that long")
 	f.Lookup("wait").NoOptDefVal = forever
 	root.PersistentPreRunE = func(*cobra.Command, []string) error { return a.begin() }
-	root.AddCommand(a.fetchCommand(), a.checkCommand(), a.demoCommand(), a.configCommand(), a.manCommand(root), a.versionCommand())
+	root.AddCommand(a.fetchCommand(), a.initCommand(), a.checkCommand(), a.loginCommand(), a.demoCommand(), a.configCommand(), a.manCommand(root), a.versionCommand())
 	wrapArgs(root)
 	return root
 }

@@ -15,14 +15,14 @@ var ErrChanged = errors.New("the file was changed meanwhile by somebody else; no
 // see the old file or the new one. old is what the caller read there (nil: there was no file); if that is not there any
 // more, it is ErrChanged. A new file is for its owner alone, an old one keeps its mode; a symbolic link stays one.
 func Replace(path string, old, data []byte) (*Config, error) {
-	mode := fs.FileMode(0o600)
+	name, mode := path, fs.FileMode(0o600)
 	if real, err := filepath.EvalSymlinks(path); err == nil {
 		path = real
 	}
 	if info, err := os.Stat(path); err == nil {
 		mode = info.Mode().Perm()
 	}
-	c, err := parse(path, data, mode)
+	c, err := parse(name, data, mode)
 	if err != nil {
 		return nil, err
 	}

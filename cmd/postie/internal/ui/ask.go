@@ -111,3 +111,6 @@ func (q *Asker) line(ctx context.Context) (string, error) {
 		return "", context.Cause(ctx)
 	}
 }
+
+// Say tells what the user is to do or to know before the next question, also when quiet.
+func (q *Asker) Say(text string) { q.u.write(&q.u.err, strings.TrimRight(CleanText(text), "\n")+"\n") }

@@ -1,0 +1,107 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"postie/cmd/postie/internal/config"
+	"postie/cmd/postie/internal/ui"
+)
+
+func (a *app) configEditCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "edit", Short: "Edit the configuration; it is replaced only by one that is right", Args: cobra.NoArgs,
+		Long: `edit opens a copy of the configuration in $VISUAL or $EDITOR, checks it, and puts it in place of the file only if
+nothing is wrong with it. Otherwise it says what is, and opens the editor again if you like.`,
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.editConfig(cmd.Context()) },
+	}
+}
+
+func (a *app) configPath() (string, error) {
+	if a.config != "" {
+		return a.config, nil
+	}
+	return config.DefaultPath()
+}
+
+// readConfig reads the file as it is; nil: there is none.
+func readConfig(path string) ([]byte, error) {
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if data == nil && err == nil {
+		data = []byte{}
+	}
+	return data, err
+}
+
+func (a *app) editConfig(ctx context.Context) error {
+	path, err := a.configPath()
+	if err != nil {
+		return err
+	}
+	old, err := readConfig(path)
+	if err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", "postie") // 0700
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	draft := filepath.Join(dir, filepath.Base(path))
+	if err := os.WriteFile(draft, old, 0o600); err != nil {
+		return err
+	}
+	asker := a.ui.Asker(os.Stdin)
+	for {
+		if err := edit(ctx, draft); err != nil {
+			return err
+		}
+		text, err := os.ReadFile(draft)
+		if err != nil {
+			return err
+		}
+		if bytes.Equal(text, old) {
+			a.ui.Print("nothing was changed")
+			return nil
+		}
+		c, err := config.Replace(path, old, text)
+		if err == nil {
+			a.ui.Print(fmt.Sprintf("%s: %d accounts", c.Path, len(c.Accounts)))
+			return nil
+		}
+		if !a.ui.Interactive() {
+			return fmt.Errorf("the configuration is as it was: %w", err)
+		}
+		a.ui.Error(ui.Failure{Err: err, Exit: exitUsage})
+		if again, asked := asker.Confirm(ctx, "Edit it again", true); asked != nil || !again {
+			return errors.Join(errors.New("the configuration is as it was"), asked)
+		}
+	}
+}
+
+// edit runs the user's editor. $VISUAL and $EDITOR may hold arguments, hence the shell, as in git.
+func edit(ctx context.Context, path string) error {
+	editor := os.Getenv("VISUAL")
+	for _, next := range []string{os.Getenv("EDITOR"), "vi"} {
+		if editor == "" {
+			editor = next
+		}
+	}
+	cmd := exec.CommandContext(ctx, "sh", "-c", editor+` "$@"`, "sh", path)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stderr, os.Stderr // standard output is for what was asked for
+	if err := cmd.Run(); err != nil {
+		return &usageError{fmt.Errorf("editor %q: %w; the configuration is as it was", editor, err), "set $VISUAL or $EDITOR"}
+	}
+	return nil
+}

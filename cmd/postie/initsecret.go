@@ -1,0 +1,225 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"postie/cmd/postie/internal/config"
+	"postie/cmd/postie/internal/credential"
+	"postie/cmd/postie/internal/ui"
+)
+
+// askSecret settles where the secret comes from.
+func (s *setup) askSecret(ctx context.Context) error {
+	f, a := s.flags, &s.account
+	n := count(f.passwordCommand, f.passwordFile, f.passwordEnv, f.token, f.clientID)
+	if f.keyring {
+		n++
+	}
+	switch {
+	case n > 1:
+		return usage("only one of --password-command, --password-file, --password-env, --keyring, --token-command and --client-id can be given")
+	case f.clientID != "" && s.preset == "":
+		return &usageError{errors.New("--client-id: no OAuth2 addresses are known for this provider"), "write oauth2 = { … } with its addresses by postie config edit, or use --token-command"}
+	case f.clientID != "":
+		a.OAuth2 = &config.OAuth2{Provider: s.preset, ClientID: f.clientID}
+	case n == 1:
+		a.Password = config.Password{Command: argv(f.passwordCommand), File: folder(f.passwordFile), Env: f.passwordEnv, Keyring: f.keyring}
+		a.TokenCommand = argv(f.token)
+		if f.keyring {
+			return s.readSecret(ctx)
+		}
+	case s.asker != nil:
+		return s.chooseSecret(ctx)
+	case s.only:
+		return &usageError{errors.New("this provider takes OAuth2 only"), "give --client-id ID (of an application of your own) or --token-command"}
+	}
+	return nil
+}
+
+// argv splits a command at blanks; one that needs a shell gets it.
+func argv(command string) []string {
+	if strings.ContainsAny(command, "\"'\\$`|&;<>()*?[]#~{}!\n") {
+		return []string{"sh", "-c", command}
+	}
+	return strings.Fields(command)
+}
+
+// readSecret asks for the password, so that it can be tried and kept.
+func (s *setup) readSecret(ctx context.Context) (err error) {
+	s.secret, err = askSecret(ctx, s.account, s.asker == nil)
+	return err
+}
+
+// way is one place to keep a secret.
+type way struct {
+	text string
+	take func(context.Context) error
+}
+
+func (s *setup) chooseSecret(ctx context.Context) error {
+	a := &s.account
+	var ways []way
+	if s.preset != "" {
+		ways = append(ways, way{"OAuth2: log in by the browser, with the client id of an application of your own", s.askClientID})
+	}
+	if s.preset != "" || s.only {
+		ways = append(ways, way{"a command that prints an OAuth2 token (oama, pizauth, …)", func(ctx context.Context) error {
+			command, err := s.asker.Ask(ctx, "Command", "", notEmpty)
+			a.TokenCommand = argv(command)
+			return err
+		}})
+	}
+	if !s.only {
+		ways = append(ways, way{"the keyring of your desktop, or without one a file that only you can read", func(ctx context.Context) error {
+			a.Password.Keyring = true
+			return s.readSecret(ctx)
+		}}, way{"a command that prints it (pass, secret-tool, op, …)", func(ctx context.Context) error {
+			command, err := s.asker.Ask(ctx, "Command", "", notEmpty)
+			a.Password.Command = argv(command)
+			return err
+		}}, way{"a file that only you can read", s.askFile},
+			way{"nowhere: it is asked for each time", s.readSecret})
+	}
+	var texts []string
+	for _, w := range ways {
+		texts = append(texts, w.text)
+	}
+	n, err := s.asker.Choose(ctx, "Where is the password to be kept?", 0, texts...)
+	if err != nil {
+		return err
+	}
+	return ways[n].take(ctx)
+}
+
+func notEmpty(text string) error {
+	if text == "" {
+		return errors.New("something, please")
+	}
+	return nil
+}
+
+func (s *setup) askClientID(ctx context.Context) error {
+	id, err := s.asker.Ask(ctx, "Client id", "", notEmpty)
+	s.account.OAuth2 = &config.OAuth2{Provider: s.preset, ClientID: id}
+	return err
+}
+
+func (s *setup) askFile(ctx context.Context) error {
+	path, err := s.asker.Ask(ctx, "File", filepath.Join(filepath.Dir(s.path), s.account.Name+".password"), nil)
+	if err != nil {
+		return err
+	}
+	s.account.Password.File = folder(path)
+	account, err := s.parse(s.account)
+	if err != nil || exists(account.Password.File) {
+		return err
+	}
+	return s.readSecret(ctx)
+}
+
+// tryLogin logs in as the account will. With somebody to ask, a refusal leads to another try.
+func (s *setup) tryLogin(ctx context.Context) error {
+	for {
+		err := s.tryOnce(ctx)
+		if err == nil {
+			return nil
+		}
+		if s.asker == nil || ctx.Err() != nil {
+			return fmt.Errorf("nothing was written: %w", err)
+		}
+		s.app.ui.Error(ui.Failure{Account: s.account.Name, Host: s.account.Host, Err: err, Hint: remedy(err, s.account), Exit: exitCode(err)})
+		done, err := s.again(ctx, err)
+		if done || err != nil {
+			return err
+		}
+	}
+}
+
+func (s *setup) tryOnce(ctx context.Context) error {
+	account, err := s.parse(s.account)
+	if err != nil {
+		return err
+	}
+	if account.OAuth2 != nil {
+		if err := s.app.authorize(ctx, account, false); err != nil {
+			return err
+		}
+	}
+	try := func(user string) error {
+		account.User = user
+		if !s.secret.IsZero() {
+			return s.app.try(ctx, account, s.secret)
+		}
+		v, err := s.app.visit(ctx, account, nil)
+		v.close(ctx)
+		return err
+	}
+	err = try(account.User)
+	if exitCode(err) == exitLogin && s.local != "" {
+		if try(s.local) == nil {
+			s.account.User, err = s.local, nil
+		}
+	}
+	if err == nil {
+		s.app.ui.Print(fmt.Sprintf("logged in to %s as %s", account.Host, s.account.User))
+	}
+	return err
+}
+
+// again asks what to do after a login that failed; done: write the account as it is.
+func (s *setup) again(ctx context.Context, failed error) (done bool, err error) {
+	n, err := s.asker.Choose(ctx, "What now?", 0, "try again with another password", "try again with another user name",
+		"write the account all the same", "give up: nothing is written")
+	switch {
+	case err != nil:
+		return false, err
+	case n == 0 && s.secret.IsZero():
+		s.account.Password, s.account.TokenCommand, s.account.OAuth2 = config.Password{}, nil, nil
+		return false, s.chooseSecret(ctx)
+	case n == 0:
+		return false, s.readSecret(ctx)
+	case n == 1:
+		s.local = ""
+		s.account.User, err = s.asker.Ask(ctx, "User", s.account.User, notEmpty)
+		return false, err
+	case n == 2:
+		return true, nil
+	}
+	return false, reported{cmp.Or(exitCode(failed), exitFailed)}
+}
+
+// keepSecret puts the password where the account will look for it.
+func (s *setup) keepSecret(ctx context.Context, account config.Account) error {
+	switch {
+	case s.secret.IsZero():
+		return nil
+	case account.Password.Keyring:
+		return s.app.store(ctx, account, s.secret)
+	case account.Password.File != "":
+		return writeSecret(account.Password.File, s.secret)
+	}
+	return nil
+}
+
+// writeSecret makes a file that only its owner can read; one that is there already is left alone.
+func writeSecret(path string, secret credential.Secret) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	_, err = io.WriteString(file, secret.Reveal()+"\n")
+	return errors.Join(err, file.Sync(), file.Close())
+}

@@ -1,0 +1,228 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"postie/cmd/postie/internal/config"
+	"postie/cmd/postie/internal/connect"
+	"postie/cmd/postie/internal/discover"
+	"postie/cmd/postie/internal/ui"
+)
+
+// server settles protocol, host, port, TLS and user: by flags, or by discovery.
+func (s *setup) server(ctx context.Context) error {
+	protocol, err := parseProtocol(s.flags.protocol)
+	if err != nil {
+		return err
+	}
+	a := &s.account
+	a.TLSCA, a.User = absolute(s.flags.tlsCA), s.flags.user
+	if s.flags.fingerprint != "" {
+		if a.TLSFingerprint, err = config.ParseFingerprint(s.flags.fingerprint); err != nil {
+			return &usageError{err, ""}
+		}
+	}
+	if s.flags.host != "" {
+		if protocol == "" {
+			return usage("--host needs --protocol")
+		}
+		a.Protocol, a.Host, a.TLS = protocol, s.flags.host, config.Implicit
+	} else if err := s.discover(ctx, protocol); err != nil {
+		return err
+	}
+	if s.flags.tls != "" {
+		if a.TLS, err = config.ParseTLS(s.flags.tls); err != nil {
+			return &usageError{err, ""}
+		}
+		a.Port = 0
+	}
+	if s.flags.port != 0 {
+		a.Port = s.flags.port
+	}
+	if a.User == "" {
+		a.User = s.address
+		s.local, _, _ = cutLast(s.address, "@") // RFC 6186 section 4: the address first, then what stands before the @
+	}
+	return s.keep()
+}
+
+func parseProtocol(text string) (config.Protocol, error) {
+	switch p := config.Protocol(strings.ToLower(text)); p {
+	case "", config.IMAP, config.POP3:
+		return p, nil
+	}
+	return "", usage("--protocol is imap or pop3, not %q", text)
+}
+
+// keep reads --keep.
+func (s *setup) keep() error {
+	switch text := s.flags.keep; {
+	case text == "":
+		return nil
+	case s.account.Protocol == config.IMAP:
+		return usage("--keep is for POP3: sync deletes on the server only what you delete here")
+	case text == "true":
+		s.account.Keep = config.Keep{Mode: config.KeepForever}
+	case text == "false":
+		s.account.Keep = config.Keep{}
+	case text == "until-deleted":
+		s.account.Keep = config.Keep{Mode: config.KeepUntilDeleted}
+	default:
+		age, err := config.ParseDuration(text)
+		if err != nil {
+			return &usageError{fmt.Errorf("--keep: %w", err), "true, false, until-deleted, or a time such as 14d"}
+		}
+		s.account.Keep = config.Keep{Mode: config.KeepFor, For: age}
+	}
+	return nil
+}
+
+// discover finds the servers of the address, shows them, and has one chosen.
+func (s *setup) discover(ctx context.Context, protocol config.Protocol) error {
+	task := s.app.ui.Task(s.address)
+	task.Phase("looking for servers", ui.Amount{})
+	result, err := discover.Discover(ctx, s.address, discoverWith(s.app, s.flags.insecure))
+	task.Done()
+	if errors.Is(err, discover.ErrNothing) {
+		for _, miss := range result.Missed {
+			s.app.ui.Verbose(1, "", fmt.Sprintf("%s: %v", miss.Source, miss.Err))
+		}
+		return &usageError{err, "name it: postie init " + s.address + " --protocol imap --host HOST (-v tells what was tried)"}
+	} else if err != nil {
+		return err
+	}
+	s.address = result.Address
+	if protocol, err = s.chooseProtocol(ctx, result, protocol); err != nil {
+		return err
+	}
+	answer, server, ok := result.Best(discover.Protocol(protocol))
+	if !ok {
+		return usage("%s: there is no server for %s; drop --protocol to see what there is", s.address, protocol)
+	}
+	if err := s.vouch(ctx, answer, server, result.Domain); err != nil {
+		return err
+	}
+	a := &s.account
+	a.Protocol, a.Host, a.Port, a.TLS = protocol, server.Host, server.Port, config.TLS(server.TLS)
+	if a.User == "" {
+		a.User = server.User
+	}
+	s.preset, s.only = answer.OAuth2, !server.Password
+	s.about = append(s.about, fmt.Sprintf("Servers found by: %s (%s).", answer.Source, answer.Where))
+	if answer.Note != "" {
+		s.about = append(s.about, "Note: "+answer.Note+".")
+		s.app.ui.Notice("", answer.Note)
+	}
+	return nil
+}
+
+// chooseProtocol shows what was found, and asks which of it to use.
+func (s *setup) chooseProtocol(ctx context.Context, result *discover.Result, wanted config.Protocol) (config.Protocol, error) {
+	_, imap, hasIMAP := result.Best(discover.IMAP)
+	_, pop3, hasPOP3 := result.Best(discover.POP3)
+	for _, p := range []discover.Protocol{discover.IMAP, discover.POP3} {
+		if answer, server, ok := result.Best(p); ok {
+			s.app.ui.Print(fmt.Sprintf("found %s by %s (%s)", server, answer.Source, answer.Where))
+		}
+	}
+	switch {
+	case wanted != "":
+		return wanted, nil
+	case s.asker == nil && hasIMAP:
+		return config.IMAP, nil
+	case s.asker == nil:
+		return config.POP3, nil
+	}
+	var options []string
+	var protocols []config.Protocol
+	if hasIMAP {
+		protocols = append(protocols, config.IMAP)
+		options = append(options, fmt.Sprintf("sync (IMAP, %s): the server is where mail lives; your Maildirs are a copy to work on, kept equal both ways", imap.Host))
+	}
+	if hasPOP3 {
+		protocols = append(protocols, config.POP3, config.POP3)
+		options = append(options,
+			fmt.Sprintf("fetch (POP3, %s): new mail comes into one Maildir and is deleted on the server once it is safe here", pop3.Host),
+			"fetch (POP3), leaving the mail on the server as well")
+	}
+	n, err := s.asker.Choose(ctx, "How do you want your mail?", 0, options...)
+	if err != nil {
+		return "", err
+	}
+	if n == len(options)-1 && hasPOP3 && s.flags.keep == "" {
+		s.flags.keep = "true"
+	}
+	return protocols[n], nil
+}
+
+// vouch has the user decide about hosts for which nothing but DNS speaks (RFC 6186 section 6).
+func (s *setup) vouch(ctx context.Context, answer *discover.Answer, server discover.Server, domain string) error {
+	if !answer.Foreign {
+		return nil
+	}
+	what := fmt.Sprintf("only %s say that %s serves %s", answer.Source, server.Host, domain)
+	refusal := &usageError{errors.New(what + ", and whoever answers in the place of DNS could say so too"),
+		fmt.Sprintf("if you know it: --protocol %s --host %s --port %d --tls %s", server.Protocol, server.Host, server.Port, server.TLS)}
+	if s.asker == nil {
+		return refusal
+	}
+	yes, err := s.asker.Confirm(ctx, strings.ToUpper(what[:1])+what[1:]+", which lies outside that domain. Give it your password", false)
+	if err == nil && !yes {
+		return refusal
+	}
+	return err
+}
+
+func discoverWith(a *app, insecure bool) discover.Options {
+	return discover.Options{Resolver: net.DefaultResolver, HTTP: &http.Client{}, Insecure: insecure,
+		Probe: func(ctx context.Context, server discover.Server) error { return probe(ctx, a, server) }}
+}
+
+// probe says whether a server of that kind is there, greets, and has a certificate for its name.
+func probe(ctx context.Context, a *app, server discover.Server) error {
+	o := &connect.Options{Host: server.Host, Port: server.Port, Timeout: time.Duration(a.timeout),
+		TLS: map[discover.TLS]connect.Mode{discover.Implicit: connect.Implicit, discover.StartTLS: connect.StartTLS, discover.None: connect.None}[server.TLS]}
+	conn, err := o.Dial(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	defer context.AfterFunc(ctx, func() { conn.Close() })()
+	in := bufio.NewReader(io.LimitReader(conn, 16<<10))
+	command, good := "STLS", "+OK"
+	greeting := good
+	if server.Protocol == discover.IMAP {
+		command, greeting, good = "a STARTTLS", "* OK", "a OK"
+	}
+	if err := expect(in, greeting); err != nil || server.TLS != discover.StartTLS {
+		return err
+	}
+	if _, err := io.WriteString(conn, command+"\r\n"); err != nil {
+		return err
+	}
+	if err := expect(in, good); err != nil {
+		return err
+	}
+	policy, err := o.TLSConfig()
+	if err != nil {
+		return err
+	}
+	return tls.Client(conn, policy).HandshakeContext(ctx)
+}
+
+func expect(in *bufio.Reader, prefix string) error {
+	line, err := in.ReadString('\n')
+	if err == nil && !strings.HasPrefix(line, prefix) {
+		err = fmt.Errorf("answers %q", line)
+	}
+	return err
+}
