@@ -1,0 +1,68 @@
+package index
+
+import (
+	"context"
+	"database/sql"
+	"time"
+)
+
+// schema3 remembers how the last runs of an account went, and finds the pair of a message.
+const schema3 = `
+CREATE TABLE run (
+	protocol  TEXT NOT NULL,            -- "pop3" or "imap"
+	user      TEXT NOT NULL,
+	host      TEXT NOT NULL,            -- lower case
+	succeeded INTEGER,                  -- when the last run ended well
+	failed    INTEGER,                  -- when the last run failed; NULL: it did not
+	error     TEXT NOT NULL DEFAULT '',
+	hint      TEXT NOT NULL DEFAULT '',
+	code      INTEGER NOT NULL DEFAULT 0, -- exit code
+	PRIMARY KEY (protocol, user, host)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX pair_message ON pair (message);
+`
+
+// Run is how the last runs of an account went.
+type Run struct {
+	Succeeded time.Time // when one last ended well; zero: never
+	Failed    time.Time // when the last one failed; zero: it did not
+	Error     string
+	Hint      string
+	Code      int // exit code
+}
+
+// Ran records that a run of an account has ended: well if failure is empty.
+func (s *Store) Ran(ctx context.Context, protocol string, m Maildrop, failure, hint string, code int) error {
+	m = m.canonical()
+	at := s.now().UnixMilli()
+	return verb("record run", s.write(ctx, func(tx *sql.Tx) error {
+		if failure == "" {
+			_, err := tx.Exec("INSERT OR REPLACE INTO run (protocol, user, host, succeeded) VALUES (?, ?, ?, ?)", protocol, m.User, m.Host, at)
+			return err
+		}
+		_, err := tx.Exec(`INSERT INTO run (protocol, user, host, failed, error, hint, code) VALUES (?, ?, ?, ?, ?, ?, ?)
+			ON CONFLICT DO UPDATE SET failed = excluded.failed, error = excluded.error, hint = excluded.hint, code = excluded.code`,
+			protocol, m.User, m.Host, at, failure, hint, code)
+		return err
+	}))
+}
+
+// LastRun tells how the last runs of an account went.
+func (s *Store) LastRun(ctx context.Context, protocol string, m Maildrop) (Run, error) {
+	m = m.canonical()
+	all, err := query(ctx, s, func(rows *sql.Rows) (r Run, err error) {
+		var succeeded, failed sql.NullInt64
+		err = rows.Scan(&succeeded, &failed, &r.Error, &r.Hint, &r.Code)
+		if succeeded.Valid {
+			r.Succeeded = time.UnixMilli(succeeded.Int64).UTC()
+		}
+		if failed.Valid {
+			r.Failed = time.UnixMilli(failed.Int64).UTC()
+		}
+		return r, err
+	}, "SELECT succeeded, failed, error, hint, code FROM run WHERE protocol = ? AND user = ? AND host = ?", protocol, m.User, m.Host)
+	if err != nil || len(all) == 0 {
+		return Run{}, verb("read index", err)
+	}
+	return all[0], nil
+}
