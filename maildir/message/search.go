@@ -5,16 +5,43 @@ import (
 	"strings"
 )
 
-// Search reads the words by which the message in r (wire or LF form) is found: the text of all its
-// parts, also attached ones and those of messages inside, and the names of its files: up to limit bytes of
-// text, and of names a quarter of that, line ends between parts not counted. The summary is not in it. The error is that of reading r; what
-// was read until then is returned with it.
-func Search(r io.Reader, limit int) (string, error) {
+// Words are those by which a message is found, but for its header.
+type Words struct {
+	Text       string // of all its parts, also attached ones and those of messages inside
+	Names      string // of its files, a line each
+	Attachment bool   // something is attached to it
+}
+
+// Index reads the words of the message in r (wire or LF form): up to limit bytes of text, and of names a quarter of that,
+// line ends between parts not counted. The error is that of reading r; what was read until then is returned with it.
+func Index(r io.Reader, limit int) (Words, error) {
 	c := collector{limit: limit, attached: true}
-	err := walk(r, visitor{leaf: c.leaf, enter: c.enter})
-	names := cut(strings.Join(c.names, "\n"), limit/4)
-	if names == "" {
-		return c.body().Text, err
+	var out Words
+	err := walk(r, visitor{
+		leaf: func(e *entity, body io.Reader) error {
+			out.Attachment = out.Attachment || e.attached()
+			return c.leaf(e, body)
+		},
+		enter: func(e *entity, nested []byte) bool {
+			out.Attachment = true
+			return c.enter(e, nested)
+		},
+	})
+	out.Text, out.Names = c.body().Text, cut(strings.Join(c.names, "\n"), limit/4)
+	return out, err
+}
+
+// attached reports whether people would say that e is attached: its sender says so, or it is a file that is not to be
+// shown within the text.
+func (e *entity) attached() bool {
+	return !e.preamble && e.depth > 0 && (e.disposition == "attachment" || e.name != "" && e.disposition != "inline")
+}
+
+// Search is Index with names and text in one.
+func Search(r io.Reader, limit int) (string, error) {
+	w, err := Index(r, limit)
+	if w.Names == "" {
+		return w.Text, err
 	}
-	return names + "\n" + c.body().Text, err
+	return w.Names + "\n" + w.Text, err
 }
