@@ -118,7 +118,7 @@ func (c *checking) ok(step, format string, args ...any) {
 // fail notes a step that failed; the first one decides on the exit code.
 func (c *checking) fail(step string, err error, try string) {
 	c.err = cmp.Or(c.err, err)
-	c.add(step, "fail", err.Error(), try)
+	c.add(step, "fail", strings.TrimPrefix(err.Error(), step+": "), try)
 	if c.app.quiet && !c.app.json { // nothing was printed
 		c.app.ui.Error(ui.Failure{Account: c.account.Name, Host: c.account.Host, Err: fmt.Errorf("%s: %w", step, err), Hint: try, Exit: exitCode(err)})
 	}

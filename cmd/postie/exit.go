@@ -69,6 +69,8 @@ func exitCode(err error) int {
 		return exitFailed
 	case refusedLogin(err):
 		return exitLogin
+	case is[*credential.SourceError](err): // a keyring that is not reached is no server that is not
+		return exitFailed
 	case lostLine(err):
 		return exitConnection
 	}

@@ -21,7 +21,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"postie": main})
+	testscript.Main(m, map[string]func(){"postie": localMain})
 }
 
 // The scenarios of testdata/script: the whole program, as users and scripts call it.
