@@ -56,9 +56,6 @@ func (b *box) observe(p Policy) error {
 	if err != nil {
 		return fmt.Errorf("compare the Maildir: %w", err)
 	}
-	if b.Outside {
-		return nil
-	}
 	err = join(b.Base.ByUID, func(p *Pair) imap.UID { return p.UID },
 		b.Messages, func(m *Message) imap.UID { return m.UID }, func(pair *Pair, m *Message) { b.seeMessage(pair, m, p) })
 	if err != nil {
@@ -166,29 +163,33 @@ func (t *trio) who() Identity {
 // join walks two ascending sequences side by side, in memory that does not grow with them, and shows what they have of
 // each key: nil for nothing. What it shows is valid during the call.
 func join[K cmp.Ordered, A, B any](as iter.Seq2[A, error], keyA func(*A) K, bs iter.Seq2[B, error], keyB func(*B) K, see func(*A, *B)) error {
-	a, b := pull(as, keyA), pull(bs, keyB)
-	defer a.stop()
+	b := pull(bs, keyB)
 	defer b.stop()
-	a.advance()
 	b.advance()
-	for a.ok || b.ok {
-		switch {
-		case !b.ok || a.ok && a.key < b.key:
-			see(&a.it, nil)
-			a.advance()
-		case !a.ok || b.key < a.key:
+	a := cursor[K, A]{keyOf: keyA}
+	for it, err := range each(as) {
+		if a.stand(it, err); a.err != nil {
+			return a.err
+		}
+		for b.ok && b.key < a.key {
 			see(nil, &b.it)
 			b.advance()
-		default:
-			see(&a.it, &b.it)
-			a.advance()
-			b.advance()
 		}
-		if err := cmp.Or(a.err, b.err); err != nil {
-			return err
+		if b.err != nil {
+			return b.err
+		}
+		if b.ok && b.key == a.key {
+			see(&a.it, &b.it)
+			b.advance()
+		} else {
+			see(&a.it, nil)
 		}
 	}
-	return cmp.Or(a.err, b.err)
+	for b.ok {
+		see(nil, &b.it)
+		b.advance()
+	}
+	return b.err
 }
 
 // cursor stands at one element of an ascending sequence.
@@ -209,18 +210,25 @@ func pull[K cmp.Ordered, T any](s iter.Seq2[T, error], keyOf func(*T) K) *cursor
 	return c
 }
 
-// advance goes one on. Order is checked, because what comes late would be taken for gone.
+// advance goes one on.
 func (c *cursor[K, T]) advance() {
-	c.it, c.err, c.ok = c.next()
-	if c.ok = c.ok && c.err == nil; !c.ok {
-		return
+	if it, err, ok := c.next(); ok {
+		c.stand(it, err)
+	} else {
+		c.ok = false
 	}
+}
+
+// stand goes to an element. Order is checked, because what comes late would be taken for gone.
+func (c *cursor[K, T]) stand(it T, err error) {
 	last := c.key
-	c.key = c.keyOf(&c.it)
-	if c.begun && c.key <= last {
-		c.ok, c.err = false, fmt.Errorf("%v after %v: not in ascending order", c.key, last)
+	if c.it, c.err = it, err; err == nil {
+		c.key = c.keyOf(&c.it)
 	}
-	c.begun = true
+	if err == nil && c.begun && c.key <= last {
+		c.err = fmt.Errorf("%v after %v: not in ascending order", c.key, last)
+	}
+	c.begun, c.ok = true, c.err == nil
 }
 
 // each is a sequence that may be nil.

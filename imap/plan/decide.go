@@ -9,7 +9,7 @@ import (
 const (
 	trashed  = maildir.FlagTrashed
 	unstable = "the Maildir did not come to rest: deletions wait for the next run"
-	readOnly = "the mailbox is read-only: changes here stay here"
+	readOnly = "the mailbox is read-only on the server, wholly or for deletions: changes here stay here"
 )
 
 // decide says what follows from where a pair's file and message are now.
@@ -102,8 +102,8 @@ func (t *trio) why(op Op) string {
 
 // forget: both halves are gone.
 func (d *differ) forget(t *trio) {
-	if t.home.Unstable && t.pair.State == Agreed && t.pair.Key != "" {
-		d.wait(unstable, t.home) // a file that is there all the same would look like a new one
+	if t.home.Unstable && t.pair.Key != "" && (t.pair.State == Agreed || t.pair.UID == 0) {
+		d.wait(unstable, t.home) // a file that is there all the same would be taken for a new one
 		return
 	}
 	d.add(t.home, t.op(Forget, 0, "gone on both sides"))
@@ -113,6 +113,7 @@ func (d *differ) forget(t *trio) {
 func (d *differ) removed(t *trio, reason string) {
 	switch {
 	case t.pair.State != Agreed: // it was deleted here and came back
+		t.file.ID = t.who()
 		d.upload(t.at, t.file, Agreed, Op{UID: t.pair.UID, Reason: "back again here, and gone there"})
 	case t.file.Key == "":
 		d.add(t.home, t.op(Forget, 0, reason))
@@ -130,12 +131,12 @@ func (d *differ) deleted(t *trio) {
 		d.revive(t)
 	case why != "":
 		d.wait(why, b)
-	case b.ReadOnly && known == Agreed:
-		op.Kind, op.Side, op.Reason = Adopt, 0, "deleted here, but the mailbox is read-only"
+	case !b.yields() && known == Agreed:
+		op.Kind, op.Side, op.Reason = Adopt, 0, "deleted here, but not to be deleted there"
 		op.Pair = t.tombstone(Withheld)
 		d.add(b, op)
 		d.notice(b, readOnly)
-	case b.ReadOnly:
+	case !b.yields():
 	case d.policy.Trash != "" && d.policy.Trash != b.Name:
 		d.discard(t, op)
 	case d.policy.Expunge && b.Expunges:
@@ -198,14 +199,14 @@ func (d *differ) revive(t *trio) {
 // movedHere: the file lies in another Maildir now, the message where it was.
 func (d *differ) movedHere(t *trio) {
 	switch {
-	case t.home.Unstable, t.at.Outside, !d.takes(t.at, Remote), t.home.ReadOnly && t.file.Key == "":
+	case t.home.Unstable, t.at.Outside, !d.takes(t.at, Remote), !t.home.yields() && t.file.Key == "":
 		d.wait("moved here to "+t.at.Name+", which has to wait", t.home, t.at)
-	case t.home.ReadOnly:
-		op := t.op(Adopt, 0, "moved away here, but the mailbox is read-only")
+	case !t.home.yields():
+		op := t.op(Adopt, 0, "moved away here, but not to be deleted there")
 		op.Key, op.Pair = t.pair.Key, t.tombstone(Withheld)
 		d.add(t.home, op)
 		d.notice(t.home, readOnly)
-		d.upload(t.at, t.file, Agreed, Op{Reason: "moved here out of a read-only mailbox"})
+		d.upload(t.at, t.file, Agreed, Op{Reason: "moved here, out of a mailbox that keeps it there"})
 	default:
 		op := d.settle(t, t.op(Move, Remote, "moved here"))
 		op.To, op.Pair.UID = t.at.Name, 0

@@ -171,6 +171,10 @@ func (d *differ) takes(b *box, s Side) bool {
 	return !b.Outside && (b.Exist|d.policy.Create)&s != 0 && (s == Local || !b.ReadOnly)
 }
 
+// yields says whether messages can be taken out of a mailbox on the server. Who may not delete finds \Deleted missing
+// from PERMANENTFLAGS (RFC 4314 section 5.1.1).
+func (b *box) yields() bool { return !b.ReadOnly && b.Keeps.Set&trashed != 0 }
+
 // newcomers gives what has no pair to the other side.
 func (d *differ) newcomers(b *box) {
 	if b.Outside {
@@ -207,8 +211,6 @@ func (d *differ) upload(b *box, f File, s State, op Op) {
 		op.Pair.State, op.Pair.Remote = Withheld, maildir.Flags{}
 		d.add(b, op)
 		d.notice(b, readOnly)
-	case !b.ReadOnly:
-		d.notice(b, "is not on the server, where mailboxes are not to be created")
 	}
 }
 
@@ -216,7 +218,6 @@ func (d *differ) upload(b *box, f File, s State, op Op) {
 func (d *differ) download(b *box, op Op) {
 	d.tally[b].comes++
 	if !d.takes(b, Local) {
-		d.notice(b, "is not here, where mailboxes are not to be created")
 		return
 	}
 	op.Kind, op.Side = Note, Local

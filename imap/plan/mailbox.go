@@ -18,21 +18,19 @@ func (d *differ) place(b *box) {
 		return
 	}
 	missing := Both &^ b.Exist
-	empty := d.tally[b].left(b.Count) <= 0 && !inbox(b.Name)
 	op := Op{Kind: Create, Side: missing, Reason: "new " + b.Exist.String()}
-	switch {
-	case !b.Known && b.Exist == 0 && d.tally[b].comes == 0:
+	switch empty := d.tally[b].left(b.Count) <= 0 && !inbox(b.Name); {
+	case b.Exist == 0 && !b.Known:
 		return
-	case b.Known && empty && b.Exist == 0:
+	case b.Exist == 0:
 		op.Kind, op.Side, op.Reason = Drop, Both, "gone on both sides"
 	case b.Known && empty:
 		op.Kind, op.Side, op.Reason = Drop, b.Exist, "gone "+missing.String()
-	case b.Known:
-		op.Reason = "gone " + missing.String() + ", but not all of it"
-	}
-	if op.Kind == Create && d.policy.Create&missing != missing {
+	case d.policy.Create&missing == 0:
 		d.notice(b, "is "+b.Exist.String()+" only: it is not to be created elsewhere")
 		return
+	case b.Known:
+		op.Reason = "gone " + missing.String() + ", but not all of it"
 	}
 	op.Mailbox = b.Name
 	d.ops = append(d.ops, op)

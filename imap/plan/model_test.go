@@ -24,9 +24,12 @@ type world struct {
 	keys     int
 	validity UIDValidity
 	modseq   ModSeq
-	restrict bool // observe as little as QRESYNC and folder mtimes would show
-	ops      []Op // done
-	intent   Op   // being done: a stopped rename is finished from it
+	restrict bool                 // observe as little as QRESYNC and folder mtimes would show
+	only     string               // what a run is limited to; "": everything
+	hidden   map[maildir.Key]bool // what a scan that never came to rest does not show
+	marks    bool                 // no UIDPLUS
+	ops      []Op                 // done
+	intent   Op                   // being done: a stopped rename is finished from it
 	faults   []string
 	seen     map[string]string // contents by key, or mailbox and UID, when the plan was made
 }
@@ -115,12 +118,16 @@ func (w *world) observe() []Mailbox {
 }
 
 func (w *world) look(name string) Mailbox {
-	m := Mailbox{Name: name, Keeps: w.keeps, Expunges: true, ModSeq: w.modseq}
+	m := Mailbox{Name: name, Keeps: w.keeps, Expunges: !w.marks, ModSeq: w.modseq,
+		Unstable: len(w.hidden) > 0, Outside: w.only != "" && name != w.only && (w.base[name] != nil || w.local[name] != nil)}
 	var files []File
 	var messages []Message
 	if l, ok := w.local[name]; ok {
 		m.Exist |= Local
 		for _, k := range slices.Sorted(maps.Keys(l)) {
+			if w.hidden[k] {
+				continue
+			}
 			files = append(files, File{Key: k, Flags: l[k].flags, ID: contentID(l[k].content)})
 		}
 	}
@@ -144,7 +151,9 @@ func (w *world) look(name string) Mailbox {
 		}
 	}
 	byKey, byUID := pairs, pairs
-	if w.restrict && m.Known && m.Exist == Both {
+	if m.Outside {
+		byUID, messages = nil, nil
+	} else if w.restrict && m.Known && m.Exist == Both {
 		byKey, files = w.changedFiles(pairs, files)
 		byUID, messages = w.changedMessages(name, pairs, messages)
 	}
@@ -305,6 +314,9 @@ func (w *world) rematch(name string) error {
 func (w *world) do(op Op) (row, bool) {
 	if slices.Contains([]Kind{Expunge, Mark, Trash, Remove}, op.Kind) && w.rowOf(op) == nil {
 		w.faults = append(w.faults, "deletes what the base does not know: "+op.String())
+	}
+	if r := w.rowOf(op); r != nil && len(w.hidden) > 0 && op.Side == Remote && slices.Contains([]Kind{Expunge, Mark, Trash}, op.Kind) && r.State == Agreed && r.Key != "" {
+		w.faults = append(w.faults, "believes a scan that never came to rest: "+op.String())
 	}
 	w.ops = append(w.ops, op)
 	r := row{Pair: op.Pair}

@@ -16,8 +16,8 @@ import (
 type Kind uint8
 
 const (
-	Create   Kind = iota + 1 // make Mailbox on Side; on the server, rows of an earlier life that are left lose their UID: Orphan
-	Rename                   // Mailbox is called To elsewhere: rename it on Side (0: nowhere), and the base's
+	Rename   Kind = iota + 1 // Mailbox is called To elsewhere: rename it on Side (0: nowhere), and the base's
+	Create                   // make Mailbox on Side; on the server, rows of an earlier life that are left lose their UID: Orphan
 	Adopt                    // nothing but Pair to write down
 	Move                     // Side Remote: UID MOVE; Side Local: rename the file, under a new key if To knows that one (no Key: only the row moves)
 	Upload                   // APPEND the file Key with Pair.Remote and its mtime
@@ -33,7 +33,7 @@ const (
 )
 
 func (k Kind) String() string {
-	return [...]string{"?", "create", "rename", "adopt", "move", "upload", "download", "note", "flags",
+	return [...]string{"?", "rename", "create", "adopt", "move", "upload", "download", "note", "flags",
 		"expunge", "trash", "mark", "remove", "forget", "drop"}[k]
 }
 
@@ -70,7 +70,7 @@ func (op Op) String() string {
 	if op.To != "" {
 		fmt.Fprint(&b, " to ", op.To)
 	}
-	if slices.Contains([]Kind{Create, Rename, Move, Drop}, op.Kind) {
+	if slices.Contains([]Kind{Create, Rename, Move, Drop}, op.Kind) && op.Side != 0 {
 		fmt.Fprint(&b, " ", op.Side)
 	}
 	if op.Push != (Change{}) {

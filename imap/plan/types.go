@@ -51,7 +51,9 @@ const (
 	Both   = Local | Remote
 )
 
-func (s Side) String() string { return [...]string{"nowhere", "here", "there", "both"}[s&Both] }
+func (s Side) String() string {
+	return [...]string{"nowhere", "here", "there", "on both sides"}[s&Both]
+}
 
 // State says how far a pair was agreed.
 type State uint8
@@ -143,7 +145,7 @@ type Mailbox struct {
 	ReadOnly    bool // on the server
 	Expunges    bool // UID EXPUNGE, or EXPUNGE would meet nothing but ours
 	Unstable    bool // the scan never came to rest: files may be there that it does not show
-	Outside     bool // not part of this run: Files is only compared, so that moves are not taken for deletions
+	Outside     bool // not part of this run: Files, and Messages if they are given with Base.ByUID, only show where things were moved to
 }
 
 // Bodies says which messages come down whole. The zero value wants all.
