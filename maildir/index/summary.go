@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/emersion/go-imap/v2"
+
 	"postie/maildir"
 	"postie/maildir/message"
 )
@@ -26,13 +28,15 @@ type Message struct {
 	Wire    maildir.Wire
 	Header  [32]byte // message.Header.Hash
 	Summary message.Summary
+	UID     imap.UID // on its IMAP server; 0: it has none, or none is known
 
 	folder string // of its mailbox, where that is not told by its name
 }
 
 // columns are what scanMessage reads, of message m joined with its mailbox b.
 const columns = `SELECT m.id, b.name, m.key, m.tail, m.new, m.flags, m.keywords, m.date, m.size, m.hash, m.exact, m.header,
-	m.sender, m.recipients, m.subject, m.message_id, m.written, coalesce(b.folder, '') FROM message m %s JOIN mailbox b ON b.id = m.mailbox WHERE `
+	m.sender, m.recipients, m.subject, m.message_id, m.written, coalesce(b.folder, ''),
+	coalesce((SELECT uid FROM pair WHERE message = m.id), 0) FROM message m %s JOIN mailbox b ON b.id = m.mailbox WHERE `
 
 func scanMessage(rows *sql.Rows) (m Message, err error) {
 	var key, tail string
@@ -41,7 +45,7 @@ func scanMessage(rows *sql.Rows) (m Message, err error) {
 	var hash, header sql.RawBytes
 	var written sql.NullInt64
 	err = rows.Scan(&m.ID, &m.Mailbox, &key, &tail, &inNew, &m.Flags.Set, &m.Flags.Keywords, &date, &m.Wire.Size, &hash,
-		&m.Wire.Exact, &header, &m.Summary.From, &m.Summary.To, &m.Summary.Subject, &m.Summary.MessageID, &written, &m.folder)
+		&m.Wire.Exact, &header, &m.Summary.From, &m.Summary.To, &m.Summary.Subject, &m.Summary.MessageID, &written, &m.folder, &m.UID)
 	if key != "" {
 		m.Entry = maildir.EntryOf(key+tail, inNew)
 	}
