@@ -1,0 +1,246 @@
+package index
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"syscall"
+
+	"postie/maildir/message"
+)
+
+// TextOptions go with IndexText. The zero value indexes headers only.
+type TextOptions struct {
+	Bodies   bool                  // also what messages say, and the names of their files
+	MaxSize  int64                 // with Bodies: leave larger messages to a later call; octets, 0: any
+	Anew     bool                  // read every message again, summaries too
+	Progress func(done, total int) // messages; nil: nobody asks
+}
+
+const (
+	textChunk = 256       // messages in one transaction at most
+	textBytes = 4 << 20   // of text in one transaction, or little more
+	textLimit = 256 << 10 // of one message
+	fewTexts  = 2000      // so few messages need no quick look at the headers first
+)
+
+// Levels of message.indexed. Without a body, or when bodies are not wanted, textAll is reached with the header.
+const (
+	textHeader = 1
+	textAll    = 2
+)
+
+// Unindexed says how many messages full text does not know yet, or not in full.
+func (s *Store) Unindexed(ctx context.Context) (int, error) {
+	n, err := query(ctx, s, number, "SELECT count(*) FROM message INDEXED BY message_unindexed WHERE indexed < 2")
+	if err != nil {
+		return 0, verb("read index", err)
+	}
+	return int(n[0]), nil
+}
+
+// IndexText makes full text know what it does not know yet: of many messages first all headers, which is quick. Each
+// transaction is short; stopped by its context it keeps what it did. Others may do the same at the same time.
+func (s *Store) IndexText(ctx context.Context, o TextOptions) error {
+	x := &texting{s: s, o: o}
+	err := x.run(ctx)
+	return verb("index text", err)
+}
+
+// texting is one IndexText at work.
+type texting struct {
+	s           *Store
+	o           TextOptions
+	done, total int
+	header      message.Header
+}
+
+// row is what full text is told of a message.
+type row struct {
+	id    int64
+	key   string // of the file it was read from
+	level int
+	text  [5]string        // the columns of the table text
+	sum   *message.Summary // nil: as it was
+}
+
+func (x *texting) run(ctx context.Context) error {
+	if x.o.Anew {
+		if err := x.s.forgetText(ctx); err != nil {
+			return err
+		}
+	}
+	todo, err := x.s.Unindexed(ctx)
+	if err != nil || todo == 0 {
+		return err
+	}
+	x.total = todo
+	files := x.o.Bodies || x.o.Anew
+	if !files || todo > fewTexts && !x.o.Anew {
+		if err := x.pass(ctx, "m.indexed = 0", x.heading); err != nil {
+			return err
+		}
+	}
+	if !files {
+		return x.s.write(ctx, func(tx *sql.Tx) error { // headers of runs that wanted bodies: enough is known
+			_, err := tx.Exec("UPDATE message SET indexed = 2 WHERE indexed < 2 AND indexed = 1")
+			return err
+		})
+	}
+	x.done = 0
+	where := "TRUE"
+	if x.o.MaxSize > 0 {
+		where = fmt.Sprint("m.size <= ", x.o.MaxSize)
+	}
+	return x.pass(ctx, where, x.read)
+}
+
+// forgetText empties the full text and has every folder scanned again.
+func (s *Store) forgetText(ctx context.Context) error {
+	return s.write(ctx, func(tx *sql.Tx) error {
+		_, err := tx.Exec("UPDATE message SET indexed = 0 WHERE indexed > 0; UPDATE mailbox SET stamp = ''; INSERT INTO text (text) VALUES ('delete-all')")
+		return err
+	})
+}
+
+// pass goes through the messages that are not indexed in full and for which the condition holds.
+func (x *texting) pass(ctx context.Context, where string, do func(*Message) (row, bool)) error {
+	q := fmt.Sprintf(columns, "INDEXED BY message_unindexed") + "m.indexed < 2 AND m.id > ? AND " + where + " ORDER BY m.id LIMIT ?"
+	for last := int64(0); ; {
+		ms, err := query(ctx, x.s, scanMessage, q, last, textChunk)
+		if err != nil || len(ms) == 0 {
+			return err
+		}
+		var rows []row
+		size := 0
+		for i := range ms {
+			if err := ctx.Err(); err != nil {
+				return errors.Join(err, x.put(context.WithoutCancel(ctx), rows))
+			}
+			if r, ok := do(&ms[i]); ok {
+				rows = append(rows, r)
+				size += len(r.text[3])
+			}
+			if size > textBytes {
+				if err := x.put(ctx, rows); err != nil {
+					return err
+				}
+				rows, size = rows[:0], 0
+			}
+		}
+		if err := x.put(ctx, rows); err != nil {
+			return err
+		}
+		last = ms[len(ms)-1].ID
+		if x.done += len(ms); x.o.Progress != nil {
+			x.o.Progress(min(x.done, x.total), x.total)
+		}
+	}
+}
+
+// heading is what the summary tells.
+func (x *texting) heading(m *Message) (row, bool) {
+	r := row{id: m.ID, key: string(m.Entry.Key), level: textHeader}
+	if !x.o.Bodies || r.key == "" {
+		r.level = textAll
+	}
+	r.summary(&m.Summary)
+	return r, true
+}
+
+func (r *row) summary(sum *message.Summary) {
+	r.text[0], r.text[1], r.text[2] = normal(sum.Subject), normal(sum.From), normal(sum.To)
+}
+
+// read is what the file tells. One that is gone waits for Refresh, one that cannot be read for the next time.
+func (x *texting) read(m *Message) (row, bool) {
+	r, _ := x.heading(m)
+	r.level = textAll
+	if r.key == "" {
+		return r, true
+	}
+	f, err := os.OpenFile(x.s.Path(*m), os.O_RDONLY|syscall.O_NONBLOCK, 0) // a FIFO must not stop us
+	if err != nil {
+		return r, x.unreadable(m, err)
+	}
+	defer f.Close()
+	x.header.Reset()
+	in := io.TeeReader(f, &x.header)
+	if !x.o.Bodies {
+		in = io.LimitReader(in, 2*message.MaxHeader)
+	}
+	w, err := message.Index(in, textLimit)
+	if err != nil {
+		return r, x.unreadable(m, err)
+	}
+	if x.o.Anew {
+		sum := message.Summarize(x.header.Bytes())
+		r.summary(&sum)
+		r.sum = &sum
+	}
+	if x.o.Bodies {
+		r.text[3], r.text[4] = normal(w.Text), normal(w.Names)
+	}
+	if x.o.Bodies && w.Attachment {
+		r.text[4] += " " + attachmentMark
+	}
+	return r, true
+}
+
+// unreadable is false.
+func (x *texting) unreadable(m *Message, err error) bool {
+	if !errors.Is(err, fs.ErrNotExist) {
+		x.s.log.Warn("message cannot be read", "path", x.s.Path(*m), "err", err)
+	}
+	return false
+}
+
+// put writes rows, but for those whose message changed meanwhile.
+func (x *texting) put(ctx context.Context, rows []row) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	return x.s.write(ctx, func(tx *sql.Tx) error {
+		still, err := tx.Prepare("UPDATE message SET indexed = ?1 WHERE id = ?2 AND key = ?3 AND indexed < ?1")
+		if err != nil {
+			return err
+		}
+		defer still.Close()
+		into, err := tx.Prepare("INSERT OR REPLACE INTO text (rowid, subject, sender, recipients, body, attachments) VALUES (?, ?, ?, ?, ?, ?)")
+		if err != nil {
+			return err
+		}
+		defer into.Close()
+		for _, r := range rows {
+			done, err := still.Exec(r.level, r.id, r.key)
+			if err != nil {
+				return err
+			}
+			if n, _ := done.RowsAffected(); n == 0 {
+				continue
+			}
+			if _, err := into.Exec(r.id, r.text[0], r.text[1], r.text[2], r.text[3], r.text[4]); err != nil {
+				return err
+			}
+			if err := resummarize(tx, r); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// resummarize writes a summary that was read again.
+func resummarize(tx *sql.Tx, r row) error {
+	if r.sum == nil {
+		return nil
+	}
+	written := sql.NullInt64{Int64: r.sum.Date.UnixMilli(), Valid: !r.sum.Date.IsZero()}
+	_, err := tx.Exec("UPDATE message SET sender = ?, recipients = ?, subject = ?, message_id = ?, written = ? WHERE id = ?",
+		r.sum.From, r.sum.To, r.sum.Subject, r.sum.MessageID, written, r.id)
+	return err
+}
