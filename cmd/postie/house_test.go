@@ -23,6 +23,7 @@ func rooms() map[string][]string {
 		"cmd/postie/internal/connect":    nil,
 		"cmd/postie/internal/credential": nil,
 		"cmd/postie/internal/discover":   nil,
+		"cmd/postie/internal/foreign":    nil,
 		"cmd/postie/internal/ui":         nil,
 		"cmd/postie/internal/demo":       {"pop3/pop3test", "imap/imaptest", "testdata/messages"},
 		"pop3":                           nil,

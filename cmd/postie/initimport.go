@@ -1,5 +1,109 @@
 package main
 
-import "context"
+import (
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"time"
 
-func (s *setup) importFile(context.Context) error { return nil }
+	"postie/cmd/postie/internal/config"
+	"postie/cmd/postie/internal/foreign"
+	"postie/cmd/postie/internal/ui"
+)
+
+// importFile translates the accounts of another program's file and appends them.
+func (s *setup) importFile(ctx context.Context) error {
+	path := s.flags.importer
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return err
+	}
+	found, err := foreign.Read(path, data, home)
+	if err != nil {
+		return &usageError{err, ""}
+	}
+	text, names, skipped := s.translate(found)
+	if len(names) == 0 {
+		s.tellNotes(found)
+		return usage("%s: no account could be translated", path)
+	}
+	s.app.ui.Print(text)
+	s.tellNotes(found)
+	if s.asker != nil {
+		if yes, err := s.asker.Confirm(ctx, fmt.Sprintf("Append this to %s", s.path), true); err != nil || !yes {
+			return err
+		}
+	}
+	if _, err := config.Replace(s.path, s.old, appended(s.old, text)); err != nil {
+		return err
+	}
+	for _, name := range names {
+		s.app.ui.Event(struct {
+			Event   string `json:"event"`
+			Account string `json:"account"`
+			Config  string `json:"config"`
+		}{"account", name, s.path})
+	}
+	s.app.ui.Print(fmt.Sprintf("added to %s: %d accounts of %s\nnext: postie check", s.path, len(names), found.Program))
+	if skipped > 0 {
+		return reported{exitPartial}
+	}
+	return nil
+}
+
+func (s *setup) tellNotes(found *foreign.Result) {
+	for _, note := range found.Notes {
+		s.app.ui.Notice("", note.String())
+	}
+}
+
+// translate gives the blocks of those accounts that stand together with what is in the file; the others are told.
+func (s *setup) translate(found *foreign.Result) (text string, names []string, skipped int) {
+	taken := func(name string) bool {
+		return slices.Contains(names, name) || slices.ContainsFunc(s.file.Accounts, func(a config.Account) bool { return a.Name == name })
+	}
+	for _, f := range found.Accounts {
+		a := s.account
+		a.Name = unusedName(defaultName("@"+f.Name), taken)
+		about := fmt.Sprintf("%s of %s, added by postie init --import.", f.Name, found.Program)
+		block := translated(a.Name, f).Entry(about)
+		if text != "" {
+			block = "\n" + block
+		}
+		if _, err := config.Parse(s.path, appended(s.old, text+block)); err != nil {
+			s.app.ui.Error(ui.Failure{Account: f.Name, Err: fmt.Errorf("not translated: %w", err), Exit: exitPartial})
+			skipped++
+			continue
+		}
+		text, names = text+block, append(names, a.Name)
+		if f.HasPassword {
+			s.app.ui.Notice(a.Name, "store the password: postie login "+a.Name)
+		}
+	}
+	return text, names, skipped
+}
+
+// translated is an account of ours.
+func translated(name string, f foreign.Account) *config.Account {
+	a := &config.Account{Name: name, Protocol: config.Protocol(f.Protocol), Host: f.Host, Port: f.Port, TLS: config.TLS(f.TLS), TLSCA: f.TLSCA,
+		TLSFingerprint: f.Fingerprint, User: f.User, Password: config.Password{Command: f.PasswordCommand}, Auth: f.Auth, Tunnel: f.Tunnel,
+		Maildir: f.Maildir, Layout: config.Layout(f.Layout), Mailboxes: f.Mailboxes}
+	// A secret in a file is not made to lie in another one.
+	a.Password.Keyring = f.HasPassword && len(f.PasswordCommand) == 0
+	if a.Maildir == "" {
+		a.Maildir = "~/Mail/" + name
+	}
+	switch {
+	case a.Protocol != config.POP3:
+	case f.Keep && f.KeepFor == 0:
+		a.Keep = config.Keep{Mode: config.KeepForever}
+	case f.KeepFor > 0:
+		a.Keep = config.Keep{Mode: config.KeepFor, For: time.Duration(f.KeepFor) * 24 * time.Hour}
+	}
+	return a
+}
