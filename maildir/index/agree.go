@@ -67,6 +67,7 @@ func (a *Account) Rebase(ctx context.Context, box int64, as []Agreement) error {
 // again writes a pair of a new base. Its old message is any of the same key, or one without a body of the same size and
 // Message-ID.
 func (w *agreeing) again(g *Agreement) error {
+	w.email = ""
 	var id int64
 	var err error
 	if g.Pair.Key != "" {
@@ -106,10 +107,11 @@ func (a *Account) agree(ctx context.Context, as []Agreement, state plan.State) (
 
 // agreeing is one transaction of agreements.
 type agreeing struct {
-	a   *Account
-	tx  *sql.Tx
-	sts map[string]*sql.Stmt
-	row Row // the last one written
+	a     *Account
+	tx    *sql.Tx
+	sts   map[string]*sql.Stmt
+	row   Row    // the last one written
+	email string // EMAILID of the rows that were replaced
 }
 
 func (w *agreeing) close() {
@@ -153,8 +155,9 @@ func (w *agreeing) get(q string, n *int64, args ...any) error {
 // one replaces rows by a pair.
 func (w *agreeing) one(g *Agreement, state plan.State) error {
 	var olds []int64
+	w.email = ""
 	if g.UID != 0 {
-		if err := w.take(&olds, "DELETE FROM pair WHERE box = ? AND uid = ? RETURNING message", g.Mailbox, g.UID); err != nil {
+		if err := w.take(&olds, "DELETE FROM pair WHERE box = ? AND uid = ? RETURNING message, emailid", g.Mailbox, g.UID); err != nil {
 			return err
 		}
 		if err := w.exec("DELETE FROM wish WHERE box = ? AND uid = ?", g.Mailbox, g.UID); err != nil {
@@ -162,7 +165,7 @@ func (w *agreeing) one(g *Agreement, state plan.State) error {
 		}
 	}
 	if g.Key != "" {
-		if err := w.take(&olds, "DELETE FROM pair WHERE box IN (?, ?) AND key = ? AND uid IS NULL RETURNING message", g.Mailbox, g.To, string(g.Key)); err != nil {
+		if err := w.take(&olds, "DELETE FROM pair WHERE box IN (?, ?) AND key = ? AND uid IS NULL RETURNING message, emailid", g.Mailbox, g.To, string(g.Key)); err != nil {
 			return err
 		}
 	}
@@ -194,8 +197,13 @@ func (w *agreeing) take(ids *[]int64, q string, args ...any) error {
 		return err
 	}
 	rows, err := st.Query(args...)
-	more, err := collect(rows, err, number)
-	*ids = append(*ids, more...)
+	_, err = collect(rows, err, func(rows *sql.Rows) (bool, error) {
+		var id int64
+		var email string
+		err := rows.Scan(&id, &email)
+		*ids, w.email = append(*ids, id), cmp.Or(email, w.email)
+		return true, err
+	})
 	return err
 }
 
@@ -225,7 +233,7 @@ func (w *agreeing) write(g *Agreement, id int64, state plan.State) error {
 		return err
 	}
 	r, err := st.Exec(box, uid, key, state, p.Local.Set, string(p.Local.Keywords), p.Remote.Set, string(p.Remote.Keywords),
-		p.Size, p.Date.UnixMilli(), g.EmailID, id)
+		p.Size, p.Date.UnixMilli(), cmp.Or(g.EmailID, w.email), id)
 	if err != nil {
 		return err
 	}
@@ -241,12 +249,12 @@ func (w *agreeing) write(g *Agreement, id int64, state plan.State) error {
 func (w *agreeing) clear(g *Agreement, box int64, id *int64) error {
 	var olds []int64
 	if g.Pair.UID != 0 {
-		if err := w.take(&olds, "DELETE FROM pair WHERE box = ? AND uid = ? RETURNING message", box, g.Pair.UID); err != nil {
+		if err := w.take(&olds, "DELETE FROM pair WHERE box = ? AND uid = ? RETURNING message, emailid", box, g.Pair.UID); err != nil {
 			return err
 		}
 	}
 	if g.Pair.Key != "" {
-		if err := w.take(&olds, "DELETE FROM pair WHERE box = ? AND key = ? RETURNING message", box, string(g.Pair.Key)); err != nil {
+		if err := w.take(&olds, "DELETE FROM pair WHERE box = ? AND key = ? RETURNING message, emailid", box, string(g.Pair.Key)); err != nil {
 			return err
 		}
 	}

@@ -92,6 +92,15 @@ func give(rows []Row, err error, yield func(Row, error) bool) bool {
 	return true
 }
 
+// Held is how many pairs of a mailbox have a UID.
+func (a *Account) Held(ctx context.Context, box int64) (int64, error) {
+	n, err := query(ctx, a.s, number, "SELECT count(*) FROM pair WHERE box = ? AND uid IS NOT NULL", box)
+	if err != nil {
+		return 0, verb("read base", err)
+	}
+	return n[0], nil
+}
+
 // Odd gives the pairs of a mailbox that need a look in every run: those with a state, without a UID or a key, or with flags that differ.
 func (a *Account) Odd(ctx context.Context, box int64) ([]Row, error) {
 	rows, err := query(ctx, a.s, scanRow, pairColumns+`(p.state <> 0 OR p.key IS NULL OR p.local <> p.remote OR
@@ -108,7 +117,7 @@ func (a *Account) WithKey(ctx context.Context, key maildir.Key) ([]Message, erro
 func (a *Account) Identify(ctx context.Context, box int64, p plan.Pair) (plan.Identity, error) {
 	id := plan.Identity{Size: p.Size, Date: p.Date}
 	rows, err := a.s.r.QueryContext(ctx, `SELECT p.emailid, m.message_id, m.header, m.hash FROM pair p JOIN message m ON m.id = p.message
-		WHERE p.box = ? AND (p.uid = ? OR p.uid IS NULL AND p.key = ?)`, box, p.UID, string(p.Key))
+		WHERE p.box = ?1 AND (p.key = ?2 OR ?2 = '' AND p.uid = ?3)`, box, string(p.Key), p.UID)
 	_, err = collect(rows, err, func(rows *sql.Rows) (bool, error) {
 		var header, hash sql.RawBytes
 		err := rows.Scan(&id.EmailID, &id.MessageID, &header, &hash)

@@ -1,0 +1,245 @@
+package mirror
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"io/fs"
+	"slices"
+
+	goimap "github.com/emersion/go-imap/v2"
+
+	"postie/imap/plan"
+	"postie/maildir"
+	"postie/maildir/index"
+)
+
+// A batch is as large as what an interrupted run may lose, and as what one flush of the disk should serve.
+const (
+	batchMessages = 256
+	batchBytes    = 8 << 20
+)
+
+// apply carries a plan out in its order, group by group of operations that one command can do.
+func (r *run) apply(ctx context.Context, p plan.Plan) error {
+	if err := r.prepare(ctx); err != nil {
+		return err
+	}
+	broken := map[string]bool{"": false} // mailboxes that could not be made or renamed: the next run's
+	for i := 0; i < len(p.Ops); {
+		j := i + 1
+		for j < len(p.Ops) && together(p.Ops[i], p.Ops[j]) {
+			j++
+		}
+		ops := p.Ops[i:j]
+		i = j
+		if broken[ops[0].Mailbox] || broken[ops[0].To] {
+			r.spoil(ops[0])
+			continue
+		}
+		err := r.group(ctx, ops)
+		if err != nil && !single(err) {
+			return err
+		}
+		if err != nil {
+			r.fail(plan.Op{Kind: ops[0].Kind, Mailbox: ops[0].Mailbox, To: ops[0].To}, err)
+			if k := ops[0].Kind; k == plan.Create || k == plan.Rename {
+				broken[ops[0].Mailbox], broken[ops[0].To] = true, ops[0].To != ""
+			}
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+	}
+	return nil
+}
+
+func together(a, b plan.Op) bool {
+	return a.Kind == b.Kind && a.Mailbox == b.Mailbox && a.To == b.To && a.Side == b.Side &&
+		!slices.Contains([]plan.Kind{plan.Create, plan.Rename, plan.Drop}, a.Kind)
+}
+
+func (r *run) group(ctx context.Context, ops []plan.Op) error {
+	switch op := ops[0]; op.Kind {
+	case plan.Create:
+		return r.create(ctx, op)
+	case plan.Rename:
+		return r.rename(ctx, op)
+	case plan.Adopt, plan.Forget:
+		return r.adopt(ctx, ops)
+	case plan.Move:
+		if op.Side == plan.Remote {
+			return r.moveThere(ctx, ops)
+		}
+		return r.moveHere(ctx, ops)
+	case plan.Upload:
+		return r.upload(ctx, ops)
+	case plan.Download:
+		return r.download(ctx, ops)
+	case plan.Note:
+		return r.summarize(ctx, ops)
+	case plan.Flags:
+		return r.flag(ctx, ops)
+	case plan.Expunge, plan.Mark:
+		return r.delete(ctx, ops)
+	case plan.Trash:
+		return r.trash(ctx, ops)
+	case plan.Remove:
+		return r.remove(ctx, ops)
+	case plan.Drop:
+		return r.drop(ctx, op)
+	}
+	return problem("no such operation: " + ops[0].String())
+}
+
+// prepare writes down what observing found out: mailboxes that are known from now on, and bases that were matched again.
+func (r *run) prepare(ctx context.Context) error {
+	for _, b := range r.boxes {
+		if b.outside || b.remote == nil || !b.here || b.spoiled {
+			continue
+		}
+		if err := r.enter(ctx, b); err != nil {
+			return err
+		}
+		if b.newbase != nil {
+			r.step("base " + b.Name)
+			if err := r.base.Rebase(ctx, b.ID, b.rebased()); err != nil {
+				return err
+			}
+		}
+		if b.UIDValidity != b.now.UIDValidity {
+			if err := r.begin(ctx, b); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// begin records a UIDVALIDITY, of which nothing was read to its end yet.
+func (r *run) begin(ctx context.Context, b *box) error {
+	b.UIDValidity, b.MailboxID, b.Keeps, b.ReadOnly = b.now.UIDValidity, b.now.MailboxID, b.now.Keeps, b.now.ReadOnly
+	b.UIDNext, b.Messages, b.ModSeq, b.Stamp = 0, 0, 0, maildir.Stamp{}
+	return r.base.Record(ctx, b.Mailbox)
+}
+
+// rebased are the agreements of a base that was matched again.
+func (b *box) rebased() []index.Agreement {
+	who := map[goimap.UID]plan.Identity{}
+	for _, m := range b.messages {
+		who[m.UID] = m.ID
+	}
+	as := make([]index.Agreement, 0, len(b.newbase))
+	for _, p := range b.newbase {
+		id := who[p.UID]
+		a := index.Agreement{Mailbox: b.ID, Pair: p, EmailID: id.EmailID, Entry: b.entries[p.Key], Message: b.fresh[p.Key]}
+		if p.Key == "" {
+			a.Message, a.Entry = &index.Message{}, maildir.Entry{}
+			a.Message.Summary.MessageID = id.MessageID
+		}
+		as = append(as, a)
+	}
+	return as
+}
+
+// agreement is that of an operation, by the rule that plan.Op gives.
+func (r *run) agreement(op plan.Op, p plan.Pair) index.Agreement {
+	a := index.Agreement{Mailbox: r.byName[op.Mailbox].ID, UID: op.UID, Key: op.Key, Pair: p}
+	b := r.byName[op.Mailbox]
+	if op.To != "" && p != (plan.Pair{}) {
+		b = r.byName[op.To]
+		a.To = b.ID
+	}
+	if p.Key != "" {
+		a.Entry, a.Message = b.entries[p.Key], b.fresh[p.Key]
+	}
+	if i, ok := slices.BinarySearchFunc(b.messages, p.UID, func(m plan.Message, uid goimap.UID) int { return cmp.Compare(m.UID, uid) }); ok {
+		a.EmailID = b.messages[i].ID.EmailID
+	}
+	return a
+}
+
+// agree writes agreements down, and tells of their operations.
+func (r *run) agree(ctx context.Context, ops []plan.Op, as []index.Agreement) error {
+	if len(as) == 0 {
+		return nil
+	}
+	r.step("agree " + ops[0].Kind.String())
+	if err := r.base.Agree(ctx, as); err != nil {
+		return err
+	}
+	for _, op := range ops {
+		r.done(op)
+	}
+	return nil
+}
+
+// done counts an operation and tells of it.
+func (r *run) done(op plan.Op) {
+	r.count(func(p *Report) {
+		if op.Push != (plan.Change{}) {
+			p.FlagsPushed++
+		}
+		if op.Pull != (plan.Change{}) {
+			p.FlagsPulled++
+		}
+		switch op.Kind {
+		case plan.Move:
+			p.Moved++
+		case plan.Adopt, plan.Flags:
+			if op.To != "" {
+				p.Moved++
+			}
+		case plan.Upload:
+			p.Uploaded++
+		case plan.Expunge, plan.Trash, plan.Mark:
+			p.DeletedRemote++
+		case plan.Remove:
+			p.DeletedLocal++
+		}
+	})
+	r.emit(Done{op})
+}
+
+// adopt writes down what needs no doing.
+func (r *run) adopt(ctx context.Context, ops []plan.Op) error {
+	for part := range slices.Chunk(ops, batchMessages) {
+		as := make([]index.Agreement, len(part))
+		for i, op := range part {
+			as[i] = r.agreement(op, op.Pair)
+		}
+		if err := r.agree(ctx, part, as); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// remove deletes files whose messages are gone.
+func (r *run) remove(ctx context.Context, ops []plan.Op) error {
+	b := r.byName[ops[0].Mailbox]
+	for part := range slices.Chunk(ops, batchMessages) {
+		var done []plan.Op
+		var as []index.Agreement
+		for _, op := range part {
+			e, err := r.entry(ctx, b, op.Key)
+			if err == nil {
+				r.step("remove " + string(op.Key))
+				err = b.dir.Remove(e)
+			}
+			if err != nil && !errors.Is(err, fs.ErrNotExist) {
+				r.fail(op, err)
+				continue
+			}
+			done, as = append(done, op), append(as, r.agreement(op, plan.Pair{}))
+		}
+		r.step("fsync-dir " + b.Name)
+		if err := b.dir.Sync(); err != nil {
+			return err
+		}
+		if err := r.agree(ctx, done, as); err != nil {
+			return err
+		}
+	}
+	return nil
+}

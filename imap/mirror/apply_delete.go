@@ -1,0 +1,121 @@
+package mirror
+
+import (
+	"context"
+	"slices"
+
+	goimap "github.com/emersion/go-imap/v2"
+
+	"postie/imap/plan"
+	"postie/maildir"
+	"postie/maildir/index"
+)
+
+// delete deletes messages on the server whose files are gone, or only marks them, as policy says.
+func (r *run) delete(ctx context.Context, ops []plan.Op) error {
+	b := r.byName[ops[0].Mailbox]
+	if err := r.opened(ctx, b); err != nil {
+		return err
+	}
+	for part := range slices.Chunk(ops, batchMessages) {
+		part, err := r.stillGone(b, part)
+		if err != nil {
+			return err
+		}
+		if len(part) == 0 {
+			continue
+		}
+		var marked goimap.UIDSet
+		if part[0].Kind == plan.Mark {
+			_, err = r.store(ctx, b, uids(part, opUID), plan.Change{Add: maildir.Flags{Set: maildir.FlagTrashed}}, 0)
+		} else {
+			marked, err = r.expunge(ctx, b, uids(part, opUID))
+		}
+		if err != nil {
+			return err
+		}
+		as := make([]index.Agreement, len(part))
+		for i, op := range part {
+			if as[i] = r.agreement(op, op.Pair); marked.Contains(op.UID) {
+				if as[i], err = r.tombstone(ctx, b, op); err != nil {
+					return err
+				}
+			}
+		}
+		if err := r.agree(ctx, part, as); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// tombstone is the agreement about a message that was to be expunged and could only be marked.
+func (r *run) tombstone(ctx context.Context, b *box, op plan.Op) (index.Agreement, error) {
+	a := index.Agreement{Mailbox: b.ID, UID: op.UID}
+	for row, err := range r.base.ByUID(ctx, b.ID, goimap.UIDSetNum(op.UID)) {
+		if err != nil {
+			return a, err
+		}
+		a.Pair = row.Pair
+	}
+	if a.Pair == (plan.Pair{}) {
+		return a, errGone
+	}
+	a.Pair.State = plan.Marked
+	a.Pair.Remote.Set |= maildir.FlagTrashed
+	return a, nil
+}
+
+// stillGone is the second look: a deletion is believed only if the file is not there just before it is pushed.
+func (r *run) stillGone(b *box, ops []plan.Op) ([]plan.Op, error) {
+	here := map[maildir.Key]bool{}
+	for _, op := range ops {
+		if op.Key != "" {
+			here[op.Key] = false
+		}
+	}
+	if len(here) == 0 || !b.here {
+		return ops, nil
+	}
+	for e, err := range b.dir.Scan() {
+		if err != nil {
+			return nil, err
+		}
+		if _, ok := here[e.Key]; ok {
+			here[e.Key] = true
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(ops), func(op plan.Op) bool {
+		if here[op.Key] {
+			r.spoil(op)
+		}
+		return here[op.Key]
+	}), nil
+}
+
+// expunge removes messages of the selected mailbox. Without UIDPLUS an EXPUNGE takes everything that is marked: where that is
+// more than ours, ours are marked only, and named. (Somebody may mark one between the SEARCH and the EXPUNGE.)
+func (r *run) expunge(ctx context.Context, b *box, set goimap.UIDSet) (marked goimap.UIDSet, err error) {
+	if len(set) == 0 {
+		return nil, nil
+	}
+	if _, err := r.store(ctx, b, set, plan.Change{Add: maildir.Flags{Set: maildir.FlagTrashed}}, 0); err != nil {
+		return nil, err
+	}
+	if r.session.Has(goimap.CapUIDPlus) {
+		r.step("expunge")
+		return nil, r.session.Expunge(ctx, set)
+	}
+	ours := slices.Clone(set)
+	for _, p := range b.byUID {
+		if p.State == plan.Marked {
+			ours.AddNum(p.UID)
+		}
+	}
+	foreign, err := r.foreign(ctx, ours)
+	if err != nil || foreign {
+		return set, err
+	}
+	r.step("expunge")
+	return nil, r.session.ExpungeAll(ctx)
+}

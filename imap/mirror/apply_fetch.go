@@ -1,0 +1,203 @@
+package mirror
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"io"
+	"slices"
+
+	goimap "github.com/emersion/go-imap/v2"
+
+	"postie/imap"
+	"postie/imap/plan"
+	"postie/maildir"
+	"postie/maildir/index"
+	"postie/maildir/message"
+)
+
+// ahead is for how many messages one FETCH asks: the set in the command stays short, and ops need be found by UID.
+const ahead = 4096
+
+// download fetches messages into files. While one batch is made durable the next one comes in. When it ends early, what had
+// come in whole is stored all the same: an interrupted run keeps what it did.
+func (r *run) download(ctx context.Context, ops []plan.Op) error {
+	b := r.byName[ops[0].Mailbox]
+	if err := r.opened(ctx, b); err != nil {
+		return err
+	}
+	ops, err := r.push(ctx, b, ops)
+	if err != nil {
+		return err
+	}
+	c := r.newCommitter(context.WithoutCancel(ctx))
+	for part := range slices.Chunk(ops, ahead) {
+		if err = r.receiveAll(ctx, b, part, c); err != nil {
+			break
+		}
+	}
+	return cmp.Or(c.close(), err)
+}
+
+func byPairUID(ops []plan.Op) map[goimap.UID]plan.Op {
+	m := make(map[goimap.UID]plan.Op, len(ops))
+	for _, op := range ops {
+		m[op.Pair.UID] = op
+	}
+	return m
+}
+
+func pairUID(op plan.Op) goimap.UID { return op.Pair.UID }
+func opUID(op plan.Op) goimap.UID   { return op.UID }
+
+func (r *run) receiveAll(ctx context.Context, b *box, ops []plan.Op, c *committer) error {
+	wanted := byPairUID(ops)
+	var header message.Header
+	for m, err := range r.session.FetchBodies(ctx, uids(ops, pairUID)) {
+		if missing, ok := errors.AsType[*imap.MissingError](err); ok {
+			r.missed(wanted, missing)
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		op, ok := wanted[m.UID]
+		if !ok {
+			continue
+		}
+		a, err := r.receive(b, op, m, &header)
+		switch {
+		case err != nil && hopeless(err):
+			return err
+		case err != nil:
+			r.fail(op, err)
+		case a != nil:
+			if err := c.add(a); err != nil {
+				return err
+			}
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+	}
+	return nil
+}
+
+// missed tells of messages that did not come. Those that were expunged meanwhile are the next run's.
+func (r *run) missed(wanted map[goimap.UID]plan.Op, missing *imap.MissingError) {
+	for uid, op := range wanted {
+		if !missing.UIDs.Contains(uid) {
+			continue
+		}
+		if missing.Err != nil {
+			r.fail(op, missing.Err)
+		} else {
+			r.spoil(op)
+		}
+	}
+}
+
+// arrival is a message that came in whole.
+type arrival struct {
+	op        plan.Op
+	draft     *maildir.Draft
+	agreement index.Agreement
+	row       index.Row
+}
+
+// receive streams one message into tmp/. It returns nil without an error when the line broke, which the session
+// reports next.
+func (r *run) receive(b *box, op plan.Op, m imap.Message, header *message.Header) (*arrival, error) {
+	draft, err := b.dir.Create()
+	if err != nil {
+		return nil, err
+	}
+	header.Reset()
+	w := &storing{draft: draft, header: header, received: func(n int) { r.emit(Received{n}) }}
+	if _, err := io.Copy(w, m.Body); err != nil {
+		draft.Close()
+		return nil, w.err
+	}
+	draft.SetTime(m.Date)
+	p := op.Pair
+	p.Date, p.Size = m.Date, m.Size
+	if m.Size < 0 {
+		p.Size = draft.Wire().Size
+	}
+	msg := &index.Message{Mailbox: b.Name, Wire: draft.Wire(), Header: header.Hash(), Date: m.Date, Flags: p.Local,
+		Summary: message.Summarize(header.Bytes())}
+	if m.Date.IsZero() {
+		msg.Date = r.Now()
+	}
+	return &arrival{op: op, draft: draft, agreement: index.Agreement{Mailbox: b.ID, UID: op.UID, Key: op.Key, Pair: p,
+		EmailID: m.EmailID, Message: msg}}, nil
+}
+
+// storing hands a body on to its file and its header, and tells a failure to store from a broken line.
+type storing struct {
+	draft    *maildir.Draft
+	header   *message.Header
+	received func(int)
+	err      error
+}
+
+func (w *storing) Write(p []byte) (int, error) {
+	if !w.header.Done() {
+		w.header.Write(p)
+	}
+	n, err := w.draft.Write(p)
+	w.err = err
+	w.received(len(p))
+	return n, err
+}
+
+// summarize fetches headers of messages whose bodies policy does not want.
+func (r *run) summarize(ctx context.Context, ops []plan.Op) error {
+	b := r.byName[ops[0].Mailbox]
+	if err := r.opened(ctx, b); err != nil {
+		return err
+	}
+	for part := range slices.Chunk(ops, batchMessages) {
+		var done []plan.Op
+		var as []index.Agreement
+		wanted := byPairUID(part)
+		for m, err := range r.session.FetchHeaders(ctx, uids(part, pairUID)) {
+			if missing, ok := errors.AsType[*imap.MissingError](err); ok {
+				r.missed(wanted, missing)
+				break
+			}
+			if err != nil {
+				return err
+			}
+			a, err := r.summary(b, wanted[m.UID], m)
+			if err != nil {
+				return err
+			}
+			done, as = append(done, wanted[m.UID]), append(as, a)
+		}
+		if err := r.agree(ctx, done, as); err != nil {
+			return err
+		}
+		for i, op := range done {
+			r.count(func(p *Report) {
+				p.New++
+				if !r.Policy.Bodies.None {
+					p.Skipped++
+				}
+			})
+			r.emit(Stored{b.Name, op.Pair.UID, *as[i].Message})
+		}
+	}
+	return nil
+}
+
+func (r *run) summary(b *box, op plan.Op, m imap.Message) (index.Agreement, error) {
+	var header message.Header
+	n, err := io.Copy(&header, m.Body)
+	r.emit(Received{int(n)})
+	p := op.Pair
+	p.Date, p.Size = m.Date, max(m.Size, 0)
+	msg := &index.Message{Mailbox: b.Name, Wire: maildir.Wire{Size: p.Size}, Header: header.Hash(), Date: m.Date, Flags: p.Local,
+		Summary: message.Summarize(header.Bytes())}
+	return index.Agreement{Mailbox: b.ID, UID: op.UID, Key: op.Key, Pair: p, EmailID: m.EmailID, Message: msg}, err
+}

@@ -1,0 +1,191 @@
+package mirror
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"slices"
+
+	goimap "github.com/emersion/go-imap/v2"
+
+	"postie/imap"
+	"postie/imap/plan"
+	"postie/maildir"
+	"postie/maildir/index"
+)
+
+// flag carries flag changes both ways: first to the server, which may refuse, then to the files.
+func (r *run) flag(ctx context.Context, ops []plan.Op) error {
+	b := r.byName[ops[0].Mailbox]
+	if to := r.byName[ops[0].To]; to != nil {
+		b = to
+	}
+	for part := range slices.Chunk(ops, batchMessages) {
+		part, err := r.push(ctx, b, part)
+		if err != nil {
+			return err
+		}
+		done, as, err := r.pull(ctx, b, part)
+		if err != nil {
+			return err
+		}
+		if err := r.agree(ctx, done, as); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// push stores flags on the server. It gives the operations that may go on; what somebody else changed in the meantime is
+// read again and merged by the next pass.
+func (r *run) push(ctx context.Context, b *box, ops []plan.Op) ([]plan.Op, error) {
+	type change struct {
+		plan.Change
+		since plan.ModSeq
+	}
+	groups := map[change]goimap.UIDSet{}
+	var order []change
+	for _, op := range ops {
+		c := change{op.Push, op.Since}
+		if c.Change == (plan.Change{}) {
+			continue
+		}
+		set, ok := groups[c]
+		if !ok {
+			order = append(order, c)
+		}
+		set.AddNum(target(op))
+		groups[c] = set
+	}
+	if len(order) == 0 {
+		return ops, nil
+	}
+	if err := r.opened(ctx, b); err != nil {
+		return nil, err
+	}
+	var modified goimap.UIDSet
+	for _, c := range order {
+		m, err := r.store(ctx, b, groups[c], c.Change, imap.ModSeq(c.since))
+		if err != nil {
+			return nil, err
+		}
+		modified.AddSet(m)
+	}
+	return slices.DeleteFunc(slices.Clone(ops), func(op plan.Op) bool {
+		late := op.Push != (plan.Change{}) && modified.Contains(target(op))
+		if late {
+			r.again = true
+			r.spoil(op)
+		}
+		return late
+	}), nil
+}
+
+// target is the message, in the mailbox where it is, that a push is for.
+func target(op plan.Op) goimap.UID {
+	if op.Kind == plan.Move && op.Side == plan.Remote || op.Pair.UID == 0 {
+		return op.UID
+	}
+	return op.Pair.UID
+}
+
+// store changes flags of messages in the selected mailbox, and names those that somebody else changed after since.
+func (r *run) store(ctx context.Context, b *box, set goimap.UIDSet, c plan.Change, since imap.ModSeq) (modified goimap.UIDSet, err error) {
+	b.pushed = true
+	if r.state.HighestModSeq == 0 {
+		since = 0
+	}
+	for _, half := range []struct {
+		op    goimap.StoreFlagsOp
+		flags maildir.Flags
+	}{{goimap.StoreFlagsAdd, c.Add}, {goimap.StoreFlagsDel, c.Remove}} {
+		if half.flags == (maildir.Flags{}) {
+			continue
+		}
+		r.step("store")
+		done, err := r.session.Store(ctx, set, half.op, imapFlags(half.flags), since)
+		if err != nil {
+			return nil, err
+		}
+		modified.AddSet(done.Modified)
+		set = less(set, done.Modified)
+		for _, m := range done.Changed { // what the second half finds changed is our own doing
+			if since != 0 {
+				since = max(since, m.ModSeq)
+			}
+		}
+	}
+	return modified, nil
+}
+
+// less is a set without another; neither holds '*'.
+func less(a, b goimap.UIDSet) goimap.UIDSet {
+	if len(b) == 0 {
+		return a
+	}
+	var out goimap.UIDSet
+	nums, _ := a.Nums()
+	for _, uid := range nums {
+		if !b.Contains(uid) {
+			out.AddNum(uid)
+		}
+	}
+	return out
+}
+
+// pull changes the flags of files. Letters that the keyword table does not list are somebody else's and stay. A file that is
+// gone, or changes all the time, is the next run's.
+func (r *run) pull(ctx context.Context, b *box, ops []plan.Op) (done []plan.Op, as []index.Agreement, err error) {
+	changed := false
+	for _, op := range ops {
+		a := r.agreement(op, op.Pair)
+		if op.Pull != (plan.Change{}) && op.Pair.Key != "" {
+			e, err := r.setFlags(ctx, b, op.Pair.Key, op.Pull)
+			if err != nil {
+				if hopeless(err) {
+					return nil, nil, err
+				}
+				if !errors.Is(err, fs.ErrNotExist) {
+					r.fail(op, err)
+				}
+				r.spoil(op)
+				continue
+			}
+			a.Entry, changed = e, true
+		}
+		done, as = append(done, op), append(as, a)
+	}
+	if changed {
+		r.step("fsync-dir " + b.Name)
+		err = b.dir.Sync()
+	}
+	return done, as, err
+}
+
+// setFlags applies a change to a file as it is now.
+func (r *run) setFlags(ctx context.Context, b *box, key maildir.Key, c plan.Change) (maildir.Entry, error) {
+	table, err := b.dir.AddKeywords(c.Add.Keywords)
+	if err != nil {
+		return maildir.Entry{}, err
+	}
+	for try := 1; ; try++ {
+		e, err := r.entry(ctx, b, key)
+		if err != nil {
+			return e, err
+		}
+		keywords, unlisted := table.Keywords(e.Letters)
+		f := c.On(maildir.Flags{Set: e.Set, Keywords: keywords})
+		letters, without := table.Letters(f.Keywords)
+		if without != "" {
+			r.note(b.Name, "has more than 26 keywords: "+string(without)+" is kept in the index only")
+		}
+		r.step("flags " + string(key))
+		if e, err = b.dir.SetFlags(e, f.Set, letters+unlisted); err == nil {
+			b.entries[key] = e
+			return e, nil
+		}
+		if delete(b.entries, key); try == looks || !errors.Is(err, fs.ErrNotExist) {
+			return e, err
+		}
+	}
+}

@@ -1,0 +1,260 @@
+package mirror
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"slices"
+
+	goimap "github.com/emersion/go-imap/v2"
+
+	"postie/imap"
+	"postie/imap/plan"
+	"postie/maildir"
+	"postie/maildir/index"
+)
+
+// moveThere moves messages on the server whose files were moved here.
+func (r *run) moveThere(ctx context.Context, ops []plan.Op) error {
+	b, to := r.byName[ops[0].Mailbox], r.byName[ops[0].To]
+	for part := range slices.Chunk(ops, batchMessages) {
+		part, err := r.push(ctx, b, part)
+		if err != nil {
+			return err
+		}
+		t, err := r.transfer(ctx, b, to, to.server, part)
+		if err != nil {
+			return err
+		}
+		var moved []plan.Op
+		for _, op := range part {
+			if op.Pair.UID = t.dest[op.UID]; op.Pair.UID == 0 {
+				r.spoil(op) // the next pass finds both halves in their new place
+				continue
+			}
+			moved = append(moved, op)
+		}
+		done, as, err := r.pull(ctx, to, moved)
+		if err != nil {
+			return err
+		}
+		if err := r.agree(ctx, done, append(as, r.tombstones(b, part, t.marked)...)); err != nil {
+			return err
+		}
+		if err := r.bodies(ctx, to, done); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// trash moves messages into the trash on the server.
+func (r *run) trash(ctx context.Context, ops []plan.Op) error {
+	b, to := r.byName[ops[0].Mailbox], r.byName[ops[0].To]
+	server, ok := r.naming.theirs(ops[0].To)
+	if to != nil {
+		server, ok = to.server, to.server != ""
+	}
+	if !ok {
+		return errNameless
+	}
+	for part := range slices.Chunk(ops, batchMessages) {
+		part, err := r.stillGone(b, part)
+		if err != nil {
+			return err
+		}
+		t, err := r.transfer(ctx, b, to, server, part)
+		if err != nil {
+			return err
+		}
+		var as []index.Agreement
+		for _, op := range part {
+			p := op.Pair
+			if p.UID = t.dest[op.UID]; p.UID == 0 {
+				p = plan.Pair{} // it comes down from there as any other would
+			}
+			if to != nil && p == (plan.Pair{}) {
+				r.spoil(plan.Op{Mailbox: op.To})
+			}
+			if t.marked.Contains(op.UID) && p == (plan.Pair{}) {
+				continue // its tombstone is all there is to write
+			}
+			as = append(as, r.agreement(op, p))
+		}
+		as = append(as, r.tombstones(b, part, t.marked)...)
+		for i, op := range part {
+			if op.Pair.UID = t.dest[op.UID]; op.Pair.UID == 0 {
+				part[i].Body = false
+			} else {
+				part[i].Pair.UID = op.Pair.UID
+			}
+		}
+		if err := r.agree(ctx, part, as); err != nil {
+			return err
+		}
+		if err := r.bodies(ctx, to, part); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// bodies fetches what policy wants of messages that moved and that nobody has here.
+func (r *run) bodies(ctx context.Context, b *box, ops []plan.Op) error {
+	var wanted []plan.Op
+	for _, op := range ops {
+		if op.Body && op.Pair.UID != 0 {
+			wanted = append(wanted, plan.Op{Kind: op.Kind, Mailbox: op.To, UID: op.Pair.UID, Pair: op.Pair})
+		}
+	}
+	if len(wanted) == 0 {
+		return nil
+	}
+	return r.download(ctx, wanted)
+}
+
+// transferred is the outcome of a move.
+type transferred struct {
+	dest   map[goimap.UID]goimap.UID // where the server says it
+	marked goimap.UIDSet             // copied, and only marked where they were
+}
+
+// transfer moves messages. Without MOVE that is COPY, \Deleted and EXPUNGE, step by step: an intent tells a run that comes
+// after a crash that the copy is no new message.
+func (r *run) transfer(ctx context.Context, b, to *box, server string, ops []plan.Op) (t transferred, err error) {
+	set := uids(ops, opUID)
+	if len(set) == 0 {
+		return t, nil
+	}
+	if err := r.opened(ctx, b); err != nil {
+		return t, err
+	}
+	b.pushed = true
+	var intents []index.Intent
+	move, verb := r.session.Move, "move"
+	if !r.session.Has(goimap.CapMove) {
+		move, verb = r.session.Copy, "copy"
+		if intents, err = r.intendCopies(ctx, b, to, ops); err != nil {
+			return t, err
+		}
+	}
+	copied, err := r.carry(ctx, set, server, verb, move)
+	if err != nil {
+		return t, errors.Join(err, r.forgo(ctx, intents, err))
+	}
+	t.dest = map[goimap.UID]goimap.UID{}
+	if to != nil {
+		to.pushed = true
+		if to.now.UIDValidity == 0 || plan.UIDValidity(copied.UIDValidity) == to.now.UIDValidity {
+			for i, uid := range copied.Source {
+				t.dest[uid] = copied.Dest[i]
+			}
+		}
+		r.again = r.again || len(t.dest) < len(ops)
+	}
+	if verb == "copy" {
+		if t.marked, err = r.expunge(ctx, b, set); err != nil {
+			return t, err
+		}
+	}
+	r.step("settle copies")
+	return t, r.base.Settled(ctx, intents...)
+}
+
+// carry runs the command. A trash that is not there yet is made.
+func (r *run) carry(ctx context.Context, set goimap.UIDSet, server, verb string, move func(context.Context, goimap.UIDSet, string) (imap.Copied, error)) (imap.Copied, error) {
+	r.step(verb)
+	copied, err := move(ctx, set, server)
+	if refused, ok := errors.AsType[*imap.Error](err); ok && refused.Code == "TRYCREATE" {
+		r.step("create trash")
+		if err := r.session.Create(ctx, server); err != nil {
+			return copied, err
+		}
+		copied, err = move(ctx, set, server)
+	}
+	return copied, err
+}
+
+// forgo forgets intents that the server refused: nothing was copied.
+func (r *run) forgo(ctx context.Context, intents []index.Intent, err error) error {
+	if !single(err) {
+		return nil
+	}
+	return r.base.Settled(ctx, intents...)
+}
+
+func (r *run) intendCopies(ctx context.Context, b, to *box, ops []plan.Op) ([]index.Intent, error) {
+	if to == nil || to.ID == 0 {
+		return nil, nil // a trash that is not synchronised: a second copy in it does no harm
+	}
+	intents := make([]index.Intent, len(ops))
+	for i, op := range ops {
+		intents[i] = index.Intent{Mailbox: b.ID, UID: op.UID, Key: op.Key, To: to.ID, UIDValidity: to.now.UIDValidity, UIDNext: to.now.UIDNext}
+	}
+	r.step("intend copies")
+	return intents, r.base.Intend(ctx, intents)
+}
+
+// tombstones are the agreements about messages that could only be marked.
+func (r *run) tombstones(b *box, ops []plan.Op, marked goimap.UIDSet) (as []index.Agreement) {
+	for _, op := range ops {
+		if marked.Contains(op.UID) {
+			f := op.Pair.Remote
+			f.Set |= maildir.FlagTrashed
+			as = append(as, index.Agreement{Mailbox: b.ID, UID: op.UID, Pair: plan.Pair{UID: op.UID, State: plan.Marked,
+				Local: op.Pair.Local, Remote: f, Size: op.Pair.Size, Date: op.Pair.Date}})
+		}
+	}
+	return as
+}
+
+// moveHere moves files whose messages were moved on the server.
+func (r *run) moveHere(ctx context.Context, ops []plan.Op) error {
+	b, to := r.byName[ops[0].Mailbox], r.byName[ops[0].To]
+	for part := range slices.Chunk(ops, batchMessages) {
+		part, err := r.push(ctx, to, part)
+		if err != nil {
+			return err
+		}
+		var moved []plan.Op
+		for _, op := range part {
+			if op.Key != "" {
+				if err := r.moveFile(ctx, b, to, op.Key); err != nil {
+					if hopeless(err) {
+						return err
+					}
+					if !errors.Is(err, fs.ErrNotExist) {
+						r.fail(op, err)
+					}
+					r.spoil(op)
+					continue
+				}
+			}
+			moved = append(moved, op)
+		}
+		done, as, err := r.pull(ctx, to, moved)
+		if err != nil {
+			return err
+		}
+		if err := r.agree(ctx, done, as); err != nil {
+			return err
+		}
+		if err := r.bodies(ctx, to, done); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *run) moveFile(ctx context.Context, b, to *box, key maildir.Key) error {
+	e, err := r.entry(ctx, b, key)
+	if err != nil {
+		return err
+	}
+	r.step("rename " + string(key))
+	if e, err = b.dir.MoveTo(e, to.dir); err == nil {
+		to.entries[key] = e
+		delete(b.entries, key)
+	}
+	return err
+}

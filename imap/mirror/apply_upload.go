@@ -1,0 +1,317 @@
+package mirror
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"iter"
+	"os"
+
+	goimap "github.com/emersion/go-imap/v2"
+
+	"postie/imap"
+	"postie/imap/plan"
+	"postie/maildir"
+	"postie/maildir/index"
+	"postie/maildir/message"
+)
+
+// parcel is one file on its way up.
+type parcel struct {
+	op      plan.Op
+	entry   maildir.Entry
+	message *index.Message
+	disk    int64 // octets of the file
+	intent  index.Intent
+	sent    bool
+	uid     goimap.UID
+}
+
+// upload appends files, batch by batch: intents, APPENDs in one flight, agreements.
+func (r *run) upload(ctx context.Context, ops []plan.Op) error {
+	b := r.byName[ops[0].Mailbox]
+	var batch []*parcel
+	var size int64
+	for i, op := range ops {
+		p, err := r.pack(ctx, b, op)
+		if err != nil {
+			if hopeless(err) {
+				return err
+			}
+			if errors.Is(err, fs.ErrNotExist) {
+				r.spoil(op) // the next run's
+			} else {
+				r.fail(op, err)
+			}
+		} else {
+			batch = append(batch, p)
+			size += p.disk
+		}
+		if len(batch) == batchMessages || size >= batchBytes || i == len(ops)-1 {
+			if err := r.ship(ctx, b, batch); err != nil {
+				return err
+			}
+			batch, size = nil, 0
+		}
+	}
+	return nil
+}
+
+// pack makes ready what an APPEND has to know beforehand.
+func (r *run) pack(ctx context.Context, b *box, op plan.Op) (*parcel, error) {
+	if r.stuck[b.Name+"\x00"+string(op.Key)] {
+		return nil, errUnfound
+	}
+	e, err := r.entry(ctx, b, op.Key)
+	if err != nil {
+		return nil, err
+	}
+	p := &parcel{op: op, entry: e, message: b.fresh[op.Key]}
+	if p.message == nil {
+		if p.message, err = r.readFile(ctx, b.dir, e); err == nil && p.message == nil {
+			err = errNoFile
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	info, err := os.Stat(b.dir.Path(e))
+	if err != nil {
+		return nil, err
+	}
+	p.disk = info.Size()
+	return p, nil
+}
+
+// ship uploads a batch.
+func (r *run) ship(ctx context.Context, b *box, batch []*parcel) error {
+	if len(batch) == 0 {
+		return nil
+	}
+	intents := make([]index.Intent, len(batch))
+	for i, p := range batch {
+		intents[i] = index.Intent{Mailbox: b.ID, Key: p.op.Key, To: b.ID, UIDValidity: b.now.UIDValidity, UIDNext: b.now.UIDNext}
+	}
+	r.step("intend upload")
+	if err := r.base.Intend(ctx, intents); err != nil {
+		return err
+	}
+	for i, p := range batch {
+		p.intent = intents[i]
+	}
+	b.pushed = true
+	err := r.send(ctx, b, batch)
+	if err == nil {
+		err = r.locate(ctx, b, batch)
+	}
+	var ops []plan.Op
+	var as []index.Agreement
+	for _, p := range batch {
+		if p.uid != 0 {
+			ops, as = append(ops, p.op), append(as, r.uploaded(b, p))
+			b.now.UIDNext = max(b.now.UIDNext, p.uid+1)
+		}
+	}
+	return errors.Join(r.agree(context.WithoutCancel(ctx), ops, as), err)
+}
+
+func (r *run) uploaded(b *box, p *parcel) index.Agreement {
+	pair := p.op.Pair
+	pair.UID, pair.Key = p.uid, p.op.Key
+	a := r.agreement(p.op, pair)
+	a.Mailbox, a.Entry, a.Message, a.Intent = b.ID, p.entry, p.message, p.intent.ID
+	return a
+}
+
+// send appends a batch. APPENDUID is believed where it speaks of the mailbox that we know.
+func (r *run) send(ctx context.Context, b *box, batch []*parcel) error {
+	i := 0
+	for done, err := range r.session.AppendAll(ctx, b.server, r.uploads(b, batch)) {
+		for !batch[i].sent {
+			i++ // it could not be opened
+		}
+		p := batch[i]
+		i++
+		if err != nil {
+			p.sent = false
+			if !single(err) {
+				return err
+			}
+			r.fail(p.op, err)
+			if err := r.base.Settled(ctx, p.intent); err != nil {
+				return err
+			}
+			continue
+		}
+		if b.now.UIDValidity == 0 || plan.UIDValidity(done.UIDValidity) == b.now.UIDValidity {
+			p.uid = done.UID
+		}
+	}
+	return nil
+}
+
+// uploads opens one file after the other.
+func (r *run) uploads(b *box, batch []*parcel) iter.Seq[imap.Upload] {
+	return func(yield func(imap.Upload) bool) {
+		for _, p := range batch {
+			f, err := r.open(b, p)
+			if err != nil {
+				r.fail(p.op, err)
+				continue
+			}
+			p.sent = true
+			r.step("append")
+			more := yield(imap.Upload{Flags: imapFlags(p.op.Pair.Remote), Date: p.message.Date, Size: p.message.Wire.Size, Body: maildir.NewWireReader(f)})
+			f.Close()
+			if !more {
+				return
+			}
+		}
+	}
+}
+
+// open opens a file that has the size it had when it was read: another size than announced would end the session.
+func (r *run) open(b *box, p *parcel) (*os.File, error) {
+	f, err := os.Open(b.dir.Path(p.entry))
+	if errors.Is(err, fs.ErrNotExist) {
+		var ok bool
+		if p.entry, ok, err = b.dir.Find(p.op.Key); err == nil && !ok {
+			err = fs.ErrNotExist
+		}
+		if err == nil {
+			f, err = os.Open(b.dir.Path(p.entry))
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	if info, err := f.Stat(); err != nil || info.Size() != p.disk {
+		f.Close()
+		return nil, errors.Join(err, errRewritten)
+	}
+	return f, nil
+}
+
+// locate looks for what was appended and not located by the server.
+func (r *run) locate(ctx context.Context, b *box, batch []*parcel) error {
+	var lost []*parcel
+	var wanted []quest
+	for _, p := range batch {
+		if p.sent && p.uid == 0 {
+			lost = append(lost, p)
+			wanted = append(wanted, quest{messageID: p.message.Summary.MessageID, header: p.message.Header})
+		}
+	}
+	if len(lost) == 0 {
+		return nil
+	}
+	from := lost[0].intent.UIDNext
+	if err := r.find(ctx, b, from, wanted); err != nil {
+		return err
+	}
+	for i, p := range lost {
+		if p.uid = wanted[i].found; p.uid == 0 {
+			r.fail(p.op, errLost)
+			if err := r.base.Fruitless(ctx, p.intent); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// quest is a message that is looked for: by its header, since servers may change other things of what they take.
+type quest struct {
+	messageID string
+	header    [32]byte
+	emailID   string
+	found     goimap.UID
+	message   imap.Message // without a body
+}
+
+func (q *quest) is(m imap.Message, h *message.Header) bool {
+	if q.emailID != "" && m.EmailID != "" {
+		return q.emailID == m.EmailID
+	}
+	return q.header == h.Hash() || q.messageID != "" && q.messageID == messageID(h.Bytes())
+}
+
+// find looks for messages that the base does not know: from a UID on, then by Message-ID in the whole mailbox, since some servers
+// merge equal messages.
+func (r *run) find(ctx context.Context, b *box, from goimap.UID, wanted []quest) error {
+	r.current = "" // what was appended is told by a new SELECT at the latest
+	s, err := r.selected(ctx, b, nil)
+	if err != nil || s.Exists == 0 {
+		return err
+	}
+	if err := r.among(ctx, b, goimap.UIDSet{{Start: max(from, 1), Stop: 0}}, wanted); err != nil {
+		return err
+	}
+	for i := range wanted {
+		if q := &wanted[i]; q.found == 0 && q.messageID != "" {
+			set, err := r.session.SearchHeader(ctx, "Message-ID", q.messageID, 1)
+			if err == nil && len(set) > 0 {
+				err = r.among(ctx, b, set, wanted[i:i+1])
+			}
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// among reads the headers of messages, and gives each that the base does not know to the first that is looked for.
+func (r *run) among(ctx context.Context, b *box, set goimap.UIDSet, wanted []quest) error {
+	type seen struct {
+		m imap.Message
+		i int
+	}
+	var hits []seen
+	var header message.Header
+	for m, err := range r.session.FetchHeaders(ctx, set) {
+		if _, ok := errors.AsType[*imap.MissingError](err); ok {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		header.Reset()
+		if _, err := io.Copy(&header, m.Body); err != nil {
+			return err
+		}
+		m.Body = nil
+		for i := range wanted {
+			if wanted[i].is(m, &header) {
+				hits = append(hits, seen{m, i})
+			}
+		}
+	}
+	taken := map[goimap.UID]bool{}
+	for _, h := range hits {
+		q := &wanted[h.i]
+		if q.found != 0 || taken[h.m.UID] || h.m.UID < set[0].Start {
+			continue
+		}
+		known, err := r.known(ctx, b, h.m.UID)
+		if err != nil {
+			return err
+		}
+		if !known {
+			q.found, q.message, taken[h.m.UID] = h.m.UID, h.m, true
+		}
+	}
+	return nil
+}
+
+// known says whether the base has a message.
+func (r *run) known(ctx context.Context, b *box, uid goimap.UID) (bool, error) {
+	if b.ID == 0 {
+		return false, nil
+	}
+	for _, err := range r.base.ByUID(ctx, b.ID, goimap.UIDSetNum(uid)) {
+		return true, err
+	}
+	return false, nil
+}

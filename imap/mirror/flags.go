@@ -1,0 +1,60 @@
+package mirror
+
+import (
+	"slices"
+	"strings"
+
+	goimap "github.com/emersion/go-imap/v2"
+
+	"postie/imap"
+	"postie/imap/plan"
+	"postie/maildir"
+)
+
+// system are the flags that have letters of their own in a Maildir, in the order of maildir.FlagSet's bits.
+func system() [6]goimap.Flag {
+	return [6]goimap.Flag{goimap.FlagDraft, goimap.FlagFlagged, goimap.FlagForwarded, goimap.FlagAnswered, goimap.FlagSeen, goimap.FlagDeleted}
+}
+
+// flagsOf reads the server's flags. Other system flags than the six, which a server should not have, are left alone.
+func flagsOf(flags []goimap.Flag) maildir.Flags {
+	var f maildir.Flags
+	var words []string
+	known := system()
+next:
+	for _, flag := range flags {
+		for bit, name := range known {
+			if strings.EqualFold(string(flag), string(name)) {
+				f.Set |= 1 << bit
+				continue next
+			}
+		}
+		if !strings.HasPrefix(string(flag), `\`) {
+			words = append(words, string(flag))
+		}
+	}
+	f.Keywords = maildir.NewKeywords(words...)
+	return f
+}
+
+// imapFlags is the reverse of flagsOf.
+func imapFlags(f maildir.Flags) (flags []goimap.Flag) {
+	for bit, name := range system() {
+		if f.Set&(1<<bit) != 0 {
+			flags = append(flags, name)
+		}
+	}
+	for _, k := range f.Keywords.Names() {
+		flags = append(flags, goimap.Flag(k))
+	}
+	slices.Sort(flags)
+	return flags
+}
+
+// keeps reads which flags can be stored. RFC 9051 section 7.1: without PERMANENTFLAGS all can.
+func keeps(s *imap.Selected) plan.Keeps {
+	if s.PermanentFlags == nil {
+		return plan.Keeps{Flags: flagsOf(s.Flags), Any: true}
+	}
+	return plan.Keeps{Flags: flagsOf(s.PermanentFlags), Any: s.Keywords}
+}

@@ -1,0 +1,292 @@
+package mirror
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	goimap "github.com/emersion/go-imap/v2"
+
+	"postie/imap"
+	"postie/imap/plan"
+	"postie/maildir"
+	"postie/maildir/index"
+)
+
+// box is a mailbox in a run: what the index knows, and what is seen on either side.
+type box struct {
+	index.Mailbox               // ID 0: not known
+	known         bool          // there is a base
+	outside       bool          // not part of this run
+	server        string        // its name there; "": it is not there and cannot be
+	remote        *imap.Mailbox // nil: not there
+	here          bool          // its Maildir is here
+	dir           maildir.Dir
+
+	apart     bool // Gmail's virtual ones, and what has a name twice
+	mustMatch bool // its UIDs mean nothing any more, or nobody knows yet what they mean: plan.Rematch
+
+	// The server's side.
+	now      index.Mailbox // as it was when it was read
+	read     bool          // all that changed there since ModSeq is in view
+	messages []plan.Message
+	byUID    []plan.Pair
+	newbase  []plan.Pair // after Rematch
+	wishes   []plan.Wish
+	expunges bool
+	// The Maildir.
+	stamp    maildir.Stamp                  // from before the scan; zero: not to be recorded
+	entries  map[maildir.Key]maildir.Entry  // of files in view
+	fresh    map[maildir.Key]*index.Message // files that the base does not know
+	files    []plan.File
+	byKey    []plan.Pair
+	missing  goimap.UIDSet // messages whose file is not here
+	unstable bool
+
+	pushed  bool // this run changed it on the server
+	spoiled bool // something planned was not done
+}
+
+// folders finds the mailboxes: of the server, of the Maildir root, and of the base.
+func (r *run) folders(ctx context.Context) error {
+	r.boxes, r.byName, r.current, r.state = nil, map[string]*box{}, "", nil
+	all, err := r.base.Mailboxes(ctx)
+	if err != nil {
+		return err
+	}
+	namer := &maildir.Namer{Layout: r.Layout}
+	for _, m := range all {
+		b := r.box(m.Name)
+		// One that was entered and never read is as good as unknown.
+		b.Mailbox, b.known = m, m.UIDValidity != 0 || m.Count > 0
+		namer.Take(m.Folder)
+	}
+	if err := r.list(ctx); err != nil {
+		return err
+	}
+	for _, b := range r.sorted() {
+		if b.Folder == "" {
+			b.Folder = namer.Folder(split(b.Name))
+		}
+	}
+	if err := r.walk(); err != nil {
+		return err
+	}
+	for _, b := range r.sorted() {
+		b.dir = maildir.Dir(filepath.Join(r.Root, b.Folder))
+		b.outside = b.apart || !patterns(r.Mailboxes).match(b.Name)
+		if b.remote == nil {
+			b.server, _ = r.naming.theirs(b.Name)
+		}
+	}
+	r.boxes = slices.DeleteFunc(r.sorted(), func(b *box) bool {
+		return b.server == "" && !r.nameless(b) || b.outside && !b.here && !b.known
+	})
+	return nil
+}
+
+// nameless: a folder that cannot be a mailbox there stays as it is. One that we know cannot be such.
+func (r *run) nameless(b *box) bool {
+	if b.known {
+		return true
+	}
+	if !b.outside {
+		r.note(b.Name, "cannot be a mailbox on the server, because of its name")
+	}
+	delete(r.byName, b.Name)
+	return false
+}
+
+func (r *run) box(name string) *box {
+	b := r.byName[name]
+	if b == nil {
+		b = &box{entries: map[maildir.Key]maildir.Entry{}, fresh: map[maildir.Key]*index.Message{}}
+		b.Name = name
+		r.byName[name] = b
+	}
+	return b
+}
+
+func (r *run) sorted() []*box {
+	all := make([]*box, 0, len(r.byName))
+	for _, b := range r.byName {
+		all = append(all, b)
+	}
+	slices.SortFunc(all, func(a, b *box) int { return strings.Compare(a.Name, b.Name) })
+	return all
+}
+
+// list asks the server for its mailboxes and their status, in one round trip where it can.
+func (r *run) list(ctx context.Context) (err error) {
+	if r.naming.prefix, r.naming.delim, err = r.session.Namespace(ctx); err != nil {
+		return err
+	}
+	all, err := r.session.List(ctx, true)
+	if err != nil {
+		return err
+	}
+	for i, m := range all {
+		if !m.Selectable() {
+			continue
+		}
+		if r.naming.delim == 0 {
+			r.naming.delim = m.Delim
+		}
+		name := r.naming.ours(m.Name)
+		if virtual(m) && !patterns(r.Mailboxes).names(name) {
+			r.note(name, "shows messages of other mailboxes: it is left out unless it is named")
+			r.box(name).apart = true
+		}
+		b := r.box(name)
+		if b.remote != nil {
+			r.note(name, "is the name of two mailboxes on the server: one is left out")
+			continue
+		}
+		b.server, b.remote = m.Name, &all[i]
+	}
+	return nil
+}
+
+// walk finds the Maildirs below the root.
+func (r *run) walk() error {
+	byFolder := map[string]*box{}
+	for _, b := range r.byName {
+		byFolder[b.Folder] = b
+	}
+	found, err := r.maildirs()
+	for _, folder := range found {
+		b := byFolder[folder]
+		if b == nil {
+			path, _ := r.Layout.Mailbox(folder)
+			name := naming{delim: 1}.ours(strings.Join(path, "\x01"))
+			if b = r.box(name); b.Folder != "" && b.Folder != folder {
+				r.note(folder, "is a folder for the mailbox "+name+", which lies elsewhere: it is left alone")
+				continue
+			}
+			b.Folder = folder
+		}
+		b.here = true
+	}
+	return err
+}
+
+// maildirs lists folders below the root that hold a cur/.
+func (r *run) maildirs() ([]string, error) {
+	if r.Layout == maildir.MaildirPlusPlus {
+		subs, err := maildir.Dir(r.Root).Subfolders()
+		if isDir(filepath.Join(r.Root, "cur")) {
+			subs = append(subs, ".")
+		}
+		return subs, err
+	}
+	var found []string
+	err := filepath.WalkDir(r.Root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			if errors.Is(err, fs.ErrNotExist) && path != r.Root {
+				return nil // it went away meanwhile
+			}
+			return err
+		}
+		if !d.IsDir() || path == r.Root {
+			return nil
+		}
+		if name := d.Name(); name[0] == '.' || name == "cur" || name == "new" || name == "tmp" {
+			return fs.SkipDir
+		}
+		if isDir(filepath.Join(path, "cur")) {
+			rel, err := filepath.Rel(r.Root, path)
+			if err != nil {
+				return err
+			}
+			found = append(found, filepath.ToSlash(rel))
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("look for Maildirs: %w", err)
+	}
+	return found, nil
+}
+
+func isDir(path string) bool {
+	fi, err := os.Stat(path)
+	return err == nil && fi.IsDir()
+}
+
+// exist says on which sides a mailbox is.
+func (b *box) exist() (s plan.Side) {
+	if b.here {
+		s |= plan.Local
+	}
+	if b.remote != nil {
+		s |= plan.Remote
+	}
+	return s
+}
+
+// enter makes a mailbox known to the index.
+func (r *run) enter(ctx context.Context, b *box) error {
+	if b.ID != 0 {
+		return nil
+	}
+	return r.base.Enter(ctx, &b.Mailbox)
+}
+
+// selected selects a mailbox, unless it is selected. What a Resync brings is only there when it was not.
+func (r *run) selected(ctx context.Context, b *box, since *imap.Resync) (*imap.Selected, error) {
+	if r.current == b.server && since == nil && r.state != nil {
+		return r.state, nil
+	}
+	r.current, r.state = "", nil
+	s, err := r.session.Select(ctx, b.server, since)
+	if err != nil {
+		return nil, err
+	}
+	if s.UIDValidity == 0 || s.NotSticky {
+		return nil, fmt.Errorf("select %q: %w", b.server, errUIDs)
+	}
+	r.current, r.state = b.server, s
+	return s, nil
+}
+
+// opened selects a mailbox to change it. Its UIDs must mean what they meant when the plan was made.
+func (r *run) opened(ctx context.Context, b *box) error {
+	s, err := r.selected(ctx, b, nil)
+	if err == nil && b.UIDValidity != 0 && plan.UIDValidity(s.UIDValidity) != b.UIDValidity {
+		return fmt.Errorf("select %q: %w", b.server, errValidity)
+	}
+	return err
+}
+
+type problem string
+
+func (p problem) Error() string { return string(p) }
+
+const (
+	errUIDs      = problem("the server keeps no UIDs for it, so it cannot be synchronised")
+	errValidity  = problem("its UIDVALIDITY changed meanwhile")
+	errGone      = problem("the message is not there any more")
+	errNameless  = problem("it cannot be a mailbox on the server, because of its name")
+	errNoFile    = problem("it is no file")
+	errRewritten = problem("the file was rewritten meanwhile")
+	errLost      = problem("it was uploaded and cannot be found there")
+	errUnfound   = problem("it was uploaded twice and could not be found there")
+	errExists    = problem("there is one of that name already")
+	errFilled    = problem("it is not empty")
+)
+
+// uids makes a set of the UIDs of things.
+func uids[T any](all []T, uid func(T) goimap.UID) goimap.UIDSet {
+	var set goimap.UIDSet
+	for _, it := range all {
+		if u := uid(it); u != 0 {
+			set.AddNum(u)
+		}
+	}
+	return set
+}

@@ -1,0 +1,282 @@
+package mirror
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"iter"
+	"os"
+	"slices"
+	"syscall"
+	"time"
+
+	"postie/imap/plan"
+	"postie/maildir"
+	"postie/maildir/index"
+	"postie/maildir/message"
+)
+
+// looks is how often a folder is scanned that others change meanwhile.
+const looks = 3
+
+// local finds what changed in a Maildir. With full everything is in view.
+func (r *run) local(ctx context.Context, b *box, full bool) error {
+	if !b.here {
+		b.byKey, b.files = nil, nil
+		return b.gone(r.base.ByKey(ctx, b.ID))
+	}
+	stamp, err := b.dir.Stamp()
+	if err != nil {
+		return err
+	}
+	if b.known && !full && stamp == b.Stamp && !b.outside {
+		b.stamp = stamp
+		return r.quiet(ctx, b)
+	}
+	return r.scan(ctx, b, full)
+}
+
+// gone shows pairs without their files.
+func (b *box) gone(rows iter.Seq2[index.Row, error]) error {
+	for row, err := range rows {
+		if err != nil {
+			return err
+		}
+		b.byKey = append(b.byKey, row.Pair)
+		b.miss(row)
+	}
+	return nil
+}
+
+func (b *box) miss(row index.Row) {
+	if row.State == plan.Agreed && row.UID != 0 {
+		b.missing.AddNum(row.UID)
+	}
+}
+
+// quiet shows what is to be shown of a folder in which nothing happened: files that wait for something.
+func (r *run) quiet(ctx context.Context, b *box) error {
+	if b.Odd == 0 {
+		return nil
+	}
+	rows, err := r.base.Odd(ctx, b.ID)
+	slices.SortFunc(rows, func(a, b index.Row) int { return cmp.Compare(a.Key, b.Key) })
+	for _, row := range rows {
+		if row.Key == "" || row.State == plan.Agreed {
+			continue
+		}
+		b.byKey = append(b.byKey, row.Pair)
+		if row.UID == 0 {
+			b.files = append(b.files, plan.File{Key: row.Key, Still: true})
+			b.entries[row.Key] = row.Entry
+		}
+	}
+	return err
+}
+
+// scan compares a folder with the base. One reading misses files that others rename: what is missing is believed only when two
+// readings did not see it, and a reading only when the folder did not change under it.
+func (r *run) scan(ctx context.Context, b *box, full bool) error {
+	var entries []maildir.Entry
+	var renamed []index.Row
+	b.unstable = true
+	for look := 1; look <= looks && b.unstable; look++ {
+		began := r.Now()
+		before, err := b.dir.Stamp()
+		if err != nil {
+			return err
+		}
+		for e, err := range b.dir.Scan() {
+			if err != nil {
+				return err
+			}
+			entries = append(entries, e)
+		}
+		entries = b.unique(entries)
+		if renamed, err = r.compare(ctx, b, entries, full); err != nil {
+			return err
+		}
+		after, err := b.dir.Stamp()
+		if err != nil {
+			return err
+		}
+		b.unstable = before != after || look == 1 && len(b.missing) > 0
+		if b.stamp = (maildir.Stamp{}); after.Settled(began) {
+			b.stamp = after
+		}
+	}
+	if r.DryRun {
+		return nil
+	}
+	return r.base.Renamed(ctx, renamed)
+}
+
+// unique sorts entries by key. Of several that have the same key, which renaming makes, that is taken which is there.
+func (b *box) unique(entries []maildir.Entry) []maildir.Entry {
+	slices.SortStableFunc(entries, func(a, b maildir.Entry) int { return cmp.Compare(a.Key, b.Key) })
+	out := entries[:0]
+	for _, e := range entries {
+		last := len(out) - 1
+		switch {
+		case last < 0 || out[last].Key != e.Key:
+			out = append(out, e)
+		case out[last].Rel() == e.Rel():
+		case !exists(b.dir.Path(out[last])):
+			out[last] = e
+		}
+	}
+	return out
+}
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
+}
+
+// compare puts into view where entries and base differ. It gives the rows of files that only have another name.
+func (r *run) compare(ctx context.Context, b *box, entries []maildir.Entry, full bool) (renamed []index.Row, err error) {
+	b.byKey, b.files, b.missing = nil, nil, nil
+	table, err := b.dir.Keywords()
+	if err != nil {
+		return nil, err
+	}
+	see := func(e maildir.Entry, row *index.Row) {
+		f := plan.File{Key: e.Key, Flags: flagsIn(e, &table, row)}
+		if row == nil {
+			if !r.identify(ctx, b, e, &f) {
+				return
+			}
+		} else if f.Still = f.Flags == row.Local; f.Still && row.State == plan.Agreed && !full {
+			if e.Rel() != row.Entry.Rel() {
+				row.Entry = e
+				renamed = append(renamed, *row)
+			}
+			return
+		}
+		b.entries[e.Key] = e
+		b.files = append(b.files, f)
+		if row != nil {
+			b.byKey = append(b.byKey, row.Pair)
+		}
+	}
+	rest := entries
+	for row, err := range r.base.ByKey(ctx, b.ID) {
+		if err != nil {
+			return nil, err
+		}
+		for len(rest) > 0 && rest[0].Key < row.Key {
+			see(rest[0], nil)
+			rest = rest[1:]
+		}
+		if len(rest) > 0 && rest[0].Key == row.Key {
+			see(rest[0], &row)
+			rest = rest[1:]
+			continue
+		}
+		b.byKey = append(b.byKey, row.Pair)
+		b.miss(row)
+	}
+	for _, e := range rest {
+		see(e, nil)
+	}
+	return renamed, nil
+}
+
+// flagsIn are the flags of a file. Keywords for which there is no letter are only in the base.
+func flagsIn(e maildir.Entry, table *maildir.KeywordTable, row *index.Row) maildir.Flags {
+	keywords, _ := table.Keywords(e.Letters)
+	if row != nil && row.Local.Keywords != "" {
+		_, without := table.Letters(row.Local.Keywords)
+		keywords = maildir.NewKeywords(string(keywords), string(without))
+	}
+	return maildir.Flags{Set: e.Set, Keywords: keywords}
+}
+
+// identify reads a file that the base does not know. It says false of what is no message, or vanished meanwhile.
+func (r *run) identify(ctx context.Context, b *box, e maildir.Entry, f *plan.File) bool {
+	m := b.fresh[e.Key]
+	if m == nil {
+		var err error
+		if m, err = r.readFile(ctx, b.dir, e); err != nil {
+			if errors.Is(err, fs.ErrNotExist) {
+				return false
+			}
+			r.Log.Warn("message cannot be read", "path", b.dir.Path(e), "err", err)
+			m = &index.Message{}
+		}
+		if m == nil {
+			return false
+		}
+		m.Mailbox = b.Name
+		b.fresh[e.Key] = m
+	}
+	m.Entry, m.Flags = e, f.Flags
+	f.ID = identityOf(m)
+	return true
+}
+
+func identityOf(m *index.Message) plan.Identity {
+	return plan.Identity{Size: m.Wire.Size, Date: m.Date, MessageID: m.Summary.MessageID, Header: m.Header, Hash: m.Wire.Hash}
+}
+
+// readFile makes a message of a file, in one pass and in little memory; nil: it is none.
+func (r *run) readFile(ctx context.Context, dir maildir.Dir, e maildir.Entry) (*index.Message, error) {
+	file, err := os.OpenFile(dir.Path(e), os.O_RDONLY|syscall.O_NONBLOCK, 0) // a FIFO must not stop us
+	if errors.Is(err, fs.ErrNotExist) {
+		var ok bool
+		if e, ok, err = dir.Find(e.Key); err != nil || !ok {
+			return nil, cmp.Or(err, error(fs.ErrNotExist))
+		}
+		file, err = os.Open(dir.Path(e))
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil || !info.Mode().IsRegular() {
+		return nil, err
+	}
+	var header message.Header
+	wire, err := maildir.WireOf(io.TeeReader(file, &header))
+	if err != nil {
+		return nil, err
+	}
+	m := &index.Message{Wire: wire, Date: info.ModTime().Truncate(time.Second), Header: header.Hash(), Summary: message.Summarize(header.Bytes())}
+	return m, r.wireOf(ctx, e, m)
+}
+
+// wireOf corrects the wire form of a file that was moved here by others: one that does not give back what the server sent is known
+// by its key alone.
+func (r *run) wireOf(ctx context.Context, e maildir.Entry, m *index.Message) error {
+	known, err := r.base.WithKey(ctx, e.Key)
+	for _, k := range known {
+		if !k.Wire.Exact && k.Wire.Size != 0 && k.Header == m.Header {
+			m.Wire = k.Wire
+		}
+	}
+	return err
+}
+
+// entry finds the file of a key: where it was seen, where the index says, or wherever it is now.
+func (r *run) entry(ctx context.Context, b *box, key maildir.Key) (maildir.Entry, error) {
+	if e, ok := b.entries[key]; ok && exists(b.dir.Path(e)) {
+		return e, nil
+	}
+	known, err := r.base.WithKey(ctx, key)
+	if err != nil {
+		return maildir.Entry{}, err
+	}
+	for _, m := range known {
+		if m.Mailbox == b.Name && exists(b.dir.Path(m.Entry)) {
+			return m.Entry, nil
+		}
+	}
+	e, ok, err := b.dir.Find(key)
+	if err == nil && !ok {
+		err = &fs.PathError{Op: "find", Path: string(b.dir) + "/" + string(key), Err: fs.ErrNotExist}
+	}
+	return e, err
+}

@@ -1,0 +1,218 @@
+package mirror
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+
+	goimap "github.com/emersion/go-imap/v2"
+
+	"postie/imap/plan"
+)
+
+// observe looks at both sides of every mailbox, and puts together what a plan is made of.
+func (r *run) observe(ctx context.Context) ([]plan.Mailbox, error) {
+	missing := false
+	for _, b := range r.boxes {
+		if b.outside {
+			continue
+		}
+		err := r.see(ctx, b)
+		if err != nil && !single(err) {
+			return nil, err
+		}
+		if err != nil { // it is there, and cannot be looked at: that must not look as if it were gone
+			b.outside = true
+			r.fail(plan.Op{Mailbox: b.Name}, err)
+		}
+		missing = missing || len(b.missing) > 0
+	}
+	var views []plan.Mailbox
+	for _, b := range r.boxes {
+		if b.outside && !missing {
+			continue
+		}
+		if b.outside { // a file that is missing elsewhere may be here
+			b.byUID, b.messages = nil, nil
+			if !b.here {
+				continue
+			}
+			if err := r.local(ctx, b, false); err != nil {
+				return nil, err
+			}
+		}
+		v, err := r.view(ctx, b)
+		if err != nil {
+			return nil, err
+		}
+		views = append(views, v)
+	}
+	return r.doubts(ctx, views)
+}
+
+// see looks at one mailbox.
+func (r *run) see(ctx context.Context, b *box) (err error) {
+	if b.known {
+		if b.wishes, err = r.base.Wishes(ctx, b.ID); err != nil {
+			return err
+		}
+	}
+	b.mustMatch = b.matches()
+	if err := r.local(ctx, b, b.mustMatch); err != nil {
+		return err
+	}
+	if err := r.there(ctx, b); err != nil {
+		return err
+	}
+	if !b.mustMatch && b.known && b.UIDValidity != 0 && b.now.UIDValidity != b.UIDValidity { // STATUS had not said so
+		b.mustMatch = true
+		err = cmp.Or(r.local(ctx, b, true), r.there(ctx, b))
+	}
+	if err == nil && b.mustMatch {
+		err = r.rematch(ctx, b)
+	}
+	if err != nil {
+		return err
+	}
+	return r.canExpunge(ctx, b)
+}
+
+// view is the mailbox as a plan sees it.
+func (r *run) view(ctx context.Context, b *box) (plan.Mailbox, error) {
+	v := plan.Mailbox{
+		Name: b.Name, Known: b.known, Count: b.Count, Exist: b.exist(), Outside: b.outside, Unstable: b.unstable,
+		UIDValidity: b.now.UIDValidity, MailboxID: b.now.MailboxID, ModSeq: b.now.ModSeq, Keeps: b.now.Keeps, ReadOnly: b.now.ReadOnly,
+		Expunges: b.expunges, Files: plan.Seq(b.files), Messages: plan.Seq(b.messages), Wishes: b.wishes,
+		Base: plan.Base{UIDValidity: b.UIDValidity, MailboxID: b.MailboxID, ByUID: plan.Seq(b.byUID), ByKey: plan.Seq(b.byKey)},
+	}
+	if b.remote == nil {
+		v.UIDValidity, v.MailboxID = 0, ""
+	}
+	if b.newbase != nil {
+		v.Known, v.Count, v.Base = true, len(b.newbase), plan.BaseOf(b.newbase)
+	}
+	v.Base.Identify = func(p plan.Pair) (plan.Identity, error) { return r.who(ctx, b, p) }
+	return v, nil
+}
+
+// who says what is known of a pair's message.
+func (r *run) who(ctx context.Context, b *box, p plan.Pair) (plan.Identity, error) {
+	if m := b.fresh[p.Key]; m != nil && p.Key != "" {
+		id := identityOf(m)
+		if p.UID != 0 {
+			id.Size, id.Date = p.Size, p.Date
+		}
+		return id, nil
+	}
+	if b.newbase != nil && p.Key == "" {
+		for _, m := range b.messages {
+			if m.UID == p.UID {
+				return m.ID, nil
+			}
+		}
+	}
+	return r.base.Identify(ctx, b.ID, p)
+}
+
+// rematch finds out which file is which message, where the UIDs do not tell.
+func (r *run) rematch(ctx context.Context, b *box) error {
+	if err := r.doubtful(ctx, b); err != nil {
+		return err
+	}
+	v, err := r.view(ctx, b)
+	if err != nil {
+		return err
+	}
+	if b.newbase, err = plan.Rematch(v); err != nil {
+		return err
+	}
+	if b.newbase == nil {
+		b.newbase = []plan.Pair{}
+	}
+	return nil
+}
+
+// doubtful asks for the headers of messages without a Message-ID that have the size of a file.
+func (r *run) doubtful(ctx context.Context, b *box) error {
+	sizes := map[int64]bool{}
+	for _, f := range b.files {
+		sizes[f.ID.Size] = true
+	}
+	for _, p := range b.byKey {
+		sizes[p.Size] = true
+	}
+	var set goimap.UIDSet
+	for _, m := range b.messages {
+		if m.ID.MessageID == "" && sizes[m.ID.Size] {
+			set.AddNum(m.UID)
+		}
+	}
+	if len(set) == 0 {
+		return nil
+	}
+	_, err := r.heads(ctx, b, set, true)
+	return err
+}
+
+// doubts asks for the headers that a plan depends on.
+func (r *run) doubts(ctx context.Context, views []plan.Mailbox) ([]plan.Mailbox, error) {
+	all, err := plan.Doubts(views, r.Policy)
+	if err != nil {
+		return nil, fmt.Errorf("plan: %w", err)
+	}
+	sets := map[string]goimap.UIDSet{}
+	for _, d := range all {
+		set := sets[d.Mailbox]
+		set.AddNum(d.UID)
+		sets[d.Mailbox] = set
+	}
+	for _, b := range r.boxes {
+		if len(sets[b.Name]) > 0 {
+			if _, err := r.heads(ctx, b, sets[b.Name], true); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return views, nil // they share the slices that the headers were put into
+}
+
+// canExpunge finds out whether a deletion would take away only what we deleted. Without UIDPLUS an EXPUNGE takes
+// everything that is marked, by whomever.
+func (r *run) canExpunge(ctx context.Context, b *box) error {
+	b.expunges = r.session.Has(goimap.CapUIDPlus)
+	if b.expunges || b.remote == nil || b.now.ReadOnly {
+		return nil
+	}
+	ours := b.missing
+	for _, p := range b.byUID {
+		if p.State == plan.Marked {
+			ours.AddNum(p.UID)
+		}
+	}
+	if len(ours) == 0 {
+		b.expunges = true // nothing is to be deleted, as far as we know
+		return nil
+	}
+	if _, err := r.selected(ctx, b, nil); err != nil {
+		return err
+	}
+	foreign, err := r.foreign(ctx, ours)
+	b.expunges = !foreign
+	return err
+}
+
+// foreign says whether a message is marked in the selected mailbox that is not one of ours.
+func (r *run) foreign(ctx context.Context, ours goimap.UIDSet) (bool, error) {
+	marked, err := r.session.SearchDeleted(ctx)
+	for _, part := range marked {
+		for uid := part.Start; err == nil; uid++ {
+			if !ours.Contains(uid) {
+				return true, nil
+			}
+			if uid == part.Stop {
+				break
+			}
+		}
+	}
+	return false, err
+}

@@ -1,0 +1,287 @@
+package mirror
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"slices"
+
+	goimap "github.com/emersion/go-imap/v2"
+
+	"postie/imap"
+	"postie/imap/plan"
+	"postie/maildir/index"
+	"postie/maildir/message"
+)
+
+// every is all UIDs. A set of the base must not hold '*', which means the last message there is.
+func every() goimap.UIDSet { return goimap.UIDSet{{Start: 1, Stop: 0}} }
+
+// unchanged: all four equal. An expunge need not raise HIGHESTMODSEQ, and without mod-sequences flags may have changed.
+func (b *box) unchanged() bool {
+	st := b.remote.Status
+	return b.known && st != nil && b.UIDValidity == plan.UIDValidity(st.UIDValidity) && b.UIDNext == st.UIDNext &&
+		b.Messages == st.Messages && b.ModSeq == plan.ModSeq(st.HighestModSeq) && b.ModSeq != 0
+}
+
+// matches says whether a mailbox has to be matched again: there is no base, or another UIDVALIDITY.
+func (b *box) matches() bool {
+	if b.outside || b.remote == nil {
+		return false
+	}
+	if !b.known {
+		return b.here
+	}
+	return b.remote.Status != nil && b.UIDValidity != 0 && plan.UIDValidity(b.remote.Status.UIDValidity) != b.UIDValidity
+}
+
+// there finds what changed on the server, by the cheapest way that it offers.
+func (r *run) there(ctx context.Context, b *box) error {
+	b.now, b.messages, b.byUID = b.Mailbox, nil, nil
+	if b.remote == nil {
+		return r.changes(ctx, b, sight{all: true})
+	}
+	if b.unchanged() {
+		return r.changes(ctx, b, sight{})
+	}
+	seen, err := r.look(ctx, b)
+	if err != nil {
+		return err
+	}
+	b.read = true
+	return r.changes(ctx, b, seen)
+}
+
+// sight is what was seen of a mailbox: messages that changed and UIDs that vanished, or everything.
+type sight struct {
+	all      bool
+	messages []imap.Message // by UID
+	vanished goimap.UIDSet  // may name UIDs that never were
+}
+
+// look reads what changed since the recorded point.
+func (r *run) look(ctx context.Context, b *box) (sight, error) {
+	var since *imap.Resync
+	if r.session.QResync() && b.ModSeq > 0 {
+		since = &imap.Resync{UIDValidity: uint32(b.UIDValidity), ModSeq: imap.ModSeq(b.ModSeq)}
+		if b.UIDNext > 1 {
+			since.Known = goimap.UIDSet{{Start: 1, Stop: b.UIDNext - 1}}
+		}
+		r.current = "" // it is to be selected anew
+	}
+	s, err := r.selected(ctx, b, since)
+	if err != nil {
+		return sight{}, err
+	}
+	old := b.now
+	b.observed(s)
+	switch {
+	case s.Exists == 0:
+		return sight{all: true}, nil
+	case !b.known || b.mustMatch || b.UIDValidity != b.now.UIDValidity || b.ModSeq == 0 || b.now.ModSeq < b.ModSeq:
+		return r.flags(ctx, 0)
+	case s.Resynced:
+		return sight{messages: byUID(s.Changed), vanished: s.Vanished}, nil
+	}
+	seen, err := r.flags(ctx, imap.ModSeq(b.ModSeq))
+	if err != nil || old.UIDNext == s.UIDNext && old.Messages == s.Exists {
+		return seen, err
+	}
+	// RFC 7162 section 3.1.4 tells nothing of expunged messages: what a search does not find is gone.
+	there, err := r.session.SearchAll(ctx)
+	if err != nil {
+		return seen, err
+	}
+	for row, err := range r.base.ByUID(ctx, b.ID, nil) {
+		if err != nil {
+			return seen, err
+		}
+		if !there.Contains(row.UID) {
+			seen.vanished.AddNum(row.UID)
+		}
+	}
+	return seen, nil
+}
+
+// observed notes what SELECT said.
+func (b *box) observed(s *imap.Selected) {
+	b.now.UIDValidity, b.now.MailboxID = plan.UIDValidity(s.UIDValidity), s.MailboxID
+	b.now.UIDNext, b.now.Messages, b.now.ModSeq = s.UIDNext, s.Exists, plan.ModSeq(s.HighestModSeq)
+	b.now.Keeps, b.now.ReadOnly = keeps(s), s.ReadOnly
+	if st := b.remote.Status; st != nil && b.now.MailboxID == "" {
+		b.now.MailboxID = st.MailboxID
+	}
+}
+
+// flags reads the flags of all messages, or of those that changed.
+func (r *run) flags(ctx context.Context, since imap.ModSeq) (sight, error) {
+	seen := sight{all: since == 0}
+	for m, err := range r.session.FetchFlags(ctx, every(), since, nil) {
+		if err != nil {
+			return seen, err
+		}
+		seen.messages = append(seen.messages, m)
+	}
+	seen.messages = byUID(seen.messages)
+	return seen, nil
+}
+
+// byUID sorts messages. Of those that came more than once the last counts.
+func byUID(ms []imap.Message) []imap.Message {
+	slices.SortStableFunc(ms, func(a, b imap.Message) int { return cmp.Compare(a.UID, b.UID) })
+	out := ms[:0]
+	for _, m := range ms {
+		if n := len(out); n > 0 && out[n-1].UID == m.UID {
+			out[n-1] = m
+		} else {
+			out = append(out, m)
+		}
+	}
+	return out
+}
+
+// changes puts into view where what was seen and the base differ, and what has to be in view always.
+func (r *run) changes(ctx context.Context, b *box, seen sight) error {
+	var odd []index.Row
+	var err error
+	if b.Odd > 0 && !seen.all {
+		if odd, err = r.base.Odd(ctx, b.ID); err != nil {
+			return err
+		}
+	}
+	shown, err := r.merge(ctx, b, seen)
+	if err != nil {
+		return err
+	}
+	for _, row := range odd {
+		if row.UID != 0 && !shown.Contains(row.UID) && r.shows(b, &row) {
+			b.byUID = append(b.byUID, row.Pair)
+			b.messages = append(b.messages, plan.Message{UID: row.UID, Still: true})
+		}
+	}
+	slices.SortFunc(b.byUID, func(a, b plan.Pair) int { return cmp.Compare(a.UID, b.UID) })
+	if err := r.newcomers(ctx, b); err != nil {
+		return err
+	}
+	slices.SortFunc(b.messages, func(a, b plan.Message) int { return cmp.Compare(a.UID, b.UID) })
+	return nil
+}
+
+// merge compares what was seen with the base. It gives the UIDs of the base that the view covers.
+func (r *run) merge(ctx context.Context, b *box, seen sight) (shown goimap.UIDSet, err error) {
+	var rows iter.Seq2[index.Row, error]
+	if seen.all {
+		rows = r.base.ByUID(ctx, b.ID, nil)
+	} else {
+		set := uids(seen.messages, func(m imap.Message) goimap.UID { return m.UID })
+		set.AddSet(seen.vanished)
+		if len(set) == 0 {
+			return nil, nil
+		}
+		rows = r.base.ByUID(ctx, b.ID, set)
+	}
+	rest := seen.messages
+	for row, err := range rows {
+		if err != nil {
+			return nil, err
+		}
+		for len(rest) > 0 && rest[0].UID < row.UID {
+			b.messages = append(b.messages, plan.Message{UID: rest[0].UID, Flags: flagsOf(rest[0].Flags), ModSeq: plan.ModSeq(rest[0].ModSeq)})
+			rest = rest[1:]
+		}
+		shown.AddNum(row.UID)
+		if len(rest) == 0 || rest[0].UID != row.UID {
+			b.byUID = append(b.byUID, row.Pair)
+			continue
+		}
+		m := plan.Message{UID: row.UID, Flags: flagsOf(rest[0].Flags), ModSeq: plan.ModSeq(rest[0].ModSeq)}
+		rest = rest[1:]
+		m.Still = m.Flags == row.Remote && !b.mustMatch
+		if !m.Still || b.mustMatch || r.shows(b, &row) {
+			b.byUID = append(b.byUID, row.Pair)
+			b.messages = append(b.messages, m)
+		}
+	}
+	for _, m := range rest {
+		b.messages = append(b.messages, plan.Message{UID: m.UID, Flags: flagsOf(m.Flags), ModSeq: plan.ModSeq(m.ModSeq)})
+	}
+	return shown, nil
+}
+
+// shows says whether a pair to which nothing happened has to be in view.
+func (r *run) shows(b *box, row *index.Row) bool {
+	switch {
+	case row.State != plan.Agreed, row.Local != row.Remote:
+		return true
+	case row.Key != "":
+		return false
+	case r.Policy.Wants(row.Size, row.Date), len(b.fresh) > 0:
+		return true
+	}
+	return slices.ContainsFunc(b.wishes, func(w plan.Wish) bool { return w.UID == row.UID })
+}
+
+// newcomers asks who the messages are that the base does not know.
+func (r *run) newcomers(ctx context.Context, b *box) error {
+	known := uids(b.byUID, func(p plan.Pair) goimap.UID { return p.UID })
+	var strange goimap.UIDSet
+	for _, m := range b.messages {
+		if b.mustMatch || !known.Contains(m.UID) {
+			strange.AddNum(m.UID)
+		}
+	}
+	if len(strange) == 0 {
+		return nil
+	}
+	slices.SortFunc(b.messages, func(a, b plan.Message) int { return cmp.Compare(a.UID, b.UID) })
+	gone, err := r.heads(ctx, b, strange, false)
+	b.messages = slices.DeleteFunc(b.messages, func(m plan.Message) bool { return gone.Contains(m.UID) })
+	return err
+}
+
+// heads asks for size, date and Message-ID of messages in view, or, for those in doubt, for the whole header. It
+// names those that are not there any more.
+func (r *run) heads(ctx context.Context, b *box, set goimap.UIDSet, whole bool) (gone goimap.UIDSet, err error) {
+	if _, err := r.selected(ctx, b, nil); err != nil {
+		return nil, err
+	}
+	fields := []string{"Message-ID"}
+	if whole {
+		fields = nil
+	}
+	var header message.Header
+	for m, err := range r.session.FetchHeaders(ctx, set, fields...) {
+		if missing, ok := errors.AsType[*imap.MissingError](err); ok {
+			return missing.UIDs, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		header.Reset()
+		if _, err := io.Copy(&header, m.Body); err != nil {
+			return nil, fmt.Errorf("read header: %w", err)
+		}
+		i, ok := slices.BinarySearchFunc(b.messages, m.UID, func(m plan.Message, uid goimap.UID) int { return cmp.Compare(m.UID, uid) })
+		if !ok {
+			continue
+		}
+		id := &b.messages[i].ID
+		id.Size, id.Date, id.EmailID = max(m.Size, 0), m.Date, m.EmailID
+		id.MessageID = messageID(header.Bytes())
+		if whole {
+			id.Header = header.Hash()
+		}
+	}
+	return nil, nil
+}
+
+func messageID(header []byte) string {
+	if len(bytes.TrimSpace(header)) == 0 {
+		return ""
+	}
+	return message.Summarize(header).MessageID
+}

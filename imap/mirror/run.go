@@ -1,0 +1,275 @@
+// Package mirror is the IMAP workflow: it makes a tree of Maildirs and an account equal.
+//
+// A run observes both sides as cheaply as the server allows (folders.go, remote.go, local.go), lets imap/plan decide in a pure
+// function, applies the plan in an order that survives a crash at any moment (apply*.go), and records how far it read
+// (settle.go), so that the next run can tell at once that nothing happened.
+//
+// # After a crash
+//
+// Each operation is agreed in the base when it is done. One that was done and not yet agreed looks to the next run as if
+// both sides had changed alike, and is only written down. Where that is not so, an intent precedes the deed
+// (resume.go): a file that is about to be published, since its octets on disk may not tell which message it is; an APPEND, since servers
+// may change what they take; a COPY that stands for a MOVE, since the message is in both places until it is expunged.
+package mirror
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"slices"
+	"sync"
+	"syscall"
+	"time"
+
+	"postie/imap"
+	"postie/imap/plan"
+	"postie/maildir"
+	"postie/maildir/index"
+)
+
+// Options of Run. Account, IMAP, Store and Root are needed; all else has a useful zero value.
+type Options struct {
+	Account   index.Maildrop // user and host: whose base it is
+	IMAP      imap.Options
+	Store     *index.Store   // of Root
+	Root      string         // the account's root
+	Layout    maildir.Layout // maildir.FS: ROOT/INBOX, ROOT/Lists/golang; maildir.MaildirPlusPlus: ROOT, ROOT/.Lists.golang
+	Mailboxes []string       // patterns, "!" leaves out; they filter both sides. nil: all but Gmail's virtual ones
+	Policy    plan.Policy    // Now is filled in
+	DryRun    bool           // plan only: nothing changes anywhere
+	Wait      time.Duration  // for the lock of the root: 0 not at all, <0 for ever
+	Batch     int            // messages that become durable together; 0: 256, or 8 MiB
+	Progress  func(Event)    // never called by two goroutines at once
+	Log       *slog.Logger   // nil: nothing is logged
+	Now       func() time.Time
+	Step      func(step string)
+	// Step, if not nil, is told before each durable step and each command that changes the server: crash tests stop there.
+}
+
+// Report is what a run did. It is true also beside an error: what was done is kept.
+type Report struct {
+	New           int   // messages stored here, or their summaries
+	Uploaded      int   // messages stored on the server
+	FlagsPulled   int   // messages whose flags changed here
+	FlagsPushed   int   // messages whose flags changed on the server
+	Moved         int   // messages that changed their mailbox, on either side
+	DeletedLocal  int   // messages removed here
+	DeletedRemote int   // messages deleted on the server, or marked there
+	Skipped       int   // messages that came as a summary only, because they are too large or too old
+	Failed        int   // messages and mailboxes that something could not be done for; they were told as events
+	Bytes         int64 // octets that came from the server, after decompression
+	Guards        []plan.Guard
+	Plan          plan.Plan // with DryRun
+}
+
+// run is one Run.
+type run struct {
+	Options
+	base    *index.Account
+	session *imap.Session
+	naming  naming
+	boxes   []*box // sorted by name
+	byName  map[string]*box
+	current string          // server's name of the selected mailbox; "": none
+	state   *imap.Selected  // of it
+	stuck   map[string]bool // files that were uploaded and could not be found, by mailbox and key
+	said    []string        // notices of this run
+	before  []string        // those of the last run
+	again   bool            // something was done that only another look can make an agreement of
+	report  Report
+	mu      sync.Mutex // guards Progress and report, which the committing goroutine touches too
+}
+
+// passes is how often a run looks again when it could not finish what it saw: flags that somebody else changed in the
+// meantime, moves that the server did not tell the outcome of.
+const passes = 3
+
+// Run makes Maildirs and account equal, once.
+//
+// Errors: *index.Locked; those of imap.Connect and of the session; a full disk or another failure of the store that more
+// operations would only repeat. What fails by itself is a Failed event and a count in the report; what the deletion
+// guard stopped is in Report.Guards.
+func Run(ctx context.Context, o Options) (Report, error) {
+	r := &run{Options: o, stuck: map[string]bool{}}
+	if r.Log == nil {
+		r.Log = slog.New(slog.DiscardHandler)
+	}
+	if r.Now == nil {
+		r.Now = time.Now
+	}
+	lock, err := o.Store.Lock(ctx, o.Wait)
+	if err != nil {
+		return r.report, err
+	}
+	defer lock.Release()
+	err = r.run(ctx)
+	if r.session != nil {
+		r.report.Bytes = r.session.Received()
+		r.session.Close()
+	}
+	if !o.DryRun {
+		err = errors.Join(err, o.Store.Checkpoint())
+	}
+	return r.report, err
+}
+
+func (r *run) run(ctx context.Context) (err error) {
+	if r.base, err = r.Store.Account(ctx, r.Account); err != nil {
+		return err
+	}
+	if r.before, err = r.base.Notices(ctx); err != nil {
+		return err
+	}
+	if r.session, err = imap.Connect(ctx, r.IMAP); err != nil {
+		return err
+	}
+	for pass := 0; pass == 0 || r.again && pass < passes; pass++ {
+		r.again = false
+		if err := r.pass(ctx); err != nil {
+			return err
+		}
+	}
+	if !r.DryRun {
+		if err := r.base.Said(ctx, r.said); err != nil {
+			return err
+		}
+	}
+	return r.session.Logout(ctx)
+}
+
+// pass is observe, plan, apply, record.
+func (r *run) pass(ctx context.Context) error {
+	r.Policy.Now = r.Now()
+	if err := r.folders(ctx); err != nil {
+		return err
+	}
+	if err := r.resume(ctx); err != nil {
+		return err
+	}
+	boxes, err := r.observe(ctx)
+	if err != nil {
+		return err
+	}
+	p, err := plan.Diff(boxes, r.Policy)
+	if err != nil {
+		return fmt.Errorf("plan: %w", err)
+	}
+	r.report.Guards = p.Guards
+	if r.DryRun {
+		r.report.Plan = p
+	}
+	r.announce(p)
+	for _, n := range p.Notices {
+		r.note(n.Mailbox, n.Text)
+	}
+	if r.DryRun {
+		return nil
+	}
+	if err := r.apply(ctx, p); err != nil {
+		return err
+	}
+	return r.settle(ctx, p)
+}
+
+// announce tells what is about to happen.
+func (r *run) announce(p plan.Plan) {
+	var total Planned
+	for _, op := range p.Ops {
+		if op.Kind == plan.Download || op.Kind == plan.Upload || op.Body {
+			total.Messages++
+			total.Bytes += op.Pair.Size
+		}
+	}
+	r.Log.Info("planned", "mailboxes", len(r.boxes), "operations", len(p.Ops), "guards", len(p.Guards), "open", p.Open)
+	if !r.DryRun {
+		r.emit(total)
+	}
+}
+
+func (r *run) emit(e Event) {
+	if r.Progress != nil {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.Progress(e)
+	}
+}
+
+// count changes the report.
+func (r *run) count(f func(*Report)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	f(&r.report)
+}
+
+// fail tells of one operation that failed, counts it, and sees to it that the next run looks again.
+func (r *run) fail(op plan.Op, err error) {
+	r.count(func(p *Report) { p.Failed++ })
+	r.spoil(op)
+	r.Log.Warn("operation failed", "op", op.String(), "err", err)
+	uid := op.UID
+	if uid == 0 {
+		uid = op.Pair.UID
+	}
+	r.emit(Failed{op.Mailbox, uid, op.Key, fmt.Errorf("%s: %w", op.Kind, err)})
+}
+
+// spoil marks the mailboxes of an operation that was not done: what was read of them must be read again.
+func (r *run) spoil(op plan.Op) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, name := range []string{op.Mailbox, op.To} {
+		if b := r.byName[name]; b != nil {
+			b.spoiled = true
+		}
+	}
+}
+
+// note says something about a mailbox, unless the last run said it already.
+func (r *run) note(mailbox, text string) {
+	line := mailbox + ": " + text
+	if slices.Contains(r.said, line) {
+		return
+	}
+	r.said = append(r.said, line)
+	if !slices.Contains(r.before, line) {
+		r.emit(Notice{mailbox, text})
+	}
+}
+
+func (r *run) step(name string) {
+	if r.Step != nil {
+		r.Step(name)
+	}
+}
+
+// single says whether an error is about one message or mailbox only, so that the run goes on with the others.
+func single(err error) bool {
+	if hopeless(err) {
+		return false
+	}
+	if e, ok := errors.AsType[*imap.Error](err); ok {
+		return e.Status != "BYE"
+	}
+	if _, ok := errors.AsType[*imap.UnsupportedError](err); ok {
+		return true
+	}
+	if _, ok := errors.AsType[problem](err); ok {
+		return true
+	}
+	if _, ok := errors.AsType[*fs.PathError](err); ok {
+		return true
+	}
+	if _, ok := errors.AsType[*os.LinkError](err); ok {
+		return true
+	}
+	_, ok := errors.AsType[*imap.MissingError](err)
+	return ok
+}
+
+// hopeless errors of the store would strike every further message too.
+func hopeless(err error) bool {
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, syscall.EROFS)
+}

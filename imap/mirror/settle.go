@@ -1,0 +1,68 @@
+package mirror
+
+import (
+	"context"
+	"slices"
+
+	"postie/imap"
+	"postie/imap/plan"
+	"postie/maildir/index"
+)
+
+// settle records how far everything was read, now that its effects are recorded. A mailbox in which something was put off, or
+// failed, stays as it was recorded, so that the next run sees it again.
+func (r *run) settle(ctx context.Context, p plan.Plan) error {
+	var states []index.Mailbox
+	for _, b := range r.boxes {
+		if b.outside || b.ID == 0 || b.spoiled || b.unstable || slices.Contains(p.Open, b.Name) {
+			continue
+		}
+		m := b.Mailbox
+		m.Stamp = b.stamp
+		if b.remote != nil && (b.read || b.pushed) {
+			now, ok, err := r.upTo(ctx, b)
+			if err != nil {
+				return err
+			}
+			if ok {
+				now.ID, now.Name, now.Folder, now.Stamp, now.Count, now.Odd = m.ID, m.Name, m.Folder, m.Stamp, m.Count, m.Odd
+				m = now
+			}
+		}
+		if m != b.Mailbox {
+			states = append(states, m)
+		}
+	}
+	r.step("record")
+	return r.base.Record(ctx, states...)
+}
+
+// upTo gives the state up to which the base tells all of a mailbox on the server. Where we changed it ourselves, one
+// more look says whether that was all that happened.
+func (r *run) upTo(ctx context.Context, b *box) (index.Mailbox, bool, error) {
+	now := b.now
+	if b.pushed && now.ModSeq > 0 {
+		probe := &box{Mailbox: now, known: true, server: b.server, remote: &imap.Mailbox{Name: b.server}}
+		probe.ID, probe.now = b.ID, now
+		seen, err := r.look(ctx, probe)
+		if err != nil {
+			return now, false, err
+		}
+		if _, err := r.merge(ctx, probe, seen); err != nil {
+			return now, false, err
+		}
+		still := len(probe.messages) == len(probe.byUID)
+		for _, m := range probe.messages {
+			still = still && m.Still
+		}
+		if !still {
+			return now, false, nil
+		}
+		now = probe.now
+	}
+	held, err := r.base.Held(ctx, b.ID)
+	if err != nil {
+		return now, false, err
+	}
+	return now, held == int64(now.Messages) || now.ModSeq == 0, nil
+}

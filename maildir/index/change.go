@@ -1,0 +1,234 @@
+package index
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+
+	"postie/imap/plan"
+	"postie/maildir"
+)
+
+// What is done here to files is what any other mail program would do; the table follows at once. No lock is needed.
+// A message without a body has no file that could show the change: a wish says it to the next sync.
+
+// Change is a change of flags. What is in both Set and Clear, or in Add and Remove, is cleared.
+type Change struct {
+	Set, Clear  maildir.FlagSet
+	Add, Remove maildir.Keywords
+}
+
+func (c Change) on(f maildir.Flags) maildir.Flags {
+	names := slices.DeleteFunc(maildir.NewKeywords(append(f.Keywords.Names(), c.Add.Names()...)...).Names(), func(k string) bool {
+		return slices.ContainsFunc(c.Remove.Names(), func(gone string) bool { return strings.EqualFold(k, gone) })
+	})
+	return maildir.Flags{Set: (f.Set | c.Set) &^ c.Clear, Keywords: maildir.NewKeywords(names...)}
+}
+
+// Mark changes flags. It returns the messages that it was done to, as they are now; the error names the others.
+func (s *Store) Mark(ctx context.Context, ms []Message, c Change) ([]Message, error) {
+	return s.change(ctx, ms, func(m *Message) error {
+		if m.Entry.Name == "" {
+			return s.wish(ctx, m, func(w *plan.Wish) {
+				m.Flags = c.on(m.Flags)
+				w.Flags = &m.Flags
+			})
+		}
+		return s.atFile(m, func(dir maildir.Dir, e maildir.Entry) (maildir.Entry, error) { return mark(m, c, dir, e) })
+	}, func(tx *sql.Tx, m *Message) error { return place(tx, m, m.Mailbox) })
+}
+
+// mark renames a file so that it has the flags that it is to have. What the file says counts, not what the table does.
+func mark(m *Message, c Change, dir maildir.Dir, e maildir.Entry) (maildir.Entry, error) {
+	table, err := dir.AddKeywords(c.Add)
+	if err != nil {
+		return e, err
+	}
+	listed, unlisted := table.Keywords(e.Letters)
+	_, unlettered := table.Letters(m.Flags.Keywords) // those live in the table only
+	m.Flags = c.on(maildir.Flags{Set: e.Set, Keywords: maildir.NewKeywords(append(listed.Names(), unlettered.Names()...)...)})
+	letters, _ := table.Letters(m.Flags.Keywords)
+	return dir.SetFlags(e, m.Flags.Set, letters+unlisted)
+}
+
+// Remove deletes messages: their files, or, where mirror keeps them without a body, by a wish. It returns those that it was
+// done to; the error names the others. One that is gone already is no error.
+func (s *Store) Remove(ctx context.Context, ms []Message) ([]Message, error) {
+	return s.change(ctx, ms, func(m *Message) error {
+		if m.Entry.Name == "" {
+			return s.wish(ctx, m, func(w *plan.Wish) { w.Delete, w.To = true, "" })
+		}
+		err := s.atFile(m, func(dir maildir.Dir, e maildir.Entry) (maildir.Entry, error) { return e, remove(m, dir, e) })
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		return err
+	}, func(tx *sql.Tx, m *Message) error {
+		_, err := tx.Exec("DELETE FROM message WHERE id = ? AND mailbox IN (SELECT id FROM mailbox WHERE folder IS NULL)", m.ID)
+		return err // mirror keeps its rows until the server has agreed; Follow hides them
+	})
+}
+
+// remove deletes the file of a message, and not another one that has come by its key.
+func remove(m *Message, dir maildir.Dir, e maildir.Entry) error {
+	if e.Rel() != m.Entry.Rel() {
+		f, err := os.Open(dir.Path(e))
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		if wire, err := maildir.WireOf(f); err != nil || wire.Exact && m.Wire.Exact && wire.Hash != m.Wire.Hash {
+			return errors.Join(errors.New("the file has changed meanwhile"), err)
+		}
+	}
+	return dir.Remove(e)
+}
+
+// Move puts messages into a mailbox, which is made where it is missing; layout says where it then lies. NUMBERs stay.
+// It returns the messages that it was done to, as they are now; the error names the others.
+func (s *Store) Move(ctx context.Context, ms []Message, mailbox string, layout maildir.Layout) ([]Message, error) {
+	if strings.EqualFold(mailbox, Inbox) {
+		mailbox = Inbox
+	}
+	folder, err := s.folderFor(ctx, mailbox, layout)
+	if err != nil {
+		return nil, verb("move", err)
+	}
+	to := Message{Mailbox: mailbox, folder: folder}
+	return s.change(ctx, ms, func(m *Message) error {
+		if m.Mailbox == mailbox {
+			return nil
+		}
+		if m.Entry.Name == "" {
+			return s.wish(ctx, m, func(w *plan.Wish) { w.To, w.Delete = mailbox, false })
+		}
+		dir := s.dirOf(to)
+		if err := dir.Ensure(); err != nil {
+			return err
+		}
+		err := s.atFile(m, func(from maildir.Dir, e maildir.Entry) (maildir.Entry, error) { return from.MoveTo(e, dir) })
+		if err == nil {
+			m.Mailbox, m.folder = mailbox, folder
+		}
+		return err
+	}, func(tx *sql.Tx, m *Message) error { return place(tx, m, m.Mailbox) })
+}
+
+// folderFor is where a mailbox lies below the root, if its name does not tell (as it does where mirror keeps nothing).
+func (s *Store) folderFor(ctx context.Context, mailbox string, layout maildir.Layout) (string, error) {
+	parts := strings.Split(mailbox, "/")
+	if slices.Contains(parts, "") || strings.HasPrefix(mailbox, ".") || strings.ContainsFunc(mailbox, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+		return "", fmt.Errorf("%q cannot be the name of a mailbox", mailbox)
+	}
+	folders, err := query(ctx, s, func(rows *sql.Rows) (f string, err error) { return f, rows.Scan(&f) }, "SELECT folder FROM mailbox WHERE folder IS NOT NULL AND name = ?", mailbox)
+	if err != nil || len(folders) > 0 {
+		return strings.Join(folders, ""), err
+	}
+	if layout == maildir.MaildirPlusPlus {
+		return "", nil
+	}
+	return layout.Folder(parts), nil
+}
+
+// change does something to each message, makes it durable, and has the table follow, in one transaction.
+func (s *Store) change(ctx context.Context, ms []Message, do func(*Message) error, follow func(*sql.Tx, *Message) error) ([]Message, error) {
+	var done []Message
+	var errs []error
+	dirs := map[maildir.Dir]bool{}
+	for _, m := range ms {
+		if ctx.Err() != nil {
+			errs = append(errs, context.Cause(ctx))
+			break
+		}
+		dir := s.dirOf(m)
+		if err := do(&m); err != nil {
+			errs = append(errs, fmt.Errorf("%s/%d: %w", m.Mailbox, m.ID, err))
+			continue
+		}
+		done = append(done, m)
+		dirs[dir] = dirs[dir] || m.Entry.Name != ""
+	}
+	for dir, touched := range dirs {
+		if touched {
+			errs = append(errs, dir.Sync())
+		}
+	}
+	err := s.write(context.WithoutCancel(ctx), func(tx *sql.Tx) error {
+		for i := range done {
+			if err := follow(tx, &done[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return done, errors.Join(append(errs, verb("record change", err))...)
+}
+
+// atFile does something with the file of a message, which other programs may have renamed since the last look.
+func (s *Store) atFile(m *Message, do func(maildir.Dir, maildir.Entry) (maildir.Entry, error)) error {
+	dir := s.dirOf(*m)
+	e, err := do(dir, m.Entry)
+	if errors.Is(err, fs.ErrNotExist) {
+		found, ok, findErr := dir.Find(m.Entry.Key)
+		if findErr != nil || !ok {
+			return errors.Join(err, findErr)
+		}
+		e, err = do(dir, found)
+	}
+	if err == nil {
+		m.Entry = e
+	}
+	return err
+}
+
+// place records where a message lies now, and its flags. If a Refresh has seen the file there first, its row gives way.
+func place(tx *sql.Tx, m *Message, name string) error {
+	box, err := mailbox(tx, name)
+	if err != nil {
+		return err
+	}
+	if m.Entry.Name == "" {
+		_, err = tx.Exec("UPDATE message SET flags = ?, keywords = ? WHERE id = ? AND key = ''", m.Flags.Set, string(m.Flags.Keywords), m.ID)
+		return err
+	}
+	if m.folder != "" {
+		_, err = tx.Exec("UPDATE mailbox SET folder = ? WHERE id = ? AND folder IS NULL AND NOT EXISTS (SELECT 1 FROM message WHERE mailbox = ?2)", m.folder, box)
+	}
+	if err == nil {
+		_, err = tx.Exec("DELETE FROM message WHERE mailbox = ?1 AND key = ?2 AND twin = 0 AND id <> ?3 AND NOT EXISTS (SELECT 1 FROM message WHERE id = ?3 AND mailbox = ?1)", box, string(m.Entry.Key), m.ID)
+	}
+	if err == nil {
+		_, err = tx.Exec("UPDATE OR IGNORE message SET mailbox = ?, key = ?, tail = ?, new = ?, flags = ?, keywords = ? WHERE id = ?",
+			box, string(m.Entry.Key), m.Entry.Name[len(m.Entry.Key):], m.Entry.New, m.Flags.Set, string(m.Flags.Keywords), m.ID)
+	}
+	return err
+}
+
+// wish changes what is wished for a message without a body.
+func (s *Store) wish(ctx context.Context, m *Message, change func(*plan.Wish)) error {
+	boxes, err := query(ctx, s, number, "SELECT box FROM pair WHERE message = ? AND uid IS NOT NULL", m.ID)
+	if err != nil {
+		return err
+	}
+	if len(boxes) == 0 {
+		return errors.New("its body is not here, and its server is not known")
+	}
+	a := &Account{s: s}
+	all, err := a.Wishes(ctx, boxes[0])
+	if err != nil {
+		return err
+	}
+	w := plan.Wish{UID: m.UID}
+	for _, old := range all {
+		if old.UID == m.UID {
+			w = old
+		}
+	}
+	change(&w)
+	return a.Wish(ctx, boxes[0], w)
+}
