@@ -26,6 +26,11 @@
 // A view need not show everything. Base, files and messages may all be restricted to what may have changed, as long as
 // they are restricted alike: a pair that the base shows and that a side does not show is gone from that side. So a
 // QRESYNC answer is a view as it stands: the base's pairs among its changed and vanished UIDs, and the changed messages.
+// A first run may show a large mailbox some ten thousand UIDs at a time.
+//
+// Whatever changed, a view shows (as Still, if nothing else is known) pairs with a State other than Agreed, those with a
+// Wish, those without a body that policy wants by now, and, when what the server keeps has changed, those whose flags
+// differ. A mailbox that is new, vanished, or in Plan.Open is shown whole.
 package plan
 
 import (
