@@ -14,6 +14,7 @@ import (
 	"postie/cmd/postie/internal/config"
 	"postie/cmd/postie/internal/connect"
 	"postie/cmd/postie/internal/credential"
+	"postie/imap"
 	"postie/pop3"
 )
 
@@ -137,6 +138,26 @@ func (a *app) pop3Options(account config.Account, terminal *credential.Terminal)
 		return pop3.Options{}, err
 	}
 	o := pop3.Options{Dial: line.Dial, Login: auth, Idle: time.Duration(a.timeout)}
+	if account.TLS == config.StartTLS {
+		if o.TLS, err = line.TLSConfig(); err != nil {
+			return o, err
+		}
+	}
+	if a.verbose > 1 {
+		o.Trace = func(dir byte, text string) { a.ui.Trace(account.Name, dir, text) }
+	}
+	return o, nil
+}
+
+// imapOptions turns an account into a session's options.
+func (a *app) imapOptions(account config.Account, terminal *credential.Terminal) (imap.Options, error) {
+	line := connecting(account, time.Duration(a.timeout))
+	auth, err := login(account, terminal)
+	if err != nil {
+		return imap.Options{}, err
+	}
+	o := imap.Options{Dial: line.Dial, Login: auth, Idle: time.Duration(a.timeout), Compress: !account.Loopback(),
+		ID: map[string]string{"name": "postie", "version": versionText()}}
 	if account.TLS == config.StartTLS {
 		if o.TLS, err = line.TLSConfig(); err != nil {
 			return o, err

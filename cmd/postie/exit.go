@@ -13,6 +13,7 @@ import (
 	"postie/cmd/postie/internal/connect"
 	"postie/cmd/postie/internal/credential"
 	"postie/imap"
+	"postie/imap/plan"
 	"postie/maildir/index"
 	"postie/pop3"
 	"postie/pop3/retrieve"
@@ -61,7 +62,7 @@ func exitCode(err error) int {
 		return exitInterrupted
 	case is[*usageError](err), is[*config.Error](err), is[*credential.NoSecretError](err):
 		return exitUsage
-	case is[*retrieve.Guard](err):
+	case is[*retrieve.Guard](err), is[plan.Guard](err):
 		return exitGuard
 	case is[*index.Locked](err):
 		return exitInUse
@@ -103,7 +104,7 @@ func refusedTLS(err error) bool {
 func lostLine(err error) bool {
 	refusal, ok := errors.AsType[*pop3.Error](err)
 	refused, isIMAP := errors.AsType[*imap.Error](err)
-	return ok && refusal.Temporary() || isIMAP && refused.Temporary() || netError(err) || is[*connect.TunnelError](err) || is[*exec.Error](err) ||
+	return ok && refusal.Temporary() || isIMAP && (refused.Temporary() || refused.Status == "BYE") || netError(err) || is[*connect.TunnelError](err) || is[*exec.Error](err) ||
 		errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) ||
 		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }
@@ -150,6 +151,8 @@ func hint(err error, account string) string {
 	case is[*retrieve.Guard](err):
 		return "look into the Maildir. If the messages were deleted on purpose: postie fetch " + account + " --allow-mass-delete\n" +
 			`who empties an inbox by habit writes max_delete = "100%"`
+	case is[plan.Guard](err):
+		return "look at both sides. If it was done on purpose: postie sync " + account + " --allow-mass-delete"
 	case is[*index.Locked](err):
 		return "wait for it with --wait"
 	case is[*index.Newer](err):

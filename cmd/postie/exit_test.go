@@ -14,6 +14,8 @@ import (
 	"postie/cmd/postie/internal/config"
 	"postie/cmd/postie/internal/connect"
 	"postie/cmd/postie/internal/credential"
+	"postie/imap"
+	"postie/imap/plan"
 	"postie/maildir/index"
 	"postie/pop3"
 	"postie/pop3/retrieve"
@@ -52,6 +54,10 @@ func TestExitCode(t *testing.T) {
 		{os.ErrDeadlineExceeded, 5},
 		{syscall.ECONNRESET, 5},
 		{&retrieve.Guard{}, 6},
+		{plan.Guard{}, 6},
+		{&imap.Error{Status: "BYE"}, 5},
+		{&imap.Error{Status: "NO"}, 1},
+		{&imap.LoginError{Err: &imap.Error{Status: "NO"}}, 4},
 		{errors.Join(&retrieve.Guard{}, io.ErrUnexpectedEOF), 6},
 		{&index.Locked{}, 7},
 		{errInterrupted, 130},

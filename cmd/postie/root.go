@@ -80,6 +80,7 @@ func (a *app) root() *cobra.Command {
 		Long: `postie retrieves mail into Maildirs, where every mail program can read it.
 
 fetch is the POP3 workflow: connect, retrieve, store, delete on the server, disconnect.
+sync is the IMAP workflow: Maildirs and an account are made equal, both ways.
 Nothing is deleted on a server before it is durable here, whatever is killed.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
@@ -101,7 +102,7 @@ Nothing is deleted on a server before it is durable here, whatever is killed.`,
 	f.Var(&a.wait, "wait", "wait for a Maildir that is in use, for ever or for that long")
 	f.Lookup("wait").NoOptDefVal = forever
 	root.PersistentPreRunE = func(*cobra.Command, []string) error { return a.begin() }
-	root.AddCommand(a.fetchCommand(), a.initCommand(), a.checkCommand(), a.loginCommand(), a.demoCommand(), a.configCommand(), a.manCommand(root), a.versionCommand())
+	root.AddCommand(a.fetchCommand(), a.syncCommand(), a.initCommand(), a.checkCommand(), a.loginCommand(), a.demoCommand(), a.configCommand(), a.manCommand(root), a.versionCommand())
 	wrapArgs(root)
 	return root
 }

@@ -55,10 +55,15 @@ func (s *stores) openOne(ctx context.Context, o *store, a config.Account) error 
 		s.trash = append(s.trash, dir)
 		o.dir, state = maildir.Dir(dir), ""
 	}
-	if err := o.dir.Ensure(); err != nil {
+	var err error
+	if a.Protocol == config.IMAP { // the root of a tree, not always a Maildir itself
+		err = os.MkdirAll(string(o.dir), 0o700)
+	} else {
+		err = o.dir.Ensure()
+	}
+	if err != nil {
 		return err
 	}
-	var err error
 	o.index, err = index.Open(ctx, o.dir, &index.Options{State: state, Log: s.app.ui.Logger()})
 	if err != nil {
 		return err

@@ -1,0 +1,179 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"postie/cmd/postie/internal/config"
+	"postie/cmd/postie/internal/ui"
+	"postie/imap/mirror"
+	"postie/imap/plan"
+	"postie/maildir"
+	"postie/maildir/index"
+)
+
+// syncFlags are those of sync alone, and the ones it shares.
+type syncFlags struct {
+	connection
+	mailboxes       []string
+	bodies          string
+	allowMassDelete bool
+}
+
+func (a *app) syncCommand() *cobra.Command {
+	var flags syncFlags
+	cmd := &cobra.Command{
+		Use:   "sync [ACCOUNT... | URL]",
+		Short: "Make Maildirs and an IMAP account equal, both ways",
+		Long: `sync brings down what is new in IMAP accounts and pushes back what was done here: read, flagged, moved, deleted.
+It deletes on one side only what was deleted on the other, and stops where that looks like an accident (exit code 6).
+Without an account all IMAP accounts are synced, several side by side.`,
+		Example: `  postie sync                     all IMAP accounts of the configuration
+  postie sync work -n             what a run would do
+  postie sync imaps://bob@imap.example.org -d ~/Mail/work`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := flags.check(); err != nil {
+				return err
+			}
+			accounts, err := a.accounts(args, config.IMAP, &flags.connection)
+			if err != nil {
+				return err
+			}
+			return a.syncAll(cmd.Context(), accounts, &flags)
+		},
+	}
+	f := cmd.Flags()
+	f.SortFlags = false
+	f.StringArrayVarP(&flags.mailboxes, "mailbox", "m", nil, "only mailboxes of this `PATTERN`; may be repeated, \"!\" leaves out")
+	f.StringVar(&flags.bodies, "bodies", "", "`WHICH` bodies come down: all or none (summaries only)")
+	f.BoolVar(&flags.allowMassDelete, "allow-mass-delete", false, "delete even if most of a mailbox, or all of it, is gone on one side")
+	flags.register(f)
+	return cmd
+}
+
+func (f *syncFlags) check() error {
+	switch {
+	case f.bodies != "" && f.bodies != "all" && f.bodies != "none":
+		return usage("--bodies %s: it must be all or none", f.bodies)
+	case f.jobs < 1:
+		return usage("--jobs %d: it must be 1 or more", f.jobs)
+	}
+	return nil
+}
+
+// policy is what account and flags want, flags first.
+func (f *syncFlags) policy(a config.Account) plan.Policy {
+	bodies := plan.Bodies{None: a.Bodies.None, MaxSize: int64(a.Bodies.MaxSize), MaxAge: a.Bodies.MaxAge}
+	switch f.bodies {
+	case "all":
+		bodies = plan.Bodies{}
+	case "none":
+		bodies = plan.Bodies{None: true}
+	}
+	create := map[config.Create]plan.Side{config.CreateBoth: plan.Both, config.CreateLocal: plan.Local, config.CreateRemote: plan.Remote}[a.Create]
+	return plan.Policy{MaxDelete: float64(a.MaxDelete), AllowMassDelete: f.allowMassDelete, Expunge: a.Expunge,
+		Trash: a.Trash, Bodies: bodies, Create: create}
+}
+
+// patterns are the mailboxes wanted: those of -m among those of the account.
+func (f *syncFlags) patterns(a config.Account) []string {
+	if len(f.mailboxes) > 0 {
+		return f.mailboxes
+	}
+	return a.Mailboxes
+}
+
+// syncAll syncs accounts side by side.
+func (a *app) syncAll(ctx context.Context, accounts []config.Account, flags *syncFlags) error {
+	return a.each(ctx, accounts, &flags.connection, func(ctx context.Context, j *job) (ui.Summary, error) {
+		s := &syncing{job: j}
+		report, err := s.run(ctx, flags)
+		for _, g := range report.Guards {
+			err = errors.Join(err, g)
+		}
+		summary := ui.Summary{New: report.New, Uploaded: report.Uploaded, FlagsPulled: report.FlagsPulled, FlagsPushed: report.FlagsPushed,
+			Moved: report.Moved, DeletedLocal: report.DeletedLocal, DeletedRemote: report.DeletedRemote, Skipped: report.Skipped,
+			Failed: report.Failed, Bytes: report.Bytes}
+		if j.dryRun {
+			s.showPlan(report.Plan)
+		}
+		return summary, err
+	})
+}
+
+// syncing is one account being synced: it turns the run's events into what the user sees.
+type syncing struct {
+	*job
+	store *store
+}
+
+func (s *syncing) run(ctx context.Context, flags *syncFlags) (mirror.Report, error) {
+	var err error
+	if s.store, err = s.stores.of(ctx, s.account); err != nil {
+		return mirror.Report{}, err
+	}
+	options, err := s.app.imapOptions(s.account, s.terminal)
+	if err != nil {
+		return mirror.Report{}, err
+	}
+	s.task.Phase("connecting", ui.Amount{})
+	return mirror.Run(ctx, mirror.Options{
+		Account:   index.Maildrop{User: s.account.User, Host: s.account.Host},
+		IMAP:      options,
+		Store:     s.store.index,
+		Root:      string(s.store.dir),
+		Layout:    map[config.Layout]maildir.Layout{config.LayoutFS: maildir.FS, config.LayoutMaildir: maildir.MaildirPlusPlus}[s.account.Layout],
+		Mailboxes: flags.patterns(s.account),
+		Policy:    flags.policy(s.account),
+		DryRun:    s.dryRun,
+		Wait:      time.Duration(s.app.wait),
+		Progress:  s.show,
+		Log:       s.app.ui.Logger().With("account", s.account.Name),
+	})
+}
+
+// show translates an event.
+func (s *syncing) show(e mirror.Event) {
+	u, name := s.app.ui, s.account.Name
+	switch e := e.(type) {
+	case mirror.Planned:
+		s.task.Phase("syncing", ui.Amount{Messages: e.Messages, Bytes: e.Bytes})
+	case mirror.Received:
+		s.task.Add(ui.Amount{Bytes: int64(e.Bytes)})
+	case mirror.Done:
+		if e.Op.Kind == plan.Download || e.Op.Kind == plan.Upload {
+			s.task.Add(ui.Amount{Messages: 1})
+		}
+		u.Verbose(1, name, e.Op.String())
+	case mirror.Stored:
+		if s.app.json || s.app.verbose > 0 {
+			m := message(s.account, s.store, e.Message)
+			m.UID = ui.UID(e.UID)
+			u.Stored(m)
+		}
+	case mirror.Failed:
+		u.Error(ui.Failure{Account: name, Host: s.account.Host, Err: fmt.Errorf("%s: %w", e.Mailbox, e.Err), Exit: exitPartial})
+	case mirror.Notice:
+		text := e.Text
+		if e.Mailbox != "" {
+			text = e.Mailbox + ": " + text
+		}
+		u.Notice(name, text)
+	}
+}
+
+// showPlan prints what a run would do.
+func (s *syncing) showPlan(p plan.Plan) {
+	for _, op := range p.Ops {
+		which := string(op.Key)
+		if op.UID != 0 {
+			which = fmt.Sprint("UID ", op.UID)
+		}
+		s.app.ui.Plan(ui.Step{Account: s.account.Name, Mailbox: op.Mailbox, Do: op.Kind.String(), Message: which,
+			To: ui.OrNull(op.To), Size: op.Pair.Size, Reason: op.Reason})
+	}
+}
