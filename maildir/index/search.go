@@ -79,7 +79,13 @@ func (s *Store) byIDs(ctx context.Context, ids []int64) ([]Message, error) {
 	if err != nil {
 		return nil, err
 	}
-	return query(ctx, s, scanMessage, fmt.Sprintf(columns, "")+"m.id IN (SELECT value FROM json_each(?1)) ORDER BY (SELECT key FROM json_each(?1) WHERE value = m.id)", string(list))
+	ms, err := query(ctx, s, scanMessage, fmt.Sprintf(columns, "")+"m.id IN (SELECT value FROM json_each(?))", string(list))
+	at := make(map[int64]int, len(ids))
+	for i, id := range ids {
+		at[id] = i
+	}
+	slices.SortFunc(ms, func(a, b Message) int { return at[a.ID] - at[b.ID] })
+	return ms, err
 }
 
 // Mailboxes lists the names of those that are known, sorted.

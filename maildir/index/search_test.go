@@ -1,0 +1,202 @@
+package index
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"postie/maildir"
+	"postie/testdata/messages"
+)
+
+// hits lists the NUMBERs that a query finds, the newest first.
+func hits(t testing.TB, s *Store, query string, limit int) (ids []int64) {
+	t.Helper()
+	q, err := ParseQuery(query, testNow())
+	if err != nil {
+		t.Fatal(query, err)
+	}
+	for m, err := range s.Search(t.Context(), q, SearchOptions{Accounts: []string{"home"}, Limit: limit}) {
+		if err != nil {
+			t.Fatal(query, err)
+		}
+		ids = append(ids, m.ID)
+	}
+	return ids
+}
+
+func indexText(t testing.TB, s *Store, o TextOptions) {
+	t.Helper()
+	if err := s.IndexText(t.Context(), o); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestSearch(t *testing.T) {
+	root := newRoot(t)
+	s := open(t, root, nil)
+	box := sub(t, root, ".Lists.go")
+	add := func(dir maildir.Dir, rel, content string) {
+		put(t, dir, rel, content)
+		n := len(all(t, s))
+		at := testNow().AddDate(0, 0, n-10)
+		if err := os.Chtimes(filepath.Join(string(dir), rel), at, at); err != nil {
+			t.Fatal(err)
+		}
+		refreshed(t, s)
+	}
+	add(root, "new/1", "From: Ann Example <ann@example.org>\nTo: bob@example.net\nSubject: budget 2026\nMessage-ID: <one@example.org>\n\nThe quick brown fox.\n")
+	add(root, "cur/2:2,S", "From: Bob <bob@example.net>\nSubject: =?iso-8859-1?q?Gr=FC=DFe?=\n\nThe lazy dog. Budgets.\n")
+	add(root, "cur/3:2,FRS", "Subject: =?ISO-2022-JP?B?GyRCRnxLXDhsGyhC?=\n\nascii\n")
+	add(box, "cur/4:2,S", "From: ann@example.org\nSubject: file\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\nsee there\n--b\nContent-Type: application/pdf; name=\"Quarterly Report.pdf\"\n\nx\n--b--\n")
+	indexText(t, s, TextOptions{Bodies: true})
+	for query, out := range map[string]string{
+		"":                      "[4 3 2 1]",
+		"budget":                "[1]",
+		"BUDGET*":               "[2 1]",
+		"fox":                   "[1]",
+		"\"quick brown\"":       "[1]",
+		"\"brown quick\"":       "[]",
+		"the -fox":              "[2]",
+		"fox OR dog":            "[2 1]",
+		"from:ann":              "[4 1]",
+		"from:ann@example.org":  "[4 1]",
+		"from:\"ann example\"":  "[4 1]", // an address is words, too
+		"to:bob":                "[1]",
+		"to:ann":                "[]",
+		"subject:fox":           "[]",
+		"body:fox":              "[1]",
+		"body:budget":           "[]",
+		"grüße":                 "[2]",
+		"gruße":                 "[2]",
+		"本語":                    "[3]",
+		"subject:日本":            "[3]",
+		"語本":                    "[]",
+		"report":                "[4]",
+		"file:quarterly":        "[4]",
+		"has:attachment":        "[4]",
+		"-has:attachment the":   "[2 1]",
+		"is:unread":             "[1]",
+		"is:read":               "[4 3 2]",
+		"is:flagged is:replied": "[3]",
+		"in:inbox":              "[3 2 1]",
+		"in:lists/*":            "[4]",
+		"in:Lists/go report":    "[4]",
+		"since:9d":              "[4 3 2]",
+		"until:9d":              "[2 1]",
+		"before:9d":             "[1]",
+		"date:9d":               "[2]",
+		"larger:1k":             "[]",
+		"smaller:1k fox":        "[1]",
+		"id:3":                  "[3]",
+		"id:home/INBOX/3":       "[3]",
+		"id:home/Lists/go/3":    "[]",
+		"id:<one@example.org>":  "[1]",
+		"account:home ascii":    "[3]",
+		"account:work":          "[]",
+		"-ascii -fox":           "[4 2]",
+		"(fox OR dog) is:read":  "[2]",
+	} {
+		want(t, query, hits(t, s, query, 0), out)
+	}
+	want(t, "limit", hits(t, s, "", 2), "[4 3]")
+	if _, err := s.Remove(t.Context(), numbered(t, s, 1)); err != nil {
+		t.Fatal(err)
+	}
+	want(t, "removed", hits(t, s, "fox", 0), "[]")
+}
+
+// TestSearchSamples: real mail in the charsets of the world is found by what people see.
+func TestSearchSamples(t *testing.T) {
+	root := newRoot(t)
+	for _, m := range messages.All() {
+		put(t, root, "new/"+m.Name, string(m.Wire))
+	}
+	s := open(t, root, nil)
+	refreshed(t, s)
+	indexText(t, s, TextOptions{Bodies: true})
+	n, err := s.Unindexed(t.Context())
+	want(t, "unindexed", fmt.Sprint(n, err), "0 <nil>")
+	for _, m := range all(t, s) {
+		for _, found := range []string{m.Summary.Subject, m.Summary.From} {
+			if words := normal(found); words != "" {
+				ok := false
+				for _, id := range hits(t, s, `"`+words+`"`, 0) {
+					ok = ok || id == m.ID
+				}
+				if !ok {
+					t.Errorf("%s: %q does not find it", m.Entry.Name, words)
+				}
+			}
+		}
+	}
+}
+
+// TestIndexText: nothing is read twice, what is stopped goes on, what is gone does no harm.
+func TestIndexText(t *testing.T) {
+	root := newRoot(t)
+	s := open(t, root, nil)
+	for n := range 600 {
+		put(t, root, fmt.Sprintf("new/%d", n), letter(n))
+	}
+	refreshed(t, s)
+	ctx, stop := context.WithCancel(t.Context())
+	err := s.IndexText(ctx, TextOptions{Bodies: true, Progress: func(done, total int) { stop() }})
+	if !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	n, _ := s.Unindexed(t.Context())
+	want(t, "left", n, 600-textChunk)
+	indexText(t, s, TextOptions{}) // headers only
+	n, _ = s.Unindexed(t.Context())
+	want(t, "left", n, 0)
+	want(t, "body of one that was read", len(hits(t, s, "hello", 0)), textChunk)
+	want(t, "subject of all", len(hits(t, s, "subject:letter", 0)), 600)
+	indexText(t, s, TextOptions{Bodies: true, Anew: true})
+	want(t, "all bodies", len(hits(t, s, "hello", 0)), 600)
+	want(t, "one", len(hits(t, s, "\"letter 77\" hello", 0)), 1)
+
+	put(t, root, "new/large", "Subject: large\n\n"+string(make([]byte, 5000))+"word\n")
+	put(t, root, "new/gone", letter(1000))
+	refreshed(t, s)
+	os.Remove(filepath.Join(string(root), "new/gone"))
+	indexText(t, s, TextOptions{Bodies: true, MaxSize: 1000})
+	n, _ = s.Unindexed(t.Context())
+	want(t, "large and gone wait", n, 2)
+	indexText(t, s, TextOptions{Bodies: true})
+	refreshed(t, s)
+	n, _ = s.Unindexed(t.Context())
+	want(t, "none waits", n, 0)
+	want(t, "large", len(hits(t, s, "word large", 0)), 1)
+}
+
+// BenchmarkSearch asks full text over 200,000 summaries.
+func BenchmarkSearch(b *testing.B) {
+	s := open(b, newRoot(b), nil)
+	l, err := s.Ledger(b.Context(), Maildrop{"alice", "pop.example.org"})
+	if err != nil {
+		b.Fatal(err)
+	}
+	fill(b, s, l, 200000, 10000)
+	began := time.Now()
+	indexText(b, s, TextOptions{})
+	b.Logf("headers indexed in %v", time.Since(began))
+	for _, c := range []struct {
+		query string
+		limit int
+	}{
+		{"number subject:word123", 0}, {"from:user42", 0}, {"proposal", 50}, {"prop* is:unread", 50}, {"-proposal", 50},
+		{"proposal since:2025-11-22", 50}, {"word1 OR word2 OR word3", 50}, {"id:<nothing@example.org>", 0}, {"larger:16900", 50}, {"proposal", 0},
+	} {
+		b.Run(fmt.Sprintf("%s/%d", c.query, c.limit), func(b *testing.B) {
+			for b.Loop() {
+				n := len(hits(b, s, c.query, c.limit))
+				b.ReportMetric(float64(n), "hits")
+			}
+		})
+	}
+}
