@@ -16,15 +16,20 @@ import (
 // create makes a mailbox where it is missing.
 func (r *run) create(ctx context.Context, op plan.Op) error {
 	b := r.byName[op.Mailbox]
+	if err := r.enter(ctx, b); err != nil {
+		return err
+	}
+	b.Made = true
+	r.step("base create")
+	if err := r.base.Record(ctx, b.Mailbox); err != nil {
+		return err
+	}
 	if op.Side&plan.Local != 0 && !b.here {
 		r.step("mkdir " + b.Folder)
 		if err := b.dir.Ensure(); err != nil {
 			return err
 		}
 		b.here = true
-	}
-	if err := r.enter(ctx, b); err != nil {
-		return err
 	}
 	if op.Side&plan.Remote != 0 {
 		if err := r.createThere(ctx, b); err != nil {

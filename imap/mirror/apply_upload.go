@@ -124,10 +124,13 @@ func (r *run) uploaded(b *box, p *parcel) index.Agreement {
 	return a
 }
 
-// send appends a batch. APPENDUID is believed where it speaks of the mailbox that we know.
+// send appends a batch, and goes on after a refusal. APPENDUID is believed where it speaks of the mailbox that we know.
 func (r *run) send(ctx context.Context, b *box, batch []*parcel) error {
 	i := 0
 	for done, err := range r.session.AppendAll(ctx, b.server, r.uploads(b, batch)) {
+		if err != nil && !single(err) {
+			return err
+		}
 		for !batch[i].sent {
 			i++ // it could not be opened
 		}
@@ -135,9 +138,6 @@ func (r *run) send(ctx context.Context, b *box, batch []*parcel) error {
 		i++
 		if err != nil {
 			p.sent = false
-			if !single(err) {
-				return err
-			}
 			r.fail(p.op, err)
 			if err := r.base.Settled(ctx, p.intent); err != nil {
 				return err

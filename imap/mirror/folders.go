@@ -80,6 +80,7 @@ func (r *run) folders(ctx context.Context) error {
 	for _, b := range r.sorted() {
 		b.dir = maildir.Dir(filepath.Join(r.Root, b.Folder))
 		b.outside = b.apart || !patterns(r.Mailboxes).match(b.Name)
+		b.known = b.known || b.Made && b.exist() == plan.Both
 		if b.remote == nil {
 			b.server, _ = r.naming.theirs(b.Name)
 		}

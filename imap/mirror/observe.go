@@ -8,6 +8,7 @@ import (
 	goimap "github.com/emersion/go-imap/v2"
 
 	"postie/imap/plan"
+	"postie/maildir"
 )
 
 // observe looks at both sides of every mailbox, and puts together what a plan is made of.
@@ -87,6 +88,7 @@ func (r *run) view(ctx context.Context, b *box) (plan.Mailbox, error) {
 	}
 	if b.remote == nil {
 		v.UIDValidity, v.MailboxID = 0, ""
+		v.Keeps, v.ReadOnly = plan.Keeps{Flags: maildir.Flags{Set: 1<<6 - 1}, Any: true}, false // what is made anew, in all likelihood
 	}
 	if b.newbase != nil {
 		v.Known, v.Count, v.Base = true, len(b.newbase), plan.BaseOf(b.newbase)

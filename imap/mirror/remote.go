@@ -67,10 +67,8 @@ type sight struct {
 func (r *run) look(ctx context.Context, b *box) (sight, error) {
 	var since *imap.Resync
 	if r.session.QResync() && b.ModSeq > 0 {
+		// Without the known UIDs: with them a server tells of those only, and not of what is new.
 		since = &imap.Resync{UIDValidity: uint32(b.UIDValidity), ModSeq: imap.ModSeq(b.ModSeq)}
-		if b.UIDNext > 1 {
-			since.Known = goimap.UIDSet{{Start: 1, Stop: b.UIDNext - 1}}
-		}
 		r.current = "" // it is to be selected anew
 	}
 	s, err := r.selected(ctx, b, since)

@@ -58,17 +58,17 @@ type device struct {
 	store  *index.Store
 	clock  time.Duration // ahead of the real time, so that mtimes are settled
 	events []Event
-	trips  atomic.Int64 // answers with a tag
+	trips  *atomic.Int64 // answers with a tag
 	prefix string
 	sep    string
 }
 
 func newDevice(t *testing.T, server *dovecot.Server, o dovecot.Options) *device {
-	d := &device{T: t, server: server, root: filepath.Join(dovecot.Dir(t), "mail"), user: "alice", prefix: o.Prefix, sep: o.Separator, clock: time.Hour}
+	d := &device{T: t, server: server, root: filepath.Join(dovecot.Dir(t), "mail"), user: "alice", prefix: o.Prefix, sep: o.Separator, clock: time.Hour, trips: new(atomic.Int64)}
 	if d.sep == "" {
 		d.sep = "/"
 	}
-	d.policy = plan.Policy{MaxDelete: .3, Expunge: true, Create: plan.Both}
+	d.policy = usual()
 	if err := os.MkdirAll(d.root, 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -81,7 +81,7 @@ func (d *device) dial(ctx context.Context) (net.Conn, error) {
 
 func (d *device) options() Options {
 	return Options{
-		Account: index.Maildrop{User: d.user, Host: "localhost"}, Store: d.store, Root: d.root, Layout: d.layout, Policy: d.policy,
+		Account: index.Maildrop{User: "alice", Host: "localhost"}, Store: d.store, Root: d.root, Layout: d.layout, Policy: d.policy,
 		IMAP: imap.Options{Dial: d.dial, Login: alice{d.user}, Trace: func(dir byte, line string) {
 			if dir == 'S' && strings.HasPrefix(line, "T") {
 				d.trips.Add(1)
@@ -317,3 +317,5 @@ func (d *device) deliver(name string, n int) {
 }
 
 func bytesReader(b []byte) io.Reader { return bytes.NewReader(b) }
+
+func usual() plan.Policy { return plan.Policy{MaxDelete: .3, Expunge: true, Create: plan.Both} }

@@ -35,6 +35,7 @@ type Mailbox struct {
 	Stamp       maildir.Stamp // of the folder when it was scanned and nothing was new; zero: scan it
 	Keeps       plan.Keeps
 	ReadOnly    bool
+	Made        bool // by us, on one side or the other: what lies in it and has no pair is new
 	Count       int // its pairs
 	Odd         int // pairs that need a look in every run: a state, no body, or flags that differ
 }
@@ -64,7 +65,7 @@ func (a *Account) enter(tx *sql.Tx) error {
 // Mailboxes lists those that are known, by name.
 func (a *Account) Mailboxes(ctx context.Context) ([]Mailbox, error) {
 	all, err := query(ctx, a.s, scanMailbox, `SELECT b.id, m.name, m.folder, b.validity, b.objectid, b.uidnext, b.messages, b.modseq,
-		b.stamp, b.flags, b.keywords, b.wildcard, b.readonly, (SELECT count(*) FROM pair p WHERE p.box = b.id),
+		b.stamp, b.flags, b.keywords, b.wildcard, b.readonly, b.made, (SELECT count(*) FROM pair p WHERE p.box = b.id),
 		(SELECT count(*) FROM pair p INDEXED BY pair_odd WHERE p.box = b.id AND
 			(state <> 0 OR key IS NULL OR local <> remote OR local_keywords <> remote_keywords))
 		FROM box b JOIN mailbox m ON m.id = b.mailbox WHERE b.account = ? ORDER BY m.name`, a.id)
@@ -74,7 +75,7 @@ func (a *Account) Mailboxes(ctx context.Context) ([]Mailbox, error) {
 func scanMailbox(rows *sql.Rows) (m Mailbox, err error) {
 	var stamp string
 	err = rows.Scan(&m.ID, &m.Name, &m.Folder, &m.UIDValidity, &m.MailboxID, &m.UIDNext, &m.Messages, &m.ModSeq,
-		&stamp, &m.Keeps.Set, &m.Keeps.Keywords, &m.Keeps.Any, &m.ReadOnly, &m.Count, &m.Odd)
+		&stamp, &m.Keeps.Set, &m.Keeps.Keywords, &m.Keeps.Any, &m.ReadOnly, &m.Made, &m.Count, &m.Odd)
 	fmt.Sscanf(stamp, "%d %d", &m.Stamp.New, &m.Stamp.Cur) // what is not readable is scanned again
 	return m, err
 }
@@ -122,13 +123,13 @@ func (a *Account) Record(ctx context.Context, ms ...Mailbox) error {
 	}
 	return verb("record mailbox", a.s.write(ctx, func(tx *sql.Tx) error {
 		return each(tx, `UPDATE box SET validity = ?, objectid = ?, uidnext = ?, messages = ?, modseq = ?, stamp = ?, flags = ?,
-			keywords = ?, wildcard = ?, readonly = ? WHERE id = ?`, ms, func(m *Mailbox) []any {
+			keywords = ?, wildcard = ?, readonly = ?, made = ? WHERE id = ?`, ms, func(m *Mailbox) []any {
 			stamp := ""
 			if m.Stamp != (maildir.Stamp{}) {
 				stamp = text(m.Stamp)
 			}
 			return []any{m.UIDValidity, m.MailboxID, m.UIDNext, m.Messages, int64(m.ModSeq), stamp, m.Keeps.Set,
-				string(m.Keeps.Keywords), m.Keeps.Any, m.ReadOnly, m.ID}
+				string(m.Keeps.Keywords), m.Keeps.Any, m.ReadOnly, m.Made, m.ID}
 		}, nil)
 	}))
 }

@@ -122,6 +122,7 @@ CREATE TABLE box (                      -- what an account knows of a mailbox
 	keywords  TEXT NOT NULL DEFAULT '',
 	wildcard  INTEGER NOT NULL DEFAULT 0,
 	readonly  INTEGER NOT NULL DEFAULT 0,
+	made      INTEGER NOT NULL DEFAULT 0,
 	UNIQUE (account, mailbox)
 ) STRICT;
 

@@ -1,0 +1,243 @@
+package mirror
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+
+	goimap "github.com/emersion/go-imap/v2"
+
+	"postie/maildir"
+	"postie/testdata/dovecot"
+)
+
+// A run that is to be killed is this test binary again, told by the environment.
+const (
+	envStep = "POSTIE_TEST_KILL_AT" // number of the step before which the process kills itself
+	envPort = "POSTIE_TEST_PORT"
+	envRoot = "POSTIE_TEST_ROOT"
+	envUser = "POSTIE_TEST_USER"
+)
+
+func TestMain(m *testing.M) {
+	if os.Getenv(envStep) == "" {
+		os.Exit(m.Run())
+	}
+	if err := victim(); err != nil {
+		fmt.Println(err)
+		os.Exit(1)
+	}
+}
+
+// victim is a run that ends by SIGKILL just before a step.
+func victim() error {
+	last, err := strconv.Atoi(os.Getenv(envStep))
+	if err != nil {
+		return err
+	}
+	port, err := strconv.Atoi(os.Getenv(envPort))
+	if err != nil {
+		return err
+	}
+	d := &device{T: new(testing.T), server: &dovecot.Server{IMAP: port}, root: os.Getenv(envRoot), user: os.Getenv(envUser), policy: usual(), trips: new(atomic.Int64)}
+	n := 0
+	var mu sync.Mutex
+	_, err = d.run(func(o *Options) {
+
+		o.Batch = 2
+		o.Step = func(step string) {
+			mu.Lock()
+			defer mu.Unlock()
+			if n++; n == last {
+				fmt.Println(step)
+				syscall.Kill(os.Getpid(), syscall.SIGKILL)
+				select {}
+			}
+		}
+	})
+	return err
+}
+
+// template is an account and a Maildir root with changes of every kind on both sides, to be copied for each crash.
+type template struct {
+	*testing.T
+	server *dovecot.Server
+	o      dovecot.Options
+	d      *device
+	want   mails
+	users  int
+}
+
+const templateUsers = 400
+
+func newTemplate(t *testing.T, o dovecot.Options) *template {
+	o.Users = []string{"template"}
+	for n := range templateUsers {
+		o.Users = append(o.Users, fmt.Sprint("u", n))
+	}
+	w := &template{T: t, o: o, server: dovecot.Start(t, o)}
+	w.d = newDevice(t, w.server, o)
+	w.d.user = "template"
+	d, s, ctx := w.d, w.d.remote(), context.Background()
+	d.create(s, "A")
+	d.create(s, "Trashed")
+	d.put(s, "INBOX", 0, 12)
+	d.put(s, "A", 20, 24)
+	d.sync()
+	for _, n := range []int{1, 2} {
+		d.flag("INBOX", n, maildir.FlagSeen)
+	}
+	for _, n := range []int{3, 4} {
+		d.ok(d.dir("INBOX").Remove(d.file("INBOX", n)))
+	}
+	for _, n := range []int{5, 6} {
+		_, err := d.dir("INBOX").MoveTo(d.file("INBOX", n), d.dir("A"))
+		d.ok(err)
+	}
+	for n := 100; n < 103; n++ {
+		d.deliver("INBOX", n)
+	}
+	d.deliver("New", 110)
+	d.put(s, "A", 30, 33, goimap.FlagFlagged)
+	d.create(s, "There")
+	d.select_(s, "INBOX")
+	_, err := s.Store(ctx, goimap.UIDSetNum(8), goimap.StoreFlagsAdd, []goimap.Flag{goimap.FlagAnswered}, 0)
+	d.ok(err)
+	_, err = s.Copy(ctx, goimap.UIDSetNum(9), d.theirs("There"))
+	d.ok(err)
+	_, err = s.Store(ctx, goimap.UIDSetNum(9, 10), goimap.StoreFlagsAdd, []goimap.Flag{goimap.FlagDeleted}, 0)
+	d.ok(err, s.ExpungeAll(ctx), s.Close())
+	first := w.copy()
+	first.sync()
+	first.equal()
+	w.want = first.here()
+	first.rest()
+	return w
+}
+
+// copy is a device of a user of its own, in the state of the template.
+func (w *template) copy() *device {
+	w.Helper()
+	d := *w.d
+	d.T = w.T
+	d.user = fmt.Sprint("u", w.users)
+	w.users++
+	if w.users > templateUsers {
+		w.Fatal("too few users")
+	}
+	d.root = filepath.Join(filepath.Dir(w.d.root), d.user)
+	for from, to := range map[string]string{w.d.root: d.root, w.server.Home("template"): w.server.Home(d.user)} {
+		if out, err := exec.Command("sh", "-c", `rm -rf "$1" && cp -a "$0" "$1"`, from, to).CombinedOutput(); err != nil {
+			w.Fatalf("%v %s", err, out)
+		}
+	}
+	return &d
+}
+
+// recovers demands that one more run ends as if nothing had happened.
+func (w *template) recovers(d *device, when string) {
+	w.Helper()
+	r, err := d.run(nil)
+	if err != nil || r.Failed > 0 || len(r.Guards) > 0 {
+		w.Fatalf("%s: %+v %v", when, r, err)
+	}
+	for side, got := range map[string]mails{"here": d.here(), "there": d.there()} {
+		more, missing := got.less(w.want), w.want.less(got)
+		if len(more)+len(missing) > 0 {
+			w.Fatalf("%s: %s: too much:\n%s\nmissing:\n%s", when, side, strings.Join(more, "\n"), strings.Join(missing, "\n"))
+		}
+	}
+	if r, err = d.run(func(o *Options) { o.DryRun = true }); err != nil || len(r.Plan.Ops) > 0 {
+		w.Fatalf("%s: left to do: %v %v", when, r.Plan.Ops, err)
+	}
+	os.RemoveAll(d.root)
+	os.RemoveAll(w.server.Home(d.user))
+}
+
+func crashServers() map[string]dovecot.Options {
+	all := rungs()
+	return map[string]dovecot.Options{"full": all["full"], "no UIDPLUS": all["no UIDPLUS"], "no MOVE": all["no MOVE"], "below INBOX": all["below INBOX"]}
+}
+
+// Killed with -9 before every step, and run again: both sides are equal, nothing is doubled, nothing is missing.
+func TestKilledAtEveryStep(t *testing.T) {
+	for name, o := range crashServers() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newTemplate(t, o)
+			step := 1
+			for ; ; step++ {
+				d := w.copy()
+				cmd := exec.Command(os.Args[0])
+				cmd.Env = append(os.Environ(), fmt.Sprint(envStep, "=", step), fmt.Sprint(envPort, "=", w.server.IMAP), envRoot+"="+d.root, envUser+"="+d.user)
+				out, err := cmd.CombinedOutput()
+				if status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); !ok || !status.Signaled() {
+					if err != nil {
+						t.Fatalf("step %d: %v\n%s", step, err, out)
+					}
+					break
+				}
+				w.recovers(d, fmt.Sprintf("step %d, %s", step, strings.TrimSpace(string(out))))
+			}
+			t.Logf("%d steps", step)
+			if step < 40 {
+				t.Errorf("only %d steps", step)
+			}
+		})
+	}
+}
+
+// The connection is cut after every read from the server, and run again.
+func TestCutEverywhere(t *testing.T) {
+	for name, o := range crashServers() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newTemplate(t, o)
+			cut := 1
+			for ; ; cut++ {
+				d := w.copy()
+				_, err := d.run(func(o *Options) {
+					o.Batch = 2
+					dial := o.IMAP.Dial
+					o.IMAP.Dial = func(ctx context.Context) (net.Conn, error) {
+						c, err := dial(ctx)
+						return &cutting{Conn: c, left: cut}, err
+					}
+				})
+				if err == nil {
+					break
+				}
+				w.recovers(d, fmt.Sprintf("cut %d (%v)", cut, err))
+			}
+			t.Logf("%d cuts", cut)
+			if cut < 20 {
+				t.Errorf("only %d cuts", cut)
+			}
+		})
+	}
+}
+
+// cutting is a connection that breaks after so many reads.
+type cutting struct {
+	net.Conn
+	left int
+}
+
+func (c *cutting) Read(p []byte) (int, error) {
+	if c.left == 0 {
+		c.Close()
+		return 0, io.ErrUnexpectedEOF
+	}
+	c.left--
+	return c.Conn.Read(p)
+}
