@@ -428,19 +428,20 @@ func (w *world) uidMove(op Op, r row, src, dst *srvBox) (row, bool) {
 }
 
 func (w *world) moveFile(op Op, r row) (row, bool) {
-	if op.Key == "" {
-		return r, w.local[op.To] != nil
-	}
 	f := w.local[op.Mailbox][op.Key]
-	if f == nil || w.local[op.To] == nil || w.server[op.To] == nil {
+	if f == nil && op.Key != "" || w.local[op.To] == nil || w.server[op.To] == nil {
 		return r, false
+	}
+	m := w.server[op.To].msgs[op.Pair.UID]
+	if op.Push != (Change{}) && (m == nil || !w.store(m, op.Push, op.Since)) {
+		return r, false
+	}
+	if op.Key == "" { // only the row moves
+		return r, true
 	}
 	if w.local[op.To][op.Key] != nil || slices.ContainsFunc(w.known(op.To).rows, func(r row) bool { return r.Key == op.Key }) {
 		w.keys++
 		r.Key = maildir.Key(fmt.Sprintf("k%03d", w.keys))
-	}
-	if m := w.server[op.To].msgs[op.Pair.UID]; op.Push != (Change{}) && (m == nil || !w.store(m, op.Push, op.Since)) {
-		return r, false
 	}
 	w.local[op.To][r.Key] = f
 	delete(w.local[op.Mailbox], op.Key)

@@ -49,7 +49,7 @@ type Op struct {
 	To      string      // Rename, Move, Trash; also Adopt and Flags of a pair that moved on both sides
 	UID     imap.UID    // in Mailbox, as the base knows it; 0: the base knows none
 	Key     maildir.Key // as the file is called, or was when it was last there; "": there was none
-	Push    Change      // to the message; with Move and Download it goes first
+	Push    Change      // to the message, where it is now; with Move and Download (also of no file) it goes first
 	Pull    Change      // to the file
 	Since   ModSeq      // of Push: UNCHANGEDSINCE (RFC 7162 section 3.1.3); 0: unconditional
 	Body    bool        // Move, Trash: then fetch the body, which policy wants and nobody has
