@@ -319,3 +319,15 @@ func (d *device) deliver(name string, n int) {
 func bytesReader(b []byte) io.Reader { return bytes.NewReader(b) }
 
 func usual() plan.Policy { return plan.Policy{MaxDelete: .3, Expunge: true, Create: plan.Both} }
+
+func listAll() index.ListOptions { return index.ListOptions{} }
+
+// opened opens the index for a look.
+func (d *device) opened(do func()) {
+	d.Helper()
+	store, err := index.Open(context.Background(), maildir.Dir(d.root), nil)
+	d.ok(err)
+	defer store.Close()
+	d.store = store
+	do()
+}
