@@ -56,5 +56,9 @@ func keeps(s *imap.Selected) plan.Keeps {
 	if s.PermanentFlags == nil {
 		return plan.Keeps{Flags: flagsOf(s.Flags), Any: true}
 	}
-	return plan.Keeps{Flags: flagsOf(s.PermanentFlags), Any: s.Keywords}
+	k := plan.Keeps{Flags: flagsOf(s.PermanentFlags), Any: s.Keywords}
+	if k.Any { // $Forwarded is a keyword as any other, there
+		k.Set |= maildir.FlagPassed
+	}
+	return k
 }
