@@ -57,8 +57,10 @@ func keeps(s *imap.Selected) plan.Keeps {
 		return plan.Keeps{Flags: flagsOf(s.Flags), Any: true}
 	}
 	k := plan.Keeps{Flags: flagsOf(s.PermanentFlags), Any: s.Keywords}
-	if k.Any { // $Forwarded is a keyword as any other, there
-		k.Set |= maildir.FlagPassed
+	if k.Any {
+		// Who keeps any keyword keeps the system flags too, also those that some servers do not list while no message
+		// has them (go-imap's imapmemserver). $Forwarded is a keyword there.
+		k.Set = maildir.FlagDraft | maildir.FlagFlagged | maildir.FlagPassed | maildir.FlagReplied | maildir.FlagSeen | maildir.FlagTrashed
 	}
 	return k
 }
