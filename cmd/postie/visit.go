@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"crypto/tls"
-	"time"
 
 	"github.com/emersion/go-sasl"
 
@@ -23,31 +22,24 @@ type visit struct {
 	state     *tls.ConnectionState // nil: cleartext
 	offered   []string             // SASL mechanisms
 	mechanism string               // the one that was taken; "": none was
-	login     *credential.Login
+	login     pop3.Login           // the account's own
 }
 
 // visit connects and logs in. The visit is never nil; the caller closes it.
 func (a *app) visit(ctx context.Context, account config.Account, terminal *credential.Terminal) (*visit, error) {
 	v := &visit{}
-	line := connecting(account, time.Duration(a.timeout))
-	var err error
-	if v.login, err = login(account, terminal); err != nil {
-		return v, err
-	}
-	var startTLS *tls.Config
-	if account.TLS == config.StartTLS {
-		if startTLS, err = line.TLSConfig(); err != nil {
-			return v, err
-		}
-	}
-	var trace func(byte, string)
-	if a.verbose > 1 {
-		trace = func(dir byte, text string) { a.ui.Trace(account.Name, dir, text) }
-	}
 	if account.Protocol == config.POP3 {
-		v.pop3, err = pop3.Connect(ctx, pop3.Options{Dial: line.Dial, TLS: startTLS, Login: v, Idle: time.Duration(a.timeout), Trace: trace})
-	} else {
-		v.imap, err = imap.Connect(ctx, imap.Options{Dial: line.Dial, TLS: startTLS, Login: v, Idle: time.Duration(a.timeout), Trace: trace})
+		o, err := a.pop3Options(account, terminal)
+		if err == nil {
+			v.login, o.Login = o.Login, v
+			v.pop3, err = pop3.Connect(ctx, o)
+		}
+		return v, cause(ctx, err)
+	}
+	o, err := a.imapOptions(account, terminal)
+	if err == nil {
+		v.login, o.Login = o.Login, v
+		v.imap, err = imap.Connect(ctx, o)
 	}
 	return v, cause(ctx, err)
 }
