@@ -29,6 +29,13 @@ func ascii(host string) string {
 	return host
 }
 
+func howMany(n int, word string) string {
+	if n != 1 {
+		word += "s"
+	}
+	return fmt.Sprint(n, " ", word)
+}
+
 // capability is one that matters, and what it costs not to have it.
 type capability struct {
 	name string
@@ -70,7 +77,7 @@ func (c *checking) pop3(ctx context.Context, s *pop3.Session) {
 		c.fail("messages", err, remedy(err, c.account))
 		return
 	}
-	c.ok("messages", "%d messages, %s", len(items), ui.Size(c.need))
+	c.ok("messages", "%s, %s", howMany(len(items), "message"), ui.Size(c.need))
 }
 
 func (c *checking) imap(ctx context.Context, s *ourimap.Session) {
@@ -96,9 +103,9 @@ func (c *checking) imap(ctx context.Context, s *ourimap.Session) {
 			n++
 		}
 	}
-	text := fmt.Sprintf("%d folders", n)
+	text := howMany(n, "folder")
 	if status, err := s.Status(ctx, "INBOX"); err == nil && status["INBOX"] != nil {
-		text += fmt.Sprintf("; INBOX holds %d messages, %d unread", status["INBOX"].Messages, status["INBOX"].Unseen)
+		text += fmt.Sprintf("; INBOX holds %s, %d unread", howMany(int(status["INBOX"].Messages), "message"), status["INBOX"].Unseen)
 	}
 	c.ok("folders", "%s", text)
 }

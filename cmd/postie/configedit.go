@@ -57,11 +57,24 @@ func (a *app) editConfig(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
 	draft := filepath.Join(dir, filepath.Base(path))
-	if err := os.WriteFile(draft, old, 0o600); err != nil {
-		return err
+	err = os.WriteFile(draft, old, 0o600)
+	if err == nil {
+		err = a.editDraft(ctx, path, old, draft)
 	}
+	if is[*rejected](err) {
+		return fmt.Errorf("%w\nthe configuration is as it was; your text is kept in %s", err, draft)
+	}
+	return errors.Join(err, os.RemoveAll(dir))
+}
+
+// rejected is what is wrong with a text that the user gave up.
+type rejected struct{ error }
+
+func (e *rejected) Unwrap() error { return e.error }
+
+// editDraft lets the user edit until the text is right, or he has enough.
+func (a *app) editDraft(ctx context.Context, path string, old []byte, draft string) error {
 	asker := a.ui.Asker(os.Stdin)
 	for {
 		if err := edit(ctx, draft); err != nil {
@@ -80,12 +93,12 @@ func (a *app) editConfig(ctx context.Context) error {
 			a.ui.Print(fmt.Sprintf("%s: %d accounts", c.Path, len(c.Accounts)))
 			return nil
 		}
-		if !a.ui.Interactive() {
-			return fmt.Errorf("the configuration is as it was: %w", err)
+		if !a.ui.Interactive() || errors.Is(err, config.ErrChanged) {
+			return &rejected{err}
 		}
 		a.ui.Error(ui.Failure{Err: err, Exit: exitUsage})
 		if again, asked := asker.Confirm(ctx, "Edit it again", true); asked != nil || !again {
-			return errors.Join(errors.New("the configuration is as it was"), asked)
+			return &rejected{errors.Join(err, asked)}
 		}
 	}
 }

@@ -65,28 +65,15 @@ type way struct {
 }
 
 func (s *setup) chooseSecret(ctx context.Context) error {
-	a := &s.account
 	var ways []way
+	if !s.only {
+		ways = s.passwordWays()
+	}
 	if s.preset != "" {
 		ways = append(ways, way{"OAuth2: log in by the browser, with the client id of an application of your own", s.askClientID})
 	}
 	if s.preset != "" || s.only {
-		ways = append(ways, way{"a command that prints an OAuth2 token (oama, pizauth, …)", func(ctx context.Context) error {
-			command, err := s.asker.Ask(ctx, "Command", "", notEmpty)
-			a.TokenCommand = argv(command)
-			return err
-		}})
-	}
-	if !s.only {
-		ways = append(ways, way{"the keyring of your desktop, or without one a file that only you can read", func(ctx context.Context) error {
-			a.Password.Keyring = true
-			return s.readSecret(ctx)
-		}}, way{"a command that prints it (pass, secret-tool, op, …)", func(ctx context.Context) error {
-			command, err := s.asker.Ask(ctx, "Command", "", notEmpty)
-			a.Password.Command = argv(command)
-			return err
-		}}, way{"a file that only you can read", s.askFile},
-			way{"nowhere: it is asked for each time", s.readSecret})
+		ways = append(ways, way{"OAuth2: a command that prints a token (oama, pizauth, …)", s.askCommand(&s.account.TokenCommand)})
 	}
 	var texts []string
 	for _, w := range ways {
@@ -97,6 +84,26 @@ func (s *setup) chooseSecret(ctx context.Context) error {
 		return err
 	}
 	return ways[n].take(ctx)
+}
+
+func (s *setup) passwordWays() []way {
+	return []way{
+		{"the keyring of your desktop, or without one a file that only you can read", func(ctx context.Context) error {
+			s.account.Password.Keyring = true
+			return s.readSecret(ctx)
+		}},
+		{"a command that prints it (pass, secret-tool, op, …)", s.askCommand(&s.account.Password.Command)},
+		{"a file that only you can read", s.askFile},
+		{"nowhere: it is asked for each time", s.readSecret},
+	}
+}
+
+func (s *setup) askCommand(to *[]string) func(context.Context) error {
+	return func(ctx context.Context) error {
+		command, err := s.asker.Ask(ctx, "Command", "", notEmpty)
+		*to = argv(command)
+		return err
+	}
 }
 
 func notEmpty(text string) error {

@@ -92,10 +92,12 @@ func (s *setup) discover(ctx context.Context, protocol config.Protocol) error {
 	task.Phase("looking for servers", ui.Amount{})
 	result, err := discover.Discover(ctx, s.address, discoverWith(s.app, s.flags.insecure))
 	task.Done()
-	if errors.Is(err, discover.ErrNothing) {
+	if result != nil {
 		for _, miss := range result.Missed {
 			s.app.ui.Verbose(1, "", fmt.Sprintf("%s: %v", miss.Source, miss.Err))
 		}
+	}
+	if errors.Is(err, discover.ErrNothing) {
 		return &usageError{err, "name it: postie init " + s.address + " --protocol imap --host HOST (-v tells what was tried)"}
 	} else if err != nil {
 		return err
@@ -169,13 +171,13 @@ func (s *setup) vouch(ctx context.Context, answer *discover.Answer, server disco
 	if !answer.Foreign {
 		return nil
 	}
-	what := fmt.Sprintf("only %s say that %s serves %s", answer.Source, server.Host, domain)
-	refusal := &usageError{errors.New(what + ", and whoever answers in the place of DNS could say so too"),
+	what := fmt.Sprintf("by %s the server of %s is %s, and no certificate vouches for that: whoever is on the way could say so", answer.Source, domain, server.Host)
+	refusal := &usageError{errors.New(what),
 		fmt.Sprintf("if you know it: --protocol %s --host %s --port %d --tls %s", server.Protocol, server.Host, server.Port, server.TLS)}
 	if s.asker == nil {
 		return refusal
 	}
-	yes, err := s.asker.Confirm(ctx, strings.ToUpper(what[:1])+what[1:]+", which lies outside that domain. Give it your password", false)
+	yes, err := s.asker.Confirm(ctx, strings.ToUpper(what[:1])+what[1:]+". Give it your password", false)
 	if err == nil && !yes {
 		return refusal
 	}

@@ -29,7 +29,7 @@ func TestMechanisms(t *testing.T) {
 		w.Header().Set("Content-Type", "application/json")
 		fmt.Fprintf(w, `{"active":%v,"username":"alice"}`, r.FormValue("token") == token)
 	}))
-	defer introspection.Close()
+	t.Cleanup(introspection.Close)
 	dir := dovecot.Dir(t)
 	writeFile(t, filepath.Join(dir, "oauth2.conf"), "introspection_mode = post\nintrospection_url = "+introspection.URL+
 		"/\nusername_attribute = username\nactive_attribute = active\nactive_value = true\n")
@@ -61,6 +61,7 @@ service anvil {
 				continue
 			}
 			t.Run(protocol+" "+mechanism, func(t *testing.T) {
+				t.Parallel() // a refusal takes Dovecot half a second
 				port, tls := map[string]int{"pop3": mail.POP3S, "imap": mail.IMAPS}[protocol], "implicit"
 				if mechanism == "apop" { // hashes with the greeting, for want of TLS
 					port, tls = mail.POP3, "none"

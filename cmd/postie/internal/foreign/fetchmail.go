@@ -62,7 +62,6 @@ type fetchmailrc struct {
 	server   Account // what stands before the first user
 	current  *Account
 	inUser   bool
-	skipped  bool
 }
 
 func (p *fetchmailrc) more() bool { return len(p.tokens) > 0 }
