@@ -42,6 +42,9 @@ func (a *app) each(ctx context.Context, accounts []config.Account, c *connection
 		})
 	}
 	group.Wait()
+	if !c.dryRun && ctx.Err() == nil {
+		a.indexNew(ctx, accounts, opened)
+	}
 	if err := opened.close(); err != nil {
 		return err
 	}
@@ -63,6 +66,7 @@ func (j *job) conclude(ctx context.Context, s ui.Summary, err error) int {
 	if err == nil && s.Failed > 0 {
 		err, code = fmt.Errorf("%d messages failed; they are where they were", s.Failed), exitPartial
 	}
+	j.remember(ctx, err, hint(err, account.Name), code)
 	if s.New > 0 && !j.dryRun && ctx.Err() == nil {
 		if hookErr := a.newMail(ctx, account, s.New); hookErr != nil {
 			a.ui.Error(ui.Failure{Account: account.Name, Err: hookErr, Hint: "the mail is stored; check [hooks] in the configuration", Exit: exitPartial})

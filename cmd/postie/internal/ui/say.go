@@ -109,6 +109,13 @@ func (u *UI) Notice(account, text string) error {
 	return u.write(&u.err, u.err.paint(Yellow, "note:")+" "+place(account, "")+indent(text, "  ")+"\n")
 }
 
+// Warn is Notice for commands whose standard output, also with JSON, holds only what was asked for.
+func (u *UI) Warn(account, text string) {
+	if !u.opt.Quiet {
+		u.write(&u.err, u.err.paint(Yellow, "note:")+" "+place(account, "")+indent(text, "  ")+"\n")
+	}
+}
+
 // Verbose prints a line on standard error from that level (1, 2) of -v on.
 func (u *UI) Verbose(level int, account, text string) {
 	if u.opt.Verbose >= level {

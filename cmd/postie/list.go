@@ -1,0 +1,195 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"postie/cmd/postie/internal/ui"
+	"postie/maildir/index"
+)
+
+// listed is how many messages a terminal is shown without --limit. A pipe gets all, and stops us when it has enough.
+const listed = 50
+
+// listing are the flags of list and search.
+type listing struct {
+	reading
+	limit int
+}
+
+func (f *listing) register(flags *pflag.FlagSet) {
+	flags.IntVar(&f.limit, "limit", -1, fmt.Sprintf("show at most `N` messages; 0: all (default %d on a terminal, else all)", listed))
+	f.reading.register(flags)
+}
+
+// most is how many are shown; 0: all.
+func (f *listing) most(u *ui.UI, json bool) int {
+	if f.limit < 0 && u.Terminal() && !json {
+		return listed
+	}
+	return max(f.limit, 0)
+}
+
+type listFlags struct {
+	listing
+	mailbox         string
+	unread, flagged bool
+	since, until    string
+}
+
+func (a *app) listCommand() *cobra.Command {
+	var flags listFlags
+	cmd := &cobra.Command{
+		Use:   "list [ACCOUNT]",
+		Short: "List the mail that is here, newest first",
+		Long: `list shows what fetch and sync stored: ID, marks (N unread, r answered, ! flagged, D to be deleted), date, sender, subject, size.
+It asks no server. What other mail programs changed in the Maildir shows at once.
+Accounts that share a Maildir are listed once, by the name of the first.`,
+		Example: `  postie list                       all accounts
+  postie list home -m Lists/golang --unread
+  postie list --since 3d            also: yesterday, 2w, 2026-11, 2026-11-01
+  postie list -d ~/Mail/inbox --json`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error { return a.list(cmd.Context(), args, &flags) },
+	}
+	f := cmd.Flags()
+	f.SortFlags = false
+	f.StringVarP(&flags.mailbox, "mailbox", "m", "", "only this `MAILBOX`")
+	f.BoolVar(&flags.unread, "unread", false, "only unread messages")
+	f.BoolVar(&flags.flagged, "flagged", false, "only flagged messages")
+	f.StringVar(&flags.since, "since", "", "only what arrived on that `DAY` or later: 2026-11-01, 3d, 2w, yesterday")
+	f.StringVar(&flags.until, "until", "", "only what arrived on that `DAY` or before")
+	flags.register(f)
+	return cmd
+}
+
+// options turns the flags into what the index is asked for.
+func (f *listFlags) options(now time.Time) (index.ListOptions, error) {
+	o := index.ListOptions{Unread: f.unread, Flagged: f.flagged}
+	if f.since != "" {
+		span, err := index.ParseSpan(f.since, now)
+		if err != nil {
+			return o, usage("--since: %w", err)
+		}
+		o.Since = span.From
+	}
+	if f.until != "" {
+		span, err := index.ParseSpan(f.until, now)
+		if err != nil {
+			return o, usage("--until: %w", err)
+		}
+		o.Until = span.To
+	}
+	return o, nil
+}
+
+func (a *app) list(ctx context.Context, args []string, f *listFlags) (err error) {
+	o, err := f.options(time.Now())
+	if err != nil {
+		return err
+	}
+	l, err := a.library(ctx, args, f.reading)
+	if err != nil {
+		return err
+	}
+	defer l.closing(&err)
+	if f.mailbox != "" {
+		if o.Mailbox, err = l.mailbox(ctx, f.mailbox); err != nil {
+			return err
+		}
+	}
+	return l.print(ctx, f.most(a.ui, a.json), func(s *shelf) iter.Seq2[index.Message, error] { return s.index.List(ctx, o) })
+}
+
+// mailbox is the name of a known mailbox, as it is written; INBOX in any case.
+func (l *library) mailbox(ctx context.Context, name string) (string, error) {
+	if strings.EqualFold(name, index.Inbox) {
+		return index.Inbox, nil
+	}
+	var all []string
+	for _, s := range l.shelves {
+		known, err := s.index.Mailboxes(ctx)
+		if err != nil {
+			return "", err
+		}
+		for _, k := range known {
+			if k == name {
+				return name, nil
+			}
+		}
+		all = append(all, known...)
+	}
+	return "", &usageError{fmt.Errorf("there is no mailbox %s", name), "known are " + strings.Join(all, ", ")}
+}
+
+// print lists the messages of all shelves, newest first, at most so many (0: all).
+func (l *library) print(ctx context.Context, most int, of func(*shelf) iter.Seq2[index.Message, error]) error {
+	var seqs []iter.Seq2[item, error]
+	for _, s := range l.shelves {
+		seqs = append(seqs, s.visible(of(s)))
+	}
+	list := l.app.ui.List()
+	n := 0
+	for i, err := range merged(seqs) {
+		if err != nil {
+			return cause(ctx, err)
+		}
+		if n++; most > 0 && n > most {
+			break
+		}
+		if err := list.Add(i.show()); err != nil {
+			return err
+		}
+	}
+	if err := list.Close(); err != nil {
+		return err
+	}
+	if most > 0 && n > most && l.app.ui.Terminal() && !l.app.json {
+		l.app.ui.Warn("", fmt.Sprintf("the newest %d; --limit N shows more, --limit 0 all", most))
+	}
+	return nil
+}
+
+// merged is one list, newest first, of several that are.
+func merged(seqs []iter.Seq2[item, error]) iter.Seq2[item, error] {
+	if len(seqs) == 1 {
+		return seqs[0]
+	}
+	type head struct {
+		item item
+		err  error
+		next func() (item, error, bool)
+	}
+	return func(yield func(item, error) bool) {
+		var heads []*head
+		for _, seq := range seqs {
+			next, stop := iter.Pull2(seq)
+			defer stop()
+			if i, err, ok := next(); ok {
+				heads = append(heads, &head{i, err, next})
+			}
+		}
+		for len(heads) > 0 {
+			newest := 0
+			for n, h := range heads {
+				if h.err != nil || h.item.Date.After(heads[newest].item.Date) {
+					newest = n
+				}
+			}
+			h := heads[newest]
+			if !yield(h.item, h.err) || h.err != nil {
+				return
+			}
+			var ok bool
+			if h.item, h.err, ok = h.next(); !ok {
+				heads = append(heads[:newest], heads[newest+1:]...)
+			}
+		}
+	}
+}

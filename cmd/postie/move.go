@@ -1,0 +1,73 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"postie/cmd/postie/internal/config"
+	"postie/maildir"
+	"postie/maildir/index"
+)
+
+func (a *app) moveCommand() *cobra.Command {
+	var flags acting
+	cmd := &cobra.Command{
+		Use:   "move ID... MAILBOX",
+		Short: "Move messages to another mailbox of their account",
+		Long: `move renames files into another mailbox, which is made if it is missing, without asking a server. The next sync pushes the
+change. In the Maildir of a POP3 account it makes a Maildir++ subfolder. The NUMBER of a message stays.`,
+		Example: `  postie move home/INBOX/17 home/INBOX/18 Archive/2026
+  postie move --search 'in:INBOX until:1y' Archive --yes`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ids, mailbox := args[:len(args)-1], args[len(args)-1]
+			if err := flags.check(ids, cmd.Flags()); err != nil {
+				return err
+			}
+			return a.move(cmd.Context(), ids, mailbox, &flags)
+		},
+	}
+	cmd.Flags().SortFlags = false
+	flags.register(cmd.Flags())
+	return cmd
+}
+
+func (a *app) move(ctx context.Context, ids []string, mailbox string, f *acting) (err error) {
+	l, err := a.library(ctx, nil, f.reading)
+	if err != nil {
+		return err
+	}
+	defer l.closing(&err)
+	if _, err := l.find(ctx, mailbox); err == nil {
+		return &usageError{fmt.Errorf("%s is a message; the last argument is the mailbox to move to", mailbox), ""}
+	}
+	return l.act(ctx, ids, f, "move", "moved", func(ctx context.Context, s *shelf, ms []index.Message) ([]index.Message, error) {
+		to, err := s.destination(ctx, mailbox)
+		if err != nil {
+			return nil, err
+		}
+		layout := maildir.MaildirPlusPlus
+		if s.accounts[0].Protocol == config.IMAP && s.accounts[0].Layout != config.LayoutMaildir {
+			layout = maildir.FS
+		}
+		return s.index.Move(ctx, ms, to, layout)
+	})
+}
+
+// destination is the mailbox meant, which may stand behind the account's name as it does in IDs.
+func (s *shelf) destination(ctx context.Context, mailbox string) (string, error) {
+	known, err := s.index.Mailboxes(ctx)
+	if err != nil || slices.Contains(known, mailbox) {
+		return mailbox, err
+	}
+	for _, name := range s.names() {
+		if rest, ok := strings.CutPrefix(mailbox, name+"/"); ok {
+			return rest, nil
+		}
+	}
+	return mailbox, nil
+}

@@ -1,0 +1,216 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"postie/cmd/postie/internal/ui"
+	"postie/maildir"
+	"postie/maildir/index"
+	mail "postie/maildir/message"
+)
+
+type showFlags struct {
+	reading
+	part   int
+	raw    bool
+	output string
+	seen   bool
+}
+
+func (a *app) showCommand() *cobra.Command {
+	var flags showFlags
+	cmd := &cobra.Command{
+		Use:   "show ID",
+		Short: "Show one message",
+		Long: `show prints a message for reading: the headers that people read, the text (HTML as text where there is nothing else),
+and a list of what is attached. It marks nothing as read unless asked to.
+A part is written as it is, in its own charset; with -o into a new file: nothing is ever overwritten.`,
+		Example: `  postie show home/INBOX/17 --seen
+  postie show home/INBOX/17 --part 2 -o ~/Downloads     into that folder, under its own name
+  postie show home/INBOX/17 --raw > message.eml`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := flags.check(a.json); err != nil {
+				return err
+			}
+			return a.show(cmd.Context(), args[0], &flags)
+		},
+	}
+	f := cmd.Flags()
+	f.SortFlags = false
+	f.IntVar(&flags.part, "part", 0, "write part `N` of the list instead")
+	f.BoolVar(&flags.raw, "raw", false, "write the message as it is stored instead")
+	f.StringVarP(&flags.output, "output", "o", "", "with --part or --raw: write into this new `FILE`, or into that folder")
+	f.BoolVar(&flags.seen, "seen", false, "mark it as read")
+	flags.register(f)
+	return cmd
+}
+
+func (f *showFlags) check(json bool) error {
+	switch {
+	case f.raw && f.part != 0:
+		return usage("--raw and --part contradict each other")
+	case json && (f.raw || f.part != 0):
+		return usage("--json goes with neither --raw nor --part, which write bytes as they are")
+	case f.output != "" && !f.raw && f.part == 0:
+		return usage("-o goes with --part or --raw")
+	case f.part < 0:
+		return usage("--part %d: parts are numbered from 1", f.part)
+	}
+	return nil
+}
+
+func (a *app) show(ctx context.Context, id string, f *showFlags) (err error) {
+	l, err := a.library(ctx, nil, f.reading)
+	if err != nil {
+		return err
+	}
+	defer l.closing(&err)
+	i, err := l.find(ctx, id)
+	if err != nil {
+		return err
+	}
+	file, err := i.open()
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	switch {
+	case f.raw:
+		err = a.write(f.output, i.number()+".eml", func(w io.Writer) error { return copyTo(w, file) })
+	case f.part > 0:
+		err = a.writePart(f, file)
+	default:
+		err = a.letter(i, file)
+	}
+	if err == nil && f.seen {
+		_, err = i.index.Mark(ctx, []index.Message{i.Message}, index.Change{Set: maildir.FlagSeen})
+	}
+	return err
+}
+
+func (i item) number() string { return fmt.Sprint(i.ID) }
+
+// open opens the file of a message.
+func (i item) open() (*os.File, error) {
+	path := i.index.Path(i.Message)
+	if path == "" {
+		return nil, &usageError{fmt.Errorf("only the summary of %s is here, not its body", i.show().ID), "postie sync --bodies all " + i.accounts[0].Name}
+	}
+	file, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%s was moved or removed at this moment by another program; try again: %w", i.show().ID, err)
+	}
+	return file, err
+}
+
+// letter shows a message for reading.
+func (a *app) letter(i item, file *os.File) error {
+	var header mail.Header
+	body, err := mail.Text(io.TeeReader(file, &header))
+	if err == nil {
+		_, err = file.Seek(0, io.SeekStart)
+	}
+	if err != nil {
+		return err
+	}
+	parts, err := mail.Parts(file)
+	if err != nil {
+		return err
+	}
+	l := ui.Letter{Message: i.show(), Text: body.Text, HTML: body.HTML, Cut: body.Cut, Parts: []ui.Part{}, Headers: []ui.Field{}}
+	for _, f := range mail.Head(header.Bytes()) {
+		if f.Name == "Date" && !i.Summary.Date.IsZero() {
+			f.Value = a.ui.LocalDate(i.Summary.Date)
+		}
+		l.Headers = append(l.Headers, ui.Field(f))
+	}
+	for _, p := range parts {
+		l.Parts = append(l.Parts, ui.Part{Number: p.Number, Type: p.Type, Name: ui.OrNull(p.Name), Size: p.Size, Attachment: p.Attachment})
+	}
+	return a.ui.Letter(l)
+}
+
+func (a *app) writePart(f *showFlags, file *os.File) error {
+	parts, err := mail.Parts(file)
+	if err == nil {
+		_, err = file.Seek(0, io.SeekStart)
+	}
+	if err != nil {
+		return err
+	}
+	if f.part > len(parts) {
+		return &usageError{&mail.NoPart{Number: f.part, Have: len(parts)}, "postie show -v lists them"}
+	}
+	return a.write(f.output, fileName(parts[f.part-1]), func(w io.Writer) error {
+		_, err := mail.WritePart(w, file, f.part)
+		return err
+	})
+}
+
+// fileName is the name under which a part goes into a folder: its own, made harmless.
+func fileName(p mail.Part) string {
+	name := strings.Map(func(r rune) rune {
+		if r == '/' || r == '\\' || r == ':' {
+			return '_'
+		}
+		return r
+	}, ui.Clean(p.Name))
+	name = strings.TrimLeft(strings.TrimSpace(name), ".-~")
+	if ext := filepath.Ext(name); len(name) > 200 { // file systems take 255 octets
+		ext = ext[:min(len(ext), 20)]
+		name = strings.ToValidUTF8(name[:200-len(ext)]+ext, "")
+	}
+	if name == "" {
+		name = fmt.Sprintf("part-%d", p.Number)
+	}
+	return name
+}
+
+// write writes to standard output, into a new file, or into a folder under a name. What is there is never overwritten, and
+// nothing is written outside the folder that was told.
+func (a *app) write(to, name string, content func(io.Writer) error) error {
+	if to == "" {
+		w := a.ui.Raw()
+		return errors.Join(content(w), w.Close())
+	}
+	dir, base := filepath.Split(to)
+	if info, err := os.Stat(to); err == nil && info.IsDir() {
+		dir, base = to, name
+	}
+	if dir == "" {
+		dir = "."
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	file, err := root.OpenFile(base, os.O_CREATE|os.O_EXCL|os.O_WRONLY|syscall.O_NOFOLLOW, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return &usageError{fmt.Errorf("%s is there already; nothing is overwritten", filepath.Join(dir, base)), "-o FILE names another file"}
+	}
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(content(file), file.Close()); err != nil {
+		return errors.Join(err, root.Remove(base))
+	}
+	a.ui.Warn("", "written to "+filepath.Join(dir, base))
+	return nil
+}
+
+func copyTo(w io.Writer, r io.Reader) error {
+	_, err := io.Copy(w, r)
+	return err
+}

@@ -1,0 +1,149 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"postie/cmd/postie/internal/config"
+	"postie/cmd/postie/internal/ui"
+	"postie/maildir/index"
+)
+
+func (a *app) statusCommand() *cobra.Command {
+	var flags reading
+	cmd := &cobra.Command{
+		Use:   "status [ACCOUNT...]",
+		Short: "Tell what is here, and how the last runs went",
+		Long: `status tells of each mailbox how many messages it has, how many are unread, and how many changes wait for the next sync;
+and of each account when it was last retrieved, and what went wrong since. It asks no server.`,
+		Example: "  postie status\n  postie status home --json",
+		RunE:    func(cmd *cobra.Command, args []string) error { return a.status(cmd.Context(), args, flags) },
+	}
+	cmd.Flags().SortFlags = false
+	flags.register(cmd.Flags())
+	return cmd
+}
+
+// accountStatus is a line of status --json: what is known of an account.
+type accountStatus struct {
+	Account   string          `json:"account"`
+	Protocol  string          `json:"protocol"`
+	Maildir   string          `json:"maildir"`
+	Mailboxes []mailboxStatus `json:"mailboxes"`
+	Messages  int             `json:"messages"`
+	Unread    int             `json:"unread"`
+	Waiting   int             `json:"waiting"`      // changes to be pushed
+	Success   ui.Time         `json:"last_success"` // null: never
+	Failure   ui.Time         `json:"last_failure"` // null: the last run went well
+	Error     ui.OrNull       `json:"error"`
+	Exit      int             `json:"exit"`
+	Next      ui.OrNull       `json:"next"` // what to do
+}
+
+type mailboxStatus struct {
+	Mailbox  string `json:"mailbox"`
+	Messages int    `json:"messages"`
+	Unread   int    `json:"unread"`
+	Flagged  int    `json:"flagged"`
+	Waiting  int    `json:"waiting"`
+}
+
+func (a *app) status(ctx context.Context, names []string, r reading) (err error) {
+	l, err := a.library(ctx, names, r)
+	if err != nil {
+		return err
+	}
+	defer l.closing(&err)
+	table := a.ui.Table(ui.Column{Title: "Mailbox"}, ui.Column{Title: "Messages", Right: true}, ui.Column{Title: "Unread", Right: true},
+		ui.Column{Title: "Flagged", Right: true}, ui.Column{Title: "To push", Right: true})
+	var all []accountStatus
+	for _, s := range l.shelves {
+		counts, err := s.index.Counts(ctx)
+		if err != nil {
+			return err
+		}
+		for _, account := range s.accounts {
+			one, err := s.status(ctx, account, counts)
+			if err != nil {
+				return err
+			}
+			if err := a.ui.Event(one); err != nil {
+				return err
+			}
+			all = append(all, one)
+		}
+		for _, m := range all[len(all)-1].Mailboxes {
+			table.Row(ui.Plain, strings.Join(s.names(), "+")+"/"+m.Mailbox, fmt.Sprint(m.Messages), fmt.Sprint(m.Unread), fmt.Sprint(m.Flagged), waiting(m.Waiting))
+		}
+	}
+	if err := table.Close(); err != nil {
+		return err
+	}
+	text := ""
+	for _, one := range all {
+		text += one.text(a.ui, time.Now())
+	}
+	if text != "" {
+		a.ui.Print("\n" + text)
+	}
+	return nil
+}
+
+func waiting(n int) string {
+	if n == 0 {
+		return "-"
+	}
+	return fmt.Sprint(n)
+}
+
+func (s *shelf) status(ctx context.Context, a config.Account, counts []index.Count) (accountStatus, error) {
+	one := accountStatus{Account: a.Name, Protocol: string(a.Protocol), Maildir: a.Maildir, Mailboxes: []mailboxStatus{}}
+	for _, c := range counts {
+		m := mailboxStatus(c)
+		one.Mailboxes = append(one.Mailboxes, m)
+		one.Messages += m.Messages
+		one.Unread += m.Unread
+		one.Waiting += m.Waiting
+	}
+	if a.Host == "" { // -d: no account
+		return one, nil
+	}
+	run, err := s.index.LastRun(ctx, string(a.Protocol), index.Maildrop{User: a.User, Host: a.Host})
+	one.Success, one.Failure = ui.Time{Time: run.Succeeded}, ui.Time{Time: run.Failed}
+	one.Error, one.Exit, one.Next = ui.OrNull(run.Error), run.Code, ui.OrNull(run.Hint)
+	if one.Next == "" && run.Code == exitConnection {
+		one.Next = "the next run tries again"
+	}
+	return one, err
+}
+
+// text says when an account was last retrieved.
+func (s accountStatus) text(u *ui.UI, now time.Time) string {
+	if s.Success.IsZero() && s.Failure.IsZero() {
+		return ""
+	}
+	text := s.Account + ": "
+	if s.Success.IsZero() {
+		text += "no run has succeeded yet"
+	} else {
+		text += "last success " + ago(now.Sub(s.Success.Time)) + " (" + u.LocalDate(s.Success.Time) + ")"
+	}
+	if !s.Failure.IsZero() {
+		text += "\n  failed " + ago(now.Sub(s.Failure.Time)) + ": " + strings.ReplaceAll(string(s.Error), "\n", "\n  ")
+		if s.Next != "" {
+			text += "\n  try: " + strings.ReplaceAll(string(s.Next), "\n", "\n       ")
+		}
+	}
+	return text + "\n"
+}
+
+func ago(d time.Duration) string {
+	if d < 2*time.Second {
+		return "just now"
+	}
+	return ui.Duration(d) + " ago"
+}
