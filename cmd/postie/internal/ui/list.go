@@ -48,8 +48,8 @@ func (u *UI) List() *List {
 		Column{},                          // marks
 		Column{Leave: 2},                  // date
 		Column{Min: 8, Max: 20, Leave: 1}, // from
-		Column{Min: 12},                   // subject
 		Column{Right: true, Leave: 3},     // size
+		Column{Min: 12},                   // subject
 	)}
 }
 
@@ -66,7 +66,7 @@ func (l *List) Add(m Message) error {
 	if subject == "" {
 		subject = "(no subject)"
 	}
-	return l.t.Row(style, m.ID, marks(m.Flags), Date(m.Date.Time, l.u.opt.Now()), sender(m.From), subject, Size(m.Size))
+	return l.t.Row(style, m.ID, marks(m.Flags), Date(m.Date.Time, l.u.opt.Now()), sender(m.From), Size(m.Size), subject)
 }
 
 // Close prints what is left.
