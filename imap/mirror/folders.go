@@ -1,6 +1,7 @@
 package mirror
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -193,13 +194,13 @@ func (r *run) maildirs() ([]string, error) {
 			}
 			return err
 		}
-		if !d.IsDir() || path == r.Root {
+		name, dir := d.Name(), d.IsDir()
+		switch {
+		case path == r.Root, !dir && d.Type()&fs.ModeSymlink == 0: // a link may lead to a Maildir on another disk
 			return nil
-		}
-		if name := d.Name(); name[0] == '.' || name == "cur" || name == "new" || name == "tmp" {
+		case dir && (name[0] == '.' || name == "cur" || name == "new" || name == "tmp"):
 			return fs.SkipDir
-		}
-		if isDir(filepath.Join(path, "cur")) {
+		case name[0] != '.' && isDir(filepath.Join(path, "cur")):
 			rel, err := filepath.Rel(r.Root, path)
 			if err != nil {
 				return err
@@ -261,6 +262,11 @@ func (r *run) opened(ctx context.Context, b *box) error {
 	if err == nil && b.UIDValidity != 0 && plan.UIDValidity(s.UIDValidity) != b.UIDValidity {
 		return fmt.Errorf("select %q: %w", b.server, errValidity)
 	}
+	if err == nil && s.ReadOnly && !b.now.ReadOnly {
+		// Nothing else had changed, so nobody had looked. The plan is to be made again, with that known.
+		b.ReadOnly = true
+		return cmp.Or(r.base.Record(ctx, b.Mailbox), error(errTurned))
+	}
 	return err
 }
 
@@ -276,6 +282,7 @@ const (
 	errNoFile    = problem("it is no file")
 	errRewritten = problem("the file was rewritten meanwhile")
 	errLost      = problem("it was uploaded and cannot be found there")
+	errTurned    = problem("it is read-only now")
 	errUnfound   = problem("it was uploaded twice and could not be found there")
 	errExists    = problem("there is one of that name already")
 	errFilled    = problem("it is not empty")

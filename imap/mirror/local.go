@@ -94,7 +94,13 @@ func (r *run) scan(ctx context.Context, b *box, full bool) error {
 			}
 			entries = append(entries, e)
 		}
-		entries = b.unique(entries)
+		var twins []maildir.Entry
+		entries, twins = b.unique(entries)
+		if len(twins) > 0 && look > 1 && !r.DryRun {
+			if entries, err = r.part(b, entries, twins); err != nil {
+				return err
+			}
+		}
 		if renamed, err = r.compare(ctx, b, entries, full); err != nil {
 			return err
 		}
@@ -102,7 +108,7 @@ func (r *run) scan(ctx context.Context, b *box, full bool) error {
 		if err != nil {
 			return err
 		}
-		b.unstable = before != after || look == 1 && len(b.missing) > 0
+		b.unstable = before != after || look == 1 && len(b.missing)+len(twins) > 0
 		if b.stamp = (maildir.Stamp{}); after.Settled(began) {
 			b.stamp = after
 		}
@@ -113,10 +119,11 @@ func (r *run) scan(ctx context.Context, b *box, full bool) error {
 	return r.base.Renamed(ctx, renamed)
 }
 
-// unique sorts entries by key. Of several that have the same key, which renaming makes, that is taken which is there.
-func (b *box) unique(entries []maildir.Entry) []maildir.Entry {
+// unique sorts entries by key. Of several that have the same key, which renaming makes, that is taken which is there;
+// twins are those of which more are there.
+func (b *box) unique(entries []maildir.Entry) (out, twins []maildir.Entry) {
 	slices.SortStableFunc(entries, func(a, b maildir.Entry) int { return cmp.Compare(a.Key, b.Key) })
-	out := entries[:0]
+	out = entries[:0]
 	for _, e := range entries {
 		last := len(out) - 1
 		switch {
@@ -125,9 +132,49 @@ func (b *box) unique(entries []maildir.Entry) []maildir.Entry {
 		case out[last].Rel() == e.Rel():
 		case !exists(b.dir.Path(out[last])):
 			out[last] = e
+		case exists(b.dir.Path(e)):
+			twins = append(twins, e)
 		}
 	}
-	return out
+	return out, twins
+}
+
+// part gives twins of different content keys of their own: they are different messages.
+func (r *run) part(b *box, entries, twins []maildir.Entry) ([]maildir.Entry, error) {
+	for _, twin := range twins {
+		i, _ := slices.BinarySearchFunc(entries, twin.Key, func(e maildir.Entry, k maildir.Key) int { return cmp.Compare(e.Key, k) })
+		first, err := wireAt(b.dir.Path(entries[i]))
+		if err != nil {
+			continue // it is gone, and with it the question
+		}
+		second, err := wireAt(b.dir.Path(twin))
+		if err != nil || first.Hash == second.Hash {
+			continue
+		}
+		draft, err := b.dir.Create() // for its key
+		if err != nil {
+			return entries, err
+		}
+		e := maildir.EntryOf(string(draft.Key())+twin.Name[len(twin.Key):], twin.New)
+		r.step("rename " + twin.Name)
+		err = cmp.Or(draft.Close(), os.Rename(b.dir.Path(twin), b.dir.Path(e)))
+		if err == nil {
+			entries = append(entries, e)
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			return entries, err
+		}
+	}
+	slices.SortFunc(entries, func(a, b maildir.Entry) int { return cmp.Compare(a.Key, b.Key) })
+	return entries, nil
+}
+
+func wireAt(path string) (maildir.Wire, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return maildir.Wire{}, err
+	}
+	defer f.Close()
+	return maildir.WireOf(f)
 }
 
 func exists(path string) bool {

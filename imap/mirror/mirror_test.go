@@ -1,10 +1,14 @@
 package mirror
 
 import (
+	"bytes"
 	"context"
+	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	goimap "github.com/emersion/go-imap/v2"
@@ -153,4 +157,162 @@ func TestRoundTrips(t *testing.T) {
 		}
 	}
 	d.equal()
+}
+
+// Somebody else changes a flag between the look and the STORE: with CONDSTORE both changes win.
+func TestModified(t *testing.T) {
+	d := newDevice(t, dovecot.Start(t, dovecot.Options{}), dovecot.Options{})
+	ctx, s := context.Background(), d.remote()
+	d.put(s, "INBOX", 0, 3)
+	d.sync()
+	d.flag("INBOX", 1, maildir.FlagFlagged)
+	d.select_(s, "INBOX")
+	late := false
+	r, err := d.run(func(o *Options) {
+		o.Step = func(step string) {
+			if step == "store" && !late {
+				late = true
+				_, err := s.Store(ctx, goimap.UIDSetNum(2), goimap.StoreFlagsAdd, []goimap.Flag{goimap.FlagSeen}, 0)
+				d.ok(err)
+			}
+		}
+	})
+	if d.ok(err); !late || r.FlagsPushed != 1 || r.FlagsPulled != 1 {
+		t.Errorf("%+v", r)
+	}
+	d.equal()
+	if got := d.file("INBOX", 1).Set; got != maildir.FlagFlagged|maildir.FlagSeen {
+		t.Errorf("got %s", got)
+	}
+	d.rest()
+}
+
+// A mailbox that the server lets us only read: what is changed here stays here, is said once, and is not tried for ever.
+func TestReadOnly(t *testing.T) {
+	d := newDevice(t, dovecot.Start(t, dovecot.Options{}), dovecot.Options{})
+	s := d.remote()
+	d.create(s, "A")
+	d.put(s, "A", 0, 4)
+	sync := func() (Report, error) { return d.run(func(o *Options) { o.IMAP.Dial = readOnly(o.IMAP.Dial) }) }
+	if r, err := sync(); err != nil || r.New != 4 {
+		t.Fatalf("%+v %v", r, err)
+	}
+	d.flag("A", 1, maildir.FlagFlagged)
+	d.ok(d.dir("A").Remove(d.file("A", 2)))
+	d.deliver("A", 9)
+	for n := range 3 {
+		r, err := sync()
+		if err != nil || r.Uploaded+r.FlagsPushed+r.DeletedRemote+r.Failed+r.DeletedLocal+r.New > 0 {
+			t.Errorf("run %d: %+v %v", n, r, err)
+		}
+		said := slices.ContainsFunc(d.events, func(e Event) bool { _, ok := e.(Notice); return ok })
+		done := slices.ContainsFunc(d.events, func(e Event) bool { _, ok := e.(Done); return ok })
+		if said != (n == 0) || done != (n == 0) {
+			t.Errorf("run %d: %v", n, d.events)
+		}
+	}
+	if n := len(d.there()["A"]); n != 4 {
+		t.Errorf("%d messages there", n)
+	}
+	d.put(s, "A", 20, 21) // it changes, so it is looked at, and is writable now
+	d.sync()
+	d.equal()
+	d.rest()
+	d.flag("A", 3, maildir.FlagFlagged) // and now it turns read-only unseen
+	if r, err := sync(); err != nil || r.Failed+r.FlagsPushed > 0 {
+		t.Errorf("%+v %v", r, err)
+	}
+}
+
+// readOnly makes a server say that its mailboxes are read-only.
+func readOnly(dial func(context.Context) (net.Conn, error)) func(context.Context) (net.Conn, error) {
+	return func(ctx context.Context) (net.Conn, error) {
+		c, err := dial(ctx)
+		return &altered{Conn: c}, err
+	}
+}
+
+type altered struct{ net.Conn }
+
+func (a *altered) Read(p []byte) (int, error) {
+	n, err := a.Conn.Read(p)
+	copy(p, bytes.ReplaceAll(p[:n], []byte("[READ-WRITE]"), []byte("[READ-ONLY] ")))
+	return n, err
+}
+
+// A dry run names exactly what the next run does, and changes nothing.
+func TestDryRun(t *testing.T) {
+	d := newDevice(t, dovecot.Start(t, dovecot.Options{}), dovecot.Options{})
+	s := d.remote()
+	d.create(s, "Lists/golang")
+	d.create(s, "Löschen & Räumen")
+	d.put(s, "INBOX", 0, 20)
+	d.sync()
+	both(d, s)
+	before, there := d.here(), d.there()
+	r, err := d.run(func(o *Options) { o.DryRun = true })
+	d.ok(err)
+	if len(before.less(d.here()))+len(d.here().less(before))+len(there.less(d.there())) > 0 {
+		t.Error("something changed")
+	}
+	var planned, done []string
+	for _, op := range r.Plan.Ops {
+		planned = append(planned, op.String())
+	}
+	d.sync()
+	for _, e := range d.events {
+		if e, ok := e.(Done); ok {
+			done = append(done, e.Op.String())
+		}
+	}
+	slices.Sort(planned)
+	slices.Sort(done)
+	if !slices.Equal(planned, done) || len(done) < 10 {
+		t.Errorf("planned:\n%s\ndone:\n%s", strings.Join(planned, "\n"), strings.Join(done, "\n"))
+	}
+}
+
+// Two files of one key and different content are two messages; a keyword letter that is not listed is left alone; the 27th
+// keyword lives in the index.
+func TestOddFiles(t *testing.T) {
+	d := newDevice(t, dovecot.Start(t, dovecot.Options{}), dovecot.Options{})
+	ctx, s := context.Background(), d.remote()
+	d.put(s, "INBOX", 0, 3)
+	d.sync()
+	e := d.file("INBOX", 1)
+	d.ok(os.WriteFile(filepath.Join(string(d.dir("INBOX")), "cur", string(e.Key)+":2,S"), []byte(strings.ReplaceAll(letter(77), "\r\n", "\n")), 0o600))
+	if r := d.sync(); r.Uploaded != 1 {
+		t.Errorf("%+v", r)
+	}
+	d.equal()
+	d.rest()
+	e = d.file("INBOX", 2)
+	_, err := d.dir("INBOX").SetFlags(e, e.Set, "z")
+	d.ok(err)
+	if r := d.sync(); r.FlagsPushed != 0 {
+		t.Errorf("%+v", r)
+	}
+	var words []goimap.Flag
+	for n := range 30 {
+		words = append(words, goimap.Flag(fmt.Sprintf("word%02d", n)))
+	}
+	d.select_(s, "INBOX")
+	_, err = s.Store(ctx, goimap.UIDSetNum(3), goimap.StoreFlagsAdd, words, 0)
+	d.ok(err)
+	if r := d.sync(); r.FlagsPulled != 1 {
+		t.Errorf("%+v", r)
+	}
+	d.flag("INBOX", 2, maildir.FlagSeen)
+	if r := d.sync(); r.FlagsPushed != 1 {
+		t.Errorf("%+v", r)
+	}
+	d.rest()
+	if e = d.file("INBOX", 2); !strings.Contains(e.Letters, "z") {
+		t.Errorf("letters %s", e.Letters)
+	}
+	for m, err := range s.FetchFlags(ctx, goimap.UIDSetNum(3), 0, nil) {
+		if d.ok(err); len(m.Flags) != 31 {
+			t.Errorf("%d flags: %v", len(m.Flags), m.Flags)
+		}
+	}
 }
