@@ -36,8 +36,8 @@ type Mailbox struct {
 	Keeps       plan.Keeps
 	ReadOnly    bool
 	Made        bool // by us, on one side or the other: what lies in it and has no pair is new
-	Count       int // its pairs
-	Odd         int // pairs that need a look in every run: a state, no body, or flags that differ
+	Count       int  // its pairs
+	Odd         int  // pairs that need a look in every run: a state, no body, or flags that differ
 }
 
 // Account opens the base of an account, which may be new.

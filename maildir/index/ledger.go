@@ -25,6 +25,7 @@ const (
 	Arriving State = iota + 1 // its file is durable in tmp/ and perhaps published
 	Stored                    // its file is durable in new/ or cur/
 	Gone                      // Stored, and the server has deleted it: QUIT was answered with +OK
+	Away                      // Stored, and the server does not list it since At, though we did not delete it
 )
 
 // Receipt is one ledger row: one message of one maildrop.
@@ -155,6 +156,11 @@ func (l *Ledger) Forget(ctx context.Context, ids []int64) error {
 	return l.change(ctx, "forget", "DELETE FROM receipt WHERE id = ? AND maildrop = ?", ids)
 }
 
+// Away records that the server does not list these any more: somebody deleted them, or a storage is not mounted.
+func (l *Ledger) Away(ctx context.Context, ids []int64) error {
+	return l.change(ctx, "record as away", fmt.Sprintf("UPDATE receipt SET state = 4, at = %d WHERE id = ? AND maildrop = ?", l.s.now().UnixMilli()), ids)
+}
+
 // Gone records that the server deleted these: it answered QUIT with +OK.
 func (l *Ledger) Gone(ctx context.Context, ids []int64) error {
 	return l.change(ctx, "record as gone", "UPDATE receipt SET state = 3 WHERE id = ? AND maildrop = ?", ids)
@@ -188,14 +194,14 @@ func (a *Adoption) local() int64 {
 	return a.Message
 }
 
-// Adopt carries adoptions out. A row that is there only gets the UIDL, Listed and Read; a message gets a row in
+// Adopt carries adoptions out. A row that is there gets the UIDL, Listed and Read, and is Stored; a message gets a row in
 // state Stored, dated from its arrival. What is not there any more is passed over: the next run finds it missing.
 func (l *Ledger) Adopt(ctx context.Context, as []Adoption) error {
 	if len(as) == 0 {
 		return nil
 	}
 	return verb("adopt", l.s.write(ctx, func(tx *sql.Tx) error {
-		err := each(tx, "UPDATE receipt SET uidl = ?, listed = ?, read = ? WHERE id = ? AND maildrop = ?", as,
+		err := each(tx, "UPDATE receipt SET uidl = ?, listed = ?, read = ?, state = 2 WHERE id = ? AND maildrop = ?", as,
 			func(a *Adoption) []any { return []any{a.UIDL, a.Listed, a.Read, a.ID, l.id} }, nil)
 		if err != nil {
 			return err

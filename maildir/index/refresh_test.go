@@ -77,8 +77,8 @@ func TestRefreshReads(t *testing.T) {
 	want(t, "date", m.Date, arrived)
 	want(t, "flags", m.Flags, maildir.Flags{Set: maildir.FlagSeen, Keywords: "$Junk"})
 	want(t, "summary", []any{m.Summary.From, m.Summary.To, m.Summary.MessageID, m.Summary.Date}, "[Ann <ann@example.org> bob@example.org 1@example.org 2025-11-03 10:00:00 +0000 UTC]")
-	ms, err := s.OfSizes(t.Context(), []int64{wire.Size, 1 << 40})
-	want(t, "by size", []any{len(ms), ms[0].ID, err}, []any{1, m.ID, nil})
+	bs, err := s.Briefs(t.Context())
+	want(t, "briefs", []any{len(bs), bs[0].ID, bs[0].Key, bs[0].Wire, bs[0].Header, err}, []any{1, m.ID, m.Entry.Key, m.Wire, m.Header, nil})
 	m, ok, err = s.ByID(t.Context(), m.ID)
 	want(t, "by id", []any{m.Entry.Name, ok, err}, "[a:2,Sb true <nil>]")
 

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
-	"encoding/json"
 	"fmt"
 	"time"
 
@@ -128,16 +127,6 @@ func (s *Store) first(ctx context.Context, where string, args ...any) (Message, 
 		return Message{}, false, err
 	}
 	return ms[0], true, nil
-}
-
-// OfSizes returns the local messages whose wire form has one of these sizes. It reads the whole table, which no index
-// spares: that would cost every message that is ever stored, for a question that is asked once in a maildrop's life.
-func (s *Store) OfSizes(ctx context.Context, sizes []int64) ([]Message, error) {
-	list, err := json.Marshal(sizes)
-	if err != nil {
-		return nil, err
-	}
-	return s.messages(ctx, "m.size IN (SELECT value FROM json_each(?))", string(list))
 }
 
 // ByKey returns the message of a key, whatever mailbox it is in.

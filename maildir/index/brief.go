@@ -1,0 +1,56 @@
+package index
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"postie/maildir"
+)
+
+// Brief is what tells a local message from others: of all of them it fits the memory.
+type Brief struct {
+	ID     int64 // Message.ID
+	Key    maildir.Key
+	Wire   maildir.Wire
+	Header [32]byte
+	Date   time.Time // arrival
+}
+
+// Briefs returns all local messages. It reads the whole table: it is for the few times when nothing else is known.
+func (s *Store) Briefs(ctx context.Context) ([]Brief, error) {
+	all, err := query(ctx, s, func(rows *sql.Rows) (b Brief, err error) {
+		var hash, header sql.RawBytes
+		var date int64
+		err = rows.Scan(&b.ID, &b.Key, &b.Wire.Size, &hash, &b.Wire.Exact, &header, &date)
+		copy(b.Wire.Hash[:], hash)
+		copy(b.Header[:], header)
+		b.Date = time.UnixMilli(date).UTC()
+		return b, err
+	}, "SELECT id, key, size, hash, exact, header, date FROM message WHERE key <> '' ORDER BY id")
+	return all, verb("read index", err)
+}
+
+// LostFolders names the mailboxes that hold messages as far as the index knows, and whose folders are not there as Maildirs
+// any more: removed, or on a disk that is not mounted. To be asked before Refresh, which forgets what is gone.
+func (s *Store) LostFolders(ctx context.Context) ([]string, error) {
+	boxes, err := query(ctx, s, func(rows *sql.Rows) (name string, err error) { return name, rows.Scan(&name) },
+		"SELECT DISTINCT b.name FROM mailbox b JOIN message m ON m.mailbox = b.id ORDER BY b.name")
+	if err != nil {
+		return nil, verb("read index", err)
+	}
+	var lost []string
+	for _, name := range boxes {
+		for _, sub := range []string{"new", "cur"} {
+			if _, err := os.Stat(filepath.Join(string(s.dir(name)), sub)); errors.Is(err, fs.ErrNotExist) {
+				lost = append(lost, name)
+				break
+			}
+		}
+	}
+	return lost, nil
+}
