@@ -18,14 +18,16 @@ import (
 
 // doomed is a message that may be deleted on the server: what licenses it is durable.
 type doomed struct {
-	item    pop3.Item
-	receipt int64 // 0: none to mark
-	key     maildir.Key
-	lost    bool // because its file is gone
+	item  pop3.Item
+	copy  *Copy // what we have of it; nil: it was stored in this run
+	row   int64 // its receipt; 0: none to mark
+	check bool  // its header is to be looked at first
+	lost  bool  // because its file is gone
 }
 
 // apply carries the plan out, in crash order: what earlier runs left; then messages, batch by batch; then DELE for
-// what is durable; then QUIT, by which the server deletes; then the ledger says so.
+// what is durable; then QUIT, by which the server deletes; then the ledger says so. New mail comes before all that old mail
+// costs: over a line that breaks each time, every run still gets further.
 func (r *run) apply(ctx context.Context, u unfinished, plan Plan) error {
 	if n, err := r.Dir.CleanTmp(r.view.Now); err != nil || n > 0 {
 		r.Log.Info("cleaned tmp", "files", n, "error", err)
@@ -36,7 +38,8 @@ func (r *run) apply(ctx context.Context, u unfinished, plan Plan) error {
 	if err := r.record(ctx, plan); err != nil {
 		return err
 	}
-	if err := r.fetch(ctx, plan); err != nil {
+	r.strays = plan.Strays
+	if err := r.fetch(ctx, slices.DeleteFunc(slices.Clone(plan.Ops), func(op Op) bool { return op.Action != Fetch })); err != nil {
 		return err // and no QUIT: what was marked before stays on the server
 	}
 	if err := r.remove(ctx); err != nil {
@@ -48,37 +51,15 @@ func (r *run) apply(ctx context.Context, u unfinished, plan Plan) error {
 	return nil
 }
 
-// resume settles what was Arriving when an earlier run was stopped. A file that is there may have been renamed
-// without its folder being fsynced: that comes first, else a later crash could take a message that DELE has removed.
-func (r *run) resume(ctx context.Context, u unfinished) error {
-	if len(u.found) > 0 {
-		folders, err := r.folders()
-		if err != nil {
-			return err
-		}
-		for _, dir := range folders {
-			r.step("fsync-dir " + string(dir))
-			if err := dir.Sync(); err != nil {
-				return err
-			}
-		}
-	}
-	r.step("ledger resume")
-	if err := r.ledger.Confirm(ctx, u.found); err != nil {
-		return err
-	}
-	return r.ledger.Forget(ctx, u.nowhere)
-}
-
 // record brings the ledger up to what the server lists, and remembers what is to be deleted without a fetch.
 func (r *run) record(ctx context.Context, plan Plan) error {
 	var adoptions []index.Adoption
 	for _, op := range plan.Ops {
 		switch op.Action {
 		case Adopt:
-			adoptions = append(adoptions, adoption(op.Item, op.Copy, false))
+			adoptions = append(adoptions, adoption(op.Item, op.Copy, op.Read))
 		case Drop:
-			r.doomed = append(r.doomed, doomed{op.Item, op.Copy.Receipt, op.Copy.Key, op.Lost})
+			r.doomed = append(r.doomed, doomed{op.Item, op.Copy, op.Copy.Receipt, op.Check, op.Lost})
 		}
 	}
 	r.report.Adopted += len(adoptions)
@@ -86,17 +67,22 @@ func (r *run) record(ctx context.Context, plan Plan) error {
 	if err := r.ledger.Adopt(ctx, adoptions); err != nil {
 		return err
 	}
+	if err := r.ledger.Away(ctx, plan.Away); err != nil {
+		return err
+	}
 	return r.ledger.Forget(ctx, plan.Forget)
 }
 
-func adoption(it pop3.Item, c Copy, read bool) index.Adoption {
+func adoption(it pop3.Item, c *Copy, read bool) index.Adoption {
 	return index.Adoption{ID: c.Receipt, Message: c.Message, UIDL: named(it, c.header), Listed: it.Size, Read: read}
 }
 
 // fetch retrieves and stores. While one batch is made durable the next one comes in. When it ends early, what had
 // come in whole is stored all the same: an interrupted run keeps what it did.
-func (r *run) fetch(ctx context.Context, plan Plan) error {
-	ops := slices.DeleteFunc(slices.Clone(plan.Ops), func(op Op) bool { return op.Action != Fetch })
+func (r *run) fetch(ctx context.Context, ops []Op) error {
+	if len(ops) == 0 {
+		return nil
+	}
 	c := r.newCommitter(context.WithoutCancel(ctx))
 	err := r.receiveAll(ctx, ops, c)
 	return cmp.Or(c.close(), err)
@@ -115,7 +101,7 @@ func (r *run) receiveAll(ctx context.Context, ops []Op, c *committer) error {
 			r.fail(op.Item, m.Refused)
 			continue
 		}
-		a, err := r.receive(op, m.Body, &header)
+		a, err := r.receive(op, m.Body, &header, c)
 		switch {
 		case err != nil && hopeless(err):
 			return err
@@ -155,13 +141,17 @@ type arrival struct {
 	draft   *maildir.Draft
 	receipt index.Receipt
 	message index.Message
-	equal   *Copy // it is one of op.Against: draft is not to be kept
+	equal   *Copy // it is this one: draft is not to be kept
 }
 
 // receive streams one message into tmp/. It returns nil without an error when the line broke, which the session
 // reports next.
-func (r *run) receive(op Op, body io.Reader, header *message.Header) (*arrival, error) {
+func (r *run) receive(op Op, body io.Reader, header *message.Header, c *committer) (*arrival, error) {
 	draft, err := r.Dir.Create()
+	if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
+		c.drain() // a batch holds a descriptor for each message
+		draft, err = r.Dir.Create()
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -175,7 +165,7 @@ func (r *run) receive(op Op, body io.Reader, header *message.Header) (*arrival, 
 	a.receipt = index.Receipt{UIDL: named(op.Item, header.Hash()), Listed: op.Item.Size, Wire: draft.Wire(), Header: header.Hash(), Read: true}
 	a.message = index.Message{Mailbox: index.Inbox, Wire: a.receipt.Wire, Header: a.receipt.Header,
 		Date: r.Now(), Summary: message.Summarize(header.Bytes())}
-	if a.equal = r.equal(op.Against, a.receipt.Wire); a.equal != nil {
+	if a.equal = r.equal(op, a.receipt.Wire); a.equal != nil {
 		draft.Close()
 	}
 	return a, nil
@@ -187,12 +177,14 @@ func named(it pop3.Item, header [32]byte) string {
 	return cmp.Or(it.UIDL, fmt.Sprintf("size %d header %x", it.Size, header[:16]))
 }
 
-// equal finds the copy that a message is, octet for octet. Each copy serves once.
-func (r *run) equal(against []Copy, w maildir.Wire) *Copy {
-	for i := range against {
-		if c := &against[i]; c.Wire.Hash == w.Hash && c.Wire.Size == w.Size && !r.taken[*c] {
-			r.taken[*c] = true
-			return c
+// equal finds the copy that a message is, octet for octet: one of its UIDL, or a stray. Each copy serves once.
+func (r *run) equal(op Op, w maildir.Wire) *Copy {
+	for _, copies := range [][]*Copy{op.Against, r.strays[content{w.Size, w.Hash}]} {
+		for _, c := range copies {
+			if c.Wire.Hash == w.Hash && c.Wire.Size == w.Size && !r.taken[c] {
+				r.taken[c] = true
+				return c
+			}
 		}
 	}
 	return nil

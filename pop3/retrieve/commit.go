@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"slices"
 
 	"postie/maildir"
 	"postie/maildir/index"
@@ -68,6 +69,12 @@ func (c *committer) flush() error {
 	}
 }
 
+// drain waits until all that was added is durable.
+func (c *committer) drain() {
+	c.flush()
+	c.flush() // an empty batch is taken when the one before is done
+}
+
 // close commits what is left and waits for all.
 func (c *committer) close() error {
 	c.flush() // its error is c.err
@@ -130,7 +137,7 @@ func (r *run) stored(arrivals []*arrival, messages []index.Message) {
 	r.report.New += len(arrivals)
 	if r.Policy.Keep.Mode == Delete {
 		for _, a := range arrivals {
-			r.doomed = append(r.doomed, doomed{item: a.op.Item, receipt: a.message.Receipt, key: a.receipt.Key})
+			r.doomed = append(r.doomed, doomed{item: a.op.Item, row: a.message.Receipt})
 		}
 	}
 	r.mu.Unlock()
@@ -146,7 +153,7 @@ func (r *run) commitEqual(ctx context.Context, equals []*arrival) error {
 	}
 	adoptions := make([]index.Adoption, len(equals))
 	for i, a := range equals {
-		adoptions[i] = adoption(a.op.Item, *a.equal, true)
+		adoptions[i] = adoption(a.op.Item, a.equal, true)
 	}
 	r.step("ledger equal")
 	if err := r.ledger.Adopt(ctx, adoptions); err != nil {
@@ -156,8 +163,10 @@ func (r *run) commitEqual(ctx context.Context, equals []*arrival) error {
 	defer r.mu.Unlock()
 	r.report.Adopted += len(equals)
 	for _, a := range equals {
-		if a.equal.Due {
-			r.doomed = append(r.doomed, doomed{a.op.Item, a.equal.Receipt, a.equal.Key, a.op.Lost})
+		// What the guard has not counted is not deleted because its file is gone: the next run counts it.
+		counted := r.Policy.Keep.Mode != UntilDeleted || slices.Contains(a.op.Against, a.equal)
+		if a.equal.Due && counted {
+			r.doomed = append(r.doomed, doomed{a.op.Item, a.equal, a.equal.Receipt, false, a.op.Lost})
 		}
 	}
 	return nil

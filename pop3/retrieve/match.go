@@ -2,33 +2,44 @@ package retrieve
 
 import (
 	"slices"
+	"time"
 
 	"postie/maildir/index"
 	"postie/pop3"
 )
 
+// awayFor is how long a receipt is kept whose message the server does not list. A server that shows an empty maildrop for
+// a while (its storage was not there) must not bring everything a second time.
+const awayFor = 90 * 24 * time.Hour
+
 // matcher finds, for what the server lists, what we have of it.
 type matcher struct {
-	view    View
-	policy  Policy
-	byUIDL  map[string][]*Copy // the ledger
-	bySize  map[int64][]*Copy  // what may be on the server under another UIDL
-	listed  map[string]int     // how often the server lists a UIDL
-	twins   map[identity]int   // messages that only their bodies could tell apart
-	used    map[*Copy]bool
-	present map[int64]bool // receipts whose message is on the server, or may be
+	view   View
+	policy Policy
+	byUIDL map[string][]*Copy // the ledger, but for "", which is no UIDL
+	alike  map[likeness][]*Copy
+	sizes  map[int64]int    // of those in alike, also when they are used
+	listed map[string]int   // how often the server lists a UIDL
+	twins  map[identity]int // messages that only their bodies could tell apart
+	copies []*Copy          // of the receipts, in their order
+	used   map[*Copy]bool   // by a message that is that copy
+	kept   map[*Copy]bool   // for a message that is, or may be, that copy
 }
 
-type identity struct {
-	uidl string
+// likeness is what tells a copy that may be on the server under another UIDL.
+type likeness struct {
 	size int64
 	head [32]byte
 }
 
+type identity struct {
+	uidl string
+	likeness
+}
+
 func newMatcher(v View, p Policy) *matcher {
-	m := &matcher{view: v, policy: p,
-		byUIDL: map[string][]*Copy{}, bySize: map[int64][]*Copy{}, listed: map[string]int{},
-		twins: map[identity]int{}, used: map[*Copy]bool{}, present: map[int64]bool{}}
+	m := &matcher{view: v, policy: p, byUIDL: map[string][]*Copy{}, alike: map[likeness][]*Copy{}, sizes: map[int64]int{},
+		listed: map[string]int{}, twins: map[identity]int{}, used: map[*Copy]bool{}, kept: map[*Copy]bool{}}
 	for _, it := range v.Items {
 		if it.UIDL != "" {
 			m.listed[it.UIDL]++
@@ -36,47 +47,38 @@ func newMatcher(v View, p Policy) *matcher {
 		m.twins[m.identity(it)]++
 	}
 	for _, r := range v.Receipts {
-		m.addReceipt(r)
-	}
-	for size, messages := range v.Local {
-		for _, l := range messages {
-			due, _ := p.due(l.Entry.Key, l.Date, v)
-			m.bySize[size] = append(m.bySize[size],
-				&Copy{Message: l.ID, Key: l.Entry.Key, Wire: l.Wire, Due: due, header: l.Header, listed: size})
+		due, _ := p.due(r.Key, r.At, v)
+		c := &Copy{Receipt: r.ID, Key: r.Key, Wire: r.Wire, Due: due, header: r.Header, listed: r.Listed, read: r.Read,
+			gone: r.State == index.Gone, away: r.State == index.Away}
+		m.copies = append(m.copies, c)
+		m.byUIDL[r.UIDL] = append(m.byUIDL[r.UIDL], c)
+		if m.listed[r.UIDL] == 0 && !c.gone {
+			// Its UIDL vanished: the message may have gone, or the server renumbered. What the server had
+			// promised to delete did go: an equal message that comes later is another one.
+			m.stray(c)
 		}
+	}
+	for _, l := range v.Local {
+		due, _ := p.due(l.Key, l.Date, v)
+		m.stray(&Copy{Message: l.ID, Key: l.Key, Wire: l.Wire, Due: due, header: l.Header, listed: l.Wire.Size})
 	}
 	return m
 }
 
-func (m *matcher) addReceipt(r index.Receipt) {
-	due, _ := m.policy.due(r.Key, r.At, m.view)
-	c := &Copy{Receipt: r.ID, Key: r.Key, Wire: r.Wire, Due: due,
-		header: r.Header, listed: r.Listed, read: r.Read, gone: r.State == index.Gone}
-	m.byUIDL[r.UIDL] = append(m.byUIDL[r.UIDL], c)
-	if m.listed[r.UIDL] == 0 && !c.gone {
-		// Its UIDL vanished: the message may have gone, or the server renumbered. What the server had
-		// promised to delete did go: an equal message that comes later is another one.
-		m.bySize[r.Listed] = append(m.bySize[r.Listed], c)
-	}
+func (m *matcher) stray(c *Copy) {
+	like := likeness{c.listed, c.header}
+	m.alike[like] = append(m.alike[like], c)
+	m.sizes[c.listed]++
 }
 
 func (m *matcher) identity(it pop3.Item) identity {
-	return identity{it.UIDL, it.Size, m.view.Heads[it.Number].Hash}
-}
-
-// candidates are the copies that a listed message may be equal to: those with its UIDL, and those of its size
-// whose own UIDL is not listed.
-func (m *matcher) candidates(it pop3.Item) (same, alike []*Copy) {
-	if it.UIDL != "" {
-		same = m.byUIDL[it.UIDL]
-	}
-	return same, m.bySize[it.Size]
+	return identity{it.UIDL, likeness{it.Size, m.view.Heads[it.Number].Hash}}
 }
 
 // trusted is the copy that UIDL and size name without doubt. RFC 1939 section 7 promises that a UIDL is never
 // reused while its message exists; servers that break that are seen by the size, and by TOP before anything is deleted.
 func (m *matcher) trusted(it pop3.Item, same []*Copy) *Copy {
-	if len(same) == 1 && m.listed[it.UIDL] == 1 && same[0].listed == it.Size {
+	if it.UIDL != "" && len(same) == 1 && m.listed[it.UIDL] == 1 && same[0].listed == it.Size && !same[0].away {
 		return same[0]
 	}
 	return nil
@@ -84,17 +86,25 @@ func (m *matcher) trusted(it pop3.Item, same []*Copy) *Copy {
 
 // decide says what to do with one message; false: nothing, we have it and it stays.
 func (m *matcher) decide(it pop3.Item) (Op, bool) {
-	same, alike := m.candidates(it)
+	var same []*Copy
+	if it.UIDL != "" {
+		same = m.byUIDL[it.UIDL]
+	}
 	head, seen := m.view.Heads[it.Number]
-	if c := m.trusted(it, same); c != nil && !c.Due {
-		m.present[c.Receipt] = true
+	switch c := m.trusted(it, same); {
+	case c != nil && !c.Due:
+		m.kept[c] = true
 		return Op{}, false
+	case c != nil && c.read && !seen:
+		op, ok := m.settle(it, c, true)
+		op.Check = true
+		return op, ok
 	}
 	if seen {
 		if c := m.proven(it, same, head); c != nil {
 			return m.settle(it, c, c.read)
 		}
-		if c := m.alike(alike, head); c != nil {
+		if c := m.alikeTo(it, head); c != nil {
 			return m.settle(it, c, false)
 		}
 	}
@@ -102,17 +112,15 @@ func (m *matcher) decide(it pop3.Item) (Op, bool) {
 	if len(same) > 0 {
 		op.Reason = "its UIDL was another message's"
 	}
-	for _, c := range slices.Concat(same, alike) {
+	for _, c := range same {
 		if seen && c.header != head.Hash {
 			continue
 		}
-		op.Against = append(op.Against, *c)
-		m.present[c.Receipt] = true
+		op.Against = append(op.Against, c)
+		m.kept[c] = true
+		op.Reason = "may be known: to be read and compared"
 		_, lost := m.policy.due(c.Key, m.view.Now, m.view)
 		op.Lost = op.Lost || lost
-	}
-	if len(op.Against) > 0 {
-		op.Reason = "may be known: to be read and compared"
 	}
 	return op, true
 }
@@ -121,15 +129,17 @@ func (m *matcher) decide(it pop3.Item) (Op, bool) {
 // still the same. A match by content alone spares a fetch; before a deletion the message is read and compared whole.
 func (m *matcher) settle(it pop3.Item, c *Copy, licensed bool) (Op, bool) {
 	m.used[c] = true
-	m.present[c.Receipt] = true
 	_, lost := m.policy.due(c.Key, m.view.Now, m.view)
+	renamed := c.Receipt == 0 || it.UIDL != "" && !slices.Contains(m.byUIDL[it.UIDL], c)
 	switch {
 	case c.Due && licensed:
-		return Op{Action: Drop, Item: it, Reason: m.policy.Keep.reason(), Copy: *c, Lost: lost}, true
+		return Op{Action: Drop, Item: it, Reason: m.policy.Keep.reason(), Copy: c, Lost: lost}, true
 	case c.Due:
-		return Op{Action: Fetch, Item: it, Reason: "known by its content only: to be read and compared before it is deleted", Against: []Copy{*c}, Lost: lost}, true
-	case c.Receipt == 0 || it.UIDL != "" && !slices.Contains(m.byUIDL[it.UIDL], c):
-		return Op{Action: Adopt, Item: it, Reason: "known by its content", Copy: *c}, true
+		return Op{Action: Fetch, Item: it, Reason: "known by its content only: to be read and compared before it is deleted", Against: []*Copy{c}, Lost: lost}, true
+	case renamed:
+		return Op{Action: Adopt, Item: it, Reason: "known by its content", Copy: c}, true
+	case c.away:
+		return Op{Action: Adopt, Item: it, Reason: "it is back", Copy: c, Read: c.read}, true
 	}
 	return Op{}, false
 }
@@ -163,28 +173,45 @@ func (m *matcher) proven(it pop3.Item, same []*Copy, head Head) *Copy {
 	return found
 }
 
-// alike is a copy of equal size and equal, telling header under a UIDL that is no longer listed (a server that
+// alikeTo takes a copy of equal size and equal, telling header under a UIDL that is no longer listed (a server that
 // renumbered, or a ledger that was lost). Equal copies are matched by count.
-func (m *matcher) alike(alike []*Copy, head Head) *Copy {
-	if !head.Telling {
+func (m *matcher) alikeTo(it pop3.Item, head Head) *Copy {
+	like := likeness{it.Size, head.Hash}
+	if !head.Telling || len(m.alike[like]) == 0 {
 		return nil
 	}
-	for _, c := range alike {
-		if !m.used[c] && c.header == head.Hash {
-			return c
-		}
-	}
-	return nil
+	c := m.alike[like][0]
+	m.alike[like] = m.alike[like][1:]
+	return c
 }
 
-// unlisted are the receipts that leave the ledger, since the server has their messages no more. A receipt with which
-// a message is still to be compared stays for another run.
-func (m *matcher) unlisted() []int64 {
-	var ids []int64
-	for _, r := range m.view.Receipts {
-		if !m.present[r.ID] {
-			ids = append(ids, r.ID)
+// strays are the copies that nothing on the server was matched with.
+func (m *matcher) strays() Strays {
+	strays := Strays{}
+	for _, copies := range m.alike {
+		for _, c := range copies {
+			id := content{c.Wire.Size, c.Wire.Hash}
+			strays[id] = append(strays[id], c)
 		}
 	}
-	return ids
+	for _, copies := range strays { // maps have no order, plans have
+		slices.SortFunc(copies, func(a, b *Copy) int { return int(a.Receipt + a.Message - b.Receipt - b.Message) })
+	}
+	return strays
+}
+
+// unlisted are the receipts that the server no longer lists: those that are away now, and those to be forgotten, because
+// the server deleted them for us, reused their UIDL, or does not list them for long.
+func (m *matcher) unlisted() (away, forget []int64) {
+	for i, r := range m.view.Receipts {
+		c := m.copies[i]
+		switch {
+		case m.used[c] || m.kept[c]:
+		case r.State == index.Stored && m.listed[r.UIDL] == 0:
+			away = append(away, r.ID)
+		case r.State != index.Away || m.listed[r.UIDL] > 0 || m.view.Now.Sub(r.At) > awayFor:
+			forget = append(forget, r.ID)
+		}
+	}
+	return away, forget
 }

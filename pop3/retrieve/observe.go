@@ -15,8 +15,20 @@ import (
 
 // unfinished is what an earlier run that was stopped left in the state Arriving.
 type unfinished struct {
-	found   []int64 // their files are in the Maildir
+	found   []found
 	nowhere []int64 // they never got there, or are gone again
+}
+
+// found is a message whose file is in the Maildir, though the ledger does not say so.
+type found struct {
+	receipt index.Receipt
+	place
+}
+
+// place is where a file lies.
+type place struct {
+	dir   maildir.Dir
+	entry maildir.Entry
 }
 
 // remember reads the ledger and, if need be, looks into the Maildir: before the server is asked for anything.
@@ -29,7 +41,14 @@ func (r *run) remember(ctx context.Context) (unfinished, error) {
 	if r.fresh, err = r.ledger.Fresh(ctx); err != nil {
 		return u, err
 	}
-	if r.fresh || r.Policy.Keep.Mode == UntilDeleted {
+	if r.Policy.Keep.Mode == UntilDeleted {
+		lost, err := r.Store.LostFolders(ctx)
+		if err != nil {
+			return u, err
+		}
+		r.view.Lost = append(slices.Clone(r.Lost), lost...)
+	}
+	if r.fresh || r.Policy.Keep.Mode == UntilDeleted && len(r.view.Lost) == 0 {
 		// The index follows files that others renamed or moved, and learns of mail that others brought.
 		if _, err := r.Store.Refresh(ctx); err != nil {
 			return u, err
@@ -51,48 +70,51 @@ func (r *run) look(receipts []index.Receipt, u *unfinished) error {
 			wanted[c.Key] = true
 		}
 	}
-	missing, err := r.missing(wanted)
+	places, err := r.find(wanted)
 	if err != nil {
 		return err
 	}
+	r.view.Missing = map[maildir.Key]bool{}
 	for _, c := range receipts {
-		switch {
-		case c.State != index.Arriving:
-		case missing[c.Key]:
-			u.nowhere = append(u.nowhere, c.ID)
-			continue
-		default:
-			u.found = append(u.found, c.ID)
+		where, here := places[c.Key]
+		if c.State == index.Arriving {
+			if !here {
+				u.nowhere = append(u.nowhere, c.ID)
+				continue
+			}
+			u.found = append(u.found, found{c, where})
 			c.State = index.Stored
 		}
+		r.view.Missing[c.Key] = wanted[c.Key] && !here
 		r.view.Receipts = append(r.view.Receipts, c)
 	}
-	r.view.Missing = missing
 	return nil
 }
 
-// missing says which keys are nowhere in the Maildir: neither in its root nor in a subfolder.
-func (r *run) missing(keys map[maildir.Key]bool) (map[maildir.Key]bool, error) {
-	if len(keys) == 0 {
-		return nil, nil
-	}
-	folders, err := r.folders()
-	if err != nil {
-		return nil, err
-	}
-	missing := make(map[maildir.Key]bool, len(keys))
-	for k := range keys {
-		missing[k] = true
-	}
-	for _, dir := range folders {
-		for e, err := range dir.Scan() {
-			if err != nil {
-				return nil, fmt.Errorf("scan %s: %w", dir, err)
+// find says where files lie: in the root, or in a subfolder. One reading of a folder in which others rename may miss a file
+// that is there, so only what two readings miss is not found.
+func (r *run) find(keys map[maildir.Key]bool) (map[maildir.Key]place, error) {
+	places := make(map[maildir.Key]place, len(keys))
+	for range 2 {
+		if len(places) == len(keys) {
+			break
+		}
+		folders, err := r.folders()
+		if err != nil {
+			return nil, err
+		}
+		for _, dir := range folders {
+			for e, err := range dir.Scan() {
+				if err != nil {
+					return nil, fmt.Errorf("scan %s: %w", dir, err)
+				}
+				if keys[e.Key] {
+					places[e.Key] = place{dir, e}
+				}
 			}
-			delete(missing, e.Key)
 		}
 	}
-	return missing, nil
+	return places, nil
 }
 
 // folders are the root and its Maildir++ subfolders.
@@ -122,17 +144,14 @@ func (r *run) observe(ctx context.Context) error {
 			return err
 		}
 	}
-	return r.heads(ctx, Doubts(r.view, r.Policy))
+	r.view.Heads, err = r.heads(ctx, Doubts(r.view, r.Policy))
+	return err
 }
 
-// local finds the messages in the Maildir that have the size of one that the server lists and that no receipt speaks of. It
-// is needed only until a first run came to its end: the database is new, and the mail may not be.
+// local lists the messages in the Maildir that no receipt speaks of. It is needed only until a first run came to its end:
+// the database is new, and the mail may not be.
 func (r *run) local(ctx context.Context) error {
-	sizes := make([]int64, len(r.view.Items))
-	for i, it := range r.view.Items {
-		sizes[i] = it.Size
-	}
-	messages, err := r.Store.OfSizes(ctx, sizes)
+	all, err := r.Store.Briefs(ctx)
 	if err != nil {
 		return err
 	}
@@ -140,38 +159,33 @@ func (r *run) local(ctx context.Context) error {
 	for _, c := range r.view.Receipts { // of an earlier run that did not come to its end
 		known[c.Key] = true
 	}
-	r.view.Local = make(map[int64][]index.Message)
-	for _, m := range messages {
-		if !known[m.Entry.Key] {
-			r.view.Local[m.Wire.Size] = append(r.view.Local[m.Wire.Size], m)
-		}
-	}
+	r.view.Local = slices.DeleteFunc(all, func(b index.Brief) bool { return known[b.Key] })
 	return nil
 }
 
 // heads asks for headers by TOP. Where the server refuses that, the plan reads the whole message instead.
-func (r *run) heads(ctx context.Context, ns []pop3.Number) error {
+func (r *run) heads(ctx context.Context, ns []pop3.Number) (map[pop3.Number]Head, error) {
 	if len(ns) == 0 {
-		return nil
+		return nil, nil
 	}
-	r.view.Heads = make(map[pop3.Number]Head, len(ns))
+	heads := make(map[pop3.Number]Head, len(ns))
 	var header message.Header
 	for m, err := range r.session.Top(ctx, slices.Values(ns)) {
 		switch {
 		case err != nil:
-			return err
-		case m.Refused != nil && len(r.view.Heads) == 0:
+			return nil, err
+		case m.Refused != nil && len(heads) == 0:
 			r.Log.Info("the server has no TOP", "answer", m.Refused)
-			return nil
+			return nil, nil
 		case m.Refused != nil:
 			continue
 		}
 		header.Reset()
 		if _, err := io.Copy(&header, m.Body); err != nil {
-			return fmt.Errorf("TOP %d: %w", m.Number, err)
+			return nil, fmt.Errorf("TOP %d: %w", m.Number, err)
 		}
 		telling := message.Summarize(header.Bytes()).MessageID != ""
-		r.view.Heads[m.Number] = Head{Hash: header.Hash(), Telling: telling}
+		heads[m.Number] = Head{Hash: header.Hash(), Telling: telling}
 	}
-	return nil
+	return heads, nil
 }

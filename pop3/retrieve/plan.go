@@ -3,6 +3,7 @@ package retrieve
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"postie/maildir"
@@ -38,10 +39,11 @@ type Policy struct {
 // View is what a run saw: the server's list, the ledger, and the Maildir as far as it matters.
 type View struct {
 	Items    []pop3.Item
-	Receipts []index.Receipt           // Stored and Gone; what was Arriving is resolved before
-	Heads    map[pop3.Number]Head      // what TOP said of the Doubts
-	Missing  map[maildir.Key]bool      // with UntilDeleted: receipts' files that are no longer in the Maildir
-	Local    map[int64][]index.Message // by size on the wire; only in a maildrop's first run with this database
+	Receipts []index.Receipt      // all but Arriving, which is resolved before
+	Heads    map[pop3.Number]Head // what TOP said of the Doubts
+	Missing  map[maildir.Key]bool // with UntilDeleted: receipts' files that are no longer in the Maildir
+	Lost     []string             // with UntilDeleted: folders that held messages, and are not there
+	Local    []index.Brief        // mail that no receipt speaks of; only until a first run with this database came to its end
 	Now      time.Time
 }
 
@@ -55,7 +57,7 @@ type Head struct {
 type Action uint8
 
 const (
-	Fetch Action = iota + 1 // RETR and store, unless it turns out to be one of Against
+	Fetch Action = iota + 1 // RETR and store, unless it turns out to be one of Against or of Plan.Strays
 	Adopt                   // we have it under another UIDL: note that, fetch nothing
 	Drop                    // DELE
 	Skip                    // larger than the policy takes
@@ -71,9 +73,11 @@ type Op struct {
 	Action  Action
 	Item    pop3.Item
 	Reason  string
-	Copy    Copy   // Adopt, Drop: the copy that we have
-	Against []Copy // Fetch: copies it may be equal to; then it is not stored a second time
-	Lost    bool   // leads to a deletion because the local copy is gone: what the guard counts
+	Copy    *Copy   // Adopt, Drop: the copy that we have
+	Read    bool    // Adopt: it was read under this UIDL
+	Check   bool    // Drop: only if TOP shows the header of Copy, else it is another message, to be fetched
+	Against []*Copy // Fetch: copies of its UIDL; if it is one of them it is not stored a second time
+	Lost    bool    // leads to a deletion because the local copy is gone: what the guard counts
 }
 
 // Copy is a message that we already have: a row of the ledger, or a message in the Maildir that no row speaks of.
@@ -88,12 +92,24 @@ type Copy struct {
 	listed int64
 	read   bool // RETR gave it under the UIDL that it has: with size and header equal, that licenses a DELE
 	gone   bool // the server had promised to delete it
+	away   bool // the server did not list it for a while
+}
+
+// Strays are copies that have no place on the server, as far as UIDLs tell. Whatever is fetched is compared with them, octet
+// for octet: it may be one of them under another UIDL.
+type Strays map[content][]*Copy
+
+type content struct {
+	size int64
+	hash [32]byte
 }
 
 // Plan is what a run will do, in the order of the server's list.
 type Plan struct {
 	Ops    []Op
-	Forget []int64 // receipts whose message the server no longer lists
+	Strays Strays
+	Away   []int64 // receipts whose message the server no longer lists
+	Forget []int64 // receipts of messages that the server deleted for us, or does not list for long
 	Known  int     // messages on the server that we have and that stay
 	Later  int     // messages left for another run by Limit
 	Guard  *Guard  // then Ops is empty: the maildrop is left untouched
@@ -101,25 +117,29 @@ type Plan struct {
 
 // Guard tells why a run that would delete too much was stopped.
 type Guard struct {
-	Would, Of int // messages to be deleted because their files are gone, of so many known ones
+	Would, Of int      // messages to be deleted because their files are gone, of so many known ones
+	Folders   []string // folders of the Maildir that are gone, when that is the reason
 }
 
 func (g *Guard) Error() string {
+	if len(g.Folders) > 0 {
+		return fmt.Sprintf("folders of the Maildir that held messages are not there (%s): deleting on the server was refused", strings.Join(g.Folders, ", "))
+	}
 	return fmt.Sprintf("%d of %d messages that are still on the server are gone from the Maildir: deleting them there too was refused", g.Would, g.Of)
 }
 
 // Doubts names the messages whose header must be seen (TOP) before a Diff can be sure of them. It is empty when
-// nothing was fetched before, and when all that was fetched may stay: cost follows what changed.
+// nothing was fetched before, and when UIDLs and sizes tell all: cost follows what changed.
 func Doubts(v View, p Policy) []pop3.Number {
 	m := newMatcher(v, p)
 	var ns []pop3.Number
 	for _, it := range v.Items {
-		same, alike := m.candidates(it)
-		if len(alike) == 0 && !slices.ContainsFunc(same, func(c *Copy) bool { return c.listed == it.Size }) {
+		same := m.byUIDL[it.UIDL]
+		if m.sizes[it.Size] == 0 && !slices.ContainsFunc(same, func(c *Copy) bool { return c.listed == it.Size }) {
 			continue // new, or to be read and compared whatever its header is
 		}
-		if c := m.trusted(it, same); c != nil && !c.Due {
-			continue
+		if c := m.trusted(it, same); c != nil && (!c.Due || c.read) {
+			continue // if it is due, its header is looked at just before it is deleted
 		}
 		ns = append(ns, it.Number)
 	}
@@ -128,6 +148,9 @@ func Doubts(v View, p Policy) []pop3.Number {
 
 // Diff decides what makes the maildrop and the Maildir agree. It is pure: the same view gives the same plan.
 func Diff(v View, p Policy) Plan {
+	if len(v.Lost) > 0 && !p.AllowMassDelete {
+		return Plan{Guard: &Guard{Folders: v.Lost}}
+	}
 	m := newMatcher(v, p)
 	var plan Plan
 	lost, copies, fetches := 0, 0, 0
@@ -153,10 +176,11 @@ func Diff(v View, p Policy) Plan {
 		}
 		plan.Ops = append(plan.Ops, op)
 	}
-	plan.Forget = m.unlisted()
 	if g := p.guard(lost, copies); g != nil {
 		return Plan{Guard: g}
 	}
+	plan.Strays = m.strays()
+	plan.Away, plan.Forget = m.unlisted()
 	return plan
 }
 

@@ -8,20 +8,19 @@ import (
 
 	"postie/maildir"
 	"postie/maildir/index"
-	"postie/maildir/message"
 	"postie/pop3"
 )
 
 // The world of these tests, written down shortly. A message is SIZE and header NAME: its hash, and whether it tells.
 //
 //	listed:   "1:a/100"      number 1, UIDL a, 100 octets ("1:/100": no UIDL)
-//	receipts: "a/100/H1"     stored: UIDL, size, header; + "!" gone, "?" matched by content only, "-" its file is missing,
-//	                         "~" stored 20 days ago
+//	receipts: "a/100/H1"     stored: UIDL, size, header; + "!" gone, "@" away, "?" matched by content only, "-" its file is
+//	                         missing, "~" 20 days ago, "=" 100
 //	heads:    "1=H1"         what TOP says; a small letter h has no Message-ID
 //	local:    "100/H1"       a message in the Maildir that no receipt speaks of
 func view(t *testing.T, listed, receipts, heads, local string) View {
 	t.Helper()
-	v := View{Now: time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC), Heads: map[pop3.Number]Head{}, Missing: map[maildir.Key]bool{}, Local: map[int64][]index.Message{}}
+	v := View{Now: time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC), Heads: map[pop3.Number]Head{}, Missing: map[maildir.Key]bool{}}
 	for _, f := range strings.Fields(listed) {
 		var it pop3.Item
 		number, rest, _ := strings.Cut(f, ":")
@@ -32,7 +31,7 @@ func view(t *testing.T, listed, receipts, heads, local string) View {
 		v.Items = append(v.Items, it)
 	}
 	for i, f := range strings.Fields(receipts) {
-		name := strings.TrimRight(f, "!?-~")
+		name := strings.TrimRight(f, "!?-~@=")
 		marks := f[len(name):]
 		part := strings.Split(name, "/")
 		r := index.Receipt{ID: int64(i + 1), UIDL: part[0], State: index.Stored, Key: maildir.Key(fmt.Sprint("key", i+1)),
@@ -41,6 +40,12 @@ func view(t *testing.T, listed, receipts, heads, local string) View {
 		r.Wire.Size = r.Listed
 		if strings.Contains(marks, "!") {
 			r.State = index.Gone
+		}
+		if strings.Contains(marks, "@") {
+			r.State = index.Away
+		}
+		if strings.Contains(marks, "=") {
+			r.At = v.Now.AddDate(0, 0, -100)
 		}
 		if strings.Contains(marks, "~") {
 			r.At = v.Now.AddDate(0, 0, -20)
@@ -56,9 +61,9 @@ func view(t *testing.T, listed, receipts, heads, local string) View {
 	}
 	for i, f := range strings.Fields(local) {
 		size, name, _ := strings.Cut(f, "/")
-		m := index.Message{ID: int64(101 + i), Header: hash(name), Date: v.Now.Add(-time.Hour), Summary: message.Summary{}}
-		fmt.Sscan(size, &m.Wire.Size)
-		v.Local[m.Wire.Size] = append(v.Local[m.Wire.Size], m)
+		l := index.Brief{ID: int64(101 + i), Header: hash(name), Date: v.Now.Add(-time.Hour)}
+		fmt.Sscan(size, &l.Wire.Size)
+		v.Local = append(v.Local, l)
 	}
 	return v
 }
@@ -73,7 +78,7 @@ func text(p Plan) string {
 	if p.Guard != nil {
 		return fmt.Sprintf("guard %d of %d", p.Guard.Would, p.Guard.Of)
 	}
-	name := func(c Copy) string {
+	name := func(c *Copy) string {
 		if c.Receipt != 0 {
 			return fmt.Sprint(" r", c.Receipt)
 		}
@@ -85,6 +90,9 @@ func text(p Plan) string {
 		if op.Action == Adopt || op.Action == Drop {
 			line += name(op.Copy)
 		}
+		if op.Check {
+			line += " if TOP agrees"
+		}
 		for i, c := range op.Against {
 			if i == 0 {
 				line += " against"
@@ -92,6 +100,9 @@ func text(p Plan) string {
 			line += name(c)
 		}
 		lines = append(lines, line)
+	}
+	for _, id := range p.Away {
+		lines = append(lines, fmt.Sprint("away r", id))
 	}
 	for _, id := range p.Forget {
 		lines = append(lines, fmt.Sprint("forget r", id))
@@ -117,37 +128,42 @@ func TestDiff(t *testing.T) {
 		{name: "limit does not count what is known", policy: Policy{Limit: 1, Keep: keep}, listed: "1:a/100 2:b/200 3:c/300",
 			receipts: "a/100/H1", want: "fetch 2"},
 
-		{name: "stored, not yet deleted", listed: "1:a/100", receipts: "a/100/H1", doubts: "1", heads: "1=H1", want: "delete 1 r1"},
-		{name: "deleted by QUIT, and still listed", listed: "1:a/100", receipts: "a/100/H1!", doubts: "1", heads: "1=H1", want: "delete 1 r1"},
+		{name: "stored, not yet deleted", listed: "1:a/100", receipts: "a/100/H1", doubts: "", heads: "", want: "delete 1 r1 if TOP agrees"},
+		{name: "deleted by QUIT, and still listed", listed: "1:a/100", receipts: "a/100/H1!", doubts: "", heads: "", want: "delete 1 r1 if TOP agrees"},
 		{name: "UIDL reused, other size", listed: "1:a/101", receipts: "a/100/H1", want: "fetch 1 against r1"},
-		{name: "UIDL reused, other header", listed: "1:a/100", receipts: "a/100/H1", doubts: "1", heads: "1=H2", want: "fetch 1, forget r1"},
-		{name: "UIDL reused for a deleted message", listed: "1:a/100", receipts: "a/100/H1!", doubts: "1", heads: "1=H2", want: "fetch 1, forget r1"},
-		{name: "no TOP: read before deleting", listed: "1:a/100", receipts: "a/100/H1", doubts: "1", want: "fetch 1 against r1"},
+		{name: "UIDL reused, other header", listed: "1:a/100", receipts: "a/100/H1", doubts: "", heads: "1=H2", want: "fetch 1, forget r1"},
+		{name: "UIDL reused for a deleted message", listed: "1:a/100", receipts: "a/100/H1!", doubts: "", heads: "1=H2", want: "fetch 1, forget r1"},
 		{name: "matched by content is no licence", listed: "1:a/100", receipts: "a/100/H1?", doubts: "1", heads: "1=H1", want: "fetch 1 against r1"},
-		{name: "no longer listed", listed: "1:a/100", receipts: "b/200/H2 c/300/H3!", want: "fetch 1, forget r1, forget r2"},
+		{name: "no longer listed", listed: "1:a/100", receipts: "b/200/H2 c/300/H3!", want: "fetch 1, away r1, forget r2"},
 
 		{name: "kept and known: nothing is asked", policy: Policy{Keep: keep}, listed: "1:a/100 2:b/200", receipts: "a/100/H1 b/200/H2", want: ""},
 		{name: "kept, UIDL reused, other size", policy: Policy{Keep: keep}, listed: "1:a/101", receipts: "a/100/H1", want: "fetch 1 against r1"},
 		{name: "kept for days: young", policy: Policy{Keep: days}, listed: "1:a/100", receipts: "a/100/H1", want: ""},
-		{name: "kept for days: old", policy: Policy{Keep: days}, listed: "1:a/100", receipts: "a/100/H1~", doubts: "1", heads: "1=H1", want: "delete 1 r1"},
-		{name: "kept for days: old and reused", policy: Policy{Keep: days}, listed: "1:a/100", receipts: "a/100/H1~", doubts: "1", heads: "1=H2", want: "fetch 1, forget r1"},
+		{name: "kept for days: old", policy: Policy{Keep: days}, listed: "1:a/100", receipts: "a/100/H1~", doubts: "", heads: "", want: "delete 1 r1 if TOP agrees"},
+		{name: "kept for days: old and reused", policy: Policy{Keep: days}, listed: "1:a/100", receipts: "a/100/H1~", doubts: "", heads: "1=H2", want: "fetch 1, forget r1"},
 		{name: "until deleted: still here", policy: Policy{Keep: until}, listed: "1:a/100", receipts: "a/100/H1", want: ""},
 		{name: "until deleted: gone here", policy: Policy{Keep: until, MaxDelete: .3}, listed: "1:a/100 2:b/200", receipts: "a/100/H1- b/200/H2",
-			doubts: "1", heads: "1=H1", want: "delete 1 r1"},
+			doubts: "", heads: "", want: "delete 1 r1 if TOP agrees"},
 		{name: "until deleted: the only one", policy: Policy{Keep: until, MaxDelete: .3}, listed: "1:a/100", receipts: "a/100/H1-",
-			doubts: "1", heads: "1=H1", want: "delete 1 r1"},
+			doubts: "", heads: "", want: "delete 1 r1 if TOP agrees"},
 		{name: "until deleted: emptied", policy: Policy{Keep: until, MaxDelete: .3}, listed: "1:a/100 2:b/200 3:c/300", receipts: "a/100/H1- b/200/H2-",
-			doubts: "1 2", heads: "1=H1 2=H2", want: "guard 2 of 2"},
+			doubts: "", heads: "", want: "guard 2 of 2"},
 		{name: "until deleted: emptied, without TOP", policy: Policy{Keep: until, MaxDelete: .3}, listed: "1:a/100 2:b/200", receipts: "a/100/H1- b/200/H2-",
-			doubts: "1 2", want: "guard 2 of 2"},
+			doubts: "", heads: "", want: "guard 2 of 2"},
 		{name: "until deleted: emptied and renumbered", policy: Policy{Keep: until, MaxDelete: .3}, listed: "1:x/100 2:y/200", receipts: "a/100/H1- b/200/H2-",
 			doubts: "1 2", heads: "1=H1 2=H2", want: "guard 2 of 2"},
 		{name: "until deleted: emptied, allowed", policy: Policy{Keep: until, MaxDelete: .3, AllowMassDelete: true}, listed: "1:a/100 2:b/200", receipts: "a/100/H1- b/200/H2-",
-			doubts: "1 2", heads: "1=H1 2=H2", want: "delete 1 r1, delete 2 r2"},
+			doubts: "", heads: "", want: "delete 1 r1 if TOP agrees, delete 2 r2 if TOP agrees"},
 		{name: "until deleted: emptied, by one who does that", policy: Policy{Keep: until, MaxDelete: 1}, listed: "1:a/100 2:b/200", receipts: "a/100/H1- b/200/H2-",
-			doubts: "1 2", heads: "1=H1 2=H2", want: "delete 1 r1, delete 2 r2"},
+			doubts: "", heads: "", want: "delete 1 r1 if TOP agrees, delete 2 r2 if TOP agrees"},
 		{name: "emptied Maildir, but the default deletes anyway", listed: "1:a/100 2:b/200", receipts: "a/100/H1- b/200/H2-",
-			doubts: "1 2", heads: "1=H1 2=H2", want: "delete 1 r1, delete 2 r2"},
+			doubts: "", heads: "", want: "delete 1 r1 if TOP agrees, delete 2 r2 if TOP agrees"},
+
+		{name: "away, and still so", policy: Policy{Keep: keep}, listed: "1:b/200", receipts: "a/100/H1@", want: "fetch 1"},
+		{name: "away for long", policy: Policy{Keep: keep}, listed: "1:b/200", receipts: "a/100/H1@=", want: "fetch 1, forget r1"},
+		{name: "away, and back", policy: Policy{Keep: keep}, listed: "1:a/100", receipts: "a/100/H1@", doubts: "1", heads: "1=H1", want: "adopt 1 r1"},
+		{name: "away, and its UIDL reused", policy: Policy{Keep: keep}, listed: "1:a/100", receipts: "a/100/H1@", doubts: "1", heads: "1=H2", want: "fetch 1, forget r1"},
+		{name: "nothing listed at all", policy: Policy{Keep: keep}, receipts: "a/100/H1 b/200/H2", want: "away r1, away r2"},
 
 		{name: "twins, both known", listed: "1:a/100 2:a/100", receipts: "a/100/H1 a/100/H1", doubts: "1 2", heads: "1=H1 2=H1", want: "delete 1 r1, delete 2 r2"},
 		{name: "twins, one known", listed: "1:a/100 2:a/100", receipts: "a/100/H1", doubts: "1 2", heads: "1=H1 2=H1", want: "fetch 1 against r1, fetch 2 against r1"},
@@ -160,19 +176,19 @@ func TestDiff(t *testing.T) {
 		{name: "renumbered, kept", policy: Policy{Keep: keep}, listed: "1:x/100 2:y/200", receipts: "a/100/H1 b/200/H2", doubts: "1 2", heads: "1=H1 2=H2",
 			want: "adopt 1 r1, adopt 2 r2"},
 		{name: "renumbered, kept, equal copies by count", policy: Policy{Keep: keep}, listed: "1:x/100 2:y/100 3:z/100", receipts: "a/100/H1 b/100/H1",
-			doubts: "1 2 3", heads: "1=H1 2=H1 3=H1", want: "adopt 1 r1, adopt 2 r2, fetch 3 against r1 r2"},
+			doubts: "1 2 3", heads: "1=H1 2=H1 3=H1", want: "adopt 1 r1, adopt 2 r2, fetch 3"},
 		{name: "renumbered, kept, header tells nothing", policy: Policy{Keep: keep}, listed: "1:x/100", receipts: "a/100/h1", doubts: "1", heads: "1=h1",
-			want: "fetch 1 against r1"},
-		{name: "renumbered, kept, no TOP", policy: Policy{Keep: keep}, listed: "1:x/100", receipts: "a/100/H1", doubts: "1", want: "fetch 1 against r1"},
+			want: "fetch 1, away r1"},
+		{name: "renumbered, kept, no TOP", policy: Policy{Keep: keep}, listed: "1:x/100", receipts: "a/100/H1", doubts: "1", want: "fetch 1, away r1"},
 		{name: "renumbered, to be deleted: read first", listed: "1:x/100", receipts: "a/100/H1", doubts: "1", heads: "1=H1", want: "fetch 1 against r1"},
 		{name: "new message as large as an old one", policy: Policy{Keep: keep}, listed: "1:x/100", receipts: "a/100/H1", doubts: "1", heads: "1=H2",
-			want: "fetch 1, forget r1"},
+			want: "fetch 1, away r1"},
 		{name: "new message as large as a deleted one", listed: "1:x/100", receipts: "a/100/H1!", want: "fetch 1, forget r1"},
 
 		{name: "no UIDL, all new", listed: "1:/100 2:/200", want: "fetch 1, fetch 2"},
 		{name: "no UIDL, kept and known", policy: Policy{Keep: keep}, listed: "1:/100 2:/200", receipts: "derived/100/H1", doubts: "1", heads: "1=H1", want: "fetch 2"},
 		{name: "no UIDL, known, to be deleted: read first", listed: "1:/100", receipts: "derived/100/H1", doubts: "1", heads: "1=H1", want: "fetch 1 against r1"},
-		{name: "no UIDL, kept, no TOP", policy: Policy{Keep: keep}, listed: "1:/100", receipts: "derived/100/H1", doubts: "1", want: "fetch 1 against r1"},
+		{name: "no UIDL, kept, no TOP", policy: Policy{Keep: keep}, listed: "1:/100", receipts: "derived/100/H1", doubts: "1", want: "fetch 1, away r1"},
 
 		{name: "lost ledger, kept", policy: Policy{Keep: keep}, listed: "1:a/100 2:b/200", local: "100/H1", doubts: "1", heads: "1=H1", want: "adopt 1 m101, fetch 2"},
 		{name: "lost ledger, never deleted unread", listed: "1:a/100", local: "100/H1", doubts: "1", heads: "1=H1", want: "fetch 1 against m101"},

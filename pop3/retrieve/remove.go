@@ -3,6 +3,7 @@ package retrieve
 import (
 	"cmp"
 	"context"
+	"errors"
 	"iter"
 	"slices"
 
@@ -10,28 +11,98 @@ import (
 	"postie/pop3"
 )
 
+// firstPortion is how many messages of earlier runs are deleted in the first session, each further one taking four times as
+// many. Only QUIT deletes: were it all or nothing, a line that always breaks before would never get anything done.
+const firstPortion = 16
+
 // remove deletes on the server what is doomed. The server marks at DELE and deletes at QUIT (RFC 1939 section 6): until
 // that is answered with +OK nothing is believed to be gone.
 func (r *run) remove(ctx context.Context) error {
-	marked, err := r.mark(ctx)
+	if err := r.spare(); err != nil {
+		return err
+	}
+	for size := firstPortion; ; size *= 4 {
+		rest, err := r.portion(ctx, size)
+		if err != nil {
+			return err
+		}
+		if done, err := r.quit(ctx); err != nil || !done || len(rest) == 0 {
+			return err
+		}
+		if err := r.reconnect(ctx, rest); err != nil {
+			return err
+		}
+	}
+}
+
+// portion sees to it that r.doomed is what this session deletes: all of this run's messages, and so many of those of
+// earlier runs, checked. The rest is for further sessions.
+func (r *run) portion(ctx context.Context, size int) (rest []doomed, err error) {
+	slices.SortStableFunc(r.doomed, func(a, b doomed) int { return cmp.Compare(a.item.Number, b.item.Number) })
+	var now, check []doomed
+	for _, d := range r.doomed {
+		switch {
+		case !d.check:
+			now = append(now, d)
+		case len(check) < size:
+			check = append(check, d)
+		default:
+			rest = append(rest, d)
+		}
+	}
+	r.doomed = now
+	return rest, r.verify(ctx, check)
+}
+
+// verify adds to r.doomed those whose header is still the one that was stored. Another one means that the server reused the
+// UIDL: such a message is fetched, as is any where the server has no TOP.
+func (r *run) verify(ctx context.Context, check []doomed) error {
+	ns := make([]pop3.Number, len(check))
+	for i, d := range check {
+		ns[i] = d.item.Number
+	}
+	heads, err := r.heads(ctx, ns)
 	if err != nil {
 		return err
 	}
+	var again []Op
+	for _, d := range check {
+		head, seen := heads[d.item.Number]
+		if seen && head.Hash == d.copy.header {
+			r.doomed = append(r.doomed, d)
+			continue
+		}
+		op := Op{Action: Fetch, Item: d.item, Lost: d.lost}
+		if !seen {
+			op.Against = []*Copy{d.copy}
+		}
+		again = append(again, op)
+	}
+	return r.fetch(ctx, again)
+}
+
+// quit marks the doomed and lets the server delete them. false: it refused, and all of them are still there.
+func (r *run) quit(ctx context.Context) (done bool, err error) {
+	marked, err := r.mark(ctx)
+	if err != nil {
+		return false, err
+	}
 	r.step("quit")
 	if err := r.session.Quit(ctx); err != nil {
-		return err
+		if refusal, ok := errors.AsType[*pop3.Error](err); ok { // RFC 1939 section 6: some may not have been removed
+			r.fail(pop3.Item{}, refusal)
+			return false, nil
+		}
+		return false, err
 	}
-	r.report.Deleted = len(marked)
+	r.report.Deleted += len(marked)
 	r.step("ledger gone")
-	return r.ledger.Gone(ctx, marked)
+	return true, r.ledger.Gone(ctx, marked)
 }
 
 // mark sends DELE for the doomed messages and returns the receipts of those that the server accepted.
 func (r *run) mark(ctx context.Context) ([]int64, error) {
-	if err := r.spare(); err != nil {
-		return nil, err
-	}
-	slices.SortFunc(r.doomed, func(a, b doomed) int { return cmp.Compare(a.item.Number, b.item.Number) })
+	slices.SortStableFunc(r.doomed, func(a, b doomed) int { return cmp.Compare(a.item.Number, b.item.Number) })
 	marked := make([]int64, 0, len(r.doomed))
 	next := 0
 	for d, err := range r.session.Delete(ctx, r.doomedNumbers()) {
@@ -44,7 +115,7 @@ func (r *run) mark(ctx context.Context) ([]int64, error) {
 			r.fail(victim.item, d.Refused)
 			continue
 		}
-		marked = append(marked, victim.receipt)
+		marked = append(marked, victim.row)
 	}
 	return marked, nil
 }
@@ -60,19 +131,55 @@ func (r *run) doomedNumbers() iter.Seq[pop3.Number] {
 	}
 }
 
-// spare looks a second time for files that were gone: one reading of a folder in which others rename may miss a file
-// that is there, so only what two readings miss is believed to be deleted.
-func (r *run) spare() error {
-	wanted := map[maildir.Key]bool{}
-	for _, d := range r.doomed {
-		if d.lost {
-			wanted[d.key] = true
-		}
+// reconnect begins a session for the rest, whose messages have other numbers there.
+func (r *run) reconnect(ctx context.Context, rest []doomed) error {
+	r.earlier += r.session.Received()
+	var err error
+	if r.session, err = pop3.Connect(ctx, r.POP3); err != nil {
+		return err
 	}
-	missing, err := r.missing(wanted)
+	items, err := r.session.Survey(ctx)
 	if err != nil {
 		return err
 	}
-	r.doomed = slices.DeleteFunc(r.doomed, func(d doomed) bool { return d.lost && !missing[d.key] })
+	byUIDL := make(map[string][]pop3.Item, len(items))
+	for _, it := range items {
+		byUIDL[it.UIDL] = append(byUIDL[it.UIDL], it)
+	}
+	r.doomed = nil
+	for _, d := range rest {
+		// Only what UIDL and size still name without doubt; all else waits for the next run.
+		if now := byUIDL[d.item.UIDL]; len(now) == 1 && now[0].Size == d.item.Size {
+			d.item = now[0]
+			r.doomed = append(r.doomed, d)
+		}
+	}
 	return nil
+}
+
+// spare looks a second time for files that were gone, and lets their messages live if they are there: only what is missing
+// in two runs' readings is believed to be deleted.
+func (r *run) spare() error {
+	wanted := map[maildir.Key]bool{}
+	for _, d := range r.doomed {
+		if d.lost && d.copy != nil {
+			wanted[d.copy.Key] = true
+		}
+	}
+	places, err := r.find(wanted)
+	if err != nil {
+		return err
+	}
+	r.doomed = slices.DeleteFunc(r.doomed, func(d doomed) bool {
+		_, here := places[keyOf(d.copy)]
+		return d.lost && here
+	})
+	return nil
+}
+
+func keyOf(c *Copy) maildir.Key {
+	if c == nil {
+		return ""
+	}
+	return c.Key
 }

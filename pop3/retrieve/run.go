@@ -25,6 +25,7 @@ type Options struct {
 	Store    *index.Store
 	Dir      maildir.Dir // the root that Store belongs to
 	Policy   Policy
+	Lost     []string         // folders of Dir that had to be made anew although there was mail before
 	DryRun   bool             // plan only: nothing is stored, deleted or recorded
 	Wait     time.Duration    // for the lock: 0 not at all, <0 for ever
 	Batch    int              // messages that become durable together; 0: 256
@@ -58,7 +59,9 @@ type run struct {
 	report  Report
 	mu      sync.Mutex // guards Progress, report.Failed and doomed, which the committing goroutine touches too
 	doomed  []doomed
-	taken   map[Copy]bool // copies that a message turned out to be equal to
+	strays  Strays
+	taken   map[*Copy]bool // copies that a message turned out to be equal to
+	earlier int64          // octets that came in sessions before this one
 }
 
 // Run fetches one maildrop once.
@@ -67,7 +70,7 @@ type run struct {
 // disk or another failure of the store that more messages would only repeat. A message that fails by itself is no
 // error but a Failed event and a count in the report.
 func Run(ctx context.Context, o Options) (Report, error) {
-	r := &run{Options: o, taken: map[Copy]bool{}}
+	r := &run{Options: o, taken: map[*Copy]bool{}}
 	if r.Log == nil {
 		r.Log = slog.New(slog.DiscardHandler)
 	}
@@ -81,7 +84,7 @@ func Run(ctx context.Context, o Options) (Report, error) {
 	defer lock.Release()
 	err = r.run(ctx)
 	if r.session != nil {
-		r.report.Bytes = r.session.Received()
+		r.report.Bytes = r.earlier + r.session.Received()
 		r.session.Close()
 	}
 	return r.report, err
