@@ -91,11 +91,11 @@ func (r *run) look(receipts []index.Receipt, u *unfinished) error {
 	return nil
 }
 
-// find says where files lie: in the root, or in a subfolder. One reading of a folder in which others rename may miss a file
-// that is there, so only what two readings miss is not found.
+// find says where files lie: in the root, or in a subfolder. A reading of a folder in which others rename misses files that
+// are there, so what is missing is looked for again until nobody disturbs, or for so many times that it is hopeless.
 func (r *run) find(keys map[maildir.Key]bool) (map[maildir.Key]place, error) {
 	places := make(map[maildir.Key]place, len(keys))
-	for range 2 {
+	for pass := range 20 {
 		if len(places) == len(keys) {
 			break
 		}
@@ -103,7 +103,12 @@ func (r *run) find(keys map[maildir.Key]bool) (map[maildir.Key]place, error) {
 		if err != nil {
 			return nil, err
 		}
+		undisturbed := pass > 0
 		for _, dir := range folders {
+			before, err := dir.Stamp()
+			if err != nil {
+				return nil, err
+			}
 			for e, err := range dir.Scan() {
 				if err != nil {
 					return nil, fmt.Errorf("scan %s: %w", dir, err)
@@ -112,6 +117,11 @@ func (r *run) find(keys map[maildir.Key]bool) (map[maildir.Key]place, error) {
 					places[e.Key] = place{dir, e}
 				}
 			}
+			after, err := dir.Stamp()
+			undisturbed = undisturbed && err == nil && after == before
+		}
+		if undisturbed {
+			break
 		}
 	}
 	return places, nil
