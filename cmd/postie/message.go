@@ -13,7 +13,7 @@ import (
 func message(a config.Account, s *store, m index.Message) ui.Message {
 	return ui.Message{
 		ID:      fmt.Sprintf("%s/%s/%d", a.Name, m.Mailbox, m.ID),
-		Account: a.Name, Mailbox: m.Mailbox,
+		Account: a.Name, Mailbox: m.Mailbox, UID: ui.UID(m.UID),
 		Key: ui.OrNull(m.Entry.Key), Path: ui.OrNull(s.index.Path(m)),
 		Flags: flagNames(m.Flags), Date: ui.Time{Time: m.Date},
 		From: m.Summary.From, To: m.Summary.To, Subject: m.Summary.Subject,

@@ -104,12 +104,12 @@ func (s *Store) Move(ctx context.Context, ms []Message, mailbox string, layout m
 		if m.Mailbox == mailbox {
 			return nil
 		}
-		if m.Entry.Name == "" {
-			return s.wish(ctx, m, func(w *plan.Wish) { w.To, w.Delete = mailbox, false })
-		}
 		dir := s.dirOf(to)
 		if err := dir.Ensure(); err != nil {
 			return err
+		}
+		if m.Entry.Name == "" {
+			return s.wish(ctx, m, func(w *plan.Wish) { w.To, w.Delete = mailbox, false })
 		}
 		err := s.atFile(m, func(from maildir.Dir, e maildir.Entry) (maildir.Entry, error) { return from.MoveTo(e, dir) })
 		if err == nil {
