@@ -50,7 +50,20 @@ func (a *app) accounts(args []string, p config.Protocol, c *connection) ([]confi
 			return nil, err
 		}
 	}
-	return picked, nil
+	return picked, distinct(picked)
+}
+
+// distinct refuses what would wait for itself: one user on one host twice, into one Maildir.
+func distinct(accounts []config.Account) error {
+	seen := map[[3]string]string{}
+	for _, a := range accounts {
+		id := [3]string{a.User, strings.ToLower(a.Host), a.Maildir}
+		if other, twice := seen[id]; twice {
+			return usage("%s and %s are one account: %s on %s, into %s", other, a.Name, a.User, a.Host, a.Maildir)
+		}
+		seen[id] = a.Name
+	}
+	return nil
 }
 
 func fromURL(raw string, p config.Protocol, maildir string) (config.Account, error) {

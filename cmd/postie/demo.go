@@ -15,17 +15,29 @@ func (a *app) demoCommand() *cobra.Command {
 	var dir string
 	cmd := &cobra.Command{
 		Use:   "demo",
-		Short: "Show fetch at work, against a built-in server with sample mail",
-		Long: `demo starts a POP3 server on loopback with sample mail, runs the real fetch against it into a folder,
-and shows what came. It needs no account and no network.`,
+		Short: "Show fetch and sync at work, against built-in servers with sample mail",
+		Long: `demo starts a POP3 and an IMAP server on loopback with sample mail, runs the real fetch and the real sync
+against them into folders, and shows what came of it. It needs no account and no network.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if dir == "" {
 				dir = unused(demoDir)
-			} else if exists(dir) {
+			} else if exists(dir) || exists(laptop(dir)) || exists(phone(dir)) {
 				return &usageError{fmt.Errorf("%s is there already", dir), "give a folder that is not there yet"}
 			}
-			return a.demo(cmd.Context(), dir)
+			if err := a.demoFetch(cmd.Context(), dir); err != nil {
+				return err
+			}
+			if err := a.demoSync(cmd.Context(), dir); err != nil {
+				return err
+			}
+			a.ui.Print(fmt.Sprintf(`
+Any mail program can read what is here:   mutt -f %s
+Your own mail, by POP3, kept on the server for now, or by IMAP:
+  postie fetch --keep pop3s://USER@HOST -d ~/Mail/inbox
+  postie sync imaps://USER@HOST -d ~/Mail/work
+`, dir))
+			return nil
 		},
 	}
 	cmd.Flags().StringVarP(&dir, "maildir", "d", "", "store into this `DIR` (default "+demoDir+")")
@@ -37,27 +49,33 @@ const demoDir = "postie-demo"
 // unused is name, or the first of name-2, name-3, … that is not there yet: one demo does not fill another's folder.
 func unused(name string) string {
 	for n, free := 2, name; ; n++ {
-		if !exists(free) {
+		if !exists(free) && !exists(laptop(free)) && !exists(phone(free)) {
 			return free
 		}
 		free = fmt.Sprintf("%s-%d", name, n)
 	}
 }
 
-func (a *app) demo(ctx context.Context, dir string) error {
+// demoAccount is the one account of a built-in server.
+func demoAccount(name, scheme, host string, port int, dir string) (config.Account, error) {
+	account, err := config.ParseURL(fmt.Sprintf("%s://%s@%s:%d", scheme, demo.User, host, port), absolute(dir))
+	account.Name = name
+	account.Password = config.Password{Literal: demo.Password}
+	account.SetTLS(config.None)
+	return account, err
+}
+
+// demoFetch shows the POP3 workflow.
+func (a *app) demoFetch(ctx context.Context, dir string) error {
 	server, err := demo.StartPOP3()
 	if err != nil {
 		return err
 	}
 	defer server.Close()
-	account, err := config.ParseURL(fmt.Sprintf("pop3://%s@%s:%d", demo.User, server.Host, server.Port), absolute(dir))
+	account, err := demoAccount("demo", "pop3", server.Host, server.Port, dir)
 	if err != nil {
 		return err
 	}
-	account.Name = "demo"
-	account.Password = config.Password{Literal: demo.Password}
-	account.SetTLS(config.None)
-
 	a.ui.Print(fmt.Sprintf("A POP3 server on %s:%d holds %d messages. They are fetched into %s and deleted there:\n",
 		server.Host, server.Port, server.Messages, dir))
 	flags := &fetchFlags{connection: connection{jobs: 1}}
@@ -69,21 +87,11 @@ func (a *app) demo(ctx context.Context, dir string) error {
 		return err
 	}
 	a.ui.Print("\nWhat lies in the Maildir, newest first:\n")
-	if err := a.demoList(ctx, account); err != nil {
-		return err
-	}
-	a.ui.Print(fmt.Sprintf(`
-Any mail program can read it:   mutt -f %s
-Your own mail, kept on the server for now:
-  postie fetch --keep pop3s://USER@HOST -d ~/Mail/inbox
-`, dir))
-	return nil
+	return a.demoList(ctx, account, index.ListOptions{}, 12)
 }
 
-// demoListed is how many messages the demo shows.
-const demoListed = 15
-
-func (a *app) demoList(ctx context.Context, account config.Account) error {
+// demoList prints the newest messages.
+func (a *app) demoList(ctx context.Context, account config.Account, o index.ListOptions, most int) error {
 	opened := a.newStores(false)
 	store, err := opened.of(ctx, account)
 	if err != nil {
@@ -92,11 +100,11 @@ func (a *app) demoList(ctx context.Context, account config.Account) error {
 	defer opened.close()
 	list := a.ui.List()
 	n := 0
-	for m, err := range store.index.List(ctx, index.ListOptions{}) {
+	for m, err := range store.index.List(ctx, o) {
 		if err != nil {
 			return err
 		}
-		if n++; n <= demoListed {
+		if n++; n <= most {
 			if err := list.Add(message(account, store, m)); err != nil {
 				return err
 			}
@@ -105,8 +113,8 @@ func (a *app) demoList(ctx context.Context, account config.Account) error {
 	if err := list.Close(); err != nil {
 		return err
 	}
-	if n > demoListed {
-		a.ui.Print(fmt.Sprintf("… and %d more", n-demoListed))
+	if n > most {
+		a.ui.Print(fmt.Sprintf("… and %d more", n-most))
 	}
 	return nil
 }

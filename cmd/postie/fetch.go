@@ -16,7 +16,7 @@ import (
 // fetchFlags are those of fetch alone, and the ones it shares.
 type fetchFlags struct {
 	connection
-	keep            bool
+	keep, keepGiven bool
 	keepFor         duration
 	maxSize         size
 	limit           int
@@ -35,6 +35,7 @@ Without an account all POP3 accounts are fetched, several side by side.`,
   postie fetch home --keep        leave the messages on the server
   postie fetch pop3s://alice@pop.example.org -d ~/Mail/inbox`,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			flags.keepGiven = cmd.Flags().Changed("keep")
 			if err := flags.check(); err != nil {
 				return err
 			}
@@ -82,6 +83,8 @@ func (f *fetchFlags) policy(a config.Account) retrieve.Policy {
 	switch {
 	case f.keep:
 		keep = retrieve.Keep{Mode: retrieve.Forever}
+	case f.keepGiven: // --keep=false
+		keep = retrieve.Keep{}
 	case f.keepFor != 0:
 		keep = retrieve.Keep{Mode: retrieve.For, Age: time.Duration(f.keepFor)}
 	}
@@ -125,6 +128,7 @@ func (f *fetching) run(ctx context.Context, policy retrieve.Policy) (retrieve.Re
 		Store:    f.store.index,
 		Dir:      f.store.dir,
 		Policy:   policy,
+		Lost:     f.store.lost,
 		DryRun:   f.dryRun,
 		Wait:     time.Duration(f.app.wait),
 		Progress: f.show,

@@ -63,7 +63,11 @@ var errInterrupted = errors.New("interrupted; what was done is kept")
 func interruptible() (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	for _, s := range []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP} {
+		if !signal.Ignored(s) { // nohup, and a shell's &
+			signal.Notify(signals, s)
+		}
+	}
 	go func() {
 		if _, ok := <-signals; ok {
 			signal.Stop(signals)

@@ -140,6 +140,9 @@ func (s *stores) read(ctx context.Context, a config.Account) (*store, error) {
 		o := &store{dir: maildir.Dir(a.Maildir)}
 		o.index, o.err = index.Open(ctx, o.dir, &index.Options{State: a.State, Log: s.app.ui.Logger()})
 		s.open[key] = o
+		if o.err == nil && o.index.SetAside() != "" {
+			s.app.ui.Warn(a.Name, "the index could not be used and was set aside as "+o.index.SetAside()+"; it is made anew from the mail")
+		}
 	}
 	return s.open[key], s.open[key].err
 }

@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"sync"
 
 	"postie/cmd/postie/internal/config"
@@ -23,6 +25,7 @@ type stores struct {
 type store struct {
 	dir   maildir.Dir
 	index *index.Store
+	lost  []string // folders that were not there though there is an index
 	err   error
 }
 
@@ -46,15 +49,13 @@ func (s *stores) of(ctx context.Context, a config.Account) (*store, error) {
 
 func (s *stores) openOne(ctx context.Context, o *store, a config.Account) error {
 	state := a.State
-	if s.dryRun && !exists(a.Maildir) {
-		// Nothing may be made, and there is nothing to compare with: an empty Maildir elsewhere shows the same plan.
-		dir, err := os.MkdirTemp("", "postie")
-		if err != nil {
+	if s.dryRun && state == "" && !exists(filepath.Join(a.Maildir, ".postie.db")) {
+		var err error
+		if o.dir, err = s.standIn(a.Maildir); err != nil {
 			return err
 		}
-		s.trash = append(s.trash, dir)
-		o.dir, state = maildir.Dir(dir), ""
 	}
+	o.lost = missingFolders(o.dir)
 	var err error
 	if a.Protocol == config.IMAP { // the root of a tree, not always a Maildir itself
 		err = os.MkdirAll(string(o.dir), 0o700)
@@ -72,6 +73,42 @@ func (s *stores) openOne(ctx context.Context, o *store, a config.Account) error 
 		s.app.ui.Notice("", "the index of "+string(o.dir)+" could not be used and was set aside as "+aside+"; it is made anew from the mail")
 	}
 	return nil
+}
+
+// standIn is a folder for a dry run over one that postie has never seen: it shows the same mail, and what is made is made
+// there.
+func (s *stores) standIn(root string) (maildir.Dir, error) {
+	dir, err := os.MkdirTemp("", "postie")
+	if err != nil {
+		return "", err
+	}
+	s.trash = append(s.trash, dir)
+	entries, err := os.ReadDir(root)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", err
+	}
+	for _, e := range entries {
+		if info, err := os.Stat(filepath.Join(root, e.Name())); err != nil || !info.IsDir() || e.Name() == "tmp" {
+			continue
+		}
+		if err := os.Symlink(filepath.Join(root, e.Name()), filepath.Join(dir, e.Name())); err != nil {
+			return "", err
+		}
+	}
+	return maildir.Dir(dir), nil
+}
+
+// missingFolders names what a Maildir that has an index ought to have and has not: something took the mail away.
+func missingFolders(dir maildir.Dir) (lost []string) {
+	if !exists(filepath.Join(string(dir), ".postie.db")) {
+		return nil
+	}
+	for _, sub := range []string{"new", "cur"} {
+		if !exists(filepath.Join(string(dir), sub)) {
+			lost = append(lost, sub)
+		}
+	}
+	return lost
 }
 
 // close closes all of them.

@@ -1,8 +1,9 @@
-// Package demo is the other side of `postie demo`: a POP3 server on loopback with sample mail.
+// Package demo is the other side of `postie demo`: a POP3 and an IMAP server on loopback with sample mail.
 package demo
 
 import (
 	"net"
+	"slices"
 	"strconv"
 
 	"postie/pop3/pop3test"
@@ -45,20 +46,23 @@ func StartPOP3() (*POP3, error) {
 	return &POP3{Host: host, Port: number, Messages: len(maildrop), server: server}, err
 }
 
-// samples are the sample messages, the well-formed ones last.
+// samples are the sample messages, the ordinary ones last.
 func samples() []messages.Sample {
-	nice := map[string]bool{"plain": true, "header-utf8": true, "alternative-related": true, "mailing-list": true,
-		"calendar-invitation": true, "format-flowed": true, "attachment-rfc2231": true, "header-iso-2022-jp": true,
-		"header-koi8-r": true, "nested-rfc822": true}
 	var odd, fine []messages.Sample
 	for _, sample := range messages.All() {
-		if nice[sample.Name] {
+		if ordinary(sample) {
 			fine = append(fine, sample)
 		} else {
 			odd = append(odd, sample)
 		}
 	}
 	return append(odd, fine...)
+}
+
+// ordinary messages are what people write; the others exercise what programs do to mail.
+func ordinary(sample messages.Sample) bool {
+	return slices.Contains([]string{"plain", "header-utf8", "alternative-related", "mailing-list", "calendar-invitation",
+		"format-flowed", "attachment-rfc2231", "header-iso-2022-jp", "header-koi8-r", "nested-rfc822"}, sample.Name)
 }
 
 // Left is how many messages the maildrop still holds.
