@@ -178,7 +178,11 @@ func merged(seqs []iter.Seq2[item, error]) iter.Seq2[item, error] {
 		for len(heads) > 0 {
 			newest := 0
 			for n, h := range heads {
-				if h.err != nil || h.item.Date.After(heads[newest].item.Date) {
+				if h.err != nil {
+					newest = n
+					break
+				}
+				if h.item.Date.After(heads[newest].item.Date) {
 					newest = n
 				}
 			}
