@@ -19,7 +19,8 @@ func (a *app) moveCommand() *cobra.Command {
 		Use:   "move ID... MAILBOX",
 		Short: "Move messages to another mailbox of their account",
 		Long: `move renames files into another mailbox, which is made if it is missing, without asking a server. The next sync pushes the
-change. In the Maildir of a POP3 account it makes a Maildir++ subfolder. The NUMBER of a message stays.`,
+change; a message without a body here shows in its new mailbox from then on. In the Maildir of a POP3 account move makes a
+Maildir++ subfolder. The NUMBER of a message stays.`,
 		Example: `  postie move home/INBOX/17 home/INBOX/18 Archive/2026
   postie move --search 'in:INBOX until:1y' Archive --yes`,
 		Args: cobra.MinimumNArgs(1),

@@ -62,7 +62,7 @@ func (a *app) status(ctx context.Context, names []string, r reading) (err error)
 		ui.Column{Title: "Flagged", Right: true}, ui.Column{Title: "To push", Right: true})
 	var all []accountStatus
 	for _, s := range l.shelves {
-		counts, err := s.index.Counts(ctx)
+		counts, err := s.index.Counts(ctx, s.hidden)
 		if err != nil {
 			return err
 		}

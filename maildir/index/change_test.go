@@ -114,6 +114,6 @@ func TestCounts(t *testing.T) {
 	put(t, root, "cur/b:2,FS", letter(2))
 	put(t, sub(t, root, ".Box"), "cur/c:2,F", letter(3))
 	refreshed(t, s)
-	counts, err := s.Counts(t.Context())
+	counts, err := s.Counts(t.Context(), nil)
 	want(t, "counts", fmt.Sprint(counts, err), "[{INBOX 2 1 1 0} {Box 1 1 1 0}] <nil>")
 }

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
+	"slices"
 
 	"postie/maildir"
 )
@@ -79,13 +81,17 @@ func (s *Store) follow(ctx context.Context, f folder, hidden map[int64]bool) err
 	for _, id := range gone {
 		hidden[id] = true
 	}
+	settled := len(gone) == 0 && stamp.Settled(began)
+	if len(renamed) == 0 && !settled {
+		return nil
+	}
 	return s.write(ctx, func(tx *sql.Tx) error {
 		for i := range renamed {
 			if err := place(tx, &renamed[i], f.name); err != nil {
 				return err
 			}
 		}
-		if len(gone) > 0 || !stamp.Settled(began) {
+		if !settled {
 			return nil
 		}
 		_, err := tx.Exec("UPDATE mailbox SET stamp = ? WHERE id = ?", text(stamp), f.id)
@@ -116,9 +122,31 @@ type Count struct {
 	Waiting  int // to be pushed to the server by the next sync, as far as can be told without a scan
 }
 
-// Counts counts the messages of each mailbox, by name.
-func (s *Store) Counts(ctx context.Context) ([]Count, error) {
-	all, err := query(ctx, s, func(rows *sql.Rows) (c Count, err error) {
+// Counts counts the messages of each mailbox, INBOX first, then by name. hidden is what Follow returned.
+func (s *Store) Counts(ctx context.Context, hidden map[int64]bool) ([]Count, error) {
+	all, err := s.counts(ctx)
+	if err != nil || len(hidden) == 0 {
+		return all, verb("count messages", err)
+	}
+	ms, err := s.byIDs(ctx, slices.Sorted(maps.Keys(hidden)))
+	for _, m := range ms {
+		i := slices.IndexFunc(all, func(c Count) bool { return c.Mailbox == m.Mailbox })
+		if i < 0 {
+			continue // it came since
+		}
+		c := &all[i]
+		c.Messages--
+		c.Unread -= int(^m.Flags.Set & maildir.FlagSeen / maildir.FlagSeen)
+		c.Flagged -= int(m.Flags.Set & maildir.FlagFlagged / maildir.FlagFlagged)
+		if m.Entry.Name != "" { // a file is missing; wishes are counted already
+			c.Waiting++
+		}
+	}
+	return all, verb("count messages", err)
+}
+
+func (s *Store) counts(ctx context.Context) ([]Count, error) {
+	return query(ctx, s, func(rows *sql.Rows) (c Count, err error) {
 		return c, rows.Scan(&c.Mailbox, &c.Messages, &c.Unread, &c.Flagged, &c.Waiting)
 	}, fmt.Sprintf(`WITH
 		every AS (SELECT mailbox, count(*) n FROM message INDEXED BY message_mailbox GROUP BY mailbox),
@@ -131,5 +159,4 @@ func (s *Store) Counts(ctx context.Context) ([]Count, error) {
 		LEFT JOIN every ON every.mailbox = b.id LEFT JOIN unread ON unread.mailbox = b.id
 		LEFT JOIN flagged ON flagged.mailbox = b.id LEFT JOIN changed ON changed.mailbox = b.id
 		WHERE coalesce(every.n, 0) > 0 OR b.name = '`+Inbox+`' OR b.folder IS NOT NULL ORDER BY b.name <> '`+Inbox+`', b.name`, arriving))
-	return all, verb("count messages", err)
 }
