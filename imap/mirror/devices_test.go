@@ -21,7 +21,10 @@ import (
 // Two devices and a third program change one account at random; when all rest, all are equal. POSTIE_TEST_SEED and
 // POSTIE_TEST_ROUNDS ask for another history, or a longer one.
 func TestDevicesConverge(t *testing.T) {
-	seed, rounds := 1, 25
+	seed, rounds := 1, 10
+	if thorough() {
+		rounds = 50
+	}
 	fmt.Sscan(os.Getenv("POSTIE_TEST_SEED"), &seed)
 	fmt.Sscan(os.Getenv("POSTIE_TEST_ROUNDS"), &rounds)
 	for _, name := range []string{"full", "no QRESYNC", "no CONDSTORE", "no UIDPLUS", "no MOVE", "below INBOX"} {
@@ -189,7 +192,8 @@ func TestOthersRename(t *testing.T) {
 					dir.SetFlags(e, e.Set^maildir.FlagSeen, e.Letters) // it may be gone: another's doing
 				}
 			}
-			if n%20 == 0 {
+			time.Sleep(time.Millisecond) // the run needs the processor too
+			if n%50 == 0 {
 				name := fmt.Sprintf("%d.deliver%d.host", time.Now().Unix(), n)
 				text := strings.ReplaceAll(letter(n), "\r\n", "\n")
 				tmp, file := filepath.Join(string(dir), "tmp", name), filepath.Join(string(dir), "new", name)
@@ -199,7 +203,11 @@ func TestOthersRename(t *testing.T) {
 			}
 		}
 	})
-	for range 40 {
+	runs := 8
+	if thorough() {
+		runs = 200
+	}
+	for range runs {
 		r, err := d.run(nil)
 		if err != nil || r.DeletedLocal+r.DeletedRemote > 0 || len(r.Guards) > 0 {
 			t.Errorf("%+v %v", r, err)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 
 	goimap "github.com/emersion/go-imap/v2"
 
@@ -185,7 +186,7 @@ func (r *run) canExpunge(ctx context.Context, b *box) error {
 	if b.expunges || b.remote == nil || b.now.ReadOnly {
 		return nil
 	}
-	ours := b.missing
+	ours := slices.Clone(b.missing)
 	for _, p := range b.byUID {
 		if p.State == plan.Marked {
 			ours.AddNum(p.UID)

@@ -37,7 +37,7 @@ func (r *run) settle(ctx context.Context, p plan.Plan) error {
 	return r.base.Record(ctx, states...)
 }
 
-// upTo gives the state up to which the base tells all of a mailbox on the server. Where we changed it ourselves, one
+// upTo gives the state up to which the base tells all of a mailbox on the server, and whether it does. Where we changed it ourselves, one
 // more look says whether that was all that happened.
 func (r *run) upTo(ctx context.Context, b *box) (index.Mailbox, bool, error) {
 	now := b.now
