@@ -45,10 +45,13 @@ func (r *run) apply(ctx context.Context, u unfinished, plan Plan) error {
 	if err := r.remove(ctx); err != nil {
 		return err
 	}
-	if plan.Later == 0 && r.report.Failed == 0 {
-		return r.ledger.Finished(ctx, r.view.Now)
+	if plan.Later > 0 || r.report.Failed > 0 {
+		return nil
 	}
-	return nil
+	if err := r.forget(ctx, plan.Forget); err != nil {
+		return err
+	}
+	return r.ledger.Finished(ctx, r.view.Now)
 }
 
 // record brings the ledger up to what the server lists, and remembers what is to be deleted without a fetch.
@@ -67,10 +70,17 @@ func (r *run) record(ctx context.Context, plan Plan) error {
 	if err := r.ledger.Adopt(ctx, adoptions); err != nil {
 		return err
 	}
-	if err := r.ledger.Away(ctx, plan.Away); err != nil {
-		return err
+	return r.ledger.Away(ctx, plan.Away)
+}
+
+// forget drops the receipts of messages that have left the server, but for those that turned out to be there after all,
+// under another UIDL. It comes last, when all that might be one of them was looked at.
+func (r *run) forget(ctx context.Context, ids []int64) error {
+	found := map[int64]bool{}
+	for c := range r.taken {
+		found[c.Receipt] = true
 	}
-	return r.ledger.Forget(ctx, plan.Forget)
+	return r.ledger.Forget(ctx, slices.DeleteFunc(ids, func(id int64) bool { return found[id] }))
 }
 
 func adoption(it pop3.Item, c *Copy, read bool) index.Adoption {

@@ -66,7 +66,7 @@ func (w *world) runIn(ctx context.Context, p Policy, change ...func(*Options)) (
 	if err := w.dir.Ensure(); err != nil {
 		w.Fatal(err)
 	}
-	store, err := index.Open(w.Context(), w.dir, nil)
+	store, err := index.Open(w.Context(), w.dir, &index.Options{Now: func() time.Time { return w.now }})
 	if err != nil {
 		w.Fatal(err)
 	}
