@@ -42,6 +42,9 @@ Put it in quotes where the shell would read it; a query that begins with - goes 
 			return a.search(cmd.Context(), queryOf(args), &flags)
 		},
 	}
+	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
+		return &usageError{err, "a query that begins with - goes after --, as in `postie search -- -is:read`"}
+	})
 	f := cmd.Flags()
 	f.SortFlags = false
 	flags.register(f)
