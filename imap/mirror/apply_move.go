@@ -38,7 +38,11 @@ func (r *run) moveThere(ctx context.Context, ops []plan.Op) error {
 		if err != nil {
 			return err
 		}
-		if err := r.agree(ctx, done, append(as, r.tombstones(b, part, t.marked)...)); err != nil {
+		stones, err := r.tombstones(ctx, b, part, t.marked)
+		if err != nil {
+			return err
+		}
+		if err := r.agree(ctx, done, append(as, stones...)); err != nil {
 			return err
 		}
 		if err := r.bodies(ctx, to, done); err != nil {
@@ -51,7 +55,8 @@ func (r *run) moveThere(ctx context.Context, ops []plan.Op) error {
 // trash moves messages into the trash on the server.
 func (r *run) trash(ctx context.Context, ops []plan.Op) error {
 	b, to := r.byName[ops[0].Mailbox], r.byName[ops[0].To]
-	server, ok := r.naming.theirs(ops[0].To)
+	op0 := ops[0]
+	server, ok := r.naming.theirs(op0.To)
 	if to != nil {
 		server, ok = to.server, to.server != ""
 	}
@@ -67,29 +72,24 @@ func (r *run) trash(ctx context.Context, ops []plan.Op) error {
 		if err != nil {
 			return err
 		}
+		stones, err := r.tombstones(ctx, b, part, t.marked)
+		if err != nil {
+			return err
+		}
 		var as []index.Agreement
-		for _, op := range part {
-			p := op.Pair
-			if p.UID = t.dest[op.UID]; p.UID == 0 {
-				p = plan.Pair{} // it comes down from there as any other would
+		for i := range part {
+			op := &part[i]
+			if op.Pair.UID = t.dest[op.UID]; op.Pair.UID == 0 || to == nil {
+				op.Pair, op.Body = plan.Pair{}, false // if it comes down from there, then as any other would
 			}
-			if to != nil && p == (plan.Pair{}) {
-				r.spoil(plan.Op{Mailbox: op.To})
-			}
-			if t.marked.Contains(op.UID) && p == (plan.Pair{}) {
-				continue // its tombstone is all there is to write
-			}
-			as = append(as, r.agreement(op, p))
-		}
-		as = append(as, r.tombstones(b, part, t.marked)...)
-		for i, op := range part {
-			if op.Pair.UID = t.dest[op.UID]; op.Pair.UID == 0 {
-				part[i].Body = false
-			} else {
-				part[i].Pair.UID = op.Pair.UID
+			if op.Pair != (plan.Pair{}) || !t.marked.Contains(op.UID) {
+				as = append(as, r.agreement(*op, op.Pair))
 			}
 		}
-		if err := r.agree(ctx, part, as); err != nil {
+		if to != nil && len(t.dest) < len(part) {
+			r.spoil(plan.Op{Mailbox: op0.To})
+		}
+		if err := r.agree(ctx, part, append(as, stones...)); err != nil {
 			return err
 		}
 		if err := r.bodies(ctx, to, part); err != nil {
@@ -195,17 +195,20 @@ func (r *run) intendCopies(ctx context.Context, b, to *box, ops []plan.Op) ([]in
 	return intents, r.base.Intend(ctx, intents)
 }
 
-// tombstones are the agreements about messages that could only be marked.
-func (r *run) tombstones(b *box, ops []plan.Op, marked goimap.UIDSet) (as []index.Agreement) {
+// tombstones are the agreements about messages that could only be marked. They come after those of their operations,
+// which take the old rows away.
+func (r *run) tombstones(ctx context.Context, b *box, ops []plan.Op, marked goimap.UIDSet) (as []index.Agreement, err error) {
 	for _, op := range ops {
 		if marked.Contains(op.UID) {
-			f := op.Pair.Remote
-			f.Set |= maildir.FlagTrashed
-			as = append(as, index.Agreement{Mailbox: b.ID, UID: op.UID, Pair: plan.Pair{UID: op.UID, State: plan.Marked,
-				Local: op.Pair.Local, Remote: f, Size: op.Pair.Size, Date: op.Pair.Date}})
+			a, err := r.tombstone(ctx, b, op)
+			if err != nil {
+				return nil, err
+			}
+			a.Pair.Key = ""
+			as = append(as, a)
 		}
 	}
-	return as
+	return as, nil
 }
 
 // moveHere moves files whose messages were moved on the server.

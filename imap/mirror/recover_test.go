@@ -221,6 +221,9 @@ func TestPolicy(t *testing.T) {
 		if len(d.there()["INBOX"]) != 10 || len(d.here()["INBOX"]) != 9 {
 			t.Error("it was expunged, or came back")
 		}
+		if n := len(d.listed()); n != 9 {
+			t.Errorf("%d in the list", n)
+		}
 		d.rest()
 		s := d.remote()
 		d.select_(s, "INBOX")
@@ -228,6 +231,9 @@ func TestPolicy(t *testing.T) {
 		d.ok(err)
 		if r := d.sync(); r.New != 1 {
 			t.Errorf("undeleted: %+v", r)
+		}
+		if n := len(d.listed()); n != 10 {
+			t.Errorf("%d in the list", n)
 		}
 		d.equal()
 		d.rest()
@@ -247,6 +253,35 @@ func TestPolicy(t *testing.T) {
 			}
 		})
 	}
+	t.Run("moves beside a foreign mark, no MOVE, no UIDPLUS", func(t *testing.T) {
+		d := start(t, rungs()["bare"], plan.Policy{MaxDelete: .3, Expunge: true, Create: plan.Both, Trash: "Trash"})
+		s := d.remote()
+		d.create(s, "A")
+		d.sync()
+		d.select_(s, "INBOX")
+		_, err := s.Store(context.Background(), goimap.UIDSetNum(1), goimap.StoreFlagsAdd, []goimap.Flag{goimap.FlagDeleted}, 0)
+		d.ok(err)
+		d.ok(d.dir("INBOX").Remove(d.file("INBOX", 3)))
+		_, err = d.dir("INBOX").MoveTo(d.file("INBOX", 4), d.dir("A"))
+		d.ok(err)
+		for range 2 {
+			d.sync()
+			if there, here := d.there(), d.here(); len(there["INBOX"]) != 10 || len(there["A"]) != 1 || len(there["Trash"]) != 1 ||
+				len(here["INBOX"]) != 8 || len(here["A"]) != 1 || len(here["Trash"]) != 1 {
+				t.Errorf("there %d %d %d, here %d %d %d", len(there["INBOX"]), len(there["A"]), len(there["Trash"]), len(here["INBOX"]), len(here["A"]), len(here["Trash"]))
+			}
+		}
+		if n := len(d.listed()); n != 10 {
+			t.Errorf("%d in the list", n)
+		}
+		d.rest()
+		_, err = s.Store(context.Background(), goimap.UIDSetNum(1), goimap.StoreFlagsDel, []goimap.Flag{goimap.FlagDeleted}, 0)
+		d.ok(err)
+		d.sync()
+		d.sync()
+		d.equal()
+		d.rest()
+	})
 	t.Run("foreign mark, no UIDPLUS", func(t *testing.T) {
 		d := start(t, rungs()["no UIDPLUS"], usual())
 		s := d.remote()

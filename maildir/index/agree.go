@@ -308,16 +308,20 @@ func (w *agreeing) message(g *Agreement, place int64, id *int64) error {
 	}
 	flags := p.Local
 	switch {
+	case (p.State == plan.Marked || p.State == plan.Withheld) && p.UID != 0:
+		// Deleted here: only its identity is kept, in no mailbox, where no list shows it.
+		return w.exec("UPDATE message SET mailbox = 0, twin = id WHERE id = ?", *id)
 	case p.Key == "":
 		return w.exec("UPDATE message SET mailbox = ?, key = '', tail = '', new = 0, twin = id, flags = ?, keywords = ? WHERE id = ?",
 			place, flags.Set, string(flags.Keywords), *id)
-	case g.Entry.Name == "":
-		return w.exec("UPDATE message SET mailbox = ?, flags = ?, keywords = ? WHERE id = ?", place, flags.Set, string(flags.Keywords), *id)
-	case g.Entry.Key != p.Key:
+	case g.Entry.Name != "" && g.Entry.Key != p.Key:
 		return fmt.Errorf("file %q is not that of the key %q", g.Entry.Name, p.Key)
 	}
 	if err := w.exec("DELETE FROM message WHERE key = ? AND mailbox = ? AND twin = 0 AND id <> ?", string(p.Key), place, *id); err != nil {
 		return err
+	}
+	if g.Entry.Name == "" {
+		return w.exec("UPDATE message SET mailbox = ?, twin = 0, flags = ?, keywords = ? WHERE id = ?", place, flags.Set, string(flags.Keywords), *id)
 	}
 	return w.exec("UPDATE message SET mailbox = ?, key = ?, tail = ?, new = ?, twin = 0, flags = ?, keywords = ? WHERE id = ?",
 		place, string(p.Key), g.Entry.Name[len(p.Key):], g.Entry.New, flags.Set, string(flags.Keywords), *id)
