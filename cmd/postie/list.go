@@ -25,6 +25,7 @@ type listing struct {
 
 func (f *listing) register(flags *pflag.FlagSet) {
 	flags.IntVar(&f.limit, "limit", -1, fmt.Sprintf("show at most `N` messages; 0: all (default %d on a terminal, else all)", listed))
+	flags.Lookup("limit").DefValue = "0" // -1 would puzzle in the help
 	f.reading.register(flags)
 }
 

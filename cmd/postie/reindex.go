@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -52,10 +53,11 @@ func (a *app) reindex(ctx context.Context, s *shelf, rebuild bool) (err error) {
 	if err := a.indexText(ctx, s, index.TextOptions{Anew: rebuild}); err != nil {
 		return err
 	}
-	if left, err := s.index.Unindexed(ctx); err != nil || left > 0 {
-		return errors.Join(err, reported{exitPartial})
+	left, err := s.index.Unindexed(ctx)
+	if err == nil && left > 0 {
+		err = fmt.Errorf("%s of %s could not be read", howMany(left, "message"), s.accounts[0].Name)
 	}
-	return nil
+	return err
 }
 
 // After a run new mail is indexed for search, when it is safe: not for long, and the first search does the rest.

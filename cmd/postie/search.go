@@ -127,12 +127,12 @@ func (a *app) indexText(ctx context.Context, s *shelf, o index.TextOptions) erro
 	}
 	task := a.ui.Task(s.accounts[0].Name)
 	defer task.Done()
-	total, begun := 0, false
-	o.Progress = func(done, n int) {
-		if !begun || n != total || done == 0 {
-			task.Phase("indexing", ui.Amount{Messages: n})
+	last := -1
+	o.Progress = func(done, total int) {
+		if last < 0 || done < last { // headers, then bodies
+			task.Phase("indexing", ui.Amount{Messages: total})
 		}
-		begun, total = true, n
+		last = done
 		task.Set(ui.Amount{Messages: done})
 	}
 	return s.index.IndexText(ctx, o)
