@@ -174,7 +174,7 @@ func (a *Account) Orphan(ctx context.Context, id int64) error {
 	}))
 }
 
-// Notices gives what News was last told.
+// Notices gives what Said was last told.
 func (a *Account) Notices(ctx context.Context) ([]string, error) {
 	all, err := query(ctx, a.s, func(rows *sql.Rows) (s string, err error) { return s, rows.Scan(&s) }, "SELECT notices FROM account WHERE id = ?", a.id)
 	var said []string

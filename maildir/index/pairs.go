@@ -3,7 +3,6 @@ package index
 import (
 	"context"
 	"database/sql"
-	"fmt"
 	"iter"
 	"time"
 
@@ -250,8 +249,4 @@ func (a *Account) Wish(ctx context.Context, box int64, w plan.Wish) error {
 			box, w.UID, set, string(f.Keywords), w.To, w.Delete)
 		return err
 	}))
-}
-
-func (r Row) String() string {
-	return fmt.Sprintf("%d %s %d %s|%s", r.UID, r.Key, r.State, r.Local.Set, r.Remote.Set)
 }

@@ -60,7 +60,7 @@ func base(t testing.TB, s *Store, a *Account) string {
 			must(t, err)
 			if !seen[r.ID] {
 				seen[r.ID] = true
-				lines = append(lines, fmt.Sprintf("%s %v m%d", b.Name, r, r.Message))
+				lines = append(lines, fmt.Sprintf("%s %d %s %d %s|%s m%d", b.Name, r.UID, r.Key, r.State, r.Local.Set, r.Remote.Set, r.Message))
 			}
 		}
 		for r, err := range a.ByUID(t.Context(), b.ID, nil) {

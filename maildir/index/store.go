@@ -1,6 +1,7 @@
 // Package index keeps what postie knows about a Maildir in one SQLite file beside it: the ledger of what POP3
-// servers gave, a summary of every message, and the place where full text goes. It also holds the locks that keep
-// two runs apart. All of it but the ledger can be made anew from the mail (Refresh).
+// servers gave, the base of what was agreed with IMAP accounts, a summary of every message, and the place where full
+// text goes. It also holds the locks that keep two runs apart. Summaries can be made anew from the mail (Refresh), the
+// base from the mail and the server (mirror); the ledger cannot.
 package index
 
 import (
