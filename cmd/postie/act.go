@@ -124,5 +124,5 @@ func (l *library) confirm(ctx context.Context, verb string, n int) (bool, error)
 	if !l.app.ui.Interactive() {
 		return false, &usageError{fmt.Errorf("the query finds %s; nothing was done", howMany(n, "message")), "add --yes to " + verb + " them"}
 	}
-	return l.app.ui.Asker(os.Stdin).Confirm(ctx, fmt.Sprintf("The query finds %s. %s them?", howMany(n, "message"), verb), false)
+	return l.app.ui.Asker(os.Stdin).Confirm(ctx, fmt.Sprintf("The query finds %s: %s them?", howMany(n, "message"), verb), false)
 }

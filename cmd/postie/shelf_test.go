@@ -1,13 +1,16 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"iter"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"postie/maildir"
 	"postie/maildir/index"
 	mail "postie/maildir/message"
 )
@@ -94,6 +97,72 @@ func TestMerged(t *testing.T) {
 		}
 		for range merged(c.seqs) { // and stops when the reader does
 			break
+		}
+	}
+}
+
+// A sync that holds the root keeps nobody from reading and marking; only what must be alone waits.
+func TestReadWhileLocked(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "inbox")
+	if err := maildir.Dir(dir).Ensure(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "new", "1.test"), []byte("Subject: one\n\ntext\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	store, err := index.Open(t.Context(), maildir.Dir(dir), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	lock, err := store.Lock(t.Context(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lock.Release()
+	for _, c := range []struct {
+		args []string
+		code int
+		want string
+	}{
+		{[]string{"list"}, exitOK, "inbox/INBOX/1"}, {[]string{"search", "text"}, exitOK, "inbox/INBOX/1"}, {[]string{"status"}, exitOK, "inbox/INBOX"},
+		{[]string{"mark", "1", "--seen"}, exitOK, "1 message marked"}, {[]string{"index", "--rebuild"}, exitInUse, "in use by"},
+	} {
+		var out bytes.Buffer
+		if code := run(append(c.args, "-d", dir), &out, &out); code != c.code || !strings.Contains(out.String(), c.want) {
+			t.Errorf("%v: exit code %d\n%s", c.args, code, &out)
+		}
+	}
+}
+
+// Accounts that share a Maildir are listed once; each one's IDs lead to the mail.
+func TestSharedMaildir(t *testing.T) {
+	dir, config := filepath.Join(t.TempDir(), "inbox"), filepath.Join(t.TempDir(), "config.toml")
+	if err := maildir.Dir(dir).Ensure(); err != nil {
+		t.Fatal(err)
+	}
+	text := ""
+	for n, name := range []string{"home", "club"} {
+		text += fmt.Sprintf("[account.%s]\nprotocol = \"pop3\"\nhost = \"%s.test\"\nuser = \"u\"\nmaildir = %q\n", name, name, dir)
+		if err := os.WriteFile(filepath.Join(dir, "new", fmt.Sprint(n)), fmt.Appendf(nil, "Subject: mail %d\n\n", n), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		args, want string
+		count      int
+		code       int
+	}{
+		{"list", "home/INBOX/", 2, 0}, {"list club", "club/INBOX/", 2, 0}, {"search account:club", "home/INBOX/", 2, 0}, {"search account:other", "INBOX", 0, 0},
+		{"show club/INBOX/1", "Subject: mail", 1, 0}, {"show home/INBOX/1", "Subject: mail", 1, 0}, {"show other/INBOX/1", "no message", 1, exitUsage}, {"status", "home+club/INBOX", 1, 0},
+	} {
+		var out bytes.Buffer
+		code := run(append([]string{"-c", config}, strings.Fields(c.args)...), &out, &out)
+		if n := strings.Count(out.String(), c.want); n != c.count || code != c.code {
+			t.Errorf("%s: exit code %d\n%s", c.args, code, &out)
 		}
 	}
 }
