@@ -1,6 +1,7 @@
 package index
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -15,8 +16,11 @@ type SearchOptions struct {
 	Limit    int      // 0: all
 }
 
-// many is from how many hits on the newest are looked for among messages, and not among the hits.
-const many = 5000
+// many is from how many hits on the newest are looked for among messages, walkPage of them at a time, and not among the hits.
+const (
+	many     = 5000
+	walkPage = 2000
+)
 
 // Search gives the messages that a query finds, the newest first. What full text does not know yet (IndexText) is not
 // found by words. An error is given once and ends it.
@@ -45,32 +49,67 @@ func (s *Store) Search(ctx context.Context, q Query, o SearchOptions) iter.Seq2[
 
 // found lists the NUMBERs of what a query finds, the newest first.
 func (s *Store) found(ctx context.Context, q Query, o SearchOptions) ([]int64, error) {
-	c := &compiler{accounts: o.Accounts}
-	where, by, limit := c.sql(q.root), "", int64(-1)
 	if o.Limit > 0 {
-		limit = int64(o.Limit)
-		dense, err := s.dense(ctx, q.root)
+		text, rest := split(q.root)
+		dense, err := s.dense(ctx, text)
 		if err != nil {
 			return nil, err
 		}
 		if dense {
-			by = " INDEXED BY message_date"
+			return s.walk(ctx, text, rest, o)
 		}
 	}
-	return query(ctx, s, number, "SELECT m.id FROM message m"+by+" WHERE "+where+" ORDER BY m.date DESC, m.id DESC LIMIT ?", append(c.args, limit)...)
+	c := &compiler{accounts: o.Accounts}
+	limit := cmp.Or(o.Limit, -1)
+	return query(ctx, s, number, "SELECT m.id FROM message m WHERE "+c.sql(q.root)+" ORDER BY m.date DESC, m.id DESC LIMIT ?", append(c.args, limit)...)
+}
+
+// split gives what full text decides, "" if nothing, and what else must hold.
+func split(root node) (text string, rest []node) {
+	if terms, ok := root.(and); ok {
+		return textOf(terms)
+	}
+	return textOf(and{root})
 }
 
 // dense reports whether full text finds so many that a walk from the newest on soon has met enough of them.
-func (s *Store) dense(ctx context.Context, root node) (bool, error) {
-	text, ok := match(root)
-	if terms, isAnd := root.(and); isAnd && !ok {
-		text, _ = textOf(terms)
-	}
+func (s *Store) dense(ctx context.Context, text string) (bool, error) {
 	if text == "" {
 		return false, nil
 	}
 	n, err := query(ctx, s, number, "SELECT count(*) FROM (SELECT 1 FROM text WHERE text MATCH ? LIMIT ?)", text, many)
 	return err == nil && n[0] == many, err
+}
+
+// walk goes from the newest message on and asks full text about pages of them: what came at one time lies together there.
+func (s *Store) walk(ctx context.Context, text string, rest []node, o SearchOptions) (found []int64, err error) {
+	type place struct{ date, id int64 }
+	c := &compiler{accounts: o.Accounts}
+	where := c.join(append([]node{nil}, rest...), " AND ")
+	q := "SELECT m.date, m.id FROM message m INDEXED BY message_date WHERE " + where +
+		" AND m.date <= ? AND (m.date, m.id) < (?, ?) ORDER BY m.date DESC, m.id DESC LIMIT ?"
+	for last := (place{1 << 60, 1 << 60}); len(found) < o.Limit; {
+		page, err := query(ctx, s, func(rows *sql.Rows) (p place, err error) { return p, rows.Scan(&p.date, &p.id) }, q,
+			append(slices.Clip(c.args), last.date, last.date, last.id, walkPage)...)
+		if err != nil || len(page) == 0 {
+			return found, err
+		}
+		first, end := page[0].id, page[0].id
+		for _, p := range page {
+			first, end = min(first, p.id), max(end, p.id)
+		}
+		hits, err := query(ctx, s, number, "SELECT rowid FROM text WHERE text MATCH ? AND rowid BETWEEN ? AND ? ORDER BY rowid", text, first, end)
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range page {
+			if _, ok := slices.BinarySearch(hits, p.id); ok && len(found) < o.Limit {
+				found = append(found, p.id)
+			}
+		}
+		last = page[len(page)-1]
+	}
+	return found, nil
 }
 
 // byIDs gives the messages of NUMBERs, in that order; what is gone meanwhile is left out.

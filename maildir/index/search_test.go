@@ -174,6 +174,27 @@ func TestIndexText(t *testing.T) {
 	want(t, "large", len(hits(t, s, "word large", 0)), 1)
 }
 
+// TestSearchWalk: where words hit most messages, the newest are found by another way, with the same outcome.
+func TestSearchWalk(t *testing.T) {
+	s := open(t, newRoot(t), nil)
+	l, err := s.Ledger(t.Context(), Maildrop{"alice", "pop.example.org"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	fill(t, s, l, many+3000, 4000)
+	if _, err := s.w.Exec("UPDATE message SET flags = (id % 7 = 0) * 16, date = 1763763600000 + id % 500 * 1000"); err != nil { // days and NUMBERs differ, days repeat
+		t.Fatal(err)
+	}
+	indexText(t, s, TextOptions{})
+	for _, query := range []string{"proposal", "proposal is:read", "prop* -subject:word5", "is:unread (proposal OR nothing) in:INBOX", "proposal is:flagged",
+		"proposal since:2025-11-22", "proposal before:2025-11-22", "proposal id:77"} {
+		all := hits(t, s, query, 0)
+		for _, limit := range []int{1, 50, 2500, many + 4000} {
+			want(t, fmt.Sprint(query, limit), hits(t, s, query, limit), all[:min(limit, len(all))])
+		}
+	}
+}
+
 // BenchmarkSearch asks full text over 200,000 summaries.
 func BenchmarkSearch(b *testing.B) {
 	s := open(b, newRoot(b), nil)
