@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"postie/maildir"
+	"postie/maildir/index"
 	"postie/testdata/dovecot"
 )
 
@@ -124,6 +125,14 @@ func TestActWithoutBodies(t *testing.T) {
 // With bodies, changes are made in the Maildir; what another program does there shows at once.
 func TestActWithBodies(t *testing.T) {
 	m := newMirrored(t, "", 6)
+	store, err := index.Open(t.Context(), maildir.Dir(m.root), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	if n, err := store.Unindexed(t.Context()); n > 0 || err != nil {
+		t.Errorf("%d messages were left to the first search, %v", n, err)
+	}
 	m.want("bodies are found", m.ids("search", "body2"), "work/INBOX/2")
 	m.postie("mark", "1", "--flagged", "--seen", "--keyword", "todo")
 	m.postie("move", "2", "Lists/go")
