@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"unicode"
 
 	"postie/imap/plan"
 	"postie/maildir"
@@ -122,7 +123,7 @@ func (s *Store) Move(ctx context.Context, ms []Message, mailbox string, layout m
 // folderFor is where a mailbox lies below the root, if its name does not tell (as it does where mirror keeps nothing).
 func (s *Store) folderFor(ctx context.Context, mailbox string, layout maildir.Layout) (string, error) {
 	parts := strings.Split(mailbox, "/")
-	if slices.Contains(parts, "") || strings.HasPrefix(mailbox, ".") || strings.ContainsFunc(mailbox, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+	if slices.Contains(parts, "") || strings.HasPrefix(mailbox, ".") || strings.ContainsFunc(mailbox, unicode.IsControl) {
 		return "", fmt.Errorf("%q cannot be the name of a mailbox", mailbox)
 	}
 	folders, err := query(ctx, s, func(rows *sql.Rows) (f string, err error) { return f, rows.Scan(&f) }, "SELECT folder FROM mailbox WHERE folder IS NOT NULL AND name = ?", mailbox)
@@ -200,7 +201,8 @@ func place(tx *sql.Tx, m *Message, name string) error {
 		_, err = tx.Exec("UPDATE mailbox SET folder = ? WHERE id = ? AND folder IS NULL AND NOT EXISTS (SELECT 1 FROM message WHERE mailbox = ?2)", m.folder, box)
 	}
 	if err == nil {
-		_, err = tx.Exec("DELETE FROM message WHERE mailbox = ?1 AND key = ?2 AND twin = 0 AND id <> ?3 AND NOT EXISTS (SELECT 1 FROM message WHERE id = ?3 AND mailbox = ?1)", box, string(m.Entry.Key), m.ID)
+		_, err = tx.Exec(`DELETE FROM message WHERE mailbox = ?1 AND key = ?2 AND twin = 0 AND id <> ?3
+			AND NOT EXISTS (SELECT 1 FROM message WHERE id = ?3 AND mailbox = ?1)`, box, string(m.Entry.Key), m.ID)
 	}
 	if err == nil {
 		_, err = tx.Exec("UPDATE OR IGNORE message SET mailbox = ?, key = ?, tail = ?, new = ?, flags = ?, keywords = ? WHERE id = ?",
