@@ -72,7 +72,6 @@ type device struct {
 	root   string
 	layout maildir.Layout
 	sync   func()
-	inbox  string
 	mbsync bool
 	seq    int
 }

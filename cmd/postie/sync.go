@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -171,8 +172,8 @@ func (s *syncing) showPlan(p plan.Plan, sum *ui.Summary) {
 	sum.Bytes = 0
 	for _, op := range p.Ops {
 		which := string(op.Key)
-		if op.UID != 0 {
-			which = fmt.Sprint("UID ", op.UID)
+		if uid := cmp.Or(op.UID, op.Pair.UID); uid != 0 {
+			which = fmt.Sprint("UID ", uid)
 		}
 		s.app.ui.Plan(ui.Step{Account: s.account.Name, Mailbox: op.Mailbox, Do: op.Kind.String(), Message: which,
 			To: ui.OrNull(op.To), Size: op.Pair.Size, Reason: op.Reason})
