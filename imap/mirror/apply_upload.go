@@ -108,6 +108,9 @@ func (r *run) ship(ctx context.Context, b *box, batch []*parcel) error {
 	var ops []plan.Op
 	var as []index.Agreement
 	for _, p := range batch {
+		if err == nil && !p.sent { // nothing was begun that a later run would have to look for
+			err = r.base.Settled(ctx, p.intent)
+		}
 		if p.uid != 0 {
 			ops, as = append(ops, p.op), append(as, r.uploaded(b, p))
 			b.now.UIDNext = max(b.now.UIDNext, p.uid+1)
@@ -156,7 +159,11 @@ func (r *run) uploads(b *box, batch []*parcel) iter.Seq[imap.Upload] {
 	return func(yield func(imap.Upload) bool) {
 		for _, p := range batch {
 			f, err := r.open(b, p)
-			if err != nil {
+			switch {
+			case errors.Is(err, fs.ErrNotExist): // renamed or removed by its user a moment ago: the next run sees
+				r.spoil(p.op)
+				continue
+			case err != nil:
 				r.fail(p.op, err)
 				continue
 			}
