@@ -49,30 +49,9 @@ func (s *Store) follow(ctx context.Context, f folder, hidden map[int64]bool) err
 	if err != nil {
 		return err
 	}
-	table, err := f.dir.Keywords()
+	renamed, err := s.renamed(ctx, f, k)
 	if err != nil {
 		return err
-	}
-	var renamed []Message
-	for e, err := range f.dir.Scan() {
-		if err != nil {
-			return err
-		}
-		if k.see(e) {
-			continue
-		}
-		ms, err := s.messages(ctx, "m.mailbox = ? AND m.key = ? AND m.twin = 0", f.id, string(e.Key))
-		if err != nil {
-			return err
-		}
-		if len(ms) == 1 {
-			m := ms[0]
-			listed, _ := table.Keywords(e.Letters)
-			_, unlettered := table.Letters(m.Flags.Keywords)
-			m.Entry, m.Flags = e, maildir.Flags{Set: e.Set, Keywords: maildir.NewKeywords(append(listed.Names(), unlettered.Names()...)...)}
-			renamed = append(renamed, m)
-			k.moved[m.ID] = true
-		}
 	}
 	gone, err := s.gone(ctx, k)
 	if err != nil {
@@ -97,6 +76,36 @@ func (s *Store) follow(ctx context.Context, f folder, hidden map[int64]bool) err
 		_, err := tx.Exec("UPDATE mailbox SET stamp = ? WHERE id = ?", text(stamp), f.id)
 		return err
 	})
+}
+
+// renamed lists the known messages of a folder whose files have other names now, as they are now, and lets k see them all.
+func (s *Store) renamed(ctx context.Context, f folder, k *known) ([]Message, error) {
+	table, err := f.dir.Keywords()
+	if err != nil {
+		return nil, err
+	}
+	var renamed []Message
+	for e, err := range f.dir.Scan() {
+		if err != nil {
+			return nil, err
+		}
+		if k.see(e) {
+			continue
+		}
+		ms, err := s.messages(ctx, "m.mailbox = ? AND m.key = ? AND m.twin = 0", f.id, string(e.Key))
+		if err != nil {
+			return nil, err
+		}
+		if len(ms) == 1 {
+			m := ms[0]
+			listed, _ := table.Keywords(e.Letters)
+			_, unlettered := table.Letters(m.Flags.Keywords)
+			m.Entry, m.Flags = e, maildir.Flags{Set: e.Set, Keywords: maildir.NewKeywords(append(listed.Names(), unlettered.Names()...)...)}
+			renamed = append(renamed, m)
+			k.moved[m.ID] = true
+		}
+	}
+	return renamed, nil
 }
 
 // gone lists the rows of a folder that have a body, but no file.

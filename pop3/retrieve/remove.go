@@ -157,8 +157,8 @@ func (r *run) reconnect(ctx context.Context, rest []doomed) error {
 	return nil
 }
 
-// spare looks a second time for files that were gone, and lets their messages live if they are there: only what is missing
-// in two runs' readings is believed to be deleted.
+// spare looks again, just before anything is deleted, for files that were gone, and lets their messages live if they are
+// there after all.
 func (r *run) spare() error {
 	wanted := map[maildir.Key]bool{}
 	for _, d := range r.doomed {

@@ -135,11 +135,7 @@ func (p *fetchmailrc) option(t token, word string) {
 	case "via":
 		a.Host = p.next().text
 	case "proto", "protocol":
-		kind := strings.ToLower(p.next().text)
-		if kind != "pop3" && kind != "imap" {
-			p.note(t.line, "protocol %s: postie speaks POP3 and IMAP", kind)
-		}
-		a.Protocol = map[bool]string{true: "imap", false: "pop3"}[kind == "imap"]
+		a.Protocol = p.protocol(p.next())
 	case "port", "service":
 		a.Port = p.number(t.line, p.next().text)
 	case "user", "username":
@@ -189,6 +185,18 @@ func (p *fetchmailrc) option(t token, word string) {
 	default:
 		p.note(t.line, "%s is not carried over", t.text)
 	}
+}
+
+// protocol reads the name of one; any that postie does not speak is taken for POP3, and said.
+func (p *fetchmailrc) protocol(t token) string {
+	kind := strings.ToLower(t.text)
+	if kind == "imap" {
+		return "imap"
+	}
+	if kind != "pop3" {
+		p.note(t.line, "protocol %s: postie speaks POP3 and IMAP", kind)
+	}
+	return "pop3"
 }
 
 func (p *fetchmailrc) auth(a *Account, kind token) {
