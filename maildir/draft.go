@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"hash"
+	"io"
 	"io/fs"
 	"os"
 	"strconv"
@@ -80,6 +81,30 @@ func (f *Draft) Write(p []byte) (int, error) {
 		return 0, f.err
 	}
 	return len(p), nil
+}
+
+// Fill writes all of a message into the draft, and its beginning into header too, which ignores what it does not want. It
+// tells received how many octets came, many times. whole is false where the message did not come to its end: for an
+// error of the draft, or, without an error, because from broke off.
+func (f *Draft) Fill(from io.Reader, header io.Writer, received func(octets int)) (whole bool, err error) {
+	w := filling{f, header, received, nil}
+	_, err = io.Copy(&w, from)
+	return err == nil, w.err
+}
+
+// filling tells a failure to store from one to read.
+type filling struct {
+	draft    *Draft
+	header   io.Writer
+	received func(int)
+	err      error
+}
+
+func (w *filling) Write(p []byte) (n int, err error) {
+	w.header.Write(p)
+	n, w.err = w.draft.Write(p)
+	w.received(len(p))
+	return n, w.err
 }
 
 // line takes a piece with no LF but at its end.

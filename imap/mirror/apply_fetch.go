@@ -36,7 +36,7 @@ func (r *run) download(ctx context.Context, ops []plan.Op) error {
 			break
 		}
 	}
-	return cmp.Or(c.close(), err)
+	return cmp.Or(c.Close(), err)
 }
 
 func byPairUID(ops []plan.Op) map[goimap.UID]plan.Op {
@@ -50,7 +50,7 @@ func byPairUID(ops []plan.Op) map[goimap.UID]plan.Op {
 func pairUID(op plan.Op) goimap.UID { return op.Pair.UID }
 func opUID(op plan.Op) goimap.UID   { return op.UID }
 
-func (r *run) receiveAll(ctx context.Context, b *box, ops []plan.Op, c *committer) error {
+func (r *run) receiveAll(ctx context.Context, b *box, ops []plan.Op, c *maildir.Committer[*arrival]) error {
 	wanted := byPairUID(ops)
 	var header message.Header
 	for m, err := range r.session.FetchBodies(ctx, uids(ops, pairUID)) {
@@ -65,14 +65,14 @@ func (r *run) receiveAll(ctx context.Context, b *box, ops []plan.Op, c *committe
 		if !ok {
 			continue
 		}
-		a, err := r.receive(b, op, m, &header)
+		a, err := r.receive(b, op, m, &header, c)
 		switch {
-		case err != nil && hopeless(err):
+		case err != nil && maildir.Hopeless(err):
 			return err
 		case err != nil:
 			r.fail(op, err)
 		case a != nil:
-			if err := c.add(a); err != nil {
+			if err := add(c, a); err != nil {
 				return err
 			}
 		}
@@ -107,16 +107,16 @@ type arrival struct {
 
 // receive streams one message into tmp/. It returns nil without an error when the line broke, which the session
 // reports next.
-func (r *run) receive(b *box, op plan.Op, m imap.Message, header *message.Header) (*arrival, error) {
-	draft, err := b.dir.Create()
+func (r *run) receive(b *box, op plan.Op, m imap.Message, header *message.Header, c *maildir.Committer[*arrival]) (*arrival, error) {
+	draft, err := c.Create(b.dir)
 	if err != nil {
 		return nil, err
 	}
 	header.Reset()
-	w := &storing{draft: draft, header: header, received: func(n int) { r.emit(Received{n}) }}
-	if _, err := io.Copy(w, m.Body); err != nil {
+	whole, err := draft.Fill(m.Body, header, func(n int) { r.emit(Received{n}) })
+	if !whole {
 		draft.Close()
-		return nil, w.err
+		return nil, err
 	}
 	draft.SetTime(m.Date)
 	p := op.Pair
@@ -131,24 +131,6 @@ func (r *run) receive(b *box, op plan.Op, m imap.Message, header *message.Header
 	}
 	return &arrival{op: op, draft: draft, agreement: index.Agreement{Mailbox: b.ID, UID: op.UID, Key: op.Key, Pair: p,
 		EmailID: m.EmailID, Message: msg}}, nil
-}
-
-// storing hands a body on to its file and its header, and tells a failure to store from a broken line.
-type storing struct {
-	draft    *maildir.Draft
-	header   *message.Header
-	received func(int)
-	err      error
-}
-
-func (w *storing) Write(p []byte) (int, error) {
-	if !w.header.Done() {
-		w.header.Write(p)
-	}
-	n, err := w.draft.Write(p)
-	w.err = err
-	w.received(len(p))
-	return n, err
 }
 
 // summarize fetches headers of messages whose bodies policy does not want.

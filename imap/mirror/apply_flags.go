@@ -142,7 +142,7 @@ func (r *run) pull(ctx context.Context, b *box, ops []plan.Op) (done []plan.Op, 
 		if op.Pull != (plan.Change{}) && op.Pair.Key != "" {
 			e, err := r.setFlags(ctx, b, op.Pair.Key, op.Pull)
 			if err != nil {
-				if hopeless(err) {
+				if maildir.Hopeless(err) {
 					return nil, nil, err
 				}
 				if !errors.Is(err, fs.ErrNotExist) {

@@ -223,7 +223,7 @@ func (r *run) moveHere(ctx context.Context, ops []plan.Op) error {
 		for _, op := range part {
 			if op.Key != "" {
 				if err := r.moveFile(ctx, b, to, op.Key); err != nil {
-					if hopeless(err) {
+					if maildir.Hopeless(err) {
 						return err
 					}
 					if !errors.Is(err, fs.ErrNotExist) {

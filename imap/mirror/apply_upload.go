@@ -36,7 +36,7 @@ func (r *run) upload(ctx context.Context, ops []plan.Op) error {
 	for i, op := range ops {
 		p, err := r.pack(ctx, b, op)
 		if err != nil {
-			if hopeless(err) {
+			if maildir.Hopeless(err) {
 				return err
 			}
 			if errors.Is(err, fs.ErrNotExist) {

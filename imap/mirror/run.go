@@ -22,7 +22,6 @@ import (
 	"os"
 	"slices"
 	"sync"
-	"syscall"
 	"time"
 
 	goimap "github.com/emersion/go-imap/v2"
@@ -274,7 +273,7 @@ func (r *run) step(name string) {
 
 // single says whether an error is about one message or mailbox only, so that the run goes on with the others.
 func single(err error) bool {
-	if hopeless(err) {
+	if maildir.Hopeless(err) {
 		return false
 	}
 	if e, ok := errors.AsType[*imap.Error](err); ok {
@@ -294,9 +293,4 @@ func single(err error) bool {
 	}
 	_, ok := errors.AsType[*imap.MissingError](err)
 	return ok
-}
-
-// hopeless errors of the store would strike every further message too.
-func hopeless(err error) bool {
-	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, syscall.EROFS)
 }

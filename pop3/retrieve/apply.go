@@ -3,12 +3,10 @@ package retrieve
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"iter"
 	"slices"
-	"syscall"
 
 	"postie/maildir"
 	"postie/maildir/index"
@@ -95,10 +93,10 @@ func (r *run) fetch(ctx context.Context, ops []Op) error {
 	}
 	c := r.newCommitter(context.WithoutCancel(ctx))
 	err := r.receiveAll(ctx, ops, c)
-	return cmp.Or(c.close(), err)
+	return cmp.Or(c.Close(), err)
 }
 
-func (r *run) receiveAll(ctx context.Context, ops []Op, c *committer) error {
+func (r *run) receiveAll(ctx context.Context, ops []Op, c *maildir.Committer[*arrival]) error {
 	var header message.Header
 	next := 0
 	for m, err := range r.session.Retrieve(ctx, numbers(ops)) {
@@ -113,12 +111,12 @@ func (r *run) receiveAll(ctx context.Context, ops []Op, c *committer) error {
 		}
 		a, err := r.receive(op, m.Body, &header, c)
 		switch {
-		case err != nil && hopeless(err):
+		case err != nil && maildir.Hopeless(err):
 			return err
 		case err != nil:
 			r.fail(op.Item, err)
 		case a != nil:
-			if err := c.add(a); err != nil {
+			if err := add(c, a); err != nil {
 				return err
 			}
 		}
@@ -140,11 +138,6 @@ func numbers(ops []Op) iter.Seq[pop3.Number] {
 	}
 }
 
-// hopeless errors of the store would strike every further message too.
-func hopeless(err error) bool {
-	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, syscall.EROFS)
-}
-
 // arrival is a message that came in whole.
 type arrival struct {
 	op      Op
@@ -156,20 +149,16 @@ type arrival struct {
 
 // receive streams one message into tmp/. It returns nil without an error when the line broke, which the session
 // reports next.
-func (r *run) receive(op Op, body io.Reader, header *message.Header, c *committer) (*arrival, error) {
-	draft, err := r.Dir.Create()
-	if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
-		c.drain() // a batch holds a descriptor for each message
-		draft, err = r.Dir.Create()
-	}
+func (r *run) receive(op Op, body io.Reader, header *message.Header, c *maildir.Committer[*arrival]) (*arrival, error) {
+	draft, err := c.Create(r.Dir)
 	if err != nil {
 		return nil, err
 	}
 	header.Reset()
-	w := &storing{draft: draft, header: header, received: func(n int) { r.emit(Received{n}) }}
-	if _, err := io.Copy(w, body); err != nil {
+	whole, err := draft.Fill(body, header, func(n int) { r.emit(Received{n}) })
+	if !whole {
 		draft.Close()
-		return nil, w.err
+		return nil, err
 	}
 	a := &arrival{op: op, draft: draft}
 	a.receipt = index.Receipt{UIDL: named(op.Item, header.Hash()), Listed: op.Item.Size, Wire: draft.Wire(), Header: header.Hash(), Read: true}
@@ -198,22 +187,4 @@ func (r *run) equal(op Op, w maildir.Wire) *Copy {
 		}
 	}
 	return nil
-}
-
-// storing hands a body on to its file and its header, and tells a failure to store from a broken line.
-type storing struct {
-	draft    *maildir.Draft
-	header   *message.Header
-	received func(int)
-	err      error
-}
-
-func (w *storing) Write(p []byte) (int, error) {
-	if !w.header.Done() {
-		w.header.Write(p)
-	}
-	n, err := w.draft.Write(p)
-	w.err = err
-	w.received(len(p))
-	return n, err
 }

@@ -1,110 +1,47 @@
 package retrieve
 
 import (
-	"cmp"
 	"context"
-	"errors"
 	"slices"
 
 	"postie/maildir"
 	"postie/maildir/index"
 )
 
-// A batch is as large as what an interrupted run may lose, and as what one flush of the disk should serve.
-const (
-	batchMessages = 256
-	batchBytes    = 8 << 20
-)
-
-// committer makes batches durable in a goroutine of its own, one after the other.
-type committer struct {
-	run     *run
-	ctx     context.Context
-	current *batch
-	queue   chan *batch
-	done    chan struct{}
-	failed  chan struct{} // closed at the first error
-	err     error         // valid once failed or done is closed
+// newCommitter makes batches durable while the next one comes in.
+func (r *run) newCommitter(ctx context.Context) *maildir.Committer[*arrival] {
+	return maildir.NewCommitter(r.Batch, r.Step, func(files *maildir.Batch, all []*arrival) error { return r.commit(ctx, files, all) })
 }
 
-type batch struct {
-	files    maildir.Batch
-	arrivals []*arrival // those whose file is in files
-	equals   []*arrival
-}
-
-func (r *run) newCommitter(ctx context.Context) *committer {
-	c := &committer{run: r, ctx: ctx, current: r.newBatch(), queue: make(chan *batch), done: make(chan struct{}), failed: make(chan struct{})}
-	go c.work()
-	return c
-}
-
-func (r *run) newBatch() *batch { return &batch{files: maildir.Batch{Step: r.Step}} }
-
-// add puts a message into the current batch. It waits while a full batch finds the one before not yet durable.
-func (c *committer) add(a *arrival) error {
-	b := c.current
-	if a.equal != nil {
-		b.equals = append(b.equals, a)
-	} else {
-		a.receipt.Key = b.files.Add(a.draft, maildir.Flags{})
+// add puts a message into the current batch.
+func add(c *maildir.Committer[*arrival], a *arrival) error {
+	if a.equal == nil {
+		a.receipt.Key = c.Stage(a.draft, maildir.Flags{})
 		a.message.Entry = a.draft.Entry()
-		b.arrivals = append(b.arrivals, a)
 	}
-	if len(b.arrivals)+len(b.equals) < cmp.Or(c.run.Batch, batchMessages) && b.files.Bytes() < batchBytes {
-		return nil
-	}
-	return c.flush()
-}
-
-func (c *committer) flush() error {
-	b := c.current
-	c.current = c.run.newBatch()
-	select {
-	case c.queue <- b:
-		return nil
-	case <-c.failed:
-		b.files.Close()
-		return c.err
-	}
-}
-
-// drain waits until all that was added is durable.
-func (c *committer) drain() {
-	c.flush()
-	c.flush() // an empty batch is taken when the one before is done
-}
-
-// close commits what is left and waits for all.
-func (c *committer) close() error {
-	c.flush() // its error is c.err
-	close(c.queue)
-	<-c.done
-	return c.err
-}
-
-func (c *committer) work() {
-	defer close(c.done)
-	for b := range c.queue {
-		if c.err = c.run.commit(c.ctx, b); c.err != nil {
-			b.files.Close()
-			close(c.failed)
-			return
-		}
-	}
+	return c.Add(a)
 }
 
 // commit makes a batch durable: files, ledger 'arriving', names, ledger 'stored'. Only what came through all of it
 // may be deleted on the server. An error is one that more batches would repeat.
-func (r *run) commit(ctx context.Context, b *batch) error {
-	if err := r.commitEqual(ctx, b.equals); err != nil || len(b.arrivals) == 0 {
+func (r *run) commit(ctx context.Context, files *maildir.Batch, all []*arrival) error {
+	equals, arrivals := []*arrival{}, []*arrival{} // those whose file is in files
+	for _, a := range all {
+		if a.equal != nil {
+			equals = append(equals, a)
+		} else {
+			arrivals = append(arrivals, a)
+		}
+	}
+	if err := r.commitEqual(ctx, equals); err != nil || len(arrivals) == 0 {
 		return err
 	}
-	if err := r.without(b, b.files.Sync()); err != nil || len(b.arrivals) == 0 {
+	arrivals, err := r.without(arrivals, files.Sync())
+	if err != nil || len(arrivals) == 0 {
 		return err
 	}
-	receipts := make([]index.Receipt, len(b.arrivals))
-	for i, a := range b.arrivals {
+	receipts := make([]index.Receipt, len(arrivals))
+	for i, a := range arrivals {
 		receipts[i] = a.receipt
 	}
 	r.step("ledger arriving")
@@ -112,22 +49,22 @@ func (r *run) commit(ctx context.Context, b *batch) error {
 	if err != nil {
 		return err
 	}
-	for i, a := range b.arrivals {
+	for i, a := range arrivals {
 		a.message.Receipt = ids[i]
 	}
 	// What fails here stays 'arriving': its file may be there all the same. The next run looks.
-	if err := r.without(b, b.files.Publish()); err != nil || len(b.arrivals) == 0 {
+	if arrivals, err = r.without(arrivals, files.Publish()); err != nil || len(arrivals) == 0 {
 		return err
 	}
-	messages := make([]index.Message, len(b.arrivals))
-	for i, a := range b.arrivals {
+	messages := make([]index.Message, len(arrivals))
+	for i, a := range arrivals {
 		messages[i] = a.message
 	}
 	r.step("ledger stored")
 	if err := r.ledger.Stored(ctx, messages); err != nil {
 		return err
 	}
-	r.stored(b.arrivals, messages)
+	r.stored(arrivals, messages)
 	return nil
 }
 
@@ -172,29 +109,10 @@ func (r *run) commitEqual(ctx context.Context, equals []*arrival) error {
 	return nil
 }
 
-// without takes the messages that failed out of the batch, and tells of them. It returns an error when the failure is
-// one that every further message would meet.
-func (r *run) without(b *batch, err error) error {
-	var failures maildir.Failures
-	if !errors.As(err, &failures) {
-		return err
-	}
-	why := make(map[maildir.Key]error, len(failures))
-	for _, f := range failures {
-		why[f.Key] = f.Err
-	}
-	kept := b.arrivals[:0]
-	var stop error
-	for _, a := range b.arrivals {
-		switch err := why[a.receipt.Key]; {
-		case err == nil:
-			kept = append(kept, a)
-		case hopeless(err):
-			stop = err
-		default:
-			r.fail(a.op.Item, err)
-		}
-	}
-	b.arrivals = kept
-	return stop
+// without gives the messages of a batch that were stored, and tells of those that failed. The error is one that every
+// further message would meet.
+func (r *run) without(all []*arrival, outcome error) ([]*arrival, error) {
+	stored, _, err := maildir.Split(all, outcome, func(a *arrival) maildir.Key { return a.receipt.Key },
+		func(a *arrival, err error) { r.fail(a.op.Item, err) })
+	return stored, err
 }
