@@ -1,0 +1,228 @@
+package mirror
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"io/fs"
+	"iter"
+	"os"
+	"slices"
+
+	"postie/imap/plan"
+	"postie/maildir"
+	"postie/maildir/index"
+)
+
+// looks is how often a folder is scanned that others change meanwhile.
+const looks = 3
+
+// local finds what changed in a Maildir. With full everything is in view.
+func (r *run) local(ctx context.Context, b *box, full bool) error {
+	if !b.here {
+		b.byKey, b.files = nil, nil
+		return b.gone(r.base.ByKey(ctx, b.ID))
+	}
+	stamp, err := b.dir.Stamp()
+	if err != nil {
+		return err
+	}
+	if b.known && !full && stamp == b.Stamp && !b.outside {
+		b.stamp = stamp
+		return r.quiet(ctx, b)
+	}
+	return r.scan(ctx, b, full)
+}
+
+// gone shows pairs without their files.
+func (b *box) gone(rows iter.Seq2[index.Row, error]) error {
+	for row, err := range rows {
+		if err != nil {
+			return err
+		}
+		b.byKey = append(b.byKey, row.Pair)
+		b.miss(row)
+	}
+	return nil
+}
+
+func (b *box) miss(row index.Row) {
+	if row.State == plan.Agreed && row.UID != 0 {
+		b.missing.AddNum(row.UID)
+	}
+}
+
+// quiet shows what is to be shown of a folder in which nothing happened: files that wait for something.
+func (r *run) quiet(ctx context.Context, b *box) error {
+	if b.Odd == 0 {
+		return nil
+	}
+	rows, err := r.base.Odd(ctx, b.ID)
+	slices.SortFunc(rows, func(a, b index.Row) int { return cmp.Compare(a.Key, b.Key) })
+	for _, row := range rows {
+		if row.Key == "" || row.State == plan.Agreed {
+			continue
+		}
+		b.byKey = append(b.byKey, row.Pair)
+		if row.UID == 0 {
+			b.files = append(b.files, plan.File{Key: row.Key, Still: true})
+			b.entries[row.Key] = row.Entry
+		}
+	}
+	return err
+}
+
+// scan compares a folder with the base. One reading misses files that others rename: what is missing is believed only when two
+// readings did not see it, and a reading only when the folder did not change under it.
+func (r *run) scan(ctx context.Context, b *box, full bool) error {
+	var entries []maildir.Entry
+	var renamed []index.Row
+	b.unstable = true
+	for look := 1; look <= looks && b.unstable; look++ {
+		began := r.Now()
+		before, err := b.dir.Stamp()
+		if err != nil {
+			return err
+		}
+		for e, err := range b.dir.Scan() {
+			if err != nil {
+				return err
+			}
+			entries = append(entries, e)
+		}
+		var twins []maildir.Entry
+		entries, twins = b.unique(entries)
+		if len(twins) > 0 && look > 1 && !r.DryRun {
+			if entries, err = r.part(b, entries, twins); err != nil {
+				return err
+			}
+		}
+		if renamed, err = r.compare(ctx, b, entries, full); err != nil {
+			return err
+		}
+		after, err := b.dir.Stamp()
+		if err != nil {
+			return err
+		}
+		b.unstable = before != after || look == 1 && len(b.missing)+len(twins) > 0
+		if b.stamp = (maildir.Stamp{}); after.Settled(began) {
+			b.stamp = after
+		}
+	}
+	if r.DryRun {
+		return nil
+	}
+	return r.base.Renamed(ctx, renamed)
+}
+
+// unique sorts entries by key. Of several that have the same key, which renaming makes, that is taken which is there;
+// twins are those of which more are there.
+func (b *box) unique(entries []maildir.Entry) (out, twins []maildir.Entry) {
+	slices.SortStableFunc(entries, func(a, b maildir.Entry) int { return cmp.Compare(a.Key, b.Key) })
+	out = entries[:0]
+	for _, e := range entries {
+		last := len(out) - 1
+		switch {
+		case last < 0 || out[last].Key != e.Key:
+			out = append(out, e)
+		case out[last].Rel() == e.Rel():
+		case !exists(b.dir.Path(out[last])):
+			out[last] = e
+		case exists(b.dir.Path(e)):
+			twins = append(twins, e)
+		}
+	}
+	return out, twins
+}
+
+// part gives twins of different content keys of their own: they are different messages.
+func (r *run) part(b *box, entries, twins []maildir.Entry) ([]maildir.Entry, error) {
+	for _, twin := range twins {
+		i, _ := slices.BinarySearchFunc(entries, twin.Key, func(e maildir.Entry, k maildir.Key) int { return cmp.Compare(e.Key, k) })
+		first, err := wireAt(b.dir.Path(entries[i]))
+		if err != nil {
+			continue // it is gone, and with it the question
+		}
+		second, err := wireAt(b.dir.Path(twin))
+		if err != nil || first.Hash == second.Hash {
+			continue
+		}
+		draft, err := b.dir.Create() // for its key
+		if err != nil {
+			return entries, err
+		}
+		e := maildir.EntryOf(string(draft.Key())+twin.Name[len(twin.Key):], twin.New)
+		r.step("rename " + twin.Name)
+		err = cmp.Or(draft.Close(), os.Rename(b.dir.Path(twin), b.dir.Path(e)))
+		if err == nil {
+			entries = append(entries, e)
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			return entries, err
+		}
+	}
+	slices.SortFunc(entries, func(a, b maildir.Entry) int { return cmp.Compare(a.Key, b.Key) })
+	return entries, nil
+}
+
+func wireAt(path string) (maildir.Wire, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return maildir.Wire{}, err
+	}
+	defer f.Close()
+	return maildir.WireOf(f)
+}
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
+}
+
+// compare puts into view where entries and base differ. It gives the rows of files that only have another name.
+func (r *run) compare(ctx context.Context, b *box, entries []maildir.Entry, full bool) (renamed []index.Row, err error) {
+	b.byKey, b.files, b.missing = nil, nil, nil
+	table, err := b.dir.Keywords()
+	if err != nil {
+		return nil, err
+	}
+	see := func(e maildir.Entry, row *index.Row) {
+		f := plan.File{Key: e.Key, Flags: flagsIn(e, &table, row)}
+		if row == nil {
+			if !r.identify(ctx, b, e, &f) {
+				return
+			}
+		} else if f.Still = f.Flags == row.Local; f.Still && row.State == plan.Agreed && !full {
+			if e.Rel() != row.Entry.Rel() {
+				row.Entry = e
+				renamed = append(renamed, *row)
+			}
+			return
+		}
+		b.entries[e.Key] = e
+		b.files = append(b.files, f)
+		if row != nil {
+			b.byKey = append(b.byKey, row.Pair)
+		}
+	}
+	rest := entries
+	for row, err := range r.base.ByKey(ctx, b.ID) {
+		if err != nil {
+			return nil, err
+		}
+		for len(rest) > 0 && rest[0].Key < row.Key {
+			see(rest[0], nil)
+			rest = rest[1:]
+		}
+		if len(rest) > 0 && rest[0].Key == row.Key {
+			see(rest[0], &row)
+			rest = rest[1:]
+			continue
+		}
+		b.byKey = append(b.byKey, row.Pair)
+		b.miss(row)
+	}
+	for _, e := range rest {
+		see(e, nil)
+	}
+	return renamed, nil
+}
