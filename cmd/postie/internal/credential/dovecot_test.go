@@ -2,21 +2,10 @@ package credential
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/base64"
-	"encoding/pem"
 	"errors"
-	"fmt"
-	"math/big"
-	"net/http"
-	"net/http/httptest"
 	"net/textproto"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -25,85 +14,6 @@ import (
 
 	"postie/testdata/dovecot"
 )
-
-const accessToken = "Dovecot-Access-Token"
-
-// clientCertificate makes an authority in dir and a certificate of it for alice.
-func clientCertificate(t *testing.T, dir string) tls.Certificate {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ca := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "client authority"}, IsCA: true, BasicConstraintsValid: true,
-		KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-	}
-	caDER, err := x509.CreateCertificate(rand.Reader, ca, ca, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	leaf := &x509.Certificate{
-		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "alice"}, NotBefore: ca.NotBefore, NotAfter: ca.NotAfter,
-		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
-	}
-	der, err := x509.CreateCertificate(rand.Reader, leaf, ca, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	crl, err := x509.CreateRevocationList(rand.Reader, &x509.RevocationList{Number: big.NewInt(1), NextUpdate: ca.NotAfter, ThisUpdate: ca.NotBefore}, mustParse(t, caDER), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	both := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: caDER})
-	both = append(both, pem.EncodeToMemory(&pem.Block{Type: "X509 CRL", Bytes: crl})...)
-	write(t, filepath.Join(dir, "client-ca.pem"), string(both), 0o644)
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
-}
-
-func mustParse(t *testing.T, der []byte) *x509.Certificate {
-	c, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c
-}
-
-// everyMechanism starts a Dovecot that knows all of them.
-func everyMechanism(t *testing.T) (*dovecot.Server, tls.Certificate) {
-	introspection := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		fmt.Fprintf(w, `{"active":%v,"username":"alice"}`, r.FormValue("token") == accessToken)
-	}))
-	t.Cleanup(introspection.Close)
-	dir := dovecot.Dir(t)
-	certificate := clientCertificate(t, dir)
-	write(t, filepath.Join(dir, "oauth2.conf"), "introspection_mode = post\nintrospection_url = "+introspection.URL+
-		"/\nusername_attribute = username\nactive_attribute = active\nactive_value = true\n", 0o644)
-	return dovecot.Start(t, dovecot.Options{
-		Dir: dir, Mechanisms: "plain login cram-md5 scram-sha-1 scram-sha-256 xoauth2 oauthbearer external",
-		Extra: strings.ReplaceAll(`
-passdb {
-  driver = oauth2
-  mechanisms = xoauth2 oauthbearer
-  args = DIR/oauth2.conf
-}
-passdb {
-  driver = static
-  mechanisms = external
-  args = nopassword=y
-}
-ssl_ca = <DIR/client-ca.pem
-ssl_verify_client_cert = yes
-auth_ssl_username_from_cert = yes
-service anvil {
-  unix_listener anvil-auth-penalty {
-    mode = 0
-  }
-}
-`, "DIR", dir),
-	}), certificate
-}
 
 // A session offers mechanisms and takes what Login decides.
 type session interface {
@@ -239,10 +149,14 @@ func converseSASL(c sasl.Client, command string, conn *textproto.Conn, reply fun
 
 // TestDovecot logs in with each mechanism over both protocols, with the right credential and with a wrong one.
 func TestDovecot(t *testing.T) {
-	server, certificate := everyMechanism(t)
+	server, pem := dovecot.StartMechanisms(t)
+	certificate, err := tls.LoadX509KeyPair(pem, pem)
+	if err != nil {
+		t.Fatal(err)
+	}
 	right := Options{
 		Secret: fixed(dovecot.Password), ClientCertificate: true,
-		Token: func(context.Context) (string, error) { return accessToken, nil },
+		Token: func(context.Context) (string, error) { return dovecot.Token, nil },
 	}
 	wrong := Options{
 		Secret: fixed(word), ClientCertificate: true,
