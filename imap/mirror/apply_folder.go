@@ -16,6 +16,13 @@ import (
 // create makes a mailbox where it is missing.
 func (r *run) create(ctx context.Context, op plan.Op) error {
 	b := r.byName[op.Mailbox]
+	if b.outside || b.exist()|op.Side != plan.Both { // a trash that is not kept here
+		if err := r.makeThere(ctx, b); err != nil {
+			return err
+		}
+		r.done(op)
+		return nil
+	}
 	if err := r.enter(ctx, b); err != nil {
 		return err
 	}
@@ -44,8 +51,8 @@ func (r *run) create(ctx context.Context, op plan.Op) error {
 	return nil
 }
 
-// createThere makes a mailbox on the server, and subscribes to it, since many programs show nothing else.
-func (r *run) createThere(ctx context.Context, b *box) error {
+// makeThere makes a mailbox on the server, and subscribes to it, since many programs show nothing else.
+func (r *run) makeThere(ctx context.Context, b *box) error {
 	r.step("create " + b.Name)
 	err := r.session.Create(ctx, b.server)
 	if err != nil && !r.thereAlready(ctx, b.server) {
@@ -55,6 +62,14 @@ func (r *run) createThere(ctx context.Context, b *box) error {
 		return err
 	}
 	b.remote = &imap.Mailbox{Name: b.server}
+	return nil
+}
+
+// createThere makes a mailbox on the server and learns what its UIDs will mean.
+func (r *run) createThere(ctx context.Context, b *box) error {
+	if err := r.makeThere(ctx, b); err != nil {
+		return err
+	}
 	s, err := r.selected(ctx, b, nil)
 	if err != nil {
 		return err

@@ -8,7 +8,6 @@ import (
 
 	goimap "github.com/emersion/go-imap/v2"
 
-	"postie/imap"
 	"postie/imap/plan"
 	"postie/maildir"
 	"postie/maildir/index"
@@ -22,7 +21,7 @@ func (r *run) moveThere(ctx context.Context, ops []plan.Op) error {
 		if err != nil {
 			return err
 		}
-		t, err := r.transfer(ctx, b, to, to.server, part)
+		t, err := r.transfer(ctx, b, to, part)
 		if err != nil {
 			return err
 		}
@@ -55,20 +54,12 @@ func (r *run) moveThere(ctx context.Context, ops []plan.Op) error {
 // trash moves messages into the trash on the server.
 func (r *run) trash(ctx context.Context, ops []plan.Op) error {
 	b, to := r.byName[ops[0].Mailbox], r.byName[ops[0].To]
-	op0 := ops[0]
-	server, ok := r.naming.theirs(op0.To)
-	if to != nil {
-		server, ok = to.server, to.server != ""
-	}
-	if !ok {
-		return errNameless
-	}
 	for part := range slices.Chunk(ops, batchMessages) {
 		part, err := r.stillGone(b, part)
 		if err != nil {
 			return err
 		}
-		t, err := r.transfer(ctx, b, to, server, part)
+		t, err := r.transfer(ctx, b, to, part)
 		if err != nil {
 			return err
 		}
@@ -79,15 +70,15 @@ func (r *run) trash(ctx context.Context, ops []plan.Op) error {
 		var as []index.Agreement
 		for i := range part {
 			op := &part[i]
-			if op.Pair.UID = t.dest[op.UID]; op.Pair.UID == 0 || to == nil {
+			if op.Pair.UID = t.dest[op.UID]; op.Pair.UID == 0 || !to.kept() {
 				op.Pair, op.Body = plan.Pair{}, false // if it comes down from there, then as any other would
 			}
 			if op.Pair != (plan.Pair{}) || !t.marked.Contains(op.UID) {
 				as = append(as, r.agreement(*op, op.Pair))
 			}
 		}
-		if to != nil && len(t.dest) < len(part) {
-			r.spoil(plan.Op{Mailbox: op0.To})
+		if len(t.dest) < len(part) {
+			r.spoil(plan.Op{Mailbox: to.Name})
 		}
 		if err := r.agree(ctx, part, append(as, stones...)); err != nil {
 			return err
@@ -113,6 +104,9 @@ func (r *run) bodies(ctx context.Context, b *box, ops []plan.Op) error {
 	return r.download(ctx, wanted)
 }
 
+// kept says whether a mailbox is synchronised: a trash need not be.
+func (b *box) kept() bool { return !b.outside && b.ID != 0 }
+
 // transferred is the outcome of a move.
 type transferred struct {
 	dest   map[goimap.UID]goimap.UID // where the server says it
@@ -121,7 +115,7 @@ type transferred struct {
 
 // transfer moves messages. Without MOVE that is COPY, \Deleted and EXPUNGE, step by step: an intent tells a run that comes
 // after a crash that the copy is no new message.
-func (r *run) transfer(ctx context.Context, b, to *box, server string, ops []plan.Op) (t transferred, err error) {
+func (r *run) transfer(ctx context.Context, b, to *box, ops []plan.Op) (t transferred, err error) {
 	set := uids(ops, opUID)
 	if len(set) == 0 {
 		return t, nil
@@ -138,12 +132,13 @@ func (r *run) transfer(ctx context.Context, b, to *box, server string, ops []pla
 			return t, err
 		}
 	}
-	copied, err := r.carry(ctx, set, server, verb, move)
+	r.step(verb)
+	copied, err := move(ctx, set, to.server)
 	if err != nil {
 		return t, errors.Join(err, r.forgo(ctx, intents, err))
 	}
 	t.dest = map[goimap.UID]goimap.UID{}
-	if to != nil {
+	if to.kept() {
 		to.pushed = true
 		if to.now.UIDValidity == 0 || plan.UIDValidity(copied.UIDValidity) == to.now.UIDValidity {
 			for i, uid := range copied.Source {
@@ -161,20 +156,6 @@ func (r *run) transfer(ctx context.Context, b, to *box, server string, ops []pla
 	return t, r.base.Settled(ctx, intents...)
 }
 
-// carry runs the command. A trash that is not there yet is made.
-func (r *run) carry(ctx context.Context, set goimap.UIDSet, server, verb string, move func(context.Context, goimap.UIDSet, string) (imap.Copied, error)) (imap.Copied, error) {
-	r.step(verb)
-	copied, err := move(ctx, set, server)
-	if refused, ok := errors.AsType[*imap.Error](err); ok && refused.Code == "TRYCREATE" {
-		r.step("create trash")
-		if err := r.session.Create(ctx, server); err != nil {
-			return copied, err
-		}
-		copied, err = move(ctx, set, server)
-	}
-	return copied, err
-}
-
 // forgo forgets intents that the server refused: nothing was copied.
 func (r *run) forgo(ctx context.Context, intents []index.Intent, err error) error {
 	if !single(err) {
@@ -184,7 +165,7 @@ func (r *run) forgo(ctx context.Context, intents []index.Intent, err error) erro
 }
 
 func (r *run) intendCopies(ctx context.Context, b, to *box, ops []plan.Op) ([]index.Intent, error) {
-	if to == nil || to.ID == 0 {
+	if !to.kept() {
 		return nil, nil // a trash that is not synchronised: a second copy in it does no harm
 	}
 	intents := make([]index.Intent, len(ops))

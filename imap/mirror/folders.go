@@ -70,6 +70,9 @@ func (r *run) folders(ctx context.Context) error {
 	if err := r.list(ctx); err != nil {
 		return err
 	}
+	if r.Policy.Trash != "" {
+		r.box(r.Policy.Trash) // a plan has to know whether it is there
+	}
 	for _, b := range r.sorted() {
 		if b.Folder == "" {
 			b.Folder = namer.Folder(split(b.Name))
@@ -87,7 +90,7 @@ func (r *run) folders(ctx context.Context) error {
 		}
 	}
 	r.boxes = slices.DeleteFunc(r.sorted(), func(b *box) bool {
-		return b.server == "" && !r.nameless(b) || b.outside && !b.here && !b.known
+		return b.server == "" && !r.nameless(b) || b.outside && !b.here && !b.known && b.Name != r.Policy.Trash
 	})
 	return nil
 }
@@ -278,7 +281,6 @@ const (
 	errUIDs      = problem("the server keeps no UIDs for it, so it cannot be synchronised")
 	errValidity  = problem("its UIDVALIDITY changed meanwhile")
 	errGone      = problem("the message is not there any more")
-	errNameless  = problem("it cannot be a mailbox on the server, because of its name")
 	errNoFile    = problem("it is no file")
 	errRewritten = problem("the file was rewritten meanwhile")
 	errLost      = problem("it was uploaded and cannot be found there")

@@ -31,16 +31,16 @@ func (r *run) observe(ctx context.Context) ([]plan.Mailbox, error) {
 	}
 	var views []plan.Mailbox
 	for _, b := range r.boxes {
-		if b.outside && !missing {
-			continue
-		}
-		if b.outside { // a file that is missing elsewhere may be here
-			b.byUID, b.messages = nil, nil
-			if !b.here {
+		if b.outside {
+			search := missing && b.here // a file that is missing elsewhere may be here
+			if !search && b.Name != r.Policy.Trash {
 				continue
 			}
-			if err := r.local(ctx, b, false); err != nil {
-				return nil, err
+			b.byUID, b.messages, b.byKey, b.files = nil, nil, nil, nil
+			if search {
+				if err := r.local(ctx, b, false); err != nil {
+					return nil, err
+				}
 			}
 		}
 		v, err := r.view(ctx, b)

@@ -238,21 +238,6 @@ func TestPolicy(t *testing.T) {
 		d.equal()
 		d.rest()
 	})
-	for _, name := range []string{"full", "bare", "no MOVE"} {
-		t.Run("trash "+name, func(t *testing.T) {
-			d := start(t, rungs()[name], plan.Policy{MaxDelete: .3, Expunge: true, Create: plan.Both, Trash: "Trash"})
-			d.ok(d.dir("INBOX").Remove(d.file("INBOX", 3)))
-			if r := d.sync(); r.DeletedRemote != 1 {
-				t.Errorf("%+v", r)
-			}
-			d.sync()
-			d.equal()
-			d.rest()
-			if len(d.here()["Trash"]) != 1 {
-				t.Error("not in the trash")
-			}
-		})
-	}
 	t.Run("moves beside a foreign mark, no MOVE, no UIDPLUS", func(t *testing.T) {
 		d := start(t, rungs()["bare"], plan.Policy{MaxDelete: .3, Expunge: true, Create: plan.Both, Trash: "Trash"})
 		s := d.remote()

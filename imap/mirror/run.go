@@ -13,7 +13,6 @@
 package mirror
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,8 +22,6 @@ import (
 	"slices"
 	"sync"
 	"time"
-
-	goimap "github.com/emersion/go-imap/v2"
 
 	"postie/imap"
 	"postie/imap/plan"
@@ -159,7 +156,6 @@ func (r *run) pass(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("plan: %w", err)
 	}
-	p.Ops = r.trashedOnce(p.Ops)
 	r.report.Guards = p.Guards
 	if r.DryRun {
 		r.report.Plan = p
@@ -175,29 +171,6 @@ func (r *run) pass(ctx context.Context) error {
 		return err
 	}
 	return r.settle(ctx, p)
-}
-
-// trashedOnce takes care of messages that were deleted before and could only be marked: they, or their copies, went their way
-// then, and are not put into the trash a second time. They are expunged as soon as that can be.
-func (r *run) trashedOnce(ops []plan.Op) []plan.Op {
-	out := ops[:0]
-	for _, op := range ops {
-		if op.Kind == plan.Trash && r.marked(op) {
-			if !r.Policy.Expunge || !r.byName[op.Mailbox].expunges {
-				continue
-			}
-			op = plan.Op{Kind: plan.Expunge, Side: plan.Remote, Mailbox: op.Mailbox, UID: op.UID, Key: op.Key, Reason: "deleted here before"}
-		}
-		out = append(out, op)
-	}
-	return out
-}
-
-// marked says whether an operation is about a message that is only marked.
-func (r *run) marked(op plan.Op) bool {
-	b := r.byName[op.Mailbox]
-	i, ok := slices.BinarySearchFunc(b.byUID, op.UID, func(p plan.Pair, uid goimap.UID) int { return cmp.Compare(p.UID, uid) })
-	return ok && b.byUID[i].State == plan.Marked
 }
 
 // announce tells what is about to happen.

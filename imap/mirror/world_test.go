@@ -50,17 +50,18 @@ func rungs() map[string]dovecot.Options {
 // device is one Maildir root and its index.
 type device struct {
 	*testing.T
-	server *dovecot.Server
-	root   string
-	layout maildir.Layout
-	user   string
-	policy plan.Policy
-	store  *index.Store
-	clock  time.Duration // ahead of the real time, so that mtimes are settled
-	events []Event
-	trips  *atomic.Int64 // answers with a tag
-	prefix string
-	sep    string
+	server   *dovecot.Server
+	root     string
+	layout   maildir.Layout
+	user     string
+	policy   plan.Policy
+	patterns []string
+	store    *index.Store
+	clock    time.Duration // ahead of the real time, so that mtimes are settled
+	events   []Event
+	trips    *atomic.Int64 // answers with a tag
+	prefix   string
+	sep      string
 }
 
 func newDevice(t *testing.T, server *dovecot.Server, o dovecot.Options) *device {
@@ -81,7 +82,7 @@ func (d *device) dial(ctx context.Context) (net.Conn, error) {
 
 func (d *device) options() Options {
 	return Options{
-		Account: index.Maildrop{User: "alice", Host: "localhost"}, Store: d.store, Root: d.root, Layout: d.layout, Policy: d.policy,
+		Account: index.Maildrop{User: "alice", Host: "localhost"}, Store: d.store, Root: d.root, Layout: d.layout, Policy: d.policy, Mailboxes: d.patterns,
 		IMAP: imap.Options{Dial: d.dial, Login: alice{d.user}, Trace: func(dir byte, line string) {
 			if dir == 'S' && strings.HasPrefix(line, "T") {
 				d.trips.Add(1)

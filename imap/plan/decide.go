@@ -137,10 +137,12 @@ func (d *differ) deleted(t *trio) {
 		d.add(b, op)
 		d.notice(b, readOnly)
 	case !b.yields():
-	case d.policy.Trash != "" && d.policy.Trash != b.Name:
+	case known != Marked && d.policy.Trash != "" && d.policy.Trash != b.Name: // what is marked went its way before
 		d.discard(t, op)
 	case d.policy.Expunge && b.Expunges:
-		op.Kind = Expunge
+		if op.Kind = Expunge; known == Marked {
+			op.Reason = "deleted here before"
+		}
 		d.add(b, op)
 	case known != Marked:
 		op.Kind = Mark
@@ -170,20 +172,21 @@ func (t *trio) tombstone(s State) Pair {
 	return p
 }
 
-// discard moves a message to the trash. It comes down there as any other would.
+// discard moves a message to the trash. It comes down there as any other would. A trash that is not part of this run
+// takes messages all the same.
 func (d *differ) discard(t *trio, op Op) {
 	op.Kind, op.To = Trash, d.policy.Trash
-	if trash := d.byName[op.To]; trash != nil && !trash.Outside {
-		if !d.takes(trash, Remote) {
-			d.wait("the trash takes nothing: deletions have to wait", t.home)
-			return
-		}
-		if d.takes(trash, Local) {
-			f := t.message.Flags
-			op.Pair = Pair{Local: f, Remote: f, Size: t.pair.Size, Date: t.pair.Date}
-			op.Body = d.policy.Wants(t.pair.Size, t.pair.Date)
-		}
+	trash := d.byName[op.To]
+	if trash == nil || trash.ReadOnly || (trash.Exist|d.policy.Create)&Remote == 0 {
+		d.wait("the trash takes nothing: deletions have to wait", t.home)
+		return
 	}
+	if d.takes(trash, Local) {
+		f := t.message.Flags
+		op.Pair = Pair{Local: f, Remote: f, Size: t.pair.Size, Date: t.pair.Date}
+		op.Body = d.policy.Wants(t.pair.Size, t.pair.Date)
+	}
+	d.tally[trash].trashed++
 	d.add(t.home, op)
 }
 

@@ -150,7 +150,7 @@ func (d *differ) stage(op Op) int {
 func (d *differ) add(b *box, op Op) {
 	op.Mailbox = b.Name
 	d.ops = append(d.ops, op)
-	d.tally[b].count(op)
+	d.tally[b].count(op, b)
 	if to := d.byName[op.To]; to != nil && op.Pair != (Pair{}) {
 		d.tally[to].comes++
 	}

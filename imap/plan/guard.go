@@ -47,9 +47,13 @@ type tally struct {
 	stays   int // rows that are marked only
 	comes   int // rows, from anywhere, and what waits to become one
 	orphans int
+	trashed int // messages that it is the trash of
 }
 
-func (t *tally) count(op Op) {
+func (t *tally) count(op Op, b *box) {
+	if (op.Kind == Trash || op.Kind == Move && op.Side == Remote) && !b.Expunges {
+		t.stays++ // without MOVE it is copied, and the original only marked
+	}
 	switch op.Kind {
 	case Remove:
 		t.remove++

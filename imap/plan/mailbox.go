@@ -14,11 +14,19 @@ import (
 
 // place decides about the mailbox itself: it is made where it is missing, and dropped where everything has left it.
 func (d *differ) place(b *box) {
-	if b.Outside || b.Exist == Both {
+	missing := Both &^ b.Exist
+	op := Op{Kind: Create, Mailbox: b.Name, Side: missing, Reason: "new " + b.Exist.String()}
+	switch {
+	case d.tally[b].trashed > 0 && missing&Remote != 0 && (b.Outside || b.Exist == 0):
+		if op.Reason = "the trash"; b.Outside {
+			op.Side = Remote
+		}
+		op.Side &= d.policy.Create
+		d.ops = append(d.ops, op)
+		return
+	case b.Outside, b.Exist == Both:
 		return
 	}
-	missing := Both &^ b.Exist
-	op := Op{Kind: Create, Side: missing, Reason: "new " + b.Exist.String()}
 	switch empty := d.tally[b].left(b.Count) <= 0 && !inbox(b.Name); {
 	case b.Exist == 0 && !b.Known:
 		return
@@ -32,7 +40,6 @@ func (d *differ) place(b *box) {
 	case b.Known:
 		op.Reason = "gone " + missing.String() + ", but not all of it"
 	}
-	op.Mailbox = b.Name
 	d.ops = append(d.ops, op)
 }
 

@@ -105,6 +105,9 @@ func (w *world) names() []string {
 	for n := range w.base {
 		all[n] = true
 	}
+	if w.policy.Trash != "" {
+		all[w.policy.Trash] = true
+	}
 	return slices.Sorted(maps.Keys(all))
 }
 
@@ -119,7 +122,7 @@ func (w *world) observe() []Mailbox {
 
 func (w *world) look(name string) Mailbox {
 	m := Mailbox{Name: name, Keeps: w.keeps, Expunges: !w.marks, ModSeq: w.modseq,
-		Unstable: len(w.hidden) > 0, Outside: w.only != "" && name != w.only && (w.base[name] != nil || w.local[name] != nil)}
+		Unstable: len(w.hidden) > 0, Outside: w.only != "" && name != w.only && (w.base[name] != nil || w.local[name] != nil || name == w.policy.Trash)}
 	var files []File
 	var messages []Message
 	if l, ok := w.local[name]; ok {
@@ -326,10 +329,10 @@ func (w *world) do(op Op) (row, bool) {
 	src, dst := w.server[op.Mailbox], w.server[op.To]
 	switch op.Kind {
 	case Create:
-		if op.Side == Local && w.local[op.Mailbox] == nil {
+		if op.Side&Local != 0 && w.local[op.Mailbox] == nil {
 			w.local[op.Mailbox] = map[maildir.Key]*mail{}
 		}
-		if op.Side == Remote && src == nil {
+		if op.Side&Remote != 0 && src == nil {
 			w.makeServer(op.Mailbox)
 		}
 	case Rename:
@@ -498,6 +501,9 @@ func (w *world) delete(op Op, r row, src, dst *srvBox) (row, bool) {
 			return r, false
 		}
 		r.content, r.UID = m.content, w.put(op.To, m.content, m.flags)
+		if w.marks { // it was copied, and could not be expunged
+			return r, w.store(m, Change{Add: maildir.Flags{Set: trashed}}, 0)
+		}
 	}
 	delete(src.msgs, op.UID)
 	return r, true
@@ -521,8 +527,11 @@ func (w *world) rowOf(op Op) *row {
 func (w *world) agree(op Op, r row) {
 	switch op.Kind {
 	case Create:
+		if w.local[op.Mailbox] == nil || w.server[op.Mailbox] == nil || w.only != "" && op.Mailbox != w.only {
+			return // a trash that is not kept here
+		}
 		b := w.known(op.Mailbox)
-		if op.Side == Remote {
+		if op.Side&Remote != 0 {
 			b.validity = w.server[op.Mailbox].validity
 			for i := range b.rows {
 				b.rows[i].UID, b.rows[i].State = 0, Orphan
@@ -544,6 +553,12 @@ func (w *world) agree(op Op, r row) {
 	to := op.Mailbox
 	if op.To != "" {
 		to = op.To
+	}
+	if old := w.rowOf(op); op.Kind == Trash && w.marks && old != nil {
+		stone := *old
+		stone.Key, stone.State = "", Marked
+		stone.Remote.Set |= trashed
+		defer func() { w.known(op.Mailbox).rows = append(w.known(op.Mailbox).rows, stone) }()
 	}
 	for _, name := range []string{op.Mailbox, to} {
 		if b := w.base[name]; b != nil {
@@ -581,6 +596,8 @@ func (w *world) differences() string {
 	for _, name := range w.names() {
 		if (w.server[name] == nil) != (w.local[name] == nil) {
 			lines = append(lines, name+" exists on one side only")
+		}
+		if w.server[name] == nil || w.local[name] == nil {
 			continue
 		}
 		count, keeps := map[string]int{}, w.keeps

@@ -166,7 +166,7 @@ type Policy struct {
 	MaxDelete       float64   // of a mailbox, as a fraction: more than that, and more than 10, are not deleted
 	AllowMassDelete bool
 	Expunge         bool   // false: a deletion only sets \Deleted
-	Trash           string // "": none
+	Trash           string // "": none; else its Mailbox is to be given, also if it is nowhere
 	Bodies          Bodies
 	Create          Side // where missing mailboxes are created
 }

@@ -1,0 +1,39 @@
+package main
+
+import (
+	"testing"
+
+	"postie/maildir"
+	"postie/testdata/dovecot"
+)
+
+// Two devices of one account, one with a trash and one that only marks: each run does all that its own policy asks for.
+func TestTrashPolicy(t *testing.T) {
+	f := newFleet(t, dovecot.Options{})
+	f.put("INBOX", 0, 20)
+	d := f.postie("one", maildir.FS, `trash = "Trash"`)
+	e := f.postie("two", maildir.MaildirPlusPlus, `expunge = false`)
+	d.sync()
+	e.sync()
+	d.remove(d.find("INBOX", 3))
+	e.remove(e.find("INBOX", 5))
+	for _, each := range []*device{d, e, d, e} {
+		each.sync()
+		each.rests()
+	}
+	d.equal()
+	if n := len(f.there("Trash")); n != 1 {
+		t.Errorf("%d messages in the trash", n)
+	}
+	d.remove(d.find("Trash", 3))
+	d.sync()
+	d.rests()
+	d.equal()
+	if n := len(f.there("Trash")); n != 0 {
+		t.Errorf("%d messages left in the trash", n)
+	}
+	g := f.postie("three", maildir.FS, `trash = "Trash"`)
+	if g.exits(exitOK, "-n", "-m", "INBOX"); exists(g.root) {
+		t.Error("a dry run made the Maildir")
+	}
+}
