@@ -282,6 +282,12 @@ func Address(port int) string { return fmt.Sprintf("%s:%d", Host, port) }
 // Home is the user's home folder.
 func (s *Server) Home(user string) string { return filepath.Join(s.Dir, "home", user) }
 
+// Tunnel is a command that speaks IMAP for a user on its standard input and output, without a login (PREAUTH).
+func (s *Server) Tunnel(user string) []string {
+	return []string{"env", "USER=" + user, "HOME=" + s.Home(user), "/usr/lib/dovecot/imap", "-c", filepath.Join(s.Dir, "dovecot.conf"),
+		"-o", fmt.Sprint("mail_uid=", s.uid), "-o", fmt.Sprint("mail_gid=", s.gid)}
+}
+
 // Stop ends the server, if it still runs, and waits for its end.
 func (s *Server) Stop() {
 	s.cmd.Process.Signal(syscall.SIGTERM)
