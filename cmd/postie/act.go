@@ -54,6 +54,11 @@ func (l *library) act(ctx context.Context, ids []string, f *acting, verb, past s
 	if err != nil {
 		return err
 	}
+	for _, i := range meant {
+		if err := i.index.Writable(); err != nil {
+			return fmt.Errorf("%s: %w", i.accounts[0].Name, err)
+		}
+	}
 	if f.search != "" && !f.yes {
 		if ok, err := l.confirm(ctx, verb, len(meant)); err != nil || !ok {
 			return err

@@ -43,6 +43,9 @@ func (a *app) index(ctx context.Context, names []string, r reading, rebuild bool
 }
 
 func (a *app) reindex(ctx context.Context, s *shelf, rebuild bool) (err error) {
+	if err := s.index.Writable(); err != nil {
+		return fmt.Errorf("%s: %w", s.accounts[0].Name, err)
+	}
 	if rebuild {
 		lock, err := s.index.Lock(ctx, time.Duration(a.wait))
 		if err != nil {

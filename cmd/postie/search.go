@@ -109,11 +109,13 @@ func query(text string) (index.Query, error) {
 // indexText makes full text complete, so that a search finds what is there.
 func (l *library) indexText(ctx context.Context) error {
 	for _, s := range l.shelves {
-		err := l.app.indexText(ctx, s, index.TextOptions{})
+		err := s.index.Hurry(func() error { return l.app.indexText(ctx, s, index.TextOptions{}) })
 		if err != nil && ctx.Err() != nil {
 			return cause(ctx, ctx.Err())
 		}
-		if err != nil {
+		if index.Busy(err) {
+			l.app.ui.Warn(s.accounts[0].Name, "another run is writing the index: the newest mail can be searched later")
+		} else if err != nil {
 			l.app.ui.Warn(s.accounts[0].Name, fmt.Sprintf("not all mail can be searched: %v", err))
 		}
 	}

@@ -138,8 +138,11 @@ func (s *stores) read(ctx context.Context, a config.Account) (*store, error) {
 	key := a.Maildir + "\x00" + a.State
 	if s.open[key] == nil {
 		o := &store{dir: maildir.Dir(a.Maildir)}
-		o.index, o.err = index.Open(ctx, o.dir, &index.Options{State: a.State, Log: s.app.ui.Logger()})
+		o.index, o.err = index.Open(ctx, o.dir, &index.Options{State: a.State, Log: s.app.ui.Logger(), Read: true})
 		s.open[key] = o
+		if o.err == nil && o.index.Writable() != nil {
+			s.app.ui.Verbose(1, a.Name, o.index.Writable().Error()+": what changed is seen in a copy of the index")
+		}
 		if o.err == nil && o.index.SetAside() != "" {
 			s.app.ui.Warn(a.Name, "the index could not be used and was set aside as "+o.index.SetAside()+"; it is made anew from the mail")
 		}
@@ -152,13 +155,19 @@ func (l *library) look(ctx context.Context, s *shelf) error {
 	task := l.app.ui.Task(s.accounts[0].Name)
 	task.Phase("looking for changes", ui.Amount{})
 	defer task.Done()
-	var err error
-	if exists(filepath.Join(string(s.dir), "cur")) {
-		_, err = s.index.Refresh(ctx)
-	}
-	hidden, followErr := s.index.Follow(ctx)
-	s.hidden = hidden
-	if err = errors.Join(err, followErr); err != nil && ctx.Err() == nil {
+	err := s.index.Hurry(func() (err error) {
+		var refreshErr error
+		if exists(filepath.Join(string(s.dir), "cur")) {
+			_, refreshErr = s.index.Refresh(ctx)
+		}
+		s.hidden, err = s.index.Follow(ctx)
+		return errors.Join(refreshErr, err)
+	})
+	switch {
+	case err == nil || ctx.Err() != nil:
+	case index.Busy(err):
+		l.app.ui.Warn(s.accounts[0].Name, "another run is writing the index: what changed in the Maildir since shows later")
+	default:
 		l.app.ui.Warn(s.accounts[0].Name, fmt.Sprintf("not all changes could be seen: %v", err))
 	}
 	return cause(ctx, ctx.Err())

@@ -59,7 +59,7 @@ func (a *Account) Rebase(ctx context.Context, box int64, as []Agreement) error {
 			}
 		}
 		w.close()
-		_, err := tx.Exec("DELETE FROM message WHERE id IN (SELECT message FROM old); DROP TABLE old")
+		_, err := tx.Exec("DELETE FROM message WHERE id IN (SELECT message FROM old) AND " + unpaired + "; DROP TABLE old")
 		return err
 	}))
 }
@@ -180,7 +180,7 @@ func (w *agreeing) one(g *Agreement, state plan.State) error {
 		id, keep = olds[0], 1
 	}
 	for _, old := range olds[keep:] {
-		if err := w.exec("DELETE FROM message WHERE id = ?", old); err != nil {
+		if err := w.exec("DELETE FROM message WHERE id = ? AND "+unpaired, old); err != nil {
 			return err
 		}
 	}
@@ -262,7 +262,7 @@ func (w *agreeing) clear(g *Agreement, box int64, id *int64) error {
 		if *id == 0 {
 			*id = old
 		} else if old != *id {
-			if err := w.exec("DELETE FROM message WHERE id = ?", old); err != nil {
+			if err := w.exec("DELETE FROM message WHERE id = ? AND "+unpaired, old); err != nil {
 				return err
 			}
 		}
@@ -317,8 +317,12 @@ func (w *agreeing) message(g *Agreement, place int64, id *int64) error {
 	case g.Entry.Name != "" && g.Entry.Key != p.Key:
 		return fmt.Errorf("file %q is not that of the key %q", g.Entry.Name, p.Key)
 	}
-	if err := w.exec("DELETE FROM message WHERE key = ? AND mailbox = ? AND twin = 0 AND id <> ?", string(p.Key), place, *id); err != nil {
-		return err
+	// A row in the way is that of the same file, which Follow has seen first; one that another pair speaks of loses its place only.
+	for _, q := range []string{"DELETE FROM message WHERE key = ? AND mailbox = ? AND twin = 0 AND id <> ? AND " + unpaired,
+		"UPDATE message SET key = '', tail = '', new = 0, twin = id WHERE key = ? AND mailbox = ? AND twin = 0 AND id <> ?"} {
+		if err := w.exec(q, string(p.Key), place, *id); err != nil {
+			return err
+		}
 	}
 	if g.Entry.Name == "" {
 		return w.exec("UPDATE message SET mailbox = ?, twin = 0, flags = ?, keywords = ? WHERE id = ?", place, flags.Set, string(flags.Keywords), *id)

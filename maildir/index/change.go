@@ -70,8 +70,8 @@ func (s *Store) Remove(ctx context.Context, ms []Message) ([]Message, error) {
 		}
 		return err
 	}, func(tx *sql.Tx, m *Message) error {
-		_, err := tx.Exec("DELETE FROM message WHERE id = ? AND mailbox IN (SELECT id FROM mailbox WHERE folder IS NULL)", m.ID)
-		return err // mirror keeps its rows until the server has agreed; Follow hides them
+		_, err := tx.Exec("DELETE FROM message WHERE id = ? AND "+unpaired, m.ID)
+		return err // the others are kept until the server has agreed; Follow hides them
 	})
 }
 
@@ -138,6 +138,9 @@ func (s *Store) folderFor(ctx context.Context, mailbox string, layout maildir.La
 
 // change does something to each message, makes it durable, and has the table follow, in one transaction.
 func (s *Store) change(ctx context.Context, ms []Message, do func(*Message) error, follow func(*sql.Tx, *Message) error) ([]Message, error) {
+	if err := s.Writable(); err != nil {
+		return nil, err
+	}
 	var done []Message
 	var errs []error
 	dirs := map[maildir.Dir]bool{}
@@ -202,7 +205,7 @@ func place(tx *sql.Tx, m *Message, name string) error {
 	}
 	if err == nil {
 		_, err = tx.Exec(`DELETE FROM message WHERE mailbox = ?1 AND key = ?2 AND twin = 0 AND id <> ?3
-			AND NOT EXISTS (SELECT 1 FROM message WHERE id = ?3 AND mailbox = ?1)`, box, string(m.Entry.Key), m.ID)
+			AND NOT EXISTS (SELECT 1 FROM message WHERE id = ?3 AND mailbox = ?1) AND `+unpaired, box, string(m.Entry.Key), m.ID)
 	}
 	if err == nil {
 		_, err = tx.Exec("UPDATE OR IGNORE message SET mailbox = ?, key = ?, tail = ?, new = ?, flags = ?, keywords = ? WHERE id = ?",

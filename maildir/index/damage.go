@@ -66,7 +66,8 @@ func isDamage(err error) bool {
 	return flawed || code(err) == sqlite3.SQLITE_CORRUPT || code(err) == sqlite3.SQLITE_NOTADB
 }
 
-func isBusy(err error) bool { return code(err) == sqlite3.SQLITE_BUSY }
+// Busy reports whether err says that another process was writing for longer than we waited.
+func Busy(err error) bool { return code(err) == sqlite3.SQLITE_BUSY }
 
 // blame turns SQLite's report of a damaged file into *Damaged, and leaves a mark for the next Open. Its report of a full
 // disk becomes the system's, ENOSPC, by which callers know it whoever met it.

@@ -12,32 +12,57 @@ import (
 	"postie/maildir"
 )
 
-// Follow looks what other programs did to mailboxes that mirror keeps, which Refresh leaves alone: rows follow files
-// that were renamed. Nothing is decided about what is missing or new; that is for the next sync, which knows the server.
-// It returns the NUMBERs that are not to be shown until then: their file is gone, or a wish takes them away.
+// Follow looks what other programs did to mailboxes that mirror keeps, which Refresh leaves alone. Rows follow files that
+// were renamed, or moved to another of these mailboxes; a file that is new gets a row, and with it a NUMBER. What that
+// means for the server is decided by the next sync: the base stays as it is. It returns the NUMBERs that are not to be shown
+// until then: their file is gone, or a wish takes them away. They are true also beside an error, for whoever can only read.
 func (s *Store) Follow(ctx context.Context) (hidden map[int64]bool, err error) {
-	hidden = map[int64]bool{}
+	w := &following{s: s, reader: refresh{s: s}, hidden: map[int64]bool{}}
 	ids, err := query(ctx, s, number, "SELECT p.message FROM wish w JOIN pair p ON p.box = w.box AND p.uid = w.uid WHERE w.remove <> 0 OR w.dest <> ''")
-	if err != nil {
-		return nil, verb("read index", err)
-	}
 	for _, id := range ids {
-		hidden[id] = true
+		w.hidden[id] = true
 	}
-	folders, err := query(ctx, s, func(rows *sql.Rows) (f folder, err error) {
-		var path string
-		err = rows.Scan(&f.id, &f.name, &f.stamp, &path)
-		f.dir = s.dirOf(Message{folder: path})
-		return f, err
-	}, "SELECT id, name, stamp, folder FROM mailbox WHERE folder IS NOT NULL ORDER BY id")
-	for i := 0; i < len(folders) && err == nil; i++ {
-		err = s.follow(ctx, folders[i], hidden)
+	if err == nil {
+		err = w.look(ctx)
 	}
-	return hidden, verb("look into folders", err)
+	if err == nil {
+		err = w.place(ctx)
+	}
+	if err == nil {
+		err = w.record(ctx)
+	}
+	return w.hidden, verb("look into folders", err)
 }
 
-func (s *Store) follow(ctx context.Context, f folder, hidden map[int64]bool) error {
-	began := s.now()
+// following is one Follow at work.
+type following struct {
+	s       *Store
+	reader  refresh
+	hidden  map[int64]bool
+	changed []folder  // that were scanned
+	renamed []Message // as they are now, as are those below
+	missing []Message // their file is gone; as they were
+	strays  []Message // files without a row: Mailbox, Entry and folder are known
+	added   []Message
+	wild    map[string]bool // mailboxes that are to be scanned again next time
+}
+
+// look scans the folders that have changed.
+func (w *following) look(ctx context.Context) error {
+	folders, err := query(ctx, w.s, func(rows *sql.Rows) (f folder, err error) {
+		err = rows.Scan(&f.id, &f.name, &f.stamp, &f.path)
+		f.dir = w.s.dirOf(Message{folder: f.path})
+		return f, err
+	}, "SELECT id, name, stamp, folder FROM mailbox WHERE folder IS NOT NULL ORDER BY id")
+	w.wild = map[string]bool{}
+	for i := 0; i < len(folders) && err == nil; i++ {
+		err = w.folder(ctx, folders[i])
+	}
+	return err
+}
+
+func (w *following) folder(ctx context.Context, f folder) error {
+	began := w.s.now()
 	stamp, err := f.dir.Stamp()
 	if errors.Is(err, fs.ErrNotExist) || err == nil && f.stamp == text(stamp) {
 		return nil // a folder that vanished is sync's to judge
@@ -45,82 +70,158 @@ func (s *Store) follow(ctx context.Context, f folder, hidden map[int64]bool) err
 	if err != nil {
 		return err
 	}
-	k, err := s.known(ctx, f.id)
-	if err != nil {
-		return err
+	k, err := w.s.known(ctx, f.id)
+	if err == nil {
+		err = w.scan(ctx, f, k)
 	}
-	renamed, err := s.renamed(ctx, f, k)
-	if err != nil {
-		return err
+	if err == nil {
+		err = w.gone(ctx, k)
 	}
-	gone, err := s.gone(ctx, k)
-	if err != nil {
-		return err
-	}
-	for _, id := range gone {
-		hidden[id] = true
-	}
-	settled := len(gone) == 0 && stamp.Settled(began)
-	if len(renamed) == 0 && !settled {
-		return nil
-	}
-	return s.write(ctx, func(tx *sql.Tx) error {
-		for i := range renamed {
-			if err := place(tx, &renamed[i], f.name); err != nil {
-				return err
-			}
-		}
-		if !settled {
-			return nil
-		}
-		_, err := tx.Exec("UPDATE mailbox SET stamp = ? WHERE id = ?", text(stamp), f.id)
-		return err
-	})
+	f.stamp = text(stamp)
+	w.changed = append(w.changed, f)
+	w.wild[f.name] = w.wild[f.name] || !stamp.Settled(began)
+	return err
 }
 
-// renamed lists the known messages of a folder whose files have other names now, as they are now, and lets k see them all.
-func (s *Store) renamed(ctx context.Context, f folder, k *known) ([]Message, error) {
+// scan finds the files of a folder that have other names now, or no row, and lets k see them all.
+func (w *following) scan(ctx context.Context, f folder, k *known) error {
 	table, err := f.dir.Keywords()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	var renamed []Message
 	for e, err := range f.dir.Scan() {
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if k.see(e) {
 			continue
 		}
-		ms, err := s.messages(ctx, "m.mailbox = ? AND m.key = ? AND m.twin = 0", f.id, string(e.Key))
+		ms, err := w.s.messages(ctx, "m.mailbox = ? AND m.key = ? AND m.twin = 0", f.id, string(e.Key))
 		if err != nil {
-			return nil, err
+			return err
 		}
-		if len(ms) == 1 {
-			m := ms[0]
-			listed, _ := table.Keywords(e.Letters)
-			_, unlettered := table.Letters(m.Flags.Keywords)
-			m.Entry, m.Flags = e, maildir.Flags{Set: e.Set, Keywords: maildir.NewKeywords(append(listed.Names(), unlettered.Names()...)...)}
-			renamed = append(renamed, m)
-			k.moved[m.ID] = true
+		if len(ms) == 0 {
+			w.strays = append(w.strays, Message{Mailbox: f.name, Entry: e, folder: f.path})
+			continue
 		}
+		m := ms[0]
+		m.Entry, m.Flags = e, flagsOf(e, &table, m.Flags.Keywords)
+		w.renamed = append(w.renamed, m)
+		k.moved[m.ID] = true
 	}
-	return renamed, nil
+	return nil
 }
 
-// gone lists the rows of a folder that have a body, but no file.
-func (s *Store) gone(ctx context.Context, k *known) (ids []int64, err error) {
+// flagsOf are those of a file. Keywords that have no letter are known from before.
+func flagsOf(e maildir.Entry, table *maildir.KeywordTable, before maildir.Keywords) maildir.Flags {
+	listed, _ := table.Keywords(e.Letters)
+	_, unlettered := table.Letters(before)
+	return maildir.Flags{Set: e.Set, Keywords: maildir.NewKeywords(append(listed.Names(), unlettered.Names()...)...)}
+}
+
+// gone finds the rows of a folder that have a body, but no file.
+func (w *following) gone(ctx context.Context, k *known) error {
 	for _, id := range k.missing() {
-		ms, err := s.messages(ctx, "m.id = ? AND m.key <> ''", id)
+		ms, err := w.s.messages(ctx, "m.id = ? AND m.key <> ''", id)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		if len(ms) > 0 && !exists(s.Path(ms[0])) {
-			ids = append(ids, id)
+		if len(ms) > 0 && !exists(w.s.Path(ms[0])) {
+			w.missing = append(w.missing, ms[0])
+			w.hidden[id] = true
+			w.wild[ms[0].Mailbox] = true
 		}
 	}
-	return ids, nil
+	return nil
 }
+
+// place finds out what each stray is: a message that was moved here, under its key or another, or a new one.
+func (w *following) place(ctx context.Context) error {
+	for _, stray := range w.strays {
+		table, err := w.s.dirOf(stray).Keywords()
+		if err != nil {
+			return err
+		}
+		ms, err := w.s.messages(ctx, "m.key = ? AND m.twin = 0 AND b.folder IS NOT NULL", string(stray.Entry.Key))
+		if err != nil {
+			return err
+		}
+		var m *Message
+		if len(ms) == 0 || !w.left(&ms[0]) {
+			m = w.reader.read(folder{name: stray.Mailbox, dir: w.s.dirOf(stray)}, stray.Entry)
+			if m == nil {
+				w.wild[stray.Mailbox] = true
+				continue
+			}
+			ms = w.like(m)
+		}
+		if len(ms) == 0 {
+			m.folder, m.Flags = stray.folder, flagsOf(stray.Entry, &table, "")
+			w.added = append(w.added, *m)
+			continue
+		}
+		moved := ms[0]
+		moved.Mailbox, moved.folder, moved.Entry, moved.Flags = stray.Mailbox, stray.folder, stray.Entry, flagsOf(stray.Entry, &table, moved.Flags.Keywords)
+		w.renamed = append(w.renamed, moved)
+		delete(w.hidden, moved.ID)
+	}
+	return nil
+}
+
+// like is the first message whose file is gone and had this content, if there is one.
+func (w *following) like(m *Message) []Message {
+	i := slices.IndexFunc(w.missing, func(o Message) bool {
+		return w.hidden[o.ID] && o.Header == m.Header && o.Wire.Hash == m.Wire.Hash && o.Wire.Size == m.Wire.Size
+	})
+	if i < 0 || !w.left(&w.missing[i]) {
+		return nil
+	}
+	return w.missing[i : i+1]
+}
+
+// left reports whether the file of a message is not in its folder any more, under whatever name.
+func (w *following) left(m *Message) bool {
+	if exists(w.s.Path(*m)) {
+		return false
+	}
+	_, there, err := w.s.dirOf(*m).Find(m.Entry.Key)
+	return err == nil && !there || errors.Is(err, fs.ErrNotExist)
+}
+
+// record writes down what was found, in short transactions, and last that the folders were seen.
+func (w *following) record(ctx context.Context) error {
+	for ms := range slices.Chunk(w.added, refreshChunk) {
+		if err := w.s.write(ctx, func(tx *sql.Tx) error { return insert(tx, ms, 0, w.s.now(), onKnownKey) }); err != nil {
+			return err
+		}
+	}
+	var stamps []folder
+	for _, f := range w.changed {
+		if !w.wild[f.name] {
+			stamps = append(stamps, f)
+		}
+	}
+	if len(w.renamed)+len(w.missing)+len(stamps) == 0 {
+		return nil
+	}
+	return w.s.write(ctx, func(tx *sql.Tx) error {
+		for i := range w.renamed {
+			if err := place(tx, &w.renamed[i], w.renamed[i].Mailbox); err != nil {
+				return err
+			}
+		}
+		// A row that the base does not know goes with its file.
+		err := each(tx, "DELETE FROM message WHERE id = ? AND key = ? AND mailbox = (SELECT id FROM mailbox WHERE name = ?) AND "+unpaired,
+			w.missing, func(m *Message) []any { return []any{m.ID, string(m.Entry.Key), m.Mailbox} }, nil)
+		if err != nil {
+			return err
+		}
+		return each(tx, "UPDATE mailbox SET stamp = ? WHERE id = ?", stamps, func(f *folder) []any { return []any{f.stamp, f.id} }, nil)
+	})
+}
+
+// unpaired is a condition on a row of message: no row of the base speaks of it.
+const unpaired = "NOT EXISTS (SELECT 1 FROM pair WHERE pair.message = message.id)"
 
 // Count is how many messages a mailbox has.
 type Count struct {
@@ -161,11 +262,12 @@ func (s *Store) counts(ctx context.Context) ([]Count, error) {
 		every AS (SELECT mailbox, count(*) n FROM message INDEXED BY message_mailbox GROUP BY mailbox),
 		unread AS (SELECT mailbox, count(*) n FROM message INDEXED BY message_unread WHERE flags & 16 = 0 GROUP BY mailbox),
 		flagged AS (SELECT mailbox, count(*) n FROM message INDEXED BY message_flagged WHERE flags & 2 <> 0 GROUP BY mailbox),
+		fresh AS (SELECT mailbox, count(*) n FROM message WHERE mailbox IN (SELECT id FROM mailbox WHERE folder IS NOT NULL) AND `+unpaired+` GROUP BY mailbox),
 		changed AS (SELECT b.mailbox, count(*) n FROM box b JOIN pair p ON p.box = b.id JOIN message m ON m.id = p.message
 			WHERE p.state <> %d AND (m.flags <> p.local OR m.keywords <> p.local_keywords OR m.mailbox <> b.mailbox
 			OR EXISTS (SELECT 1 FROM wish w WHERE w.box = p.box AND w.uid = p.uid)) GROUP BY b.mailbox)
-		SELECT b.name, coalesce(every.n, 0), coalesce(unread.n, 0), coalesce(flagged.n, 0), coalesce(changed.n, 0) FROM mailbox b
+		SELECT b.name, coalesce(every.n, 0), coalesce(unread.n, 0), coalesce(flagged.n, 0), coalesce(changed.n, 0) + coalesce(fresh.n, 0) FROM mailbox b
 		LEFT JOIN every ON every.mailbox = b.id LEFT JOIN unread ON unread.mailbox = b.id
-		LEFT JOIN flagged ON flagged.mailbox = b.id LEFT JOIN changed ON changed.mailbox = b.id
+		LEFT JOIN flagged ON flagged.mailbox = b.id LEFT JOIN changed ON changed.mailbox = b.id LEFT JOIN fresh ON fresh.mailbox = b.id
 		WHERE coalesce(every.n, 0) > 0 OR b.name = '`+Inbox+`' OR b.folder IS NOT NULL ORDER BY b.name <> '`+Inbox+`', b.name`, arriving))
 }

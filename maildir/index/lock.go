@@ -50,6 +50,9 @@ func (l *Lock) Release() error {
 // Lock locks the whole root, for sync. wait: 0 is at once or not at all, below 0 for ever, else for that long.
 // Errors: *Locked, and that of ctx.
 func (s *Store) Lock(ctx context.Context, wait time.Duration) (*Lock, error) {
+	if err := s.Writable(); err != nil {
+		return nil, err
+	}
 	f := s.lockFile("lock")
 	if ok, err := acquire(ctx, f.TryLock, wait); !ok {
 		return nil, cmp.Or(verb("lock "+f.Path(), err), error(&Locked{string(s.root), s.holders()}))
@@ -60,6 +63,9 @@ func (s *Store) Lock(ctx context.Context, wait time.Duration) (*Lock, error) {
 // LockMaildrop locks a maildrop in this root, for fetch. The root is shared with other fetches, not with a sync.
 // wait and errors are those of Lock.
 func (s *Store) LockMaildrop(ctx context.Context, m Maildrop, wait time.Duration) (*Lock, error) {
+	if err := s.Writable(); err != nil {
+		return nil, err
+	}
 	deadline := time.Now().Add(wait)
 	root := s.lockFile("lock")
 	if ok, err := acquire(ctx, root.TryRLock, wait); !ok {

@@ -18,10 +18,7 @@ import (
 // locate finds where database and locks lie: in the root, so that wiping the mail wipes them too; or in a state
 // folder under a name made from the root's id, so that a wiped or replaced root is noticed there as well.
 func (s *Store) locate(ctx context.Context, root, state string) error {
-	root, err := filepath.Abs(root)
-	if err == nil {
-		root, err = filepath.EvalSymlinks(root)
-	}
+	root, err := realPath(root)
 	if err != nil {
 		return err
 	}
@@ -41,6 +38,15 @@ func (s *Store) locate(ctx context.Context, root, state string) error {
 	}
 	defer lock.Unlock()
 	return s.identify(root, state)
+}
+
+// realPath is absolute and without symbolic links.
+func realPath(path string) (string, error) {
+	path, err := filepath.Abs(path)
+	if err == nil {
+		path, err = filepath.EvalSymlinks(path)
+	}
+	return path, err
 }
 
 // identify finds the state of a root by the id in it, and notes in the state folder which path has which id. An id

@@ -31,7 +31,8 @@ type Refreshed struct {
 type folder struct {
 	name  string // of its mailbox
 	dir   maildir.Dir
-	id    int64 // 0: not recorded yet
+	path  string // below the root, where mirror keeps it
+	id    int64  // 0: not recorded yet
 	stamp string
 }
 

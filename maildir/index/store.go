@@ -31,6 +31,7 @@ type Options struct {
 	State string           // folder for database and locks; "" is the Maildir root itself
 	Log   *slog.Logger     // nil: nothing is logged
 	Now   func() time.Time // nil: time.Now
+	Read  bool             // where the database cannot be written, work on a copy that Close removes; see Writable
 }
 
 // Store is the index of one Maildir root. Its methods may be called side by side, in one process and in several.
@@ -44,6 +45,8 @@ type Store struct {
 	open  *flock.Flock  // shared while the database is open, exclusive while it is made, migrated or set aside
 	scan  chan struct{} // held by the one Refresh that runs
 	held  sync.Map      // the *Lock that are held
+	temp  string        // folder of the copy that this store works on; "": it is the database itself
+	why   error         // it is a copy
 	w, r  *sql.DB       // one connection that writes; a few that read and never wait for it (WAL)
 }
 
@@ -59,15 +62,30 @@ func Open(ctx context.Context, root maildir.Dir, o *Options) (*Store, error) {
 	if o.Now != nil {
 		s.now = o.Now
 	}
-	if err := s.locate(ctx, string(root), o.State); err != nil {
-		return nil, fmt.Errorf("open index: %w", err)
+	err := s.begin(ctx, string(root), o)
+	if o.Read && denied(err) {
+		err = s.borrow(ctx, string(root), o.State, err)
 	}
-	s.net = networked(filepath.Dir(s.base))
-	if err := s.connect(ctx); err != nil {
-		s.open.Unlock()
-		return nil, fmt.Errorf("open index: %w", err)
+	if err != nil {
+		return nil, fmt.Errorf("open index: %w", errors.Join(err, s.leave()))
 	}
 	return s, nil
+}
+
+// begin finds the database and opens it.
+func (s *Store) begin(ctx context.Context, root string, o *Options) error {
+	if err := s.locate(ctx, root, o.State); err != nil {
+		return err
+	}
+	if err := unwritable(s.path()); o.Read && err != nil {
+		return err
+	}
+	s.net = networked(filepath.Dir(s.base))
+	err := s.connect(ctx)
+	if err != nil {
+		s.open.Unlock()
+	}
+	return err
 }
 
 // connect opens the database under a shared lock. When it cannot be used as it is, repair does what is needed under
@@ -124,12 +142,20 @@ func (s *Store) check(ctx context.Context) error {
 
 // pool returns connections to the database. mmap stays off: a file that shrinks below a mapping kills the process.
 func (s *Store) pool(size int, pragma string) *sql.DB {
-	// EXTRA is FULL for a WAL; for a rollback journal, whose removal is the commit, it makes that durable too.
-	q := url.Values{"_txlock": {"immediate"}, "_pragma": {"busy_timeout(10000)", "mmap_size(0)", "cache_size(-2000)", "synchronous(EXTRA)", pragma}}
+	q := url.Values{"_txlock": {"immediate"}, "_pragma": {fmt.Sprintf("busy_timeout(%d)", patience.Milliseconds()), "mmap_size(0)", "cache_size(-2000)", "synchronous(" + s.sync() + ")", pragma}}
 	db, _ := sql.Open("sqlite", (&url.URL{Scheme: "file", Path: s.path(), RawQuery: q.Encode()}).String())
 	db.SetMaxOpenConns(size)
 	db.SetMaxIdleConns(1)
 	return db
+}
+
+// sync is how durable a commit is. EXTRA is FULL for a WAL; for a rollback journal, whose removal is the commit, it makes
+// that durable too.
+func (s *Store) sync() string {
+	if s.temp != "" {
+		return "OFF"
+	}
+	return "EXTRA"
 }
 
 // usable says whether db is a database of ours, of our version, sound as far as a short look tells.
@@ -168,13 +194,18 @@ func (s *Store) usable(ctx context.Context, db *sql.DB) error {
 
 // SetAside returns where Open found or put a database that it could not go on with, because it was damaged or
 // because its root was wiped or replaced; or "". The index is then empty: call Refresh.
-func (s *Store) SetAside() string { return s.aside }
+func (s *Store) SetAside() string {
+	if s.temp != "" {
+		return "" // the damage is the copy's
+	}
+	return s.aside
+}
 
 // Checkpoint writes the journal back, so that the database file alone is a consistent copy. It waits for nobody: if
 // others read or write at this moment, the last of them to close does it.
 func (s *Store) Checkpoint() error {
-	_, err := s.w.Exec("PRAGMA busy_timeout = 0; PRAGMA wal_checkpoint(TRUNCATE); PRAGMA busy_timeout = 10000")
-	if isBusy(err) {
+	_, err := s.w.Exec(fmt.Sprintf("PRAGMA busy_timeout = 0; PRAGMA wal_checkpoint(TRUNCATE); PRAGMA busy_timeout = %d", patience.Milliseconds()))
+	if Busy(err) {
 		return nil
 	}
 	return verb("checkpoint index", s.blame(err))
@@ -182,7 +213,15 @@ func (s *Store) Checkpoint() error {
 
 // Close writes the journal back and closes the database. Locks are to be released before.
 func (s *Store) Close() error {
-	return verb("close index", errors.Join(s.r.Close(), s.Checkpoint(), s.w.Close(), s.open.Unlock()))
+	return verb("close index", errors.Join(s.r.Close(), s.Checkpoint(), s.w.Close(), s.open.Unlock(), s.leave()))
+}
+
+// leave removes a copy.
+func (s *Store) leave() error {
+	if s.temp == "" {
+		return nil
+	}
+	return os.RemoveAll(s.temp)
 }
 
 // write runs fn in one durable transaction. Statements within need no context: a transaction is short, and a
@@ -199,6 +238,27 @@ func (s *Store) write(ctx context.Context, fn func(*sql.Tx) error) error {
 	if err != nil && ctx.Err() != nil { // else database/sql would only say that the transaction is over
 		return ctx.Err()
 	}
+	return s.blame(err)
+}
+
+// How long a write waits for those of others: much longer than any of ours takes, or, in a hurry, a moment.
+const (
+	patience = 10 * time.Second
+	haste    = 200 * time.Millisecond
+)
+
+// Hurry lets the writes of fn wait only a moment for those of other processes, for a reader who would rather do without.
+// Its error then is one of which Busy is true.
+func (s *Store) Hurry(fn func() error) error {
+	if err := s.wait(haste); err != nil {
+		return err
+	}
+	return errors.Join(fn(), s.wait(patience))
+}
+
+// wait sets how long writes wait from now on; there is one connection for them.
+func (s *Store) wait(d time.Duration) error {
+	_, err := s.w.Exec(fmt.Sprint("PRAGMA busy_timeout = ", d.Milliseconds()))
 	return s.blame(err)
 }
 

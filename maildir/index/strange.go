@@ -162,24 +162,26 @@ func (r *refresh) whose(f folder, e maildir.Entry, siblings []sibling) (*sibling
 	return nil, m
 }
 
+// onKnownKey ends an insertion: another process may enter the same file at this moment.
+const onKnownKey = `ON CONFLICT DO UPDATE SET
+	tail = excluded.tail, new = excluded.new, flags = excluded.flags, keywords = excluded.keywords`
+
 // enter puts into the table what was found. Another process may do the same at this moment.
 func (r *refresh) enter(ctx context.Context, found finds) error {
 	if len(found.renamed)+len(found.added)+len(found.twins) == 0 {
 		return nil
 	}
-	const onConflict = `ON CONFLICT DO UPDATE SET
-		tail = excluded.tail, new = excluded.new, flags = excluded.flags, keywords = excluded.keywords`
 	now := r.s.now()
 	err := r.s.write(ctx, func(tx *sql.Tx) error {
 		// drop looks for moved messages from here on, also when this refresh is stopped and a later one ends it.
 		if _, err := tx.Exec("UPDATE meta SET refresh = (SELECT coalesce(max(id), 0) + 1 FROM message) WHERE refresh IS NULL"); err != nil {
 			return err
 		}
-		if err := insert(tx, found.added, 0, now, onConflict); err != nil {
+		if err := insert(tx, found.added, 0, now, onKnownKey); err != nil {
 			return err
 		}
 		for _, t := range found.twins {
-			if err := insert(tx, t.message, t.number, now, onConflict); err != nil {
+			if err := insert(tx, t.message, t.number, now, onKnownKey); err != nil {
 				return err
 			}
 		}
