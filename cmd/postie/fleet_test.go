@@ -73,6 +73,7 @@ type device struct {
 	layout maildir.Layout
 	sync   func()
 	mbsync bool
+	folder func(mailbox string) string // nil: as the layout has it
 	seq    int
 }
 
@@ -121,7 +122,7 @@ func (f *fleet) isync(name string) *device {
 		f.Log("mbsync is not installed (Debian: isync): a third postie takes its place")
 		return f.postie(name, maildir.FS, `max_delete = "100%"`)
 	}
-	d := &device{fleet: f, name: name, root: filepath.Join(f.dir, name), mbsync: true}
+	d := &device{fleet: f, name: name, root: filepath.Join(f.dir, name), mbsync: true, folder: verbatim}
 	f.ok(os.MkdirAll(d.root, 0o700))
 	text := fmt.Sprintf("IMAPAccount a\nHost %s\nPort %d\nUser alice\nPass %q\nSSLType None\nAuthMechs LOGIN\n\nIMAPStore far\nAccount a\n\n"+
 		"MaildirStore near\nPath %s/\nInbox %s/INBOX\nSubFolders Verbatim\n\n"+
@@ -138,6 +139,9 @@ func (f *fleet) isync(name string) *device {
 	return d
 }
 
+// verbatim is the folder of a mailbox with mbsync's SubFolders Verbatim.
+func verbatim(mailbox string) string { return strings.ReplaceAll(mailbox, "ü", "&APw-") }
+
 // age makes the folders of a tree look as if nothing had happened in them for a while: mbsync waits for that.
 func (d *device) age() {
 	d.Helper()
@@ -152,8 +156,8 @@ func (d *device) age() {
 
 // maildir is the Maildir of a mailbox.
 func (d *device) maildir(mailbox string) maildir.Dir {
-	if d.mbsync {
-		return maildir.Dir(filepath.Join(d.root, strings.ReplaceAll(mailbox, "ü", "&APw-")))
+	if d.folder != nil {
+		return maildir.Dir(filepath.Join(d.root, d.folder(mailbox)))
 	}
 	return maildir.Dir(filepath.Join(d.root, d.layout.Folder(strings.Split(mailbox, "/"))))
 }
@@ -266,9 +270,9 @@ func (i held) String() string {
 	return fmt.Sprintf("%s: letter %d %x [%s %s]", i.mailbox, i.n, i.sum[:4], i.flags, i.keywords)
 }
 
-// newHeld: mbsync marks what it uploads by a header field of its own.
+// newHeld: mbsync and offlineimap mark what they upload by a header field of their own.
 func newHeld(mailbox, content string, f maildir.FlagSet, keywords []string) held {
-	content = regexp.MustCompile(`(?m)^X-TUID: .*\r\n`).ReplaceAllString(content, "")
+	content = regexp.MustCompile(`(?m)^X-(TUID|OfflineIMAP): .*\r\n`).ReplaceAllString(content, "")
 	slices.Sort(keywords)
 	return held{mailbox, f.String(), strings.Join(keywords, " "), number(content), sha256.Sum256([]byte(content))}
 }

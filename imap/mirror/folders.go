@@ -3,9 +3,7 @@ package mirror
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -155,67 +153,6 @@ func (r *run) list(ctx context.Context) (err error) {
 		b.server, b.remote = m.Name, &all[i]
 	}
 	return nil
-}
-
-// walk finds the Maildirs below the root.
-func (r *run) walk() error {
-	byFolder := map[string]*box{}
-	for _, b := range r.byName {
-		byFolder[b.Folder] = b
-	}
-	found, err := r.maildirs()
-	for _, folder := range found {
-		b := byFolder[folder]
-		if b == nil {
-			path, _ := r.Layout.Mailbox(folder)
-			name := naming{delim: 1}.ours(strings.Join(path, "\x01"))
-			if b = r.box(name); b.Folder != "" && b.Folder != folder {
-				r.note(folder, "is a folder for the mailbox "+name+", which lies elsewhere: it is left alone")
-				continue
-			}
-			b.Folder = folder
-		}
-		b.here = true
-	}
-	return err
-}
-
-// maildirs lists folders below the root that hold a cur/.
-func (r *run) maildirs() ([]string, error) {
-	if r.Layout == maildir.MaildirPlusPlus {
-		subs, err := maildir.Dir(r.Root).Subfolders()
-		if isDir(filepath.Join(r.Root, "cur")) {
-			subs = append(subs, ".")
-		}
-		return subs, err
-	}
-	var found []string
-	err := filepath.WalkDir(r.Root, func(path string, d fs.DirEntry, err error) error {
-		if err != nil {
-			if errors.Is(err, fs.ErrNotExist) && path != r.Root {
-				return nil // it went away meanwhile
-			}
-			return err
-		}
-		name, dir := d.Name(), d.IsDir()
-		switch {
-		case path == r.Root, !dir && d.Type()&fs.ModeSymlink == 0: // a link may lead to a Maildir on another disk
-			return nil
-		case dir && (name[0] == '.' || name == "cur" || name == "new" || name == "tmp"):
-			return fs.SkipDir
-		case name[0] != '.' && isDir(filepath.Join(path, "cur")):
-			rel, err := filepath.Rel(r.Root, path)
-			if err != nil {
-				return err
-			}
-			found = append(found, filepath.ToSlash(rel))
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("look for Maildirs: %w", err)
-	}
-	return found, nil
 }
 
 func isDir(path string) bool {

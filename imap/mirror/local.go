@@ -50,7 +50,7 @@ func (r *run) identify(ctx context.Context, b *box, e maildir.Entry, f *plan.Fil
 }
 
 func identityOf(m *index.Message) plan.Identity {
-	return plan.Identity{Size: m.Wire.Size, Date: m.Date, MessageID: m.Summary.MessageID, Header: m.Header, Hash: m.Wire.Hash}
+	return plan.Identity{Size: m.Wire.Size, Marks: m.Marks, Date: m.Date, MessageID: m.Summary.MessageID, Header: m.Header, Hash: m.Wire.Hash}
 }
 
 // readFile makes a message of a file, in one pass and in little memory; nil: it is none.
@@ -76,7 +76,8 @@ func (r *run) readFile(ctx context.Context, dir maildir.Dir, e maildir.Entry) (*
 	if err != nil {
 		return nil, err
 	}
-	m := &index.Message{Wire: wire, Date: info.ModTime().Truncate(time.Second), Header: header.Hash(), Summary: message.Summarize(header.Bytes())}
+	m := &index.Message{Wire: wire, Date: info.ModTime().Truncate(time.Second), Header: header.Hash(), Marks: header.Marks(),
+		Summary: message.Summarize(header.Bytes())}
 	return m, r.wireOf(ctx, e, m)
 }
 

@@ -103,7 +103,7 @@ func (r *run) who(ctx context.Context, b *box, p plan.Pair) (plan.Identity, erro
 	if m := b.fresh[p.Key]; m != nil && p.Key != "" {
 		id := identityOf(m)
 		if p.UID != 0 {
-			id.Size, id.Date = p.Size, p.Date
+			id.Size, id.Marks, id.Date = p.Size, 0, p.Date
 		}
 		return id, nil
 	}
@@ -139,14 +139,16 @@ func (r *run) rematch(ctx context.Context, b *box) error {
 func (r *run) doubtful(ctx context.Context, b *box) error {
 	sizes := map[int64]bool{}
 	for _, f := range b.files {
-		sizes[f.ID.Size] = true
+		for _, n := range f.ID.Sizes() {
+			sizes[n] = true
+		}
 	}
 	for _, p := range b.byKey {
 		sizes[p.Size] = true
 	}
 	var set goimap.UIDSet
 	for _, m := range b.messages {
-		if m.ID.MessageID == "" && sizes[m.ID.Size] {
+		if m.ID.MessageID == "" && slices.ContainsFunc(m.ID.Sizes(), func(n int64) bool { return sizes[n] }) {
 			set.AddNum(m.UID)
 		}
 	}

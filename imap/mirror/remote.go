@@ -248,6 +248,9 @@ func (r *run) heads(ctx context.Context, b *box, set goimap.UIDSet, whole bool) 
 		return nil, err
 	}
 	fields := []string{"Message-ID"}
+	if b.mustMatch || len(b.fresh) > 0 { // they may be files here that mbsync or offlineimap stored, there or here
+		fields = append(fields, "X-TUID", "X-OfflineIMAP")
+	}
 	if whole {
 		fields = nil
 	}
@@ -269,7 +272,7 @@ func (r *run) heads(ctx context.Context, b *box, set goimap.UIDSet, whole bool) 
 		}
 		id := &b.messages[i].ID
 		id.Size, id.Date, id.EmailID = max(m.Size, 0), m.Date, m.EmailID
-		id.MessageID = messageID(header.Bytes())
+		id.MessageID, id.Marks = messageID(header.Bytes()), header.Marks()
 		if whole {
 			id.Header = header.Hash()
 		}

@@ -95,7 +95,9 @@ func (b *box) seeFile(p *Pair, f *File) {
 
 func (b *box) newFile(f File, s State) {
 	b.files = append(b.files, &newcomer[File]{box: b, it: f, state: s})
-	b.sizes[f.ID.Size] = true
+	for _, n := range f.ID.Sizes() {
+		b.sizes[n] = true
+	}
 }
 
 // seeMessage notes what a UID tells, and which pairs need a look though nothing happened to them: those without a body

@@ -17,9 +17,23 @@ func (a Identity) same(b Identity) bool {
 	case a.EmailID != "" && b.EmailID != "":
 		return a.EmailID == b.EmailID
 	case a.MessageID != "" || b.MessageID != "":
-		return a.MessageID == b.MessageID && a.Size == b.Size
+		return a.MessageID == b.MessageID && a.fits(b)
 	}
-	return a.Header != none && a.Header == b.Header && a.Size == b.Size
+	return a.Header != none && a.Header == b.Header && a.fits(b)
+}
+
+// Sizes are the octets that a message may have elsewhere: all of them, or without the marks of other programs.
+func (a Identity) Sizes() []int64 {
+	if a.Marks == 0 {
+		return []int64{a.Size}
+	}
+	return []int64{a.Size, a.Size - a.Marks}
+}
+
+// fits says whether two sizes may be those of one message. One side may be marked where the other is not, or may not
+// know that it is: the base keeps what the server reported.
+func (a Identity) fits(b Identity) bool {
+	return a.Size == b.Size || slices.ContainsFunc(a.Sizes(), func(n int64) bool { return slices.Contains(b.Sizes(), n) })
 }
 
 // mark is one of the things that equal messages have in common: what pools are searched by.
@@ -38,10 +52,12 @@ func (a Identity) marks() []mark {
 	if a.EmailID != "" {
 		ms = append(ms, mark{text: a.EmailID})
 	}
-	if a.MessageID != "" {
-		ms = append(ms, mark{text: a.MessageID, size: a.Size})
-	} else if a.Header != none {
-		ms = append(ms, mark{sum: a.Header, size: a.Size})
+	for _, n := range a.Sizes() { // its own first: of equal messages those find each other that are marked alike
+		if a.MessageID != "" {
+			ms = append(ms, mark{text: a.MessageID, size: n})
+		} else if a.Header != none {
+			ms = append(ms, mark{sum: a.Header, size: n})
+		}
 	}
 	return ms
 }
@@ -224,7 +240,8 @@ func Doubts(boxes []Mailbox, p Policy) ([]Doubt, error) {
 	for _, b := range d.boxes {
 		for _, m := range b.messages {
 			id := m.it.ID
-			if (missing[id.Size] || b.sizes[id.Size]) && id.MessageID == "" && id.Header == [32]byte{} {
+			wanted := slices.ContainsFunc(id.Sizes(), func(n int64) bool { return missing[n] || b.sizes[n] })
+			if wanted && id.MessageID == "" && id.Header == [32]byte{} {
 				doubts = append(doubts, Doubt{b.Name, m.it.UID})
 			}
 		}

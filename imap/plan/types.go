@@ -84,6 +84,7 @@ type Pair struct {
 // Identity is what a message is recognised by where neither key nor UID tells. What is not known is zero.
 type Identity struct {
 	Size      int64     // octets on the wire, as the server reports them
+	Marks     int64     // of those: not the message's own (message.Header.Marks), as far as is known
 	Date      time.Time // INTERNALDATE, a file's mtime: tells equal copies apart, no more
 	EmailID   string    // RFC 8474, or Gmail's X-GM-MSGID
 	MessageID string

@@ -26,6 +26,7 @@ type Message struct {
 	Date    time.Time // arrival (INTERNALDATE), UTC, ms
 	Wire    maildir.Wire
 	Header  [32]byte // message.Header.Hash
+	Marks   int64    // message.Header.Marks, of what was just read: it is not kept
 	Summary message.Summary
 	UID     imap.UID // on its IMAP server; 0: it has none, or none is known
 

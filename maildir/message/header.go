@@ -16,8 +16,11 @@ const MaxHeader = 256 << 10
 type Header struct {
 	kept []byte
 	sum  hash.Hash
-	crs  int  // CRs seen that may yet turn out to be part of a line end
-	line bool // the current line has begun
+	told int   // how much of kept is in sum, or passed over
+	mark bool  // the last field is one of marks
+	size int64 // octets of such fields on the wire
+	crs  int   // CRs seen that may yet turn out to be part of a line end
+	line bool  // the current line has begun
 	done bool
 }
 
@@ -55,15 +58,50 @@ func (h *Header) endLine(lf []byte) {
 		return
 	}
 	h.add(lf)
+	h.judge()
 	h.line = false
 }
 
 func (h *Header) add(p []byte) {
+	n := min(len(p), MaxHeader-len(h.kept))
+	h.kept = append(h.kept, p[:n]...)
+	if len(p) > n { // no more is kept: nothing can be passed over
+		h.tell(h.kept[h.told:])
+		h.tell(p[n:])
+		h.told = len(h.kept)
+	}
+}
+
+// tell counts octets as the header's.
+func (h *Header) tell(p []byte) {
 	if h.sum == nil {
 		h.sum = sha256.New()
 	}
 	h.sum.Write(p)
-	h.kept = append(h.kept, p[:min(len(p), MaxHeader-len(h.kept))]...)
+}
+
+// judge counts the line that ended, or passes over it.
+func (h *Header) judge() {
+	line := h.kept[h.told:]
+	if len(line) == 0 {
+		return
+	}
+	if h.told = len(h.kept); h.marks(line) {
+		h.mark, h.size = true, h.size+int64(len(line))+1 // CR
+	} else {
+		h.mark = false
+		h.tell(line)
+	}
+}
+
+// marks says whether a line belongs to a field that another program put there for itself: mbsync (isync 1.1 and later) marks whatever it
+// stores, here and on the server; offlineimap what it uploads to a server without UIDPLUS. It is the same message.
+func (h *Header) marks(line []byte) bool {
+	if len(line) > 0 && (line[0] == ' ' || line[0] == '\t') { // RFC 5322 section 2.2.3: the line before goes on
+		return h.mark
+	}
+	name, _, ok := bytes.Cut(line, []byte(":"))
+	return ok && (equalFold(name, "X-TUID") || equalFold(name, "X-OfflineIMAP"))
 }
 
 // Bytes returns the header in LF form, without the empty line, at most MaxHeader bytes of it. It is
@@ -75,26 +113,33 @@ func (h *Header) Bytes() []byte {
 	return h.kept
 }
 
-// Hash returns the SHA-256 of the whole header in LF form, each line ended by LF (also a last one that
-// the message leaves open: a POP3 server closes it), without the empty line.
+// Hash returns the SHA-256 of the header in LF form, each line ended by LF (also a last one that the message leaves open: a
+// POP3 server closes it), without the empty line, and without the marks that [Header.Marks] counts.
 func (h *Header) Hash() [sha256.Size]byte {
-	if h.sum == nil {
-		return sha256.Sum256(nil)
-	}
-	sum := h.sum
-	if h.line {
-		// Cloned, for the line may go on with the next Write.
-		if c, ok := sum.(hash.Cloner); ok {
+	sum, open := h.sum, h.kept[h.told:]
+	if h.line && !h.marks(open) {
+		if sum == nil {
+			sum = sha256.New()
+		} else if c, ok := sum.(hash.Cloner); ok {
+			// Cloned, for the line may go on with the next Write.
 			if clone, err := c.Clone(); err == nil {
 				sum = clone
 			}
 		}
+		sum.Write(open)
 		sum.Write([]byte("\n"))
+	}
+	if sum == nil {
+		return sha256.Sum256(nil)
 	}
 	var out [sha256.Size]byte
 	sum.Sum(out[:0])
 	return out
 }
+
+// Marks is how many octets the wire form has because of fields that other programs put there to find a message again: X-TUID
+// of mbsync, X-OfflineIMAP of offlineimap. With and without them it is the same message. Those beyond MaxHeader are not seen.
+func (h *Header) Marks() int64 { return h.size }
 
 // Done reports whether the empty line was seen.
 func (h *Header) Done() bool { return h.done }

@@ -92,6 +92,34 @@ func TestHeaderKeepsABoundedPart(t *testing.T) {
 	}
 }
 
+// What mbsync and offlineimap put into a header for themselves is no part of the message.
+func TestHeaderPassesOverMarks(t *testing.T) {
+	const tuid = "X-TUID: gL+2xcD3Y5pa\r\n"
+	for name, c := range map[string]struct {
+		in, bare string
+		marks    int64
+	}{
+		"mbsync":      {"A: b\r\n" + tuid + "C: d\r\n\r\nbody\r\n", "A: b\nC: d\n", 22},
+		"on disk":     {"A: b\nC: d\nx-tuid: gL+2xcD3Y5pa\n\nbody\n", "A: b\nC: d\n", 22},
+		"offlineimap": {"A: b\r\nX-OfflineIMAP: 1029334120-5577006791\r\n\r\nbody\r\n", "A: b\n", 38},
+		"folded":      {"A: b\n c\nX-OfflineIMAP:\n 1-2\n\t3\nC: d\n e\n\n", "A: b\n c\nC: d\n e\n", 26},
+		"two":         {tuid + tuid + "\r\n", "", 44},
+		"one, open":   {"A: b\n" + strings.TrimSuffix(tuid, "\r\n"), "A: b\n", 0},
+		"alike":       {"X-TUIDs: a\nX-T: X-TUID: b\n\n", "X-TUIDs: a\nX-T: X-TUID: b\n", 0},
+		"in the body": {"A: b\n\n" + tuid, "A: b\n", 0},
+	} {
+		for size := 1; size <= len(c.in); size++ {
+			var h message.Header
+			for rest := []byte(c.in); len(rest) > 0; rest = rest[min(size, len(rest)):] {
+				h.Write(rest[:min(size, len(rest))])
+			}
+			if h.Hash() != sha256.Sum256([]byte(c.bare)) || h.Marks() != c.marks {
+				t.Errorf("%s in chunks of %d: %d octets, hash right: %v", name, size, h.Marks(), h.Hash() == sha256.Sum256([]byte(c.bare)))
+			}
+		}
+	}
+}
+
 func FuzzHeader(f *testing.F) {
 	f.Add([]byte("A: b\r\nC: d\r\n\r\nbody"), 3)
 	f.Add([]byte("A: b\r\r\n\r\r\n"), 1)
@@ -105,7 +133,7 @@ func FuzzHeader(f *testing.F) {
 		if whole.Hash() != parts.Hash() || whole.Hash() != disk.Hash() || whole.Done() != disk.Done() {
 			t.Errorf("%q cut at %d", wire, cut)
 		}
-		if got := sha256.Sum256(whole.Bytes()); got != whole.Hash() {
+		if got := sha256.Sum256(whole.Bytes()); got != whole.Hash() && !bytes.Contains(bytes.ToUpper(whole.Bytes()), []byte("X-TUID")) {
 			t.Errorf("Hash is not that of Bytes %q", whole.Bytes())
 		}
 	})

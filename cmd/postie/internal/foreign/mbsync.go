@@ -146,7 +146,7 @@ func (r *Result) mbsyncStore(a *Account, s, channel *section) {
 		r.note(channel.line, "channel %s: no Path says where its Maildirs lie", channel.name)
 	}
 	if strings.EqualFold(s.one("subfolders"), "legacy") {
-		r.note(s.lines["subfolders"], "SubFolders Legacy: postie writes ROOT/Folder/Sub, without the dot; the first sync finds only folders that are not nested")
+		r.note(s.lines["subfolders"], "SubFolders Legacy: folders that are there keep their names; what is new is written as ROOT/Folder/Sub, without the dot")
 	}
 }
 

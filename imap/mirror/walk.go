@@ -1,0 +1,130 @@
+package mirror
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"postie/maildir"
+)
+
+// walk finds the Maildirs below the root, and whose they are.
+func (r *run) walk() error {
+	found, err := r.maildirs()
+	if err != nil {
+		return err
+	}
+	byFolder := map[string]*box{}
+	for _, b := range r.byName {
+		byFolder[b.Folder] = b
+		b.here = hidden(r.Layout, b.Folder) && r.isMaildir(b.Folder)
+	}
+	var strange []string
+	for _, folder := range found {
+		if b := byFolder[folder]; b != nil {
+			b.here = true
+		} else {
+			strange = append(strange, folder)
+		}
+	}
+	aliases := r.inherit(strange, byFolder)
+	for _, folder := range strange {
+		if byFolder[folder] == nil {
+			r.stray(folder, aliases[folder])
+		}
+	}
+	return nil
+}
+
+// inherit gives mailboxes that have no Maildir yet the folder in which another program keeps them. It keeps its name: that
+// program may go on to use it, and would make another one. Answers with the folders that the mailboxes here could have had.
+func (r *run) inherit(strange []string, byFolder map[string]*box) (aliases map[string]*box) {
+	aliases = map[string]*box{}
+	for _, b := range r.sorted() {
+		if b.remote == nil {
+			continue
+		}
+		for _, folder := range r.elsewhere(b) {
+			if byFolder[folder] != nil {
+				continue
+			}
+			if b.here {
+				aliases[folder] = b
+			} else if b.ID == 0 && (slices.Contains(strange, folder) || hidden(r.Layout, folder) && r.isMaildir(folder)) {
+				r.Log.Info("folder of another program", "mailbox", b.Name, "folder", folder)
+				b.Folder, b.here, byFolder[folder] = folder, true, b
+			}
+		}
+	}
+	return aliases
+}
+
+// elsewhere lists where other programs would keep a mailbox. They may know it by the server's name, with the namespace's prefix.
+func (r *run) elsewhere(b *box) []string {
+	folders := r.Layout.Elsewhere(split(b.Name))
+	if r.naming.delim == 0 {
+		return folders
+	}
+	return append(folders, r.Layout.Elsewhere(strings.Split(b.server, string(r.naming.delim)))...)
+}
+
+// stray makes a mailbox of a folder that is none's, unless it is that of one which lies elsewhere.
+func (r *run) stray(folder string, b *box) {
+	if b == nil {
+		path, _ := r.Layout.Mailbox(folder)
+		b = r.box(naming{delim: 1}.ours(strings.Join(path, "\x01")))
+	}
+	if b.Folder != "" {
+		r.note(folder, "is a folder for the mailbox "+b.Name+", which lies elsewhere: it is left alone")
+		return
+	}
+	b.Folder, b.here = folder, true
+}
+
+// hidden: mbsync's Lists/.golang is not among the folders that are walked through.
+func hidden(l maildir.Layout, folder string) bool {
+	return l == maildir.FS && strings.Contains("/"+folder, "/.")
+}
+
+func (r *run) isMaildir(folder string) bool { return isDir(filepath.Join(r.Root, folder, "cur")) }
+
+// maildirs lists folders below the root that hold a cur/.
+func (r *run) maildirs() ([]string, error) {
+	if r.Layout == maildir.MaildirPlusPlus {
+		subs, err := maildir.Dir(r.Root).Subfolders()
+		if isDir(filepath.Join(r.Root, "cur")) {
+			subs = append(subs, ".")
+		}
+		return subs, err
+	}
+	var found []string
+	err := filepath.WalkDir(r.Root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			if errors.Is(err, fs.ErrNotExist) && path != r.Root {
+				return nil // it went away meanwhile
+			}
+			return err
+		}
+		name, dir := d.Name(), d.IsDir()
+		switch {
+		case path == r.Root, !dir && d.Type()&fs.ModeSymlink == 0: // a link may lead to a Maildir on another disk
+			return nil
+		case dir && (name[0] == '.' || name == "cur" || name == "new" || name == "tmp"):
+			return fs.SkipDir
+		case name[0] != '.' && isDir(filepath.Join(path, "cur")):
+			rel, err := filepath.Rel(r.Root, path)
+			if err != nil {
+				return err
+			}
+			found = append(found, filepath.ToSlash(rel))
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("look for Maildirs: %w", err)
+	}
+	return found, nil
+}

@@ -1,0 +1,67 @@
+package mirror
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"postie/testdata/dovecot"
+)
+
+// fillFolder puts letters into a folder as another program would have, had it fetched them.
+func (d *device) fillFolder(folder string, from, to int) {
+	d.Helper()
+	for _, sub := range []string{"tmp", "new", "cur"} {
+		d.ok(os.MkdirAll(filepath.Join(d.root, folder, sub), 0o700))
+	}
+	for n := from; n < to; n++ {
+		file := filepath.Join(d.root, folder, "cur", letterFile(n))
+		d.ok(os.WriteFile(file, []byte(strings.ReplaceAll(letter(n), "\r\n", "\n")), 0o600))
+	}
+}
+
+func letterFile(n int) string { return "1762164000." + strings.Repeat("1", n+1) + ".host:2," }
+
+// Folders of other programs become those of mailboxes that have none, also where that program knows them by the server's whole name.
+// Of two folders of one mailbox that which is named as ours are is it, and the other is left alone.
+func TestStrangeFolders(t *testing.T) {
+	o := rungs()["below INBOX"]
+	d := newDevice(t, dovecot.Start(t, o), o)
+	s := d.remote()
+	for i, name := range []string{"Sent", "Entwürfe", "A/B"} {
+		d.create(s, name)
+		d.put(s, name, 3*i, 3*i+3)
+	}
+	d.fillFolder("INBOX/Sent", 0, 3)
+	d.fillFolder("Entwürfe", 3, 6)
+	d.fillFolder("Entw&APw-rfe", 3, 6)
+	d.fillFolder(".hidden/A", 9, 11)
+	d.fillFolder("INBOX.A.B", 6, 9)
+	d.fillFolder("Own", 12, 14)
+	for pass, uploaded := range []int{2, 0} {
+		r := d.sync()
+		if r.New+r.DeletedLocal+r.DeletedRemote+r.FlagsPulled+r.FlagsPushed != 0 || r.Uploaded != uploaded || len(r.Guards) > 0 {
+			t.Errorf("pass %d: %+v", pass, r)
+		}
+		notices := 0
+		for _, e := range d.events {
+			if n, ok := e.(Notice); ok && n.Mailbox == "Entw&APw-rfe" && strings.Contains(n.Text, "left alone") {
+				notices++
+			}
+		}
+		if notices != 1-pass {
+			t.Errorf("pass %d: told %d times of the second folder: %v", pass, notices, d.events)
+		}
+	}
+	there := d.there()
+	if len(there) != 5 || len(there["Own"]) != 2 || len(there["Sent"]) != 3 {
+		t.Errorf("there: %v", there)
+	}
+	for _, folder := range []string{"Sent", "A"} {
+		if exists(filepath.Join(d.root, folder)) {
+			t.Errorf("there is a folder %s now", folder)
+		}
+	}
+	d.rest()
+}
