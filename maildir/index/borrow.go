@@ -42,7 +42,7 @@ func (s *Store) borrow(ctx context.Context, root, state string, why error) error
 	s.why, s.root, s.base, s.net = why, maildir.Dir(root), filepath.Join(s.temp, "index"), false
 	if from := lender(root, state); from != "" {
 		if err := s.copyFrom(ctx, from); err != nil {
-			s.log.Warn("index cannot be read", "path", from, "err", err)
+			s.log.Warn("index cannot be read; NUMBERs are not those that it has", "path", from, "err", err)
 			if err := os.Remove(s.path()); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return err
 			}
