@@ -1,7 +1,7 @@
 // Package imap is a client session of IMAP4rev1 (RFC 3501) with the extensions that cheap synchronisation needs.
 //
-// It stands on emersion/go-imap/v2 (imapclient, pinned at v2.0.0-beta.8), which writes commands, matches their replies,
-// and reads SEARCH, ESEARCH and NAMESPACE. Between imapclient and the socket lies the wire (wire*.go), which knows lines and literals:
+// It stands on emersion/go-imap/v2 (imapclient, pinned at v2.0.0-beta.8), which writes commands and matches their
+// replies. Between imapclient and the socket lies the wire (wire*.go), which knows lines and literals:
 //
 //   - Connect runs greeting, STARTTLS, login, ID, ENABLE and COMPRESS by itself, one step after the other; the library begins
 //     after the login, greeted with PREAUTH, so nothing learnt in cleartext and no half-done exchange ever reaches it.

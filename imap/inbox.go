@@ -18,7 +18,9 @@ type inbox struct {
 	List     bool // LIST: collect its responses
 	Lists    []Mailbox
 	Status   map[string]*Status
-	Vanished imap.UIDSet // VANISHED (EARLIER)
+	Vanished imap.UIDSet  // VANISHED (EARLIER)
+	Found    *imap.UIDSet // SEARCH: gets what is found; nil: another command
+	Personal *namespace   // NAMESPACE: gets the first of the user's own; nil: another command
 
 	Select *Selected // SELECT and EXAMINE: what is said of the mailbox; nil: another command
 	Keep   bool      // keep FETCH responses: STORE, SELECT with QRESYNC

@@ -20,17 +20,59 @@ func (s *Session) Namespace(ctx context.Context) (prefix string, delim rune, err
 		}
 		return "", box.Lists[0].Delim, nil
 	}
-	c, err := s.begin(ctx, "NAMESPACE", box)
+	mine := namespace{}
+	c, err := s.begin(ctx, "NAMESPACE", &inbox{Personal: &mine})
 	if err != nil {
 		return "", 0, err
 	}
-	data, err := s.lib.Namespace().Wait()
-	if err := c.end(err); err != nil || len(data.Personal) == 0 {
+	_, err = s.lib.Namespace().Wait()
+	if err := c.end(err); err != nil {
 		return "", 0, err
 	}
-	mine := data.Personal[0]
-	if name, ok := decodeName(mine.Prefix); ok {
-		mine.Prefix = name
+	return mine.prefix, mine.delim, nil
+}
+
+type namespace struct {
+	prefix string
+	delim  rune
+}
+
+// namespace reads RFC 2342 section 5: three lists of namespaces, or NIL. Only the first of the first list, the user's own, counts.
+func (w *wire) namespace(s *scanner) error {
+	var mine []namespace
+	if s.spaces().peek() == '(' {
+		s.list(func() { mine = append(mine, s.namespace()) })
 	}
-	return mine.Prefix, mine.Delim, nil
+	if err := s.drop(); err != nil || len(mine) == 0 {
+		return err
+	}
+	w.note(func(b *inbox) bool {
+		if b.Personal != nil {
+			*b.Personal = mine[0]
+		}
+		return b.Personal != nil
+	})
+	return nil
+}
+
+// namespace reads (prefix separator …).
+func (s *scanner) namespace() (n namespace) {
+	column := 0
+	s.list(func() {
+		switch column++; column {
+		case 1:
+			raw, _ := s.text()
+			n.prefix = raw
+			if name, ok := decodeName(raw); ok {
+				n.prefix = name
+			}
+		case 2:
+			if delim, ok := s.text(); ok && len([]rune(delim)) == 1 {
+				n.delim = []rune(delim)[0]
+			}
+		default:
+			s.skip()
+		}
+	})
+	return n
 }

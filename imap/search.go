@@ -3,6 +3,7 @@ package imap
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"github.com/emersion/go-imap/v2"
 )
@@ -13,7 +14,8 @@ func (s *Session) Search(ctx context.Context, criteria *imap.SearchCriteria) (im
 	if err := checkCriteria(criteria); err != nil {
 		return nil, err
 	}
-	c, err := s.begin(ctx, "SEARCH", &inbox{})
+	var found imap.UIDSet
+	c, err := s.begin(ctx, "SEARCH", &inbox{Found: &found})
 	if err != nil {
 		return nil, err
 	}
@@ -21,12 +23,58 @@ func (s *Session) Search(ctx context.Context, criteria *imap.SearchCriteria) (im
 	if s.Has(imap.CapESearch) {
 		o = &imap.SearchOptions{ReturnAll: true}
 	}
-	data, err := s.lib.UIDSearch(criteria, o).Wait()
+	_, err = s.lib.UIDSearch(criteria, o).Wait()
 	if err := c.end(err); err != nil {
 		return nil, err
 	}
-	found, _ := data.All.(imap.UIDSet) // nil: none
 	return found, nil
+}
+
+// search reads RFC 3501 section 7.2.5: numbers, and perhaps (MODSEQ n) behind them (RFC 7162 section 3.1.5). A server may
+// say it in several responses.
+func (w *wire) search(s *scanner) error {
+	var found imap.UIDSet
+	for s.err == nil && !s.spaces().end() && s.peek() != '(' {
+		found.AddNum(imap.UID(s.number(32)))
+	}
+	return w.found(s, found)
+}
+
+// esearch reads RFC 4731 section 3.1: a correlator, UID, and pairs of a name and a value, of which ALL counts. There is no
+// ALL where nothing was found.
+func (w *wire) esearch(s *scanner) error {
+	var found imap.UIDSet
+	if s.spaces().peek() == '(' {
+		s.skip()
+	}
+	for s.err == nil && !s.spaces().end() {
+		switch name := strings.ToUpper(s.atom()); name {
+		case "UID":
+		case "ALL":
+			line := s.rest
+			set, ok := parseSet(s.spaces().atom())
+			if !ok {
+				return nonsense(line, "no UIDs found")
+			}
+			found = set
+		default:
+			s.skip()
+		}
+	}
+	return w.found(s, found)
+}
+
+func (w *wire) found(s *scanner, set imap.UIDSet) error {
+	if err := s.drop(); err != nil {
+		return err
+	}
+	w.note(func(b *inbox) bool {
+		if b.Found != nil {
+			b.Found.AddSet(set)
+		}
+		return b.Found != nil
+	})
+	return nil
 }
 
 // checkCriteria refuses what the library would close the connection for (trap 8).

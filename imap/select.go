@@ -66,6 +66,9 @@ func (s *Session) choose(ctx context.Context, verb, name string, r *Resync) (*Se
 	if err := c.end(err); err != nil {
 		return nil, err
 	}
+	if !s.CondStore() { // Dovecot says HIGHESTMODSEQ also where CONDSTORE was taken from its capabilities
+		m.HighestModSeq = 0
+	}
 	s.noModSeq = m.HighestModSeq == 0
 	if box.Keep && m.UIDValidity == r.UIDValidity && m.HighestModSeq > 0 {
 		m.Resynced, m.Vanished, m.Changed = true, box.Vanished, changed(box.Kept)

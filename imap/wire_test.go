@@ -85,8 +85,8 @@ func TestWireUnknownCommandForm(t *testing.T) {
 func TestWireIn(t *testing.T) {
 	for in, want := range map[string]string{
 		"* 5 EXISTS\r\n* 1 RECENT\r\n* 3 EXPUNGE\r\n":                         "",
-		"* FOO {3}\r\nabc\r\n* SEARCH 1 2\r\n":                                "* SEARCH 1 2\r\n",
-		"* ESEARCH (TAG \"T1\") UID ALL 1:3\n":                                "* ESEARCH (TAG \"T1\") UID ALL 1:3\r\n",
+		"* FOO {3}\r\nabc\r\n* SEARCH 1 2\r\n":                                "",
+		"* ESEARCH (TAG \"T1\") UID ALL 1:3\n":                                "",
 		"+ idle\r\nT1 OK [X ] y\r\n+ more\r\n":                                "+ \r\nT1 OK done\r\n",
 		"T1 OK\r\n":                                                           "T1 OK done\r\n",
 		"T1 no [MODIFIED 5] z\r\n":                                            "T1 NO [MODIFIED] z\r\n",
@@ -130,7 +130,7 @@ func FuzzWireIn(f *testing.F) {
 	f.Fuzz(func(t *testing.T, in string) {
 		w, _ := fed(in, &Options{Event: func(Event) {}})
 		w.Write([]byte("T1 IDLE\r\n"))
-		box := &inbox{Keep: true, Select: &Selected{}, Status: map[string]*Status{}}
+		box := &inbox{Keep: true, Select: &Selected{}, Status: map[string]*Status{}, Found: &imap.UIDSet{}, Personal: &namespace{}}
 		w.open(box)
 		for w.response() == nil {
 		}
@@ -145,9 +145,9 @@ func FuzzWireIn(f *testing.F) {
 		}
 		box.modified(imap.UIDSet{{Start: 1}})
 		for line := range strings.Lines(string(w.toLibrary.buf)) { // nothing but what the library is meant to read
-			if !slices.ContainsFunc([]string{"+ \r\n", "T1 ", "* SEARCH", "* ESEARCH", "* NAMESPACE"}, func(p string) bool {
+			if !slices.ContainsFunc([]string{"+ \r\n", "T1 "}, func(p string) bool {
 				return len(line) >= len(p) && strings.EqualFold(line[:len(p)], p)
-			}) && !strings.HasPrefix(line, "*") {
+			}) {
 				t.Fatalf("the library gets %q", line)
 			}
 		}

@@ -19,9 +19,12 @@ func (w *wire) untagged(line []byte) error {
 	switch name := strings.ToUpper(s.atom()); name {
 	case "OK", "NO", "BAD", "BYE", "PREAUTH":
 		return w.condition(parseReply(name, s.rest))
-	case "SEARCH", "ESEARCH", "NAMESPACE":
-		w.toLibrary.put("* " + string(line) + "\r\n")
-		return nil
+	case "SEARCH":
+		return w.search(s)
+	case "ESEARCH":
+		return w.esearch(s)
+	case "NAMESPACE":
+		return w.namespace(s)
 	case "CAPABILITY":
 		caps := parseCaps(string(s.rest))
 		w.note(func(b *inbox) bool { b.Caps = caps; return true })
