@@ -51,7 +51,7 @@ func victim() error {
 	if err != nil {
 		return err
 	}
-	d := &device{T: new(testing.T), server: &dovecot.Server{IMAP: port}, root: os.Getenv(envRoot), user: os.Getenv(envUser), policy: usual(), trips: new(atomic.Int64)}
+	d := &device{T: new(testing.T), server: &dovecot.Server{IMAP: port}, root: os.Getenv(envRoot), user: os.Getenv(envUser), policy: usual(), trips: new(atomic.Int64), bodies: new(atomic.Int64)}
 	n := 0
 	var mu sync.Mutex
 	_, err = d.run(func(o *Options) {

@@ -20,6 +20,7 @@ import (
 	"github.com/emersion/go-sasl"
 
 	"postie/imap"
+	"postie/imap/imaptest"
 	"postie/imap/plan"
 	"postie/maildir"
 	"postie/maildir/index"
@@ -62,10 +63,12 @@ type device struct {
 	trips    *atomic.Int64 // answers with a tag
 	prefix   string
 	sep      string
+	quirks   []imaptest.Quirk // of the server, as a run sees it
+	bodies   *atomic.Int64    // that came
 }
 
 func newDevice(t *testing.T, server *dovecot.Server, o dovecot.Options) *device {
-	d := &device{T: t, server: server, root: filepath.Join(dovecot.Dir(t), "mail"), user: "alice", prefix: o.Prefix, sep: o.Separator, clock: time.Hour, trips: new(atomic.Int64)}
+	d := &device{T: t, server: server, root: filepath.Join(dovecot.Dir(t), "mail"), user: "alice", prefix: o.Prefix, sep: o.Separator, clock: time.Hour, trips: new(atomic.Int64), bodies: new(atomic.Int64)}
 	if d.sep == "" {
 		d.sep = "/"
 	}
@@ -80,12 +83,23 @@ func (d *device) dial(ctx context.Context) (net.Conn, error) {
 	return new(net.Dialer).DialContext(ctx, "tcp", dovecot.Address(d.server.IMAP))
 }
 
+// distorted dials the server with its quirks.
+func (d *device) distorted() func(context.Context) (net.Conn, error) {
+	if len(d.quirks) == 0 {
+		return d.dial
+	}
+	return imaptest.Distort(d.dial, d.quirks...)
+}
+
 func (d *device) options() Options {
 	return Options{
 		Account: index.Maildrop{User: "alice", Host: "localhost"}, Store: d.store, Root: d.root, Layout: d.layout, Policy: d.policy, Mailboxes: d.patterns,
-		IMAP: imap.Options{Dial: d.dial, Login: alice{d.user}, Trace: func(dir byte, line string) {
+		IMAP: imap.Options{Dial: d.distorted(), Login: alice{d.user}, Trace: func(dir byte, line string) {
 			if dir == 'S' && strings.HasPrefix(line, "T") {
 				d.trips.Add(1)
+			}
+			if dir == 'S' && strings.Contains(strings.ToUpper(line), "BODY[] {") {
+				d.bodies.Add(1)
 			}
 			if os.Getenv("POSTIE_TEST_TRACE") != "" {
 				fmt.Printf("%c %s\n", dir, line)
@@ -107,6 +121,7 @@ func (d *device) run(change func(*Options)) (Report, error) {
 	defer store.Close()
 	d.events = nil
 	d.trips.Store(0)
+	d.bodies.Store(0)
 	o := d.options()
 	if change != nil {
 		change(&o)

@@ -1,0 +1,193 @@
+package imaptest
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"sync/atomic"
+)
+
+// Replace replaces what the pattern matches in responses, literals apart. A response of which nothing is left is not said.
+func Replace(pattern, with string) Quirk {
+	re := regexp.MustCompile(pattern)
+	return Quirk{Says: func(_ *Dialogue, response string) []string {
+		response = outside(response, func(line string) string { return re.ReplaceAllString(line, with) })
+		if response == "" {
+			return nil
+		}
+		return []string{response}
+	}}
+}
+
+// Before says more before each response that the pattern matches.
+func Before(pattern string, more ...string) Quirk {
+	re := regexp.MustCompile(pattern)
+	return Quirk{Says: func(_ *Dialogue, response string) []string {
+		if !re.MatchString(response) {
+			return []string{response}
+		}
+		return append(slices.Clone(more), response)
+	}}
+}
+
+// Refuse answers the first so many commands that the pattern matches (without their tag; times 0: all of them) itself:
+// "NO [LIMIT] not so fast".
+func Refuse(pattern string, times int, answer string) Quirk {
+	re := regexp.MustCompile(pattern)
+	var n atomic.Int32
+	return Quirk{Hears: func(d *Dialogue, command string) string {
+		tag, rest, _ := strings.Cut(command, " ")
+		if !re.MatchString(rest) || n.Add(1) > int32(times) && times > 0 {
+			return command
+		}
+		d.Say(tag + " " + answer)
+		return ""
+	}}
+}
+
+// Without takes a capability away, and answers BAD to what needs it.
+func Without(capability string) Quirk {
+	q := Replace(`(CAPABILITY\b.*?) `+regexp.QuoteMeta(capability)+`( |\]|$)`, "$1$2")
+	if pattern, ok := needs()[capability]; ok {
+		q.Hears = Refuse(pattern, 0, "BAD what is that?").Hears
+	}
+	return q
+}
+
+// needs are the commands that a server without a capability does not understand.
+func needs() map[string]string {
+	return map[string]string{
+		"COMPRESS=DEFLATE": `^COMPRESS`,
+		"CONDSTORE":        `CONDSTORE|CHANGEDSINCE|MODSEQ`,
+		"ENABLE":           `^ENABLE`,
+		"ESEARCH":          `SEARCH RETURN`,
+		"ID":               `^ID`,
+		"IDLE":             `^IDLE`,
+		"LIST-EXTENDED":    `^LIST .*(RETURN|\) )`,
+		"LIST-STATUS":      `^LIST .*RETURN .*STATUS`,
+		"LITERAL+":         `\{\d+\+\}`,
+		"MOVE":             `^(UID )?MOVE`,
+		"NAMESPACE":        `^NAMESPACE`,
+		"QRESYNC":          `QRESYNC|VANISHED`,
+		"SPECIAL-USE":      `SPECIAL-USE`,
+		"UIDPLUS":          `^UID EXPUNGE`,
+		"UNSELECT":         `^UNSELECT`,
+	}
+}
+
+// SmallLetters writes all names of the protocol in small letters (RFC 9051 section 9: case does not matter).
+func SmallLetters() Quirk {
+	names := regexp.MustCompile(`"[^"]*"|\\?\b[A-Za-z][A-Z][A-Z0-9.-]+\b|\bOK\b|\bNO\b|\\[A-Z][a-z]+`)
+	return Quirk{Says: func(_ *Dialogue, response string) []string {
+		tag, rest, _ := strings.Cut(response, " ")
+		return []string{tag + " " + outside(rest, func(line string) string {
+			return names.ReplaceAllStringFunc(line, func(s string) string {
+				if s[0] == '"' {
+					return s
+				}
+				return strings.ToLower(s)
+			})
+		})}
+	}}
+}
+
+// Item is one item of a FETCH response, its value as it was sent.
+type Item struct{ Name, Value string }
+
+// Fetches makes of each FETCH response one or more others.
+func Fetches(change func(d *Dialogue, items []Item) [][]Item) Quirk {
+	return Quirk{Says: func(d *Dialogue, response string) []string {
+		seq, items, ok := fetch(response)
+		if !ok {
+			return []string{response}
+		}
+		var out []string
+		for _, part := range change(d, items) {
+			var texts []string
+			for _, item := range part {
+				texts = append(texts, item.Name+" "+item.Value)
+			}
+			out = append(out, fmt.Sprintf("* %s FETCH (%s)", seq, strings.Join(texts, " ")))
+		}
+		return out
+	}}
+}
+
+// First puts the items that begin with a name before all others.
+func First(name string) Quirk {
+	return Fetches(func(_ *Dialogue, items []Item) [][]Item {
+		before, behind := part(items, name)
+		return [][]Item{append(before, behind...)}
+	})
+}
+
+// Last puts them behind all others.
+func Last(name string) Quirk {
+	return Fetches(func(_ *Dialogue, items []Item) [][]Item {
+		behind, before := part(items, name)
+		return [][]Item{append(before, behind...)}
+	})
+}
+
+// Split says the items that begin with a name in a response of their own, with the UID; before or behind the others.
+func Split(name string, before bool) Quirk {
+	return Fetches(func(_ *Dialogue, items []Item) [][]Item {
+		own, others := part(items, name)
+		uid, _ := part(others, "UID")
+		switch {
+		case len(own) == 0 || len(others) == 0:
+			return [][]Item{items}
+		case before:
+			return [][]Item{append(uid, own...), others}
+		}
+		return [][]Item{others, append(uid, own...)}
+	})
+}
+
+func part(items []Item, name string) (those, others []Item) {
+	for _, item := range items {
+		if strings.HasPrefix(item.Name, name) {
+			those = append(those, item)
+		} else {
+			others = append(others, item)
+		}
+	}
+	return those, others
+}
+
+// fetch takes "* 3 FETCH (UID 5 FLAGS ())" apart.
+func fetch(response string) (seq string, items []Item, ok bool) {
+	head, rest, ok := strings.Cut(response, " FETCH (")
+	seq, star := strings.CutPrefix(head, "* ")
+	if !ok || !star || strings.Contains(seq, " ") {
+		return "", nil, false
+	}
+	for rest = strings.TrimSuffix(rest, ")"); rest != ""; rest = strings.TrimLeft(rest, " ") {
+		name := regexp.MustCompile(`^[^ \[]+(\[[^\]]*\](<\d+>)?)?`).FindString(rest)
+		rest = strings.TrimLeft(rest[len(name):], " ")
+		n := value(rest)
+		items = append(items, Item{name, rest[:n]})
+		rest = rest[n:]
+	}
+	return seq, items, true
+}
+
+// value tells how long the value is that a text begins with: a list, a string, a literal or an atom.
+func value(text string) int {
+	line, _, _ := strings.Cut(text, "\r\n")
+	switch {
+	case strings.HasPrefix(text, "{"):
+		size, _, _ := announces(line)
+		return len(line) + 2 + size
+	case strings.HasPrefix(text, `"`):
+		return strings.Index(text[1:], `"`) + 2
+	case strings.HasPrefix(text, "("):
+		depth := 0
+		return strings.IndexFunc(text, func(r rune) bool {
+			depth += map[rune]int{'(': 1, ')': -1}[r]
+			return depth == 0
+		}) + 1
+	}
+	return len(regexp.MustCompile(`^[^ ]*`).FindString(text))
+}
