@@ -157,6 +157,12 @@ func TestIndexText(t *testing.T) {
 	want(t, "left", n, 0)
 	want(t, "body of one that was read", len(hits(t, s, "hello", 0)), textChunk)
 	want(t, "subject of all", len(hits(t, s, "subject:letter", 0)), 600)
+	indexText(t, s, TextOptions{Bodies: true}) // bodies are wanted again
+	want(t, "bodies wanted later", len(hits(t, s, "hello", 0)), 600)
+	indexText(t, s, TextOptions{Anew: true})
+	want(t, "headers anew", fmt.Sprint(len(hits(t, s, "hello", 0)), len(hits(t, s, "letter", 0))), "0 600")
+	indexText(t, s, TextOptions{Bodies: true})
+	want(t, "and bodies", len(hits(t, s, "hello", 0)), 600)
 	indexText(t, s, TextOptions{Bodies: true, Anew: true})
 	want(t, "all bodies", len(hits(t, s, "hello", 0)), 600)
 	want(t, "one", len(hits(t, s, "\"letter 77\" hello", 0)), 1)

@@ -28,10 +28,11 @@ const (
 	fewTexts  = 2000      // so few messages need no quick look at the headers first
 )
 
-// Levels of message.indexed. Without a body, or when bodies are not wanted, textAll is reached with the header.
+// Levels of message.indexed. Without a body here textAll is reached with the header.
 const (
-	textHeader = 1
+	textHeader = 1 // the body is to follow
 	textAll    = 2
+	textSlim   = 3 // the header: bodies were not wanted
 )
 
 // Unindexed says how many messages full text does not know yet, or not in full.
@@ -74,6 +75,9 @@ func (x *texting) run(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := x.s.wantBodies(ctx, x.o.Bodies); err != nil {
+		return err
+	}
 	todo, err := x.s.Unindexed(ctx)
 	if err != nil || todo == 0 {
 		return err
@@ -87,7 +91,7 @@ func (x *texting) run(ctx context.Context) error {
 	}
 	if !files {
 		return x.s.write(ctx, func(tx *sql.Tx) error { // headers of runs that wanted bodies: enough is known
-			_, err := tx.Exec("UPDATE message SET indexed = 2 WHERE indexed < 2 AND indexed = 1")
+			_, err := tx.Exec("UPDATE message INDEXED BY message_unindexed SET indexed = 3 WHERE indexed < 2 AND indexed = 1")
 			return err
 		})
 	}
@@ -97,6 +101,26 @@ func (x *texting) run(ctx context.Context) error {
 		where = fmt.Sprint("m.size <= ", x.o.MaxSize)
 	}
 	return x.pass(ctx, where, x.read)
+}
+
+// wantBodies has those bodies read that were not wanted before, if they are now.
+func (s *Store) wantBodies(ctx context.Context, wanted bool) error {
+	for n := int64(1); wanted && n > 0; {
+		slim, err := query(ctx, s, number, "SELECT 1 FROM message INDEXED BY message_slim WHERE indexed = 3 LIMIT 1")
+		if err != nil || len(slim) == 0 {
+			return err
+		}
+		if err := s.write(ctx, func(tx *sql.Tx) error {
+			r, err := tx.Exec("UPDATE message SET indexed = 1 WHERE id IN (SELECT id FROM message INDEXED BY message_slim WHERE indexed = 3 LIMIT 10000)")
+			if err == nil {
+				n, err = r.RowsAffected()
+			}
+			return err
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // forgetText empties the full text and has every folder scanned again.
@@ -145,8 +169,11 @@ func (x *texting) pass(ctx context.Context, where string, do func(*Message) (row
 // heading is what the summary tells.
 func (x *texting) heading(m *Message) (row, bool) {
 	r := row{id: m.ID, key: string(m.Entry.Key), level: textHeader}
-	if !x.o.Bodies || r.key == "" {
+	switch {
+	case r.key == "":
 		r.level = textAll
+	case !x.o.Bodies:
+		r.level = textSlim
 	}
 	r.summary(&m.Summary)
 	return r, true
@@ -159,7 +186,7 @@ func (r *row) summary(sum *message.Summary) {
 // read is what the file tells. One that is gone waits for Refresh, one that cannot be read for the next time.
 func (x *texting) read(m *Message) (row, bool) {
 	r, _ := x.heading(m)
-	r.level = textAll
+	r.level = max(r.level, textAll)
 	if r.key == "" {
 		return r, true
 	}
