@@ -1,6 +1,7 @@
 package imap
 
 import (
+	"bufio"
 	"io"
 	"strings"
 	"time"
@@ -91,7 +92,7 @@ func (w *wire) section(s *scanner, a *arrival, whole bool) {
 	n, lit := s.literal()
 	if !lit {
 		if text, ok := s.text(); ok {
-			w.begins(s, a, &literal{r: strings.NewReader(text), left: int64(len(text))}, whole)
+			w.begins(s, a, &literal{r: bufio.NewReaderSize(strings.NewReader(text), len(text)), left: int64(len(text))}, whole)
 		}
 		return
 	}
@@ -150,7 +151,7 @@ func (w *wire) hand(a *arrival) bool {
 
 // literal reads the octets of one literal from the connection, and no more.
 type literal struct {
-	r     io.Reader
+	r     *bufio.Reader
 	left  int64
 	broke func(error)
 	err   error
@@ -167,14 +168,37 @@ func (l *literal) Read(p []byte) (int, error) {
 	}
 	n, err := l.r.Read(p[:min(int64(len(p)), l.left)])
 	l.left -= int64(n)
-	if err != nil && l.left > 0 { // trap 2: cut short
-		l.err = cut(err)
-		if l.broke != nil {
-			l.broke(err)
-		}
-		return n, l.err
+	if err != nil && l.left > 0 {
+		l.short(err)
 	}
-	return n, nil
+	return n, l.err
+}
+
+// WriteTo hands on what was read from the connection where it lies: io.Copy would make a buffer for each message.
+func (l *literal) WriteTo(w io.Writer) (written int64, err error) {
+	for l.err == nil && l.left > 0 {
+		if _, err := l.r.Peek(1); err != nil {
+			l.short(err)
+			break
+		}
+		p, _ := l.r.Peek(int(min(int64(l.r.Buffered()), l.left)))
+		n, err := w.Write(p)
+		l.r.Discard(n)
+		l.left -= int64(n)
+		written += int64(n)
+		if err != nil {
+			return written, err
+		}
+	}
+	return written, l.err
+}
+
+// short: the connection ended before the literal did (trap 2).
+func (l *literal) short(err error) {
+	l.err = cut(err)
+	if l.broke != nil {
+		l.broke(err)
+	}
 }
 
 func (l *literal) discard() error {

@@ -88,7 +88,9 @@ func (f *Draft) Write(p []byte) (int, error) {
 // error of the draft, or, without an error, because from broke off.
 func (f *Draft) Fill(from io.Reader, header io.Writer, received func(octets int)) (whole bool, err error) {
 	w := filling{f, header, received, nil}
-	_, err = io.Copy(&w, from)
+	buf := buffers.Get().(*[bufferSize]byte)
+	defer buffers.Put(buf)
+	_, err = io.CopyBuffer(&w, from, buf[:])
 	return err == nil, w.err
 }
 

@@ -112,6 +112,8 @@ type agreeing struct {
 	sts   map[string]*sql.Stmt
 	row   Row    // the last one written
 	email string // EMAILID of the rows that were replaced
+
+	box, mailbox int64 // the last one asked for
 }
 
 func (w *agreeing) close() {
@@ -210,22 +212,17 @@ func (w *agreeing) take(ids *[]int64, q string, args ...any) error {
 // write puts a pair, and its message with that id, or a new one.
 func (w *agreeing) write(g *Agreement, id int64, state plan.State) error {
 	box := cmp.Or(g.To, g.Mailbox)
-	var place int64
-	if err := w.get("SELECT mailbox FROM box WHERE id = ?", &place, box); err != nil {
+	place, err := w.place(box)
+	if err != nil {
 		return err
 	}
-	if err := w.clear(g, box, &id); err != nil {
+	if err := w.known(g, box, place, &id); err != nil {
 		return err
-	}
-	p := &g.Pair
-	if id == 0 && p.Key != "" {
-		if err := w.get("SELECT id FROM message WHERE key = ? AND mailbox = ? AND twin = 0", &id, string(p.Key), place); err != nil {
-			return err
-		}
 	}
 	if err := w.message(g, place, &id); err != nil {
 		return err
 	}
+	p := &g.Pair
 	uid, key := sql.NullInt64{Int64: int64(p.UID), Valid: p.UID != 0}, sql.NullString{String: string(p.Key), Valid: p.Key != ""}
 	st, err := w.st(`INSERT INTO pair (box, uid, key, state, local, local_keywords, remote, remote_keywords, size, date, emailid, message)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
@@ -242,6 +239,36 @@ func (w *agreeing) write(g *Agreement, id int64, state plan.State) error {
 		g.Message.ID = id
 	}
 	w.row.ID, err = r.LastInsertId()
+	return err
+}
+
+// place is the mailbox of a box.
+func (w *agreeing) place(box int64) (int64, error) {
+	if w.box != box {
+		if err := w.get("SELECT mailbox FROM box WHERE id = ?", &w.mailbox, box); err != nil {
+			return 0, err
+		}
+		w.box = box
+	}
+	return w.mailbox, nil
+}
+
+// known makes room for a pair, and finds the message that it is about, if that is there already. Of a new message neither
+// is so, and one question tells.
+func (w *agreeing) known(g *Agreement, box, place int64, id *int64) error {
+	p := &g.Pair
+	var found int64
+	err := w.get(`SELECT CASE WHEN EXISTS (SELECT 1 FROM pair WHERE box = ?1 AND uid = ?2) OR EXISTS (SELECT 1 FROM pair WHERE box = ?1 AND key = ?3)
+		THEN -1 ELSE coalesce((SELECT id FROM message WHERE ?3 <> '' AND key = ?3 AND mailbox = ?4 AND twin = 0), 0) END`,
+		&found, box, p.UID, string(p.Key), place)
+	if err == nil && found < 0 {
+		err = w.clear(g, box, id)
+		found = 0
+		if err == nil && *id == 0 && p.Key != "" {
+			err = w.get("SELECT id FROM message WHERE key = ? AND mailbox = ? AND twin = 0", &found, string(p.Key), place)
+		}
+	}
+	*id = cmp.Or(*id, found)
 	return err
 }
 
@@ -274,24 +301,7 @@ func (w *agreeing) clear(g *Agreement, box int64, id *int64) error {
 func (w *agreeing) message(g *Agreement, place int64, id *int64) error {
 	p := &g.Pair
 	if *id == 0 {
-		m := g.Message
-		if m == nil {
-			m = &Message{Wire: maildir.Wire{Size: p.Size}, Date: p.Date}
-		}
-		if err := w.get("SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'message'), 0) + 1", id); err != nil {
-			return err
-		}
-		fresh := *m
-		fresh.Entry = maildir.Entry{}
-		st, err := w.st(insertion)
-		if err != nil {
-			return err
-		}
-		r, err := st.Exec(fresh.values(place, *id)...) // under an empty key, until its place is free
-		if err != nil {
-			return err
-		}
-		if *id, err = r.LastInsertId(); err != nil {
+		if done, err := w.enter(g, place, id); done || err != nil {
 			return err
 		}
 	} else if m := g.Message; m != nil {
@@ -329,4 +339,31 @@ func (w *agreeing) message(g *Agreement, place int64, id *int64) error {
 	}
 	return w.exec("UPDATE message SET mailbox = ?, key = ?, tail = ?, new = ?, twin = 0, flags = ?, keywords = ? WHERE id = ?",
 		place, string(p.Key), g.Entry.Name[len(p.Key):], g.Entry.New, flags.Set, string(flags.Keywords), *id)
+}
+
+// enter puts a new message into the table: as it is to be, where there is a file, and else under an empty key, until its
+// place is known.
+func (w *agreeing) enter(g *Agreement, place int64, id *int64) (done bool, err error) {
+	p, twin := &g.Pair, int64(0)
+	fresh := Message{Wire: maildir.Wire{Size: p.Size}, Date: p.Date}
+	if g.Message != nil {
+		fresh = *g.Message
+	}
+	if done = p.State == plan.Agreed && p.Key != "" && g.Entry.Key == p.Key; done {
+		fresh.Entry, fresh.Flags = g.Entry, p.Local
+	} else {
+		fresh.Entry = maildir.Entry{}
+		if err := w.get("SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'message'), 0) + 1", &twin); err != nil {
+			return false, err
+		}
+	}
+	st, err := w.st(insertion)
+	if err != nil {
+		return false, err
+	}
+	r, err := st.Exec(fresh.values(place, twin)...)
+	if err == nil {
+		*id, err = r.LastInsertId()
+	}
+	return done, err
 }
