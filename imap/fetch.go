@@ -26,8 +26,9 @@ type fetch struct {
 
 	vanished *imap.UIDSet // gets VANISHED (EARLIER); nil: nobody asked
 
-	held  map[SeqNum]*part // messages not yet given
-	got   imap.UIDSet      // bodies given
+	held  map[SeqNum]*part   // messages not yet given
+	known map[imap.UID]*part // of them those that have another number now
+	got   imap.UIDSet        // bodies given
 	spool spool
 	yield func(Message, error) bool
 	left  bool // the loop was left: nothing is given any more
@@ -40,7 +41,7 @@ const ahead = 2
 func (s *Session) messages(ctx context.Context, f *fetch) iter.Seq2[Message, error] {
 	return func(yield func(Message, error) bool) {
 		f.hand = newHandover(f.body)
-		f.held = map[SeqNum]*part{}
+		f.held, f.known = map[SeqNum]*part{}, map[imap.UID]*part{}
 		c, err := s.begin(ctx, "FETCH", &inbox{Fetch: f.hand})
 		if err != nil {
 			yield(Message{}, err)
@@ -131,7 +132,7 @@ type part struct {
 // arrived takes a response, or its beginning.
 func (f *fetch) arrived(a *arrival) {
 	if a.moved {
-		f.settle()
+		f.renumber()
 	}
 	if a.given {
 		return
@@ -185,6 +186,10 @@ func (f *fetch) stray(a *arrival) {
 // merge puts together what this response and those before it say.
 func (f *fetch) merge(a *arrival) *part {
 	p := f.held[a.Seq]
+	if known := f.known[a.UID]; known != nil && p == nil {
+		p, known.Seq = known, a.Seq
+		delete(f.known, a.UID)
+	}
 	if p == nil || a.UID != 0 && p.UID != 0 && a.UID != p.UID {
 		return &part{a.Message, a.has}
 	}
@@ -197,7 +202,7 @@ func (f *fetch) merge(a *arrival) *part {
 	if a.has&hasDate != 0 {
 		p.Date = a.Date
 	}
-	if a.has&hasSize != 0 {
+	if a.has&hasSize != 0 || p.Size < 0 {
 		p.Size = a.Size
 	}
 	if a.has&hasModSeq != 0 {
@@ -220,15 +225,32 @@ func (f *fetch) keep(p *part, body io.Reader) {
 }
 
 func (f *fetch) give(p *part) {
-	delete(f.held, p.Seq)
+	if f.held[p.Seq] == p {
+		delete(f.held, p.Seq)
+	}
 	f.got.AddNum(p.UID)
 	if !f.left {
 		f.left = !f.yield(p.Message, nil)
 	}
 }
 
+// renumber takes care that the rest of a message is not looked for under its old number.
+func (f *fetch) renumber() {
+	for _, p := range f.held {
+		if p.UID != 0 {
+			f.known[p.UID] = p
+		}
+	}
+	clear(f.held)
+}
+
 // settle gives what has a body and a UID, though not all of it is known: no more will come.
 func (f *fetch) settle() {
+	for _, uid := range slices.Sorted(maps.Keys(f.known)) {
+		if p := f.known[uid]; p.Body != nil {
+			f.give(p)
+		}
+	}
 	for _, seq := range slices.Sorted(maps.Keys(f.held)) {
 		if p := f.held[seq]; p.Body != nil && p.UID != 0 {
 			f.give(p)

@@ -49,7 +49,16 @@ func TestFetchBodies(t *testing.T) {
 			S= "* 3 FETCH (UID 5 BODY[] {3}\r\none)\r\n* 1 EXPUNGE\r\n* 2 FETCH (UID 5 FLAGS (\\Seen))\r\n"
 			S= "* 3 FETCH (UID 6 FLAGS () ` + date + ` BODY[] {3}\r\ntwo)\r\n"
 			S: A OK done`,
-			[]got{{5, "?", "one"}, {6, "", "two"}}, ""},
+			[]got{{6, "", "two"}, {5, `\Seen`, "one"}}, ""},
+		{"split, renumbered in between, the other half without UID", begin + `
+			S= "* 3 FETCH (UID 5 BODY[] {3}\r\none)\r\n* 1 EXPUNGE\r\n* 2 FETCH (FLAGS (\\Seen))\r\n"
+			S= "* 3 FETCH (UID 6 FLAGS () ` + date + ` BODY[] {3}\r\ntwo)\r\n"
+			S: A OK done`,
+			[]got{{6, "", "two"}, {5, "?", "one"}}, ""},
+		{"split, renumbered, both pending", begin + `
+			S= "* 3 FETCH (UID 5 BODY[] {3}\r\none)\r\n* 1 EXPUNGE\r\n* 3 FETCH (UID 6 BODY[] {3}\r\ntwo)\r\n"
+			S: A OK done`,
+			[]got{{5, "?", "one"}, {6, "?", "two"}}, ""},
 		{"missing, NIL, twice, another", begin + `
 			S= "* 1 FETCH (UID 5 FLAGS () ` + date + ` BODY[] NIL)\r\n"
 			S= "* 2 FETCH (UID 6 FLAGS () ` + date + ` BODY[] \"a \\\"b\\\"\")\r\n"

@@ -14,7 +14,7 @@ import (
 func (s *Session) FetchBodies(ctx context.Context, set imap.UIDSet) iter.Seq2[Message, error] {
 	return s.messages(ctx, &fetch{
 		set: set, body: wholeBody, want: hasUID | hasFlags | hasDate,
-		send: s.sendFetch(&imap.FetchOptions{BodySection: []*imap.FetchItemBodySection{{Peek: true}}}),
+		send: s.sendFetch(&imap.FetchOptions{RFC822Size: true, BodySection: []*imap.FetchItemBodySection{{Peek: true}}}),
 	})
 }
 

@@ -15,7 +15,7 @@ type Message struct {
 	UID     imap.UID
 	Flags   []Flag    // never \Recent; nil: not said. Messages share it: do not write to it
 	Date    time.Time // INTERNALDATE; zero also when the server's is not a date
-	Size    int64     // octets of the whole message; -1: not said
+	Size    int64     // octets of the whole message, as the server reports them (Exchange's are not the true ones), else as they came; -1: not said
 	ModSeq  ModSeq
 	EmailID string // RFC 8474 EMAILID, or Gmail's X-GM-MSGID: equal for copies of one message in an account
 
@@ -66,7 +66,7 @@ func (w *wire) item(s *scanner, a *arrival) {
 		a.Date, _ = time.Parse("_2-Jan-2006 15:04:05 -0700", text) // trap 10: a bad one is no date, no more
 		a.has |= hasDate
 	case "RFC822.SIZE":
-		if n := int64(s.value(63)); n > 0 && a.has&hasSize == 0 {
+		if n := int64(s.value(63)); n > 0 {
 			a.Size = n
 			a.has |= hasSize
 		}
@@ -109,9 +109,8 @@ func (w *wire) section(s *scanner, a *arrival, whole bool) {
 
 // begins hands a message over whose body stands next on the connection.
 func (w *wire) begins(s *scanner, a *arrival, body *literal, whole bool) {
-	if whole {
+	if whole && a.Size < 0 {
 		a.Size = body.left
-		a.has |= hasSize
 	}
 	a.body = body
 	w.hand(a)

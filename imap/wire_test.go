@@ -182,8 +182,8 @@ func FuzzFetch(f *testing.F) {
 				t.Fatalf("UID %d", m.UID)
 			}
 			given[m.UID] = true
-			if b, err := io.ReadAll(m.Body); err == nil && int64(len(b)) != m.Size {
-				t.Fatalf("%d octets, Size %d", len(b), m.Size)
+			if _, err := io.ReadAll(m.Body); err == nil && m.Size < 0 {
+				t.Fatal("no Size")
 			}
 		}
 	})
