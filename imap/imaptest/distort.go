@@ -42,8 +42,9 @@ type Dialogue struct {
 	Connection int    // its number, from 1 on
 	Said       int    // responses of the server so far
 	Selected   string // the last SELECT or EXAMINE
-	Exists     int    // what EXISTS said last
-	Fetched    int    // FETCH responses since then
+	Exists     int    // messages in it, as EXISTS said last; 0: not said
+	Fetched    int    // FETCH responses since it was selected
+	Moved      bool   // a message left it, by a quirk
 
 	mu             sync.Mutex
 	quirks         []Quirk
@@ -117,7 +118,8 @@ func (d *Dialogue) hears(command string) {
 	if tag, rest, ok := strings.Cut(command, " "); ok { // else it is DONE
 		d.commands[tag] = rest
 		if verb, name, _ := strings.Cut(rest, " "); verb == "SELECT" || verb == "EXAMINE" {
-			d.Selected, d.Fetched = strings.Trim(strings.Fields(name)[0], `"`), 0
+			d.Selected = strings.Trim(strings.Fields(name)[0], `"`)
+			d.Exists, d.Fetched, d.Moved = 0, 0, false
 		}
 		for _, q := range d.quirks {
 			if q.Hears != nil && command != "" {

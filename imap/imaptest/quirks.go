@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 )
@@ -76,6 +77,53 @@ func needs() map[string]string {
 	}
 }
 
+// Repeat says again, before each response, how many messages the selected mailbox has.
+func Repeat() Quirk {
+	return Quirk{Says: func(d *Dialogue, response string) []string {
+		if d.Exists == 0 {
+			return []string{response}
+		}
+		return []string{fmt.Sprintf("* %d EXISTS", d.Exists), "* 0 RECENT", response}
+	}}
+}
+
+// Ghost lets each mailbox begin with one message more, which leaves it while FETCH number after is answered. gone is how that
+// is said: "1 EXPUNGE", or "VANISHED uid".
+func Ghost(after int, gone string) Quirk {
+	counted := regexp.MustCompile(`^\* (\d+) (EXISTS|FETCH|EXPUNGE)`)
+	return Quirk{Says: func(d *Dialogue, response string) []string {
+		m := counted.FindStringSubmatch(response)
+		if m == nil || d.Moved {
+			return []string{response}
+		}
+		n, _ := strconv.Atoi(m[1])
+		response = fmt.Sprintf("* %d%s", n+1, strings.TrimPrefix(response, "* "+m[1]))
+		if d.Moved = d.Fetched == after; d.Moved {
+			return []string{response, "* " + gone}
+		}
+		return []string{response}
+	}}
+}
+
+// FlagsAgain says the flags of each message once more, with or without its UID, before what comes next.
+func FlagsAgain(uid bool) Quirk {
+	var again string
+	return Quirk{Says: func(_ *Dialogue, response string) (out []string) {
+		if again != "" {
+			out = append(out, again)
+		}
+		again = ""
+		if seq, items, ok := fetch(response); ok {
+			flags, others := part(items, "FLAGS")
+			if those, _ := part(others, "UID"); uid {
+				flags = append(flags, those...)
+			}
+			again = join(seq, flags)
+		}
+		return append(out, response)
+	}}
+}
+
 // SmallLetters writes all names of the protocol in small letters (RFC 9051 section 9: case does not matter).
 func SmallLetters() Quirk {
 	names := regexp.MustCompile(`"[^"]*"|\\?\b[A-Za-z][A-Z][A-Z0-9.-]+\b|\bOK\b|\bNO\b|\\[A-Z][a-z]+`)
@@ -104,14 +152,18 @@ func Fetches(change func(d *Dialogue, items []Item) [][]Item) Quirk {
 		}
 		var out []string
 		for _, part := range change(d, items) {
-			var texts []string
-			for _, item := range part {
-				texts = append(texts, item.Name+" "+item.Value)
-			}
-			out = append(out, fmt.Sprintf("* %s FETCH (%s)", seq, strings.Join(texts, " ")))
+			out = append(out, join(seq, part))
 		}
 		return out
 	}}
+}
+
+func join(seq string, items []Item) string {
+	var texts []string
+	for _, item := range items {
+		texts = append(texts, item.Name+" "+item.Value)
+	}
+	return fmt.Sprintf("* %s FETCH (%s)", seq, strings.Join(texts, " "))
 }
 
 // First puts the items that begin with a name before all others.

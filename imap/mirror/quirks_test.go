@@ -3,6 +3,8 @@ package mirror
 import (
 	"context"
 	"fmt"
+	"os"
+	"regexp"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -36,34 +38,89 @@ func (w *street) device(t *testing.T, quirks ...imaptest.Quirk) *device {
 	return d
 }
 
-// Servers that say the same in other words: a first sync, changes of every kind on both sides, one more sync, and nothing
-// is left to do. Each body comes once.
-func TestQuirks(t *testing.T) {
-	type row struct {
-		name   string
-		quirks []imaptest.Quirk
-	}
-	rows := []row{
+type quirks = []imaptest.Quirk
+
+type peculiar struct {
+	name   string
+	quirks quirks
+}
+
+// wordings are servers that say the same in other words.
+func wordings() []peculiar {
+	return []peculiar{
 		{"none", nil},
-		{"UID last", []imaptest.Quirk{imaptest.Last("UID")}},
-		{"FLAGS first", []imaptest.Quirk{imaptest.First("FLAGS")}},
-		{"body first", []imaptest.Quirk{imaptest.First("BODY")}},
-		{"flags, then body", []imaptest.Quirk{imaptest.Split("BODY", false)}},
-		{"body, then flags", []imaptest.Quirk{imaptest.Split("BODY", true)}},
-		{"flags for themselves", []imaptest.Quirk{imaptest.Split("FLAGS", false)}},
-		{"small letters", []imaptest.Quirk{imaptest.SmallLetters()}},
-		{"space at the end", []imaptest.Quirk{imaptest.Replace(`([^}])$`, "$1 ")}},
-		{"spaces in FETCH", []imaptest.Quirk{imaptest.Replace(`FETCH \(`, "FETCH  ( "), imaptest.Replace(`\)$`, " )")}},
-		{"no text", []imaptest.Quirk{imaptest.Replace(`^(\w+ OK) .*`, "$1")}},
-		{"alerts", []imaptest.Quirk{imaptest.Before(`^(\* \d|\* LIST|\* S|T)`, "* OK [ALERT] disk nearly full")}},
+		{"UID last", quirks{imaptest.Last("UID")}},
+		{"FLAGS first", quirks{imaptest.First("FLAGS")}},
+		{"body first", quirks{imaptest.First("BODY")}},
+		{"flags, then body", quirks{imaptest.Split("BODY", false)}},
+		{"body, then flags", quirks{imaptest.Split("BODY", true)}},
+		{"flags for themselves", quirks{imaptest.Split("FLAGS", false)}},
+		{"small letters", quirks{imaptest.SmallLetters()}},
+		{"space at the end", quirks{imaptest.Replace(`([^}])$`, "$1 ")}},
+		{"spaces in FETCH", quirks{imaptest.Replace(`FETCH \(`, "FETCH  ( "), imaptest.Replace(`\)$`, " )")}},
+		{"no text", quirks{imaptest.Replace(`^(\w+ OK) .*`, "$1")}},
+		{"literals in LIST", quirks{imaptest.Replace(`^(\* LIST .*) (\w)$`, "$1 {1}\r\n$2"), imaptest.Replace(`^(\* STATUS) (\w) `, "$1 {1}\r\n$2 ")}},
+		{"Inbox", quirks{imaptest.Replace(`INBOX`, "Inbox")}},
+		{"no separator", quirks{imaptest.Replace(`"/"`, "NIL")}},
+		{"day of one digit", quirks{imaptest.Replace(`INTERNALDATE "(0| )`, `INTERNALDATE "`)}},
+		{"day with a space", quirks{imaptest.Replace(`INTERNALDATE "0`, `INTERNALDATE " `)}},
+		{"other sizes", quirks{imaptest.Replace(`RFC822.SIZE (\d)`, "RFC822.SIZE 1$1")}},
 	}
+}
+
+// silent servers leave out what they need not say.
+func silent() []peculiar {
+	return []peculiar{
+		{"greets without capabilities", quirks{imaptest.Replace(`\[CAPABILITY [^]]*\] `, "")}},
+		{"untagged capabilities at login", quirks{{Says: func(d *imaptest.Dialogue, response string) []string {
+			code := regexp.MustCompile(`\[(CAPABILITY [^]]*)\] `)
+			if m := code.FindStringSubmatch(response); m != nil && d.Answers(response) != "" {
+				return []string{"* " + m[1], code.ReplaceAllString(response, "")}
+			}
+			return []string{code.ReplaceAllString(response, "")}
+		}}}},
+		{"no APPENDUID, no COPYUID", quirks{imaptest.Replace(`\[(APPENDUID|COPYUID) [^]]*\] `, "")}},
+		{"no PERMANENTFLAGS", quirks{imaptest.Replace(`^\* OK \[PERMANENTFLAGS.*`, "")}},
+		{"no new keywords", quirks{imaptest.Replace(` \\\*\)\]`, ")]")}},
+		{"no UIDNEXT", quirks{imaptest.Replace(`^\* OK \[UIDNEXT.*`, ""), imaptest.Replace(` UIDNEXT \d+`, "")}},
+		{"no HIGHESTMODSEQ", quirks{imaptest.Replace(`^\* OK \[HIGHESTMODSEQ.*`, "* OK [NOMODSEQ] none"), imaptest.Replace(` HIGHESTMODSEQ \d+`, "")}},
+		{"LIST says no status", quirks{imaptest.Replace(`^\* STATUS.*`, "")}},
+	}
+}
+
+// talkative servers say more than was asked for.
+func talkative() []peculiar {
+	old := quirks{imaptest.Without("QRESYNC"), imaptest.Without("CONDSTORE")}
+	halves := imaptest.Split("BODY", false)
+	return []peculiar{
+		{"alerts", quirks{imaptest.Before(`^(\* \d|\* LIST|\* S|T)`, "* OK [ALERT] disk nearly full")}},
+		{"nonsense", quirks{imaptest.Before(`^(\* \d|\* LIST|\* S|T)`, "* XYZZY (1 \"2\" {3}\r\nabc)", "* OK [XYZZY 5] hm")}},
+		{"EXISTS and RECENT", quirks{imaptest.Repeat()}},
+		{"EXISTS shrinks", quirks{imaptest.Before(`^\* 2 FETCH`, "* 1 EXISTS")}},
+		{"flags again", quirks{imaptest.FlagsAgain(true)}},
+		{"flags again without UID", quirks{imaptest.FlagsAgain(false)}},
+		{"flags again and in other order", quirks{imaptest.First("BODY"), imaptest.FlagsAgain(false)}},
+		{"VANISHED", quirks{imaptest.Ghost(3, "VANISHED 1")}},
+		{"VANISHED between halves", quirks{halves, imaptest.Ghost(3, "VANISHED 1")}},
+		{"EXPUNGE", append(old, imaptest.Ghost(1, "1 EXPUNGE"))},
+		{"EXPUNGE between halves", append(old, halves, imaptest.Ghost(2, "1 EXPUNGE"))},
+	}
+}
+
+// poor servers lack a capability, and do not understand the command that needs it.
+func poor() (all []peculiar) {
 	for _, c := range []string{"COMPRESS=DEFLATE", "ENABLE", "ESEARCH", "ID", "IDLE", "LIST-EXTENDED", "LIST-STATUS", "LITERAL+", "MOVE",
 		"NAMESPACE", "QRESYNC", "SPECIAL-USE", "UIDPLUS", "UNSELECT"} {
-		rows = append(rows, row{"without " + c, []imaptest.Quirk{imaptest.Without(c)}})
+		all = append(all, peculiar{"without " + c, quirks{imaptest.Without(c)}})
 	}
-	rows = append(rows, row{"without CONDSTORE", []imaptest.Quirk{imaptest.Without("QRESYNC"), imaptest.Without("CONDSTORE")}})
+	return append(all, peculiar{"without CONDSTORE", quirks{imaptest.Without("QRESYNC"), imaptest.Without("CONDSTORE")}})
+}
+
+// Servers differ: a first sync, changes of every kind on both sides, one more sync, and nothing is left to do. Each body
+// comes once.
+func TestQuirks(t *testing.T) {
 	w := newStreet(t, dovecot.Options{})
-	for _, q := range rows {
+	for _, q := range slices.Concat(wordings(), silent(), talkative(), poor()) {
 		t.Run(q.name, func(t *testing.T) {
 			t.Parallel()
 			scenario(w.device(t, q.quirks...))
@@ -75,13 +132,31 @@ func TestQuirks(t *testing.T) {
 func scenario(d *device) {
 	d.Helper()
 	s := d.remote()
-	d.create(s, "A")
-	d.put(s, "INBOX", 0, 8)
-	d.put(s, "A", 20, 24, goimap.FlagSeen)
+	beginning(d, s)
 	d.does(func() { d.sync() }, 12)
+	for n := range 8 {
+		info, err := os.Stat(d.dir("INBOX").Path(d.file("INBOX", n)))
+		if d.ok(err); !info.ModTime().Equal(dateOf(n)) {
+			d.Errorf("letter %d is of %v", n, info.ModTime())
+		}
+	}
 	changes(d, s)
 	d.does(func() { d.sync() }, 1)
 	d.quiet()
+}
+
+// beginning is two mailboxes in which the first message is gone already.
+func beginning(d *device, s *imap.Session) {
+	d.Helper()
+	d.create(s, "A")
+	d.put(s, "INBOX", 0, 1, goimap.FlagDeleted)
+	d.put(s, "INBOX", 0, 8)
+	d.put(s, "A", 20, 21, goimap.FlagDeleted)
+	d.put(s, "A", 20, 24, goimap.FlagSeen)
+	for _, name := range []string{"INBOX", "A"} {
+		d.select_(s, name)
+		d.ok(s.ExpungeAll(context.Background()))
+	}
 }
 
 // does demands that this brings so many bodies, and makes both sides equal.
@@ -104,11 +179,11 @@ func changes(d *device, s *imap.Session) {
 	d.deliver("INBOX", 100)
 	d.deliver("New", 110)
 	d.select_(s, "INBOX")
-	_, err = s.Store(ctx, goimap.UIDSetNum(4), goimap.StoreFlagsAdd, []goimap.Flag{goimap.FlagAnswered, "work"}, 0)
+	_, err = s.Store(ctx, goimap.UIDSetNum(5), goimap.StoreFlagsAdd, []goimap.Flag{goimap.FlagAnswered, "work"}, 0)
 	d.ok(err)
-	_, err = s.Copy(ctx, goimap.UIDSetNum(6), d.theirs("A"))
+	_, err = s.Copy(ctx, goimap.UIDSetNum(7), d.theirs("A"))
 	d.ok(err)
-	_, err = s.Store(ctx, goimap.UIDSetNum(5, 6), goimap.StoreFlagsAdd, []goimap.Flag{goimap.FlagDeleted}, 0)
+	_, err = s.Store(ctx, goimap.UIDSetNum(6, 7), goimap.StoreFlagsAdd, []goimap.Flag{goimap.FlagDeleted}, 0)
 	d.ok(err, s.ExpungeAll(ctx))
 	d.put(s, "INBOX", 200, 201)
 }

@@ -187,12 +187,15 @@ func (d *device) ok(errs ...error) {
 	}
 }
 
+// dateOf is the INTERNALDATE of a letter.
+func dateOf(n int) time.Time { return time.Date(2025, 11, 3, 10, 0, n%60, 0, time.UTC) }
+
 // put appends letters on the server.
 func (d *device) put(s *imap.Session, name string, from, to int, flags ...goimap.Flag) {
 	d.Helper()
 	for n := from; n < to; n++ {
 		text := letter(n)
-		_, err := s.Append(context.Background(), d.theirs(name), imap.Upload{Flags: flags, Date: time.Date(2025, 11, 3, 10, 0, n%60, 0, time.UTC),
+		_, err := s.Append(context.Background(), d.theirs(name), imap.Upload{Flags: flags, Date: dateOf(n),
 			Size: int64(len(text)), Body: strings.NewReader(text)})
 		d.ok(err)
 	}
