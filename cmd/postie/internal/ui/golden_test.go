@@ -26,7 +26,12 @@ func newLab(o Options, tty bool, width int, env map[string]string) *lab {
 	o.Out, o.Err = &l.out, &l.err
 	o.Terminal = func(io.Writer) bool { return tty }
 	o.Width = func() int { return width }
-	o.Getenv = func(k string) string { return env[k] }
+	o.Getenv = func(k string) string {
+		if v, ok := env[k]; ok || k != "TERM" {
+			return v
+		}
+		return "xterm"
+	}
 	if o.Now == nil {
 		o.Now = func() time.Time { return time.Date(2026, 6, 15, 18, 30, 0, 0, time.FixedZone("", 2*3600)) }
 	}
@@ -210,6 +215,7 @@ func TestColourChoice(t *testing.T) {
 		{"auto", true, map[string]string{"TERM": "dumb"}, false},
 		{"auto", true, map[string]string{"NO_COLOR": "1"}, false},
 		{"auto", true, map[string]string{"NO_COLOR": ""}, true},
+		{"auto", true, map[string]string{"TERM": ""}, false},
 		{"auto", false, map[string]string{"CLICOLOR_FORCE": "1"}, true},
 		{"auto", false, map[string]string{"CLICOLOR_FORCE": "0"}, false},
 		{"auto", false, map[string]string{"CLICOLOR_FORCE": "1", "NO_COLOR": "1"}, false},

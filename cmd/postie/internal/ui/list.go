@@ -72,14 +72,15 @@ func (l *List) Add(m Message) error {
 // Close prints what is left.
 func (l *List) Close() error { return l.t.Close() }
 
-// marks shows flags in two cells as mutt does: N unread, r answered; D deleted before ! flagged.
+// marks shows flags in two cells as mutt does: N unread before r answered; D deleted before ! flagged.
 func marks(flags []string) string {
-	m := []byte("N ")
+	m := []byte("  ")
+	if !slices.Contains(flags, `\Seen`) {
+		m[0] = 'N'
+	}
 	for _, f := range flags {
 		switch {
-		case f == `\Seen` && m[0] == 'N':
-			m[0] = ' '
-		case f == `\Answered`:
+		case f == `\Answered` && m[0] == ' ':
 			m[0] = 'r'
 		case f == `\Deleted`:
 			m[1] = 'D'

@@ -122,7 +122,7 @@ func onScreen(t *testing.T, width int, o Options) (*UI, *screen) {
 	s := &screen{width: width, t: t}
 	o.Out, o.Err, o.Width = s, s, s.columns
 	o.Terminal = func(io.Writer) bool { return true }
-	o.Getenv = func(string) string { return "" }
+	o.Getenv = func(k string) string { return map[string]string{"TERM": "xterm"}[k] }
 	return New(o), s
 }
 

@@ -78,7 +78,7 @@ func New(o Options) *UI {
 		u.opt.Width = u.columns
 	}
 	u.out, u.err = u.stream(o.Out), u.stream(o.Err)
-	u.bar.shown = u.err.tty && !o.Quiet && !o.JSON && o.Getenv("TERM") != "dumb"
+	u.bar.shown = u.err.tty && !o.Quiet && !o.JSON && !u.dumb()
 	return u
 }
 
@@ -109,9 +109,15 @@ func (u *UI) stream(w io.Writer) stream {
 	case force != "" && force != "0":
 		s.color = true
 	default:
-		s.color = s.tty && env("TERM") != "dumb"
+		s.color = s.tty && !u.dumb()
 	}
 	return s
+}
+
+// dumb says whether nothing is known of the terminal, as git takes it.
+func (u *UI) dumb() bool {
+	name := u.opt.Getenv("TERM")
+	return name == "" || name == "dumb"
 }
 
 func isTerminal(w io.Writer) bool {
