@@ -87,8 +87,11 @@ func (l *library) act(ctx context.Context, ids []string, f *acting, verb, past s
 			}
 		}
 	}
-	l.app.ui.Print(fmt.Sprintf("%s %s", howMany(n, "message"), past))
-	if err := errors.Join(errs...); err != nil && n > 0 && ctx.Err() == nil {
+	err = errors.Join(errs...)
+	if n > 0 || err == nil {
+		l.app.ui.Print(fmt.Sprintf("%s %s", howMany(n, "message"), past))
+	}
+	if err != nil && n > 0 && ctx.Err() == nil {
 		l.app.ui.Error(ui.Failure{Err: err, Exit: exitPartial})
 		return reported{exitPartial}
 	} else if err != nil {

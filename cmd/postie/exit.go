@@ -60,7 +60,7 @@ func exitCode(err error) int {
 		return done.code
 	case errors.Is(err, errInterrupted), errors.Is(err, context.Canceled):
 		return exitInterrupted
-	case is[*usageError](err), is[*config.Error](err), is[*credential.NoSecretError](err):
+	case is[*usageError](err), is[*config.Error](err), is[*credential.NoSecretError](err), is[*index.NameError](err):
 		return exitUsage
 	case is[*retrieve.Guard](err), is[plan.Guard](err):
 		return exitGuard

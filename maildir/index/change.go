@@ -33,6 +33,7 @@ func (c Change) on(f maildir.Flags) maildir.Flags {
 
 // Mark changes flags. It returns the messages that it was done to, as they are now; the error names the others.
 func (s *Store) Mark(ctx context.Context, ms []Message, c Change) ([]Message, error) {
+	told := map[maildir.Dir]bool{}
 	return s.change(ctx, ms, func(m *Message) error {
 		if m.Entry.Name == "" {
 			return s.wish(ctx, m, func(w *plan.Wish) {
@@ -40,21 +41,31 @@ func (s *Store) Mark(ctx context.Context, ms []Message, c Change) ([]Message, er
 				w.Flags = &m.Flags
 			})
 		}
-		return s.atFile(m, func(dir maildir.Dir, e maildir.Entry) (maildir.Entry, error) { return mark(m, c, dir, e) })
+		return s.atFile(m, func(dir maildir.Dir, e maildir.Entry) (maildir.Entry, error) {
+			e, without, err := mark(m, c, dir, e)
+			if without != "" && !told[dir] {
+				told[dir] = true
+				s.log.Warn("a Maildir has letters for 26 keywords; more are kept in the index only", "folder", dir, "keywords", without)
+			}
+			return e, err
+		})
 	}, func(tx *sql.Tx, m *Message) error { return place(tx, m, m.Mailbox) })
 }
 
 // mark renames a file so that it has the flags that it is to have. What the file says counts, not what the table does.
-func mark(m *Message, c Change, dir maildir.Dir, e maildir.Entry) (maildir.Entry, error) {
+// It returns the new keywords for which there is no letter, too.
+func mark(m *Message, c Change, dir maildir.Dir, e maildir.Entry) (maildir.Entry, maildir.Keywords, error) {
 	table, err := dir.AddKeywords(c.Add)
 	if err != nil {
-		return e, err
+		return e, "", err
 	}
+	_, without := table.Letters(c.Add)
 	listed, unlisted := table.Keywords(e.Letters)
 	_, unlettered := table.Letters(m.Flags.Keywords) // those live in the table only
 	m.Flags = c.on(maildir.Flags{Set: e.Set, Keywords: maildir.NewKeywords(append(listed.Names(), unlettered.Names()...)...)})
 	letters, _ := table.Letters(m.Flags.Keywords)
-	return dir.SetFlags(e, m.Flags.Set, letters+unlisted)
+	e, err = dir.SetFlags(e, m.Flags.Set, letters+unlisted)
+	return e, without, err
 }
 
 // Remove deletes messages: their files, or, where mirror keeps them without a body, by a wish. It returns those that it was
@@ -120,11 +131,16 @@ func (s *Store) Move(ctx context.Context, ms []Message, mailbox string, layout m
 	}, func(tx *sql.Tx, m *Message) error { return place(tx, m, m.Mailbox) })
 }
 
+// NameError is the error of a name that no mailbox can have.
+type NameError struct{ Name string }
+
+func (e *NameError) Error() string { return fmt.Sprintf("%q cannot be the name of a mailbox", e.Name) }
+
 // folderFor is where a mailbox lies below the root, if its name does not tell (as it does where mirror keeps nothing).
 func (s *Store) folderFor(ctx context.Context, mailbox string, layout maildir.Layout) (string, error) {
 	parts := strings.Split(mailbox, "/")
 	if slices.Contains(parts, "") || strings.HasPrefix(mailbox, ".") || strings.ContainsFunc(mailbox, unicode.IsControl) {
-		return "", fmt.Errorf("%q cannot be the name of a mailbox", mailbox)
+		return "", &NameError{mailbox}
 	}
 	folders, err := query(ctx, s, func(rows *sql.Rows) (f string, err error) { return f, rows.Scan(&f) }, "SELECT folder FROM mailbox WHERE folder IS NOT NULL AND name = ?", mailbox)
 	if err != nil || len(folders) > 0 {
