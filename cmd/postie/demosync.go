@@ -46,7 +46,7 @@ func (a *app) demoSync(ctx context.Context, dir string) error {
 		return err
 	}
 	a.ui.Print("\nThe phone has it too (! is flagged):\n")
-	return a.demoList(ctx, other, index.ListOptions{Mailbox: index.Inbox}, 5)
+	return a.demoList(ctx, other, index.ListOptions{Mailboxes: []string{index.Inbox}}, 5)
 }
 
 // useMail does what mail programs do to the first two messages of a Maildir.

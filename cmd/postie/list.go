@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"slices"
 	"strings"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"postie/cmd/postie/internal/ui"
+	"postie/imap/mirror"
 	"postie/maildir/index"
 )
 
@@ -20,13 +22,20 @@ const listed = 50
 // listing are the flags of list and search.
 type listing struct {
 	reading
-	limit int
+	limit int // -1: not said
 }
 
 func (f *listing) register(flags *pflag.FlagSet) {
 	flags.IntVar(&f.limit, "limit", -1, fmt.Sprintf("show at most `N` messages; 0: all (default %d on a terminal, else all)", listed))
 	flags.Lookup("limit").DefValue = "0" // -1 would puzzle in the help
 	f.reading.register(flags)
+}
+
+func (f *listing) check() error {
+	if f.limit < -1 {
+		return usage("--limit %d: how many messages is that?", f.limit)
+	}
+	return nil
 }
 
 // most is how many are shown; 0: all.
@@ -39,7 +48,7 @@ func (f *listing) most(u *ui.UI, json bool) int {
 
 type listFlags struct {
 	listing
-	mailbox         string
+	mailboxes       []string
 	unread, flagged bool
 	since, until    string
 }
@@ -61,7 +70,7 @@ Accounts that share a Maildir are listed once, by the name of the first.`,
 	}
 	f := cmd.Flags()
 	f.SortFlags = false
-	f.StringVarP(&flags.mailbox, "mailbox", "m", "", "only this `MAILBOX`")
+	f.StringArrayVarP(&flags.mailboxes, "mailbox", "m", nil, "only mailboxes that match the `PATTERN`, as in sync; may be repeated")
 	f.BoolVar(&flags.unread, "unread", false, "only unread messages")
 	f.BoolVar(&flags.flagged, "flagged", false, "only flagged messages")
 	f.StringVar(&flags.since, "since", "", "only what arrived on that `DAY` or later: 2026-11-01, 3d, 2w, yesterday")
@@ -87,10 +96,16 @@ func (f *listFlags) options(now time.Time) (index.ListOptions, error) {
 		}
 		o.Until = span.To
 	}
+	if f.since != "" && f.until != "" && !o.Since.Before(o.Until) {
+		return o, usage("--since %s is after --until %s", f.since, f.until)
+	}
 	return o, nil
 }
 
 func (a *app) list(ctx context.Context, args []string, f *listFlags) (err error) {
+	if err := f.check(); err != nil {
+		return err
+	}
 	o, err := f.options(time.Now())
 	if err != nil {
 		return err
@@ -100,33 +115,34 @@ func (a *app) list(ctx context.Context, args []string, f *listFlags) (err error)
 		return err
 	}
 	defer l.closing(&err)
-	if f.mailbox != "" {
-		if o.Mailbox, err = l.mailbox(ctx, f.mailbox); err != nil {
-			return err
-		}
+	if o.Mailboxes, err = l.mailboxes(ctx, f.mailboxes); err != nil {
+		return err
 	}
 	return l.print(ctx, f.most(a.ui, a.json), func(s *shelf) iter.Seq2[index.Message, error] { return s.index.List(ctx, o) })
 }
 
-// mailbox is the name of a known mailbox, as it is written; INBOX in any case.
-func (l *library) mailbox(ctx context.Context, name string) (string, error) {
-	if strings.EqualFold(name, index.Inbox) {
-		return index.Inbox, nil
+// mailboxes are the names of the known mailboxes that patterns choose; nil: there is no pattern.
+func (l *library) mailboxes(ctx context.Context, patterns []string) ([]string, error) {
+	if len(patterns) == 0 {
+		return nil, nil
 	}
-	var all []string
+	all := []string{index.Inbox}
 	for _, s := range l.shelves {
 		known, err := s.index.Mailboxes(ctx)
 		if err != nil {
-			return "", err
-		}
-		for _, k := range known {
-			if k == name {
-				return name, nil
-			}
+			return nil, err
 		}
 		all = append(all, known...)
 	}
-	return "", &usageError{fmt.Errorf("there is no mailbox %s", name), "known are " + strings.Join(all, ", ")}
+	slices.Sort(all)
+	all = slices.Compact(all)
+	chosen := slices.DeleteFunc(slices.Clone(all), func(name string) bool {
+		return !slices.Contains(patterns, name) && !mirror.Match(patterns, name)
+	})
+	if len(chosen) == 0 {
+		return nil, &usageError{fmt.Errorf("there is no mailbox %s", strings.Join(patterns, " ")), "known are " + strings.Join(all, ", ")}
+	}
+	return chosen, nil
 }
 
 // print lists the messages of all shelves, newest first, at most so many (0: all).

@@ -73,6 +73,9 @@ func queryOf(args []string) string {
 }
 
 func (a *app) search(ctx context.Context, text string, f *listing) (err error) {
+	if err := f.check(); err != nil {
+		return err
+	}
 	q, err := query(text)
 	if err != nil {
 		return err

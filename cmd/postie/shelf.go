@@ -19,9 +19,13 @@ import (
 )
 
 // reading are the flags by which commands find the mail that is here.
-type reading struct{ maildir string }
+type reading struct {
+	maildir string
+	flags   *pflag.FlagSet
+}
 
 func (r *reading) register(f *pflag.FlagSet) {
+	r.flags = f
 	f.StringVarP(&r.maildir, "maildir", "d", "", "the mail in this `DIR`, without a configuration")
 }
 
@@ -94,6 +98,9 @@ func nothingHere(a config.Account) error {
 
 // local are the accounts whose mail is meant.
 func (a *app) local(names []string, r reading) ([]config.Account, error) {
+	if r.maildir == "" && r.flags.Changed("maildir") { // a variable of a script that is not set must not mean all accounts
+		return nil, usage("-d wants a folder")
+	}
 	if r.maildir != "" {
 		dir := absolute(r.maildir)
 		account := config.Account{Name: filepath.Base(dir), Maildir: dir, IndexBodies: true, Protocol: config.POP3}

@@ -93,6 +93,9 @@ func (ps patterns) match(name string) bool {
 	return chosen || !positive
 }
 
+// Match reports whether patterns of mailboxes, as Options.Mailboxes has them, choose a mailbox.
+func Match(these []string, mailbox string) bool { return patterns(these).match(mailbox) }
+
 // names says whether a pattern is that very name.
 func (ps patterns) names(name string) bool {
 	for _, p := range ps {

@@ -86,7 +86,7 @@ func BenchmarkList(b *testing.B) {
 	}
 	for name, o := range map[string]ListOptions{
 		"newest50":  {Limit: 50},
-		"mailbox50": {Limit: 50, Mailbox: Inbox},
+		"mailbox50": {Limit: 50, Mailboxes: []string{Inbox}},
 		"flagged":   {Flagged: true, Unread: false},
 		"unread50":  {Unread: true, Limit: 50},
 		"old50":     {Until: time.UnixMilli(1763763600000 + 1000), Limit: 50},

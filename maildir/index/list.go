@@ -2,6 +2,7 @@ package index
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"iter"
 	"strings"
@@ -10,7 +11,7 @@ import (
 
 // ListOptions says what List is to give. The zero value is everything.
 type ListOptions struct {
-	Mailbox         string    // "": all
+	Mailboxes       []string  // nil: all
 	Unread, Flagged bool      // only those
 	Since, Until    time.Time // arrival: Since included, Until not; zero: open
 	Limit           int       // 0: all
@@ -62,8 +63,11 @@ func (o *ListOptions) query() (string, []any) {
 		}
 		where, args = append(where, condition), append(args, values...)
 	}
-	if o.Mailbox != "" {
-		add("message_mailbox", "m.mailbox = (SELECT id FROM mailbox WHERE name = ?)", o.Mailbox)
+	if len(o.Mailboxes) == 1 {
+		add("message_mailbox", "m.mailbox = (SELECT id FROM mailbox WHERE name = ?)", o.Mailboxes[0])
+	} else if o.Mailboxes != nil {
+		names, _ := json.Marshal(o.Mailboxes) // of strings: never fails
+		add("", "m.mailbox IN (SELECT id FROM mailbox WHERE name IN (SELECT value FROM json_each(?)))", string(names))
 	}
 	if o.Unread {
 		add("message_unread", "m.flags & 16 = 0")

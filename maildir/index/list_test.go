@@ -36,8 +36,8 @@ func TestList(t *testing.T) {
 		return int(b.ID - a.ID)
 	})
 	for _, o := range []ListOptions{
-		{}, {Limit: 3}, {Limit: listPage}, {Limit: listPage + 1}, {Limit: 2000}, {Mailbox: "Box"}, {Mailbox: "none"},
-		{Unread: true}, {Unread: true, Mailbox: Inbox, Limit: 20}, {Flagged: true}, {Flagged: true, Unread: true},
+		{}, {Limit: 3}, {Limit: listPage}, {Limit: listPage + 1}, {Limit: 2000}, {Mailboxes: []string{"Box"}}, {Mailboxes: []string{"none"}}, {Mailboxes: []string{"Box", Inbox}, Unread: true},
+		{Unread: true}, {Unread: true, Mailboxes: []string{Inbox}, Limit: 20}, {Flagged: true}, {Flagged: true, Unread: true},
 		{Since: day(4)}, {Until: day(4)}, {Since: day(3), Until: day(5), Unread: true}, {Until: day(1)}, {Since: day(11)},
 	} {
 		var got, wanted []int64
@@ -48,7 +48,7 @@ func TestList(t *testing.T) {
 			got = append(got, m.ID)
 		}
 		for _, m := range ms {
-			if (o.Mailbox == "" || m.Mailbox == o.Mailbox) && !(o.Unread && m.Flags.Set&maildir.FlagSeen != 0) &&
+			if (o.Mailboxes == nil || slices.Contains(o.Mailboxes, m.Mailbox)) && !(o.Unread && m.Flags.Set&maildir.FlagSeen != 0) &&
 				!(o.Flagged && m.Flags.Set&maildir.FlagFlagged == 0) && !m.Date.Before(o.Since) &&
 				(o.Until.IsZero() || m.Date.Before(o.Until)) && (o.Limit == 0 || len(wanted) < o.Limit) {
 				wanted = append(wanted, m.ID)
@@ -69,7 +69,7 @@ func TestList(t *testing.T) {
 // TestListPlan: no list may sort, or read more than it gives.
 func TestListPlan(t *testing.T) {
 	s := open(t, newRoot(t), nil)
-	for _, o := range []ListOptions{{}, {Mailbox: Inbox}, {Unread: true}, {Flagged: true}, {Since: time.Now(), Until: time.Now()}} {
+	for _, o := range []ListOptions{{}, {Mailboxes: []string{Inbox}}, {Unread: true}, {Flagged: true}, {Since: time.Now(), Until: time.Now()}} {
 		q, args := o.query()
 		plan, err := s.r.Query("EXPLAIN QUERY PLAN "+q, append(args, 1, 1, 1, 1)...)
 		if err != nil {
