@@ -1,10 +1,12 @@
 package maildir
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -46,6 +48,39 @@ func (t *KeywordTable) Keywords(letters string) (ks Keywords, unlisted string) {
 		}
 	}
 	return NewKeywords(names...), l.String()
+}
+
+// Carried reads the letters of a file that a program moved from one Maildir to another. Most programs leave a name as it is, so
+// that its letters are those of from; some translate them, and letters may have changed besides. had are the keywords that the file
+// had when its letters were before. Of the two readings that counts which leaves fewer letters unlisted, then that which
+// changes less, then that of from.
+func Carried(letters, before string, had Keywords, from, to *KeywordTable) Keywords {
+	if letters == before {
+		return had
+	}
+	_, without := from.Letters(had)
+	there, strange := from.Keywords(letters)
+	there = NewKeywords(string(there), string(without))
+	here, unknown := to.Keywords(letters)
+	_, without = to.Letters(had)
+	here = NewKeywords(string(here), string(without))
+	if cmp.Or(cmp.Compare(len(strange), len(unknown)), cmp.Compare(apart(there, had), apart(here, had))) > 0 {
+		return here
+	}
+	return there
+}
+
+// apart is how many keywords only one of two has.
+func apart(a, b Keywords) (n int) {
+	for _, pair := range [][2]Keywords{{a, b}, {b, a}} {
+		others := pair[1].Names()
+		for _, k := range pair[0].Names() {
+			if !slices.ContainsFunc(others, func(o string) bool { return strings.EqualFold(o, k) }) {
+				n++
+			}
+		}
+	}
+	return n
 }
 
 func (t *KeywordTable) index(keyword string) int {

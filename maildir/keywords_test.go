@@ -128,3 +128,24 @@ func TestKeywordsUnreadable(t *testing.T) {
 		t.Error("no error")
 	}
 }
+
+// What a letter means that came from another folder.
+func TestCarried(t *testing.T) {
+	from, to := KeywordTable{"NonJunk", "Later", "Old"}, KeywordTable{"work", "later", "NonJunk"}
+	for _, c := range []struct{ letters, before, had, want string }{
+		{"a", "a", "NonJunk", "NonJunk"},           // as it was
+		{"a", "a", "NonJunk many", "NonJunk many"}, // one has no letter
+		{"c", "a", "NonJunk", "NonJunk"},           // translated
+		{"ab", "a", "NonJunk", "NonJunk Later"},    // one more, then moved
+		{"bc", "ab", "NonJunk Later", "NonJunk later"},
+		{"d", "a", "NonJunk", ""},
+		{"a", "", "", "NonJunk"}, // either reading: from's
+		{"", "a", "NonJunk", ""},
+		{"b", "a", "NonJunk many", "Later many"},
+	} {
+		got := Carried(c.letters, c.before, NewKeywords(c.had), &from, &to)
+		if want := NewKeywords(c.want); got != want {
+			t.Errorf("%q, before %q: %q, want %q", c.letters, c.before, got, want)
+		}
+	}
+}

@@ -40,7 +40,6 @@ type history struct {
 	toggled map[string]bool // flags, each by one only
 	places  []string        // where it was moved to, "": it was deleted
 	blurred bool            // mbsync had a part in it: its moves are new messages, with the flags that it knew
-	carried bool            // moved by hand: the letters of keywords mean other ones in another folder
 }
 
 // crowd are devices and a server that all change at random.
@@ -168,9 +167,9 @@ func (c *crowd) changeThere() {
 		_, err := c.client.Move(set, to).Wait()
 		c.ok(err)
 	default:
-		flags := []imap.Flag{imap.FlagSeen, imap.FlagFlagged, imap.FlagAnswered, imap.FlagDraft, "work"}
+		flags := []imap.Flag{imap.FlagSeen, imap.FlagFlagged, imap.FlagAnswered, imap.FlagDraft, "work", "play"}
 		f := flags[c.IntN(len(flags))]
-		name := map[imap.Flag]string{imap.FlagSeen: "S", imap.FlagFlagged: "F", imap.FlagAnswered: "R", imap.FlagDraft: "D", "work": "work"}[f]
+		name := map[imap.Flag]string{imap.FlagSeen: "S", imap.FlagFlagged: "F", imap.FlagAnswered: "R", imap.FlagDraft: "D", "work": "work", "play": "play"}[f]
 		if !c.mayToggle(n, name) {
 			return
 		}
@@ -210,7 +209,7 @@ func (c *crowd) changeHere(d *device) {
 		}
 		c.note("%s: move %d of %s to %s", d.name, f.n, mailbox, to)
 		h.places = append(h.places, to)
-		h.blurred, h.carried = h.blurred || d.mbsync, true
+		h.blurred = h.blurred || d.mbsync
 		d.move(f, to)
 	default:
 		name := string("SFRD"[c.IntN(4)])
@@ -218,17 +217,21 @@ func (c *crowd) changeHere(d *device) {
 			return
 		}
 		h.blurred = h.blurred || d.mbsync
-		set := f.Set.String()
-		if strings.Contains(set, name) {
-			set = strings.ReplaceAll(set, name, "")
-		} else {
-			s := strings.Split(set+name, "")
-			slices.Sort(s)
-			set = strings.Join(s, "")
-		}
 		c.note("%s: toggle %s of %d in %s", d.name, name, f.n, mailbox)
-		d.rename(f, set+f.Letters)
+		d.rename(f, toggle(f.Set.String(), name, "")+f.Letters)
 	}
+}
+
+// toggle adds a flag to sorted ones, or takes it away.
+func toggle(flags, flag, separator string) string {
+	all := slices.DeleteFunc(strings.Split(flags, separator), func(f string) bool { return f == "" })
+	if i := slices.Index(all, flag); i >= 0 {
+		all = slices.Delete(all, i, i+1)
+	} else {
+		all = append(all, flag)
+	}
+	slices.Sort(all)
+	return strings.Join(all, separator)
 }
 
 // wild does to a letter what leaves nothing to be said about it but that all agree: a copy, also into the same mailbox,
@@ -308,29 +311,15 @@ func (c *crowd) judge(n int, h *history, now []held) {
 		if len(h.places) == 1 {
 			want.mailbox = h.places[0]
 		}
-		for _, f := range []string{"D", "F", "R", "S", "work"} {
-			if !h.toggled[f] {
-				continue
-			}
-			where := &want.flags
-			if f == "work" {
-				where = &want.keywords
-			}
-			if strings.Contains(*where, f) {
-				*where = strings.ReplaceAll(*where, f, "")
+		for f := range h.toggled {
+			if len(f) == 1 {
+				want.flags = toggle(want.flags, f, "")
 			} else {
-				s := strings.Split(*where+f, "")
-				if f != "work" {
-					slices.Sort(s)
-				}
-				*where = strings.Join(s, "")
+				want.keywords = toggle(want.keywords, f, " ")
 			}
 		}
 		if h.blurred && len(h.places) > 0 {
 			want.flags, want.keywords = now[0].flags, now[0].keywords
-		}
-		if h.carried {
-			want.keywords = now[0].keywords
 		}
 		if want != now[0] {
 			c.Errorf("letter %d is %v, want %v", n, now[0], want)

@@ -232,8 +232,8 @@ func (d *device) rename(f file, flags string) {
 	d.ok(os.Rename(dir.Path(f.Entry), filepath.Join(string(dir), "cur", name+":2,"+flags)))
 }
 
-// move takes a file to another mailbox, without the letters of keywords, which mean others there. What is mbsync's loses
-// the UID in its name, as its manual wants.
+// move takes a file to another mailbox as it is, with the letters of keywords, which mean others there. What is mbsync's
+// loses the UID in its name, as its manual wants.
 func (d *device) move(f file, mailbox string) {
 	d.Helper()
 	from, to := d.maildir(f.mailbox), d.maildir(mailbox)
@@ -242,8 +242,10 @@ func (d *device) move(f file, mailbox string) {
 	if d.mbsync {
 		name = regexp.MustCompile(`,U=\d+`).ReplaceAllString(name, "")
 	}
-	name, _, _ = strings.Cut(name, ":2,")
-	d.ok(os.Rename(from.Path(f.Entry), filepath.Join(string(to), "cur", name+":2,"+f.Set.String())))
+	if !strings.Contains(name, ":2,") {
+		name += ":2,"
+	}
+	d.ok(os.Rename(from.Path(f.Entry), filepath.Join(string(to), "cur", name)))
 }
 
 func (d *device) remove(f file) { d.Helper(); d.ok(os.Remove(d.maildir(f.mailbox).Path(f.Entry))) }

@@ -26,27 +26,32 @@ func flagsIn(e maildir.Entry, table *maildir.KeywordTable, row *index.Row) maild
 	return maildir.Flags{Set: e.Set, Keywords: keywords}
 }
 
-// identify reads a file that the base does not know. It says false of what is no message, or vanished meanwhile.
-func (r *run) identify(ctx context.Context, b *box, e maildir.Entry, f *plan.File) bool {
+// identify reads a file that the base does not know, and gives its entry, which may have changed. It says false of what is no
+// message, or vanished meanwhile.
+func (r *run) identify(ctx context.Context, b *box, e maildir.Entry, table *maildir.KeywordTable, f *plan.File) (maildir.Entry, bool) {
 	m := b.fresh[e.Key]
 	if m == nil {
 		var err error
 		if m, err = r.readFile(ctx, b.dir, e); err != nil {
 			if errors.Is(err, fs.ErrNotExist) {
-				return false
+				return e, false
 			}
 			r.Log.Warn("message cannot be read", "path", b.dir.Path(e), "err", err)
 			m = &index.Message{}
 		}
 		if m == nil {
-			return false
+			return e, false
 		}
 		m.Mailbox = b.Name
 		b.fresh[e.Key] = m
 	}
+	var err error
+	if e, f.Flags.Keywords, err = r.carried(ctx, b, e, table); err != nil {
+		r.Log.Warn("keywords cannot be read", "path", b.dir.Path(e), "err", err)
+	}
 	m.Entry, m.Flags = e, f.Flags
 	f.ID = identityOf(m)
-	return true
+	return e, true
 }
 
 func identityOf(m *index.Message) plan.Identity {

@@ -188,7 +188,8 @@ func (r *run) compare(ctx context.Context, b *box, entries []maildir.Entry, full
 	see := func(e maildir.Entry, row *index.Row) {
 		f := plan.File{Key: e.Key, Flags: flagsIn(e, &table, row)}
 		if row == nil {
-			if !r.identify(ctx, b, e, &f) {
+			var ok bool
+			if e, ok = r.identify(ctx, b, e, &table, &f); !ok {
 				return
 			}
 		} else if f.Still = f.Flags == row.Local; f.Still && row.State == plan.Agreed && !full {

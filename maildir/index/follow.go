@@ -161,7 +161,12 @@ func (w *following) place(ctx context.Context) error {
 			continue
 		}
 		moved := ms[0]
-		moved.Mailbox, moved.folder, moved.Entry, moved.Flags = stray.Mailbox, stray.folder, stray.Entry, flagsOf(stray.Entry, &table, moved.Flags.Keywords)
+		from, err := w.s.dirOf(moved).Keywords()
+		if err != nil {
+			return err
+		}
+		moved.Flags = maildir.Flags{Set: stray.Entry.Set, Keywords: maildir.Carried(stray.Entry.Letters, moved.Entry.Letters, moved.Flags.Keywords, &from, &table)}
+		moved.Mailbox, moved.folder, moved.Entry = stray.Mailbox, stray.folder, stray.Entry
 		w.renamed = append(w.renamed, moved)
 		delete(w.hidden, moved.ID)
 	}

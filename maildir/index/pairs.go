@@ -112,6 +112,18 @@ func (a *Account) WithKey(ctx context.Context, key maildir.Key) ([]Message, erro
 	return a.s.messages(ctx, "m.key = ?", string(key))
 }
 
+// Homes tells in which mailboxes the base has a key, by the NUMBER of the message; its file may have been moved since.
+func (a *Account) Homes(ctx context.Context, key maildir.Key) (map[int64]string, error) {
+	homes := map[int64]string{}
+	_, err := query(ctx, a.s, func(rows *sql.Rows) (id int64, err error) {
+		var name string
+		err = rows.Scan(&id, &name)
+		homes[id] = name
+		return id, err
+	}, "SELECT p.message, m.name FROM box b CROSS JOIN pair p ON p.box = b.id JOIN mailbox m ON m.id = b.mailbox WHERE b.account = ? AND p.key = ?", a.id, string(key))
+	return homes, verb("read base", err)
+}
+
 // Identify says who the message of a pair is.
 func (a *Account) Identify(ctx context.Context, box int64, p plan.Pair) (plan.Identity, error) {
 	id := plan.Identity{Size: p.Size, Date: p.Date}
