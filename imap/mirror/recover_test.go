@@ -15,29 +15,25 @@ import (
 	"postie/testdata/dovecot"
 )
 
-// fill makes a mailbox with many letters on the server, behind its back.
-func (d *device) fill(name string, from, to int) {
-	d.Helper()
-	var all [][]byte
-	for n := from; n < to; n++ {
-		all = append(all, []byte(letter(n)))
-	}
-	d.server.Deliver(d, "alice", all...)
-}
-
 func (d *device) home(name ...string) string {
 	return filepath.Join(append([]string{d.server.Home("alice"), "Maildir"}, name...)...)
 }
 
-// A new UIDVALIDITY: messages are matched again, no body is fetched, local flags are kept.
+// A new UIDVALIDITY: messages are matched again, no body is fetched, local flags are kept. What comes is counted: 4 KB a message
+// would be its body, of which some 300 octets are allowed, for flags, size, date and Message-ID.
 func TestNewUIDValidity(t *testing.T) {
 	many := 1000
 	if thorough() {
 		many = 5000
 	}
 	d := newDevice(t, dovecot.Start(t, dovecot.Options{}), dovecot.Options{})
-	d.fill("INBOX", 0, many)
-	if r := d.sync(); r.New != many {
+	var all [][]byte
+	for n := range many {
+		all = append(all, []byte(letter(n)+strings.Repeat("Four thousand octets of text.\r\n", 128)))
+	}
+	d.server.Deliver(d, "alice", append(all, all[10:20]...)...) // ten twice
+	many += 10
+	if r := d.sync(); r.New != many || r.Bytes < int64(many)*4000 {
 		t.Fatalf("%+v", r)
 	}
 	d.flag("INBOX", 7, maildir.FlagFlagged)
@@ -63,8 +59,14 @@ func TestNewUIDValidity(t *testing.T) {
 	if r.New != 0 || r.Uploaded != 0 || r.DeletedLocal != 0 || r.DeletedRemote != 0 || r.FlagsPushed != 1 || len(r.Guards) != 0 {
 		t.Errorf("%+v", r)
 	}
+	if r.Bytes > int64(many)*300 {
+		t.Errorf("%d octets came for %d messages", r.Bytes, many)
+	}
 	d.equal()
 	d.rest()
+	if f7, f9 := d.file("INBOX", 7), d.file("INBOX", 9); f7.Set != maildir.FlagFlagged || f9.Set != maildir.FlagSeen || len(d.entries("INBOX")) != many-1 {
+		t.Errorf("flags %q and %q, %d files", f7.Set, f9.Set, len(d.entries("INBOX")))
+	}
 }
 
 // The database is gone: nothing is fetched or uploaded again; what differs is reported, until it is allowed.
