@@ -3,6 +3,9 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"io/fs"
+	"maps"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -15,7 +18,60 @@ import (
 )
 
 // verbose is what -v tells of an operation that was done.
-var verbose = regexp.MustCompile(`^one: ([a-z]+) (\S+)(?: ([0-9]\S*))?(?: [0-9]\S*)?(?: to (\S+))?(?: (?:here|there|on both sides))?(?: (?:push|pull) .*?)?: (.*)\n`)
+var verbose = regexp.MustCompile(`^one: ([a-z]+) (\S+)(?: ([0-9]\S*))?(?: [0-9]\S*)?(?: to (\S+))?(?: (?:here|there|on both sides))?( (?:push|pull) .*?)?(?: with body)?: (.*)\n`)
+
+// told are the steps of a dry run, done those of a run with -v, in the same words.
+func told(t *testing.T, out string) (all []string) {
+	for _, s := range steps(out) {
+		all = append(all, fmt.Sprintf("%s %s %s [%s] %s: %s", s.Do, s.Mailbox, strings.TrimPrefix(s.Message, "UID "), s.To, s.Flags, s.Reason))
+		if s.Message == "" && !slices.Contains([]string{"create", "rename", "drop"}, s.Do) {
+			t.Errorf("it does not say which message: %+v", s)
+		}
+	}
+	slices.Sort(all) // a run may finish two things at once
+	return all
+}
+
+func done(out string) (all []string) {
+	for line := range strings.Lines(out) {
+		if m := verbose.FindStringSubmatch(line); m != nil {
+			all = append(all, fmt.Sprintf("%s %s %s [%s] %s: %s", m[1], m[2], m[3], m[4], strings.TrimSpace(m[5]), m[6]))
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
+// paths are all files and folders of a device but those of the index.
+func (d *device) paths() (all []string) {
+	d.ok(filepath.WalkDir(d.root, func(path string, e fs.DirEntry, err error) error {
+		if err == nil && !strings.HasPrefix(e.Name(), ".postie") {
+			all = append(all, path)
+		}
+		return nil
+	}))
+	return all
+}
+
+// keepsItsWord demands that a dry run changes nothing, and that the run does what it said. It gives the number of steps.
+func (d *device) keepsItsWord() int {
+	d.Helper()
+	before := fmt.Sprint(d.paths(), d.there(d.mailboxes()...))
+	out := d.exits(exitOK, "-n", "--json")
+	if after := fmt.Sprint(d.paths(), d.there(d.mailboxes()...)); after != before {
+		d.Error("the dry run changed something")
+	}
+	run := d.exits(exitOK, "-v", "--json")
+	told, done := told(d.T, out), done(run)
+	if !slices.Equal(told, done) {
+		d.Errorf("told:\n%s\ndone:\n%s", strings.Join(told, "\n"), strings.Join(done, "\n"))
+	}
+	if a, b := summaryOf(out), summaryOf(run); a != b {
+		d.Errorf("told: %s\ndone: %s", a, b)
+	}
+	d.rests()
+	return len(told)
+}
 
 // summaryOf is the last line of --json, without what is measured.
 func summaryOf(out string) string {
@@ -36,37 +92,9 @@ func TestDryRunTellsTheRun(t *testing.T) {
 	d := f.postie("one", maildir.FS)
 	check := func(want int) {
 		t.Helper()
-		before := fmt.Sprint(d.here(f.mailboxes()[:0]...), f.there(f.mailboxes()...))
-		out := d.exits(exitOK, "-n", "--json")
-		if after := fmt.Sprint(d.here(f.mailboxes()[:0]...), f.there(f.mailboxes()...)); after != before {
-			t.Error("the dry run changed something")
+		if n := d.keepsItsWord(); n != want {
+			t.Errorf("%d steps were told, want %d", n, want)
 		}
-		plan := steps(out)
-		run := d.exits(exitOK, "-v", "--json")
-		var told, done []string
-		for _, s := range plan {
-			told = append(told, fmt.Sprintf("%s %s %s [%s]: %s", s.Do, s.Mailbox, strings.TrimPrefix(s.Message, "UID "), s.To, s.Reason))
-			if s.Message == "" && !slices.Contains([]string{"create", "rename", "drop"}, s.Do) {
-				t.Errorf("it does not say which message: %+v", s)
-			}
-		}
-		for line := range strings.Lines(run) {
-			if m := verbose.FindStringSubmatch(line); m != nil {
-				done = append(done, fmt.Sprintf("%s %s %s [%s]: %s", m[1], m[2], m[3], m[4], m[5]))
-			}
-		}
-		slices.Sort(told) // a run may finish two things at once
-		slices.Sort(done)
-		if !slices.Equal(told, done) {
-			t.Errorf("told:\n%s\ndone:\n%s", strings.Join(told, "\n"), strings.Join(done, "\n"))
-		}
-		if len(told) != want {
-			t.Errorf("%d steps were told, want %d", len(told), want)
-		}
-		if a, b := summaryOf(out), summaryOf(run); a != b {
-			t.Errorf("told: %s\ndone: %s", a, b)
-		}
-		d.rests()
 		d.equal()
 	}
 	f.put("INBOX", 0, 20)
@@ -88,4 +116,49 @@ func TestDryRunTellsTheRun(t *testing.T) {
 	f.flag(f.uid("Old", 21), imap.StoreFlagsAdd, imap.FlagFlagged)
 	d.rename(d.find("Old", 21), "S")
 	check(14)
+}
+
+// The same by chance: whatever happened on both sides, whatever policy wants, and whatever the server can do.
+func TestDryRunTellsAnyRun(t *testing.T) {
+	const old = "IMAP4rev1 LITERAL+ ENABLE NAMESPACE UNSELECT CHILDREN CONDSTORE LIST-EXTENDED LIST-STATUS"
+	lines := map[string]string{"usual": "", "trash": `trash = "Trash"`, "summaries": `bodies = "none"`,
+		"small": `bodies = { max_size = "240B" }`, "marks": `expunge = false`}
+	for server, capabilities := range map[string]string{"new": "", "old": old, "old with MOVE": old + " MOVE"} {
+		t.Run(server, func(t *testing.T) {
+			f := newFleet(t, dovecot.Options{IMAPCapability: capabilities, Users: append(slices.Collect(maps.Keys(lines)), "alice")})
+			for policy, line := range lines {
+				if server == "old with MOVE" && policy != "trash" {
+					continue
+				}
+				t.Run(policy, func(t *testing.T) { tellsAnyRun(f.other(t, policy), line) })
+			}
+		})
+	}
+}
+
+func tellsAnyRun(f *fleet, line string) {
+	c := &crowd{fleet: f, Rand: chance(f.T), letters: map[int]*history{}, next: 1}
+	d := f.postie("one", maildir.FS, `max_delete = "100%"`, line)
+	for _, mailbox := range crowdBoxes() {
+		if mailbox != "INBOX" {
+			f.ok(f.client.Create(mailbox, nil).Wait())
+		}
+		for range 6 {
+			c.append(mailbox)
+		}
+	}
+	d.keepsItsWord()
+	for range rounds(3, 60) {
+		c.log = nil
+		for range 1 + c.IntN(8) {
+			if c.IntN(2) == 0 {
+				c.changeHere(d)
+			} else {
+				c.changeThere()
+			}
+		}
+		if d.keepsItsWord(); f.Failed() {
+			f.Fatalf("after:\n%s", strings.Join(c.log, "\n"))
+		}
+	}
 }

@@ -109,7 +109,7 @@ func (d *device) holds(when string, here, there map[string]int) {
 }
 
 // step is one operation of a dry run.
-type step struct{ Event, Mailbox, Do, Message, To, Reason string }
+type step struct{ Event, Mailbox, Do, Message, To, Flags, Reason string }
 
 // steps are those that a dry run printed as JSON.
 func steps(out string) (all []step) {

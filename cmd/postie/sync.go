@@ -100,7 +100,7 @@ func (a *app) syncAll(ctx context.Context, accounts []config.Account, flags *syn
 			Moved: report.Moved, DeletedLocal: report.DeletedLocal, DeletedRemote: report.DeletedRemote, Skipped: report.Skipped,
 			Failed: report.Failed, Bytes: report.Bytes}
 		if j.dryRun {
-			s.showPlan(report.Plan, &summary)
+			summary.Bytes = s.showPlan(report.Plan)
 		}
 		return summary, err
 	})
@@ -167,42 +167,18 @@ func (s *syncing) show(e mirror.Event) {
 	}
 }
 
-// showPlan prints what a run would do, and counts it.
-func (s *syncing) showPlan(p plan.Plan, sum *ui.Summary) {
-	sum.Bytes = 0
+// showPlan prints what a run would do. It gives how many octets would come.
+func (s *syncing) showPlan(p plan.Plan) (bytes int64) {
 	for _, op := range p.Ops {
 		which := string(op.Key)
 		if uid := cmp.Or(op.UID, op.Pair.UID); uid != 0 {
 			which = fmt.Sprint("UID ", uid)
 		}
+		if op.Kind == plan.Download || op.Body {
+			bytes += op.Pair.Size
+		}
 		s.app.ui.Plan(ui.Step{Account: s.account.Name, Mailbox: op.Mailbox, Do: op.Kind.String(), Message: which,
-			To: ui.OrNull(op.To), Size: op.Pair.Size, Reason: op.Reason})
-		counted(op, sum)
+			To: ui.OrNull(op.To), Flags: op.Changes(), Size: op.Pair.Size, Reason: op.Reason})
 	}
-}
-
-// counted adds an operation to the numbers of a summary.
-func counted(op plan.Op, sum *ui.Summary) {
-	switch op.Kind {
-	case plan.Download:
-		sum.New++
-		sum.Bytes += op.Pair.Size
-	case plan.Note:
-		sum.New++
-	case plan.Upload:
-		sum.Uploaded++
-	case plan.Move:
-		sum.Moved++
-	case plan.Flags:
-		if op.Side&plan.Local != 0 {
-			sum.FlagsPulled++
-		}
-		if op.Side&plan.Remote != 0 {
-			sum.FlagsPushed++
-		}
-	case plan.Remove:
-		sum.DeletedLocal++
-	case plan.Expunge, plan.Trash, plan.Mark:
-		sum.DeletedRemote++
-	}
+	return bytes
 }

@@ -179,28 +179,7 @@ func (r *run) agree(ctx context.Context, ops []plan.Op, as []index.Agreement) er
 
 // done counts an operation and tells of it.
 func (r *run) done(op plan.Op) {
-	r.count(func(p *Report) {
-		if op.Push != (plan.Change{}) {
-			p.FlagsPushed++
-		}
-		if op.Pull != (plan.Change{}) {
-			p.FlagsPulled++
-		}
-		switch op.Kind {
-		case plan.Move:
-			p.Moved++
-		case plan.Adopt, plan.Flags:
-			if op.To != "" {
-				p.Moved++
-			}
-		case plan.Upload:
-			p.Uploaded++
-		case plan.Expunge, plan.Trash, plan.Mark:
-			p.DeletedRemote++
-		case plan.Remove:
-			p.DeletedLocal++
-		}
-	})
+	r.count(func(p *Report) { p.Add(op, r.Policy) })
 	r.emit(Done{op})
 }
 

@@ -161,12 +161,6 @@ func (r *run) summarize(ctx context.Context, ops []plan.Op) error {
 			return err
 		}
 		for i, op := range done {
-			r.count(func(p *Report) {
-				p.New++
-				if !r.Policy.Bodies.None {
-					p.Skipped++
-				}
-			})
 			r.emit(Stored{b.Name, op.Pair.UID, *as[i].Message})
 		}
 	}

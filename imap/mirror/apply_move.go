@@ -145,15 +145,51 @@ func (r *run) transfer(ctx context.Context, b, to *box, ops []plan.Op) (t transf
 				t.dest[uid] = copied.Dest[i]
 			}
 		}
-		r.again = r.again || len(t.dest) < len(ops)
 	}
 	if verb == "copy" {
 		if t.marked, err = r.expunge(ctx, b, set); err != nil {
 			return t, err
 		}
 	}
+	if to.kept() && len(t.dest) < len(ops) {
+		if err := r.seek(ctx, b, to, ops, t.dest); err != nil {
+			return t, err
+		}
+		r.again = r.again || len(t.dest) < len(ops)
+	}
 	r.step("settle copies")
 	return t, r.base.Settled(ctx, intents...)
+}
+
+// seek finds moved messages in their new mailbox where the server did not say what became of them (no UIDPLUS).
+func (r *run) seek(ctx context.Context, b, to *box, ops []plan.Op, dest map[goimap.UID]goimap.UID) error {
+	from := max(to.now.UIDNext, to.next)
+	if from == 0 {
+		return nil // the next pass reads it all
+	}
+	var wanted []quest
+	var whose []goimap.UID
+	for _, op := range ops {
+		if dest[op.UID] != 0 {
+			continue
+		}
+		id, err := r.base.Identify(ctx, b.ID, plan.Pair{UID: op.UID})
+		if err != nil {
+			return err
+		}
+		wanted = append(wanted, quest{messageID: id.MessageID, header: id.Header, emailID: id.EmailID})
+		whose = append(whose, op.UID)
+	}
+	if err := r.find(ctx, to, from, wanted); err != nil {
+		return err
+	}
+	for i, q := range wanted {
+		if q.found != 0 {
+			dest[whose[i]] = q.found
+			to.next = max(to.next, q.found+1)
+		}
+	}
+	return nil
 }
 
 // forgo forgets intents that the server refused: nothing was copied.

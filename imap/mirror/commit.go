@@ -62,13 +62,6 @@ func arrivedRows(as []*arrival) []index.Row {
 
 // stored tells what is safe now.
 func (r *run) stored(as []*arrival) {
-	r.count(func(p *Report) {
-		for _, a := range as {
-			if a.op.Kind == plan.Download {
-				p.New++
-			}
-		}
-	})
 	for _, a := range as {
 		m := a.agreement.Message
 		m.Entry = a.agreement.Entry

@@ -47,8 +47,9 @@ type box struct {
 	missing  goimap.UIDSet // messages whose file is not here
 	unstable bool
 
-	pushed  bool // this run changed it on the server
-	spoiled bool // something planned was not done
+	pushed  bool       // this run changed it on the server
+	next    goimap.UID // of what this run moves here
+	spoiled bool       // something planned was not done
 }
 
 // folders finds the mailboxes: of the server, of the Maildir root, and of the base.

@@ -50,14 +50,7 @@ type Options struct {
 
 // Report is what a run did. It is true also beside an error: what was done is kept.
 type Report struct {
-	New           int   // messages stored here, or their summaries
-	Uploaded      int   // messages stored on the server
-	FlagsPulled   int   // messages whose flags changed here
-	FlagsPushed   int   // messages whose flags changed on the server
-	Moved         int   // messages that changed their mailbox, on either side
-	DeletedLocal  int   // messages removed here
-	DeletedRemote int   // messages deleted on the server, or marked there
-	Skipped       int   // messages that came as a summary only, because they are too large or too old
+	plan.Totals
 	Failed        int   // messages and mailboxes that something could not be done for; they were told as events
 	Bytes         int64 // octets that came from the server, after decompression
 	Guards        []plan.Guard
@@ -159,6 +152,9 @@ func (r *run) pass(ctx context.Context) error {
 	r.report.Guards = p.Guards
 	if r.DryRun {
 		r.report.Plan = p
+		for _, op := range p.Ops {
+			r.report.Add(op, r.Policy)
+		}
 	}
 	r.announce(p)
 	for _, n := range p.Notices {

@@ -73,16 +73,25 @@ func (op Op) String() string {
 	if slices.Contains([]Kind{Create, Rename, Move, Drop}, op.Kind) && op.Side != 0 {
 		fmt.Fprint(&b, " ", op.Side)
 	}
-	if op.Push != (Change{}) {
-		fmt.Fprint(&b, " push ", op.Push)
-	}
-	if op.Pull != (Change{}) {
-		fmt.Fprint(&b, " pull ", op.Pull)
+	if flags := op.Changes(); flags != "" {
+		b.WriteString(" " + flags)
 	}
 	if op.Body {
 		b.WriteString(" with body")
 	}
 	return b.String() + ": " + op.Reason
+}
+
+// Changes says which flags are changed where: "push +F pull -S work".
+func (op Op) Changes() string {
+	var parts []string
+	if op.Push != (Change{}) {
+		parts = append(parts, "push "+op.Push.String())
+	}
+	if op.Pull != (Change{}) {
+		parts = append(parts, "pull "+op.Pull.String())
+	}
+	return strings.Join(parts, " ")
 }
 
 // Plan is what a run will do, in this order. It may be stopped after any operation.

@@ -145,9 +145,10 @@ type Step struct {
 	Event   string `json:"event"` // set by UI.Plan
 	Account string `json:"account"`
 	Mailbox string `json:"mailbox"`
-	Do      string `json:"do"`      // "store", "upload", "delete on the server", …: follows 'would'
-	Message string `json:"message"` // what it is done to: an ID, UIDL, UID or key
-	To      OrNull `json:"to"`      // destination, flags
+	Do      string `json:"do"`              // "store", "upload", "delete on the server", …: follows 'would'
+	Message string `json:"message"`         // what it is done to: an ID, UIDL, UID or key
+	To      OrNull `json:"to"`              // destination
+	Flags   string `json:"flags,omitempty"` // that are changed: "push +F", "pull -S work"
 	Size    int64  `json:"size,omitempty"`
 	Reason  string `json:"reason"`
 }
@@ -164,6 +165,9 @@ func (u *UI) Plan(s Step) error {
 	}
 	if s.To != "" {
 		text += " to " + line(string(s.To))
+	}
+	if s.Flags != "" {
+		text += " " + line(s.Flags)
 	}
 	if s.Size > 0 {
 		text += " (" + Size(s.Size) + ")"
