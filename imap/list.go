@@ -69,8 +69,6 @@ func (s *Session) list(patterns []string, o *imap.ListOptions) error {
 		if o == nil {
 			s.wire.amend(amendment{" LIST ", " LSUB ", true})
 			sent = append(sent, s.lib.List("", p, nil))
-		} else if o.ReturnStatus != nil && s.Has(imap.CapObjectID) {
-			s.wire.amend(amendment{" STATUS (", " STATUS (MAILBOXID ", false})
 		}
 		sent = append(sent, s.lib.List("", p, o))
 	}

@@ -15,9 +15,10 @@ type Status struct {
 	UIDValidity   uint32   // 0: not said
 	Unseen        uint32
 	HighestModSeq ModSeq // 0: the mailbox has none, or the server has no CONDSTORE
-	MailboxID     string // RFC 8474; "": the server has none
 }
 
+// statusOptions leaves out MAILBOXID (RFC 8474 section 4.2), which Cyrus 3.6 answers with freed memory, at times such that
+// the line cannot be read. SELECT says it.
 func (s *Session) statusOptions() *imap.StatusOptions {
 	return &imap.StatusOptions{NumMessages: true, UIDNext: true, UIDValidity: true, NumUnseen: true, HighestModSeq: s.CondStore()}
 }
@@ -39,9 +40,6 @@ func (s *Session) Status(ctx context.Context, names ...string) (map[string]*Stat
 	}
 	var sent []*imapclient.StatusCommand
 	for _, name := range names {
-		if s.Has(imap.CapObjectID) {
-			s.wire.amend(amendment{" (", " (MAILBOXID ", false})
-		}
 		sent = append(sent, s.lib.Status(name, s.statusOptions()))
 	}
 	var first error

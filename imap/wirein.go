@@ -238,8 +238,6 @@ func (w *wire) status(s *scanner) error {
 			st.Unseen = uint32(s.value(32))
 		case "HIGHESTMODSEQ":
 			st.HighestModSeq = ModSeq(s.value(64))
-		case "MAILBOXID": // RFC 8474 section 4.2
-			s.list(func() { st.MailboxID = s.atom() })
 		default:
 			s.skip()
 		}

@@ -110,9 +110,6 @@ func (b *box) observed(s *imap.Selected) {
 	b.now.UIDValidity, b.now.MailboxID = plan.UIDValidity(s.UIDValidity), s.MailboxID
 	b.now.UIDNext, b.now.Messages, b.now.ModSeq = s.UIDNext, s.Exists, plan.ModSeq(s.HighestModSeq)
 	b.now.Keeps, b.now.ReadOnly = keeps(s), s.ReadOnly
-	if st := b.remote.Status; st != nil && b.now.MailboxID == "" {
-		b.now.MailboxID = st.MailboxID
-	}
 }
 
 // flags reads the flags of all messages, or of those that changed.
