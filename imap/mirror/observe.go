@@ -14,20 +14,23 @@ import (
 
 // observe looks at both sides of every mailbox, and puts together what a plan is made of.
 func (r *run) observe(ctx context.Context) ([]plan.Mailbox, error) {
-	missing := false
+	missing, lost := false, false
 	for _, b := range r.boxes {
-		if b.outside {
+		if b.outside || r.alone(b) {
 			continue
 		}
-		err := r.see(ctx, b)
-		if err != nil && !single(err) {
+		if err := r.seen(ctx, b); err != nil {
 			return nil, err
 		}
-		if err != nil { // it is there, and cannot be looked at: that must not look as if it were gone
-			b.outside = true
-			r.fail(plan.Op{Mailbox: b.Name}, err)
+		missing, lost = missing || len(b.missing) > 0, lost || b.known && b.remote == nil
+	}
+	for _, b := range r.boxes { // what is missing elsewhere may be here
+		if b.outside || !r.alone(b) || !(b.here && missing || b.remote != nil && lost) {
+			continue
 		}
-		missing = missing || len(b.missing) > 0
+		if err := r.seen(ctx, b); err != nil {
+			return nil, err
+		}
 	}
 	var views []plan.Mailbox
 	for _, b := range r.boxes {
@@ -50,6 +53,23 @@ func (r *run) observe(ctx context.Context) ([]plan.Mailbox, error) {
 		views = append(views, v)
 	}
 	return r.doubts(ctx, views)
+}
+
+// alone: it is on one side only, and is not to be created on the other. Nothing comes of what is in it, however much that is, unless a
+// file or a mailbox has gone there: what only left for it on the server is gone as well as if it had been expunged.
+func (r *run) alone(b *box) bool {
+	return !b.known && b.exist() != plan.Both && r.Policy.Create&^b.exist() == 0
+}
+
+// seen looks at one mailbox. One that is there, and cannot be looked at, must not look as if it were gone.
+func (r *run) seen(ctx context.Context, b *box) error {
+	err := r.see(ctx, b)
+	if err != nil && single(err) {
+		b.outside = true
+		r.fail(plan.Op{Mailbox: b.Name}, err)
+		err = nil
+	}
+	return err
 }
 
 // see looks at one mailbox.
