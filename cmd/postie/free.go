@@ -18,7 +18,7 @@ func (a *app) freeCommand() *cobra.Command {
 		Use:   "free ID...",
 		Short: "Drop local bodies of IMAP messages, keep their summaries",
 		Long: `free removes the local copy of messages that their IMAP server has, to gain room; nothing is deleted on the server. They stay
-listed and are found by search. The next sync fetches them again if the account's bodies ask for them.
+listed and are found by search, and postie show brings one back. postie sync leaves them alone; with --bodies all it fetches them again.
 The copy of a POP3 account may be the only one, and is never freed.`,
 		Example: `  postie free --search 'account:work larger:5MB until:1y' --yes`,
 		RunE: func(cmd *cobra.Command, ids []string) error {
@@ -33,7 +33,7 @@ The copy of a POP3 account may be the only one, and is never freed.`,
 				if err != nil {
 					return nil, err
 				}
-				done, err := s.index.Free(ctx, ms)
+				done, err := s.index.Free(ctx, ms, nil)
 				return done, errors.Join(err, lock.Release())
 			})
 		},

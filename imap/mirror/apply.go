@@ -147,8 +147,8 @@ func (b *box) rebased() []index.Agreement {
 
 // agreement is that of an operation, by the rule that plan.Op gives.
 func (r *run) agreement(op plan.Op, p plan.Pair) index.Agreement {
-	a := index.Agreement{Mailbox: r.byName[op.Mailbox].ID, UID: op.UID, Key: op.Key, Pair: p}
 	b := r.byName[op.Mailbox]
+	a := index.Agreement{Mailbox: b.ID, UID: op.UID, Key: op.Key, Pair: p, Wish: r.wish(b, op.UID)}
 	if op.To != "" && p != (plan.Pair{}) {
 		b = r.byName[op.To]
 		a.To = b.ID
@@ -160,6 +160,17 @@ func (r *run) agreement(op plan.Op, p plan.Pair) index.Agreement {
 		a.EmailID = b.messages[i].ID.EmailID
 	}
 	return a
+}
+
+// wish is what was wished for a message when the mailbox was observed, if it could be granted.
+func (r *run) wish(b *box, uid goimap.UID) (w plan.Wish) {
+	if i, ok := slices.BinarySearchFunc(b.wishes, uid, func(w plan.Wish, uid goimap.UID) int { return cmp.Compare(w.UID, uid) }); ok {
+		w = b.wishes[i]
+	}
+	if w.To != "" && r.byName[w.To] == nil {
+		return plan.Wish{} // to a mailbox that is not there: it waits
+	}
+	return w
 }
 
 // agree writes agreements down, and tells of their operations.

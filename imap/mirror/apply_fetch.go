@@ -32,7 +32,7 @@ func (r *run) download(ctx context.Context, ops []plan.Op) error {
 	}
 	c := r.newCommitter(context.WithoutCancel(ctx))
 	for part := range slices.Chunk(ops, ahead) {
-		if err = r.receiveAll(ctx, b, part, c); err != nil {
+		if _, err = r.receiveAll(ctx, b, part, c); err != nil {
 			break
 		}
 	}
@@ -50,16 +50,16 @@ func byPairUID(ops []plan.Op) map[goimap.UID]plan.Op {
 func pairUID(op plan.Op) goimap.UID { return op.Pair.UID }
 func opUID(op plan.Op) goimap.UID   { return op.UID }
 
-func (r *run) receiveAll(ctx context.Context, b *box, ops []plan.Op, c *maildir.Committer[*arrival]) error {
+// receiveAll fetches messages, and names those that are not there any more.
+func (r *run) receiveAll(ctx context.Context, b *box, ops []plan.Op, c *maildir.Committer[*arrival]) (gone goimap.UIDSet, err error) {
 	wanted := byPairUID(ops)
 	var header message.Header
 	for m, err := range r.session.FetchBodies(ctx, uids(ops, pairUID)) {
 		if missing, ok := errors.AsType[*imap.MissingError](err); ok {
-			r.missed(wanted, missing)
-			return nil
+			return r.missed(wanted, missing), nil
 		}
 		if err != nil {
-			return err
+			return nil, err
 		}
 		op, ok := wanted[m.UID]
 		if !ok {
@@ -68,23 +68,23 @@ func (r *run) receiveAll(ctx context.Context, b *box, ops []plan.Op, c *maildir.
 		a, err := r.receive(b, op, m, &header, c)
 		switch {
 		case err != nil && maildir.Hopeless(err):
-			return err
+			return nil, err
 		case err != nil:
 			r.fail(op, err)
 		case a != nil:
 			if err := add(c, a); err != nil {
-				return err
+				return nil, err
 			}
 		}
 		if ctx.Err() != nil {
-			return context.Cause(ctx)
+			return nil, context.Cause(ctx)
 		}
 	}
-	return nil
+	return nil, nil
 }
 
-// missed tells of messages that did not come. Those that were expunged meanwhile are the next run's.
-func (r *run) missed(wanted map[goimap.UID]plan.Op, missing *imap.MissingError) {
+// missed tells of messages that did not come, and names those that were expunged meanwhile: they are the next run's.
+func (r *run) missed(wanted map[goimap.UID]plan.Op, missing *imap.MissingError) (gone goimap.UIDSet) {
 	for uid, op := range wanted {
 		if !missing.UIDs.Contains(uid) {
 			continue
@@ -93,8 +93,10 @@ func (r *run) missed(wanted map[goimap.UID]plan.Op, missing *imap.MissingError) 
 			r.fail(op, missing.Err)
 		} else {
 			r.spoil(op)
+			gone.AddNum(uid)
 		}
 	}
+	return gone
 }
 
 // arrival is a message that came in whole.
@@ -130,7 +132,7 @@ func (r *run) receive(b *box, op plan.Op, m imap.Message, header *message.Header
 		msg.Date = r.Now()
 	}
 	return &arrival{op: op, draft: draft, agreement: index.Agreement{Mailbox: b.ID, UID: op.UID, Key: op.Key, Pair: p,
-		EmailID: m.EmailID, Message: msg}}, nil
+		EmailID: m.EmailID, Message: msg, Wish: r.wish(b, op.UID)}}, nil
 }
 
 // summarize fetches headers of messages whose bodies policy does not want.
@@ -175,5 +177,5 @@ func (r *run) summary(b *box, op plan.Op, m imap.Message) (index.Agreement, erro
 	p.Date, p.Size = m.Date, max(m.Size, 0)
 	msg := &index.Message{Mailbox: b.Name, Wire: maildir.Wire{Size: p.Size}, Header: header.Hash(), Date: m.Date, Flags: p.Local,
 		Summary: message.Summarize(header.Bytes())}
-	return index.Agreement{Mailbox: b.ID, UID: op.UID, Key: op.Key, Pair: p, EmailID: m.EmailID, Message: msg}, err
+	return index.Agreement{Mailbox: b.ID, UID: op.UID, Key: op.Key, Pair: p, EmailID: m.EmailID, Message: msg, Wish: r.wish(b, op.UID)}, err
 }

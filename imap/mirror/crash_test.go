@@ -29,6 +29,7 @@ const (
 	envPort = "POSTIE_TEST_PORT"
 	envRoot = "POSTIE_TEST_ROOT"
 	envUser = "POSTIE_TEST_USER"
+	envDeed = "POSTIE_TEST_DEED" // "": a run; else one of deeds
 )
 
 func TestMain(m *testing.M) {
@@ -54,8 +55,11 @@ func victim() error {
 	d := &device{T: new(testing.T), server: &dovecot.Server{IMAP: port}, root: os.Getenv(envRoot), user: os.Getenv(envUser), policy: usual(), trips: new(atomic.Int64), bodies: new(atomic.Int64)}
 	n := 0
 	var mu sync.Mutex
-	_, err = d.run(func(o *Options) {
-
+	do := Run
+	if deed := os.Getenv(envDeed); deed != "" {
+		do = deeds()[deed]
+	}
+	_, err = d.do(do, func(o *Options) {
 		o.Batch = 2
 		o.Step = func(step string) {
 			mu.Lock()

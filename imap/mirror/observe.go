@@ -152,6 +152,9 @@ func (r *run) rematch(ctx context.Context, b *box) error {
 	if b.newbase == nil {
 		b.newbase = []plan.Pair{}
 	}
+	// Wishes go by the old UIDs. Those of messages that were found again are granted when the new ones are recorded.
+	r.again = r.again || len(b.wishes) > 0
+	b.wishes = nil
 	return nil
 }
 

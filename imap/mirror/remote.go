@@ -214,7 +214,7 @@ func (r *run) shows(b *box, row *index.Row) bool {
 		return true
 	case row.Key != "":
 		return false
-	case r.Policy.Wants(row.Size, row.Date), len(b.fresh) > 0:
+	case r.Policy.Wants(row.Pair), len(b.fresh) > 0:
 		return true
 	}
 	return slices.ContainsFunc(b.wishes, func(w plan.Wish) bool { return w.UID == row.UID })

@@ -22,8 +22,14 @@ func (r *run) resume(ctx context.Context) error {
 			return err
 		}
 	}
+	if r.DryRun {
+		return nil
+	}
+	if err := r.base.Honour(ctx, r.Layout); err != nil {
+		return err
+	}
 	intents, err := r.base.Intents(ctx)
-	if err != nil || r.DryRun {
+	if err != nil {
 		return err
 	}
 	byID := map[int64]*box{}

@@ -85,6 +85,11 @@ const passes = 3
 // operations would only repeat. What fails by itself is a Failed event and a count in the report; what the deletion
 // guard stopped is in Report.Guards.
 func Run(ctx context.Context, o Options) (Report, error) {
+	return alone(ctx, o, func(r *run) error { return r.run(ctx) })
+}
+
+// alone holds the lock of the root while do is at work, and cleans up after it.
+func alone(ctx context.Context, o Options, do func(*run) error) (Report, error) {
 	r := &run{Options: o, stuck: map[string]bool{}}
 	if r.Log == nil {
 		r.Log = slog.New(slog.DiscardHandler)
@@ -97,7 +102,7 @@ func Run(ctx context.Context, o Options) (Report, error) {
 		return r.report, err
 	}
 	defer lock.Release()
-	err = r.run(ctx)
+	err = do(r)
 	if r.session != nil {
 		r.report.Bytes = r.session.Received()
 		r.session.Close()

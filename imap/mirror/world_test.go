@@ -113,6 +113,12 @@ func (d *device) options() Options {
 // run is one run, with a store of its own.
 func (d *device) run(change func(*Options)) (Report, error) {
 	d.Helper()
+	return d.do(Run, change)
+}
+
+// do is one Run, or something else that needs the same.
+func (d *device) do(what func(context.Context, Options) (Report, error), change func(*Options)) (Report, error) {
+	d.Helper()
 	store, err := index.Open(context.Background(), maildir.Dir(d.root), nil)
 	if err != nil {
 		d.Fatal(err)
@@ -126,7 +132,7 @@ func (d *device) run(change func(*Options)) (Report, error) {
 	if change != nil {
 		change(&o)
 	}
-	return Run(context.Background(), o)
+	return what(context.Background(), o)
 }
 
 // sync demands that a run goes well.

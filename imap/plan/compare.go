@@ -110,7 +110,7 @@ func (b *box) seeMessage(p *Pair, m *Message, policy Policy) {
 		b.trio(*p).on = nil
 	case !m.Still && !same(m.Flags, p.Remote):
 		b.trio(*p).message = *m
-	case p.State != Agreed, p.Key == "" && policy.Wants(p.Size, p.Date), b.wished[p.UID], !same(p.Local, p.Remote):
+	case p.State != Agreed, p.Key == "" && policy.Wants(*p), b.wished[p.UID], !same(p.Local, p.Remote):
 		t := b.trio(*p)
 		t.message.ModSeq = m.ModSeq
 	}

@@ -47,12 +47,13 @@ func (d *differ) settle(t *trio, op Op) Op {
 	}
 	op.Push, op.Pull, op.Pair = merge(t.pair, t.file.Flags, t.message.Flags, k)
 	op.Pair.Key, op.Pair.UID, op.Pair.State = t.file.Key, t.message.UID, Agreed
+	op.Pair.Freed = t.pair.Freed && op.Pair.Key == ""
 	op.Since = max(t.message.ModSeq, t.on.ModSeq)
 	if op.Push == (Change{}) {
 		op.Since = 0
 	}
 	if t.at != t.home || t.on != t.home {
-		op.Body = op.Key == "" && d.policy.Wants(op.Pair.Size, op.Pair.Date)
+		op.Body = op.Key == "" && d.policy.Wants(op.Pair)
 	}
 	d.refused(t.on, sub(t.file.Flags, t.pair.Local))
 	return op
@@ -72,7 +73,7 @@ func (d *differ) agree(t *trio) {
 	}
 	op.Reason = t.why(op)
 	switch {
-	case op.Key == "" && t.on == t.home && d.policy.Wants(t.pair.Size, t.pair.Date):
+	case op.Key == "" && t.on == t.home && d.policy.Wants(t.pair):
 		op.Pull, op.Reason = Change{}, "its body is wanted now" // the file comes with the flags that both will have
 		d.download(t.home, op)
 	case op.Kind == Flags || op.To != "" || op.Pair != t.pair:
@@ -183,8 +184,8 @@ func (d *differ) discard(t *trio, op Op) {
 	}
 	if d.takes(trash, Local) {
 		f := t.message.Flags
-		op.Pair = Pair{Local: f, Remote: f, Size: t.pair.Size, Date: t.pair.Date}
-		op.Body = d.policy.Wants(t.pair.Size, t.pair.Date)
+		op.Pair = Pair{Local: f, Remote: f, Size: t.pair.Size, Date: t.pair.Date, Freed: t.pair.Freed}
+		op.Body = d.policy.Wants(t.pair)
 	}
 	d.tally[trash].trashed++
 	d.add(t.home, op)

@@ -221,8 +221,8 @@ func (d *differ) download(b *box, op Op) {
 		return
 	}
 	op.Kind, op.Side = Note, Local
-	if d.policy.Wants(op.Pair.Size, op.Pair.Date) {
-		op.Kind = Download
+	if d.policy.Wants(op.Pair) {
+		op.Kind, op.Pair.Freed = Download, false
 	}
 	d.add(b, op)
 }

@@ -73,12 +73,13 @@ const (
 // Pair is one row of the base: one message of one mailbox, as both sides last had it.
 type Pair struct {
 	UID   imap.UID    // 0: not on the server
-	Key   maildir.Key // "": never had a body here, so that the Maildir says nothing about it
+	Key   maildir.Key // "": has no body here, so that the Maildir says nothing about it
 	State State
 	// The flags of either side. They differ in what the server could not keep, and there the local wish is remembered.
 	Local, Remote maildir.Flags
 	Size          int64     // octets, as the server reports it
 	Date          time.Time // INTERNALDATE
+	Freed         bool      // its body was here, and was dropped by the user: policy does not bring it back
 }
 
 // Identity is what a message is recognised by where neither key nor UID tells. What is not known is zero.
@@ -159,6 +160,7 @@ type Bodies struct {
 	None    bool
 	MaxSize int64         // octets; 0: any
 	MaxAge  time.Duration // by INTERNALDATE; 0: any
+	Freed   bool          // those too that were freed
 }
 
 // Policy is what the user wants.
@@ -172,8 +174,8 @@ type Policy struct {
 	Create          Side // where missing mailboxes are created
 }
 
-// Wants says whether a message of that size and INTERNALDATE is to have its body here.
-func (p Policy) Wants(size int64, date time.Time) bool {
+// Wants says whether the message of a pair is to have its body here.
+func (p Policy) Wants(of Pair) bool {
 	b := p.Bodies
-	return !b.None && (b.MaxSize == 0 || size <= b.MaxSize) && (b.MaxAge == 0 || p.Now.Sub(date) <= b.MaxAge)
+	return !b.None && (!of.Freed || b.Freed) && (b.MaxSize == 0 || of.Size <= b.MaxSize) && (b.MaxAge == 0 || p.Now.Sub(of.Date) <= b.MaxAge)
 }

@@ -24,6 +24,7 @@ type Agreement struct {
 	Entry       maildir.Entry // of the file; zero: as it was
 	Message     *Message      // summary and wire form of one that is new, or whose body is; nil: as they were. Its ID is set
 	Intent      int64         // that is settled by it
+	Wish        plan.Wish     // that it grants, as it was read; zero: none
 }
 
 // Agree writes agreements down, all or nothing.
@@ -44,11 +45,11 @@ func (a *Account) Rebase(ctx context.Context, box int64, as []Agreement) error {
 	return verb("record new base", a.s.write(ctx, func(tx *sql.Tx) error {
 		w := &agreeing{a: a, tx: tx, sts: map[string]*sql.Stmt{}}
 		defer w.close() // at the latest: a statement would lock the table that is dropped
-		if _, err := tx.Exec("CREATE TEMP TABLE old (message INTEGER PRIMARY KEY)"); err != nil {
+		if _, err := tx.Exec("CREATE TEMP TABLE old (message INTEGER PRIMARY KEY, uid INTEGER)"); err != nil {
 			return err
 		}
-		for _, q := range []string{"INSERT OR IGNORE INTO old SELECT message FROM pair WHERE box = ?", "DELETE FROM pair WHERE box = ?",
-			"DELETE FROM wish WHERE box = ?", "DELETE FROM intent WHERE ? IN (box, dest)"} {
+		for _, q := range []string{"INSERT OR IGNORE INTO old SELECT message, uid FROM pair WHERE box = ?", "DELETE FROM pair WHERE box = ?",
+			"UPDATE wish SET uid = -uid WHERE box = ?", "DELETE FROM intent WHERE ? IN (box, dest)"} {
 			if _, err := tx.Exec(q, box); err != nil {
 				return err
 			}
@@ -59,7 +60,10 @@ func (a *Account) Rebase(ctx context.Context, box int64, as []Agreement) error {
 			}
 		}
 		w.close()
-		_, err := tx.Exec("DELETE FROM message WHERE id IN (SELECT message FROM old) AND " + unpaired + "; DROP TABLE old")
+		_, err := tx.Exec("DELETE FROM wish WHERE box = ? AND uid < 0", box)
+		if err == nil {
+			_, err = tx.Exec("DELETE FROM message WHERE id IN (SELECT message FROM old) AND " + unpaired + "; DROP TABLE old")
+		}
 		return err
 	}))
 }
@@ -76,6 +80,9 @@ func (w *agreeing) again(g *Agreement) error {
 		err = w.get("SELECT m.id FROM old JOIN message m ON m.id = old.message WHERE m.key = '' AND m.size = ? AND m.message_id = ? ORDER BY m.date <> ?",
 			&id, g.Pair.Size, g.Message.Summary.MessageID, g.Pair.Date.UnixMilli())
 		g.Message = nil
+	}
+	if err == nil && id != 0 { // its wish goes with it
+		err = w.exec("UPDATE wish SET uid = ? WHERE box = ? AND uid = -(SELECT uid FROM old WHERE message = ?)", g.Pair.UID, g.Mailbox, id)
 	}
 	if err == nil && id != 0 {
 		err = w.exec("DELETE FROM old WHERE message = ?", id)
@@ -162,7 +169,7 @@ func (w *agreeing) one(g *Agreement, state plan.State) error {
 		if err := w.take(&olds, "DELETE FROM pair WHERE box = ? AND uid = ? RETURNING message, emailid", g.Mailbox, g.UID); err != nil {
 			return err
 		}
-		if err := w.exec("DELETE FROM wish WHERE box = ? AND uid = ?", g.Mailbox, g.UID); err != nil {
+		if err := w.granted(g); err != nil {
 			return err
 		}
 	}
@@ -190,6 +197,25 @@ func (w *agreeing) one(g *Agreement, state plan.State) error {
 		return nil
 	}
 	return w.write(g, id, state)
+}
+
+// granted forgets the wish that an agreement grants. One that was made, or changed, since it was read is for the next run:
+// it goes where its message goes.
+func (w *agreeing) granted(g *Agreement) error {
+	if g.Wish.UID != 0 {
+		set, keywords := flagsWished(g.Wish)
+		if err := w.exec("DELETE FROM wish WHERE box = ? AND uid = ? AND flags IS ? AND keywords = ? AND dest = ? AND remove = ?",
+			g.Mailbox, g.UID, set, keywords, g.Wish.To, g.Wish.Delete); err != nil {
+			return err
+		}
+	}
+	if g.Pair.UID == 0 || g.Pair.State != plan.Agreed {
+		return w.exec("DELETE FROM wish WHERE box = ? AND uid = ?", g.Mailbox, g.UID)
+	}
+	if g.To == 0 && g.Pair.UID == g.UID {
+		return nil
+	}
+	return w.exec("UPDATE OR REPLACE wish SET box = ?, uid = ? WHERE box = ? AND uid = ?", cmp.Or(g.To, g.Mailbox), g.Pair.UID, g.Mailbox, g.UID)
 }
 
 // take runs a DELETE … RETURNING.
@@ -335,9 +361,9 @@ func (w *agreeing) message(g *Agreement, place int64, id *int64) error {
 		}
 	}
 	if g.Entry.Name == "" {
-		return w.exec("UPDATE message SET mailbox = ?, twin = 0, flags = ?, keywords = ? WHERE id = ?", place, flags.Set, string(flags.Keywords), *id)
+		return w.exec("UPDATE message SET mailbox = ?, twin = 0, freed = 0, flags = ?, keywords = ? WHERE id = ?", place, flags.Set, string(flags.Keywords), *id)
 	}
-	return w.exec("UPDATE message SET mailbox = ?, key = ?, tail = ?, new = ?, twin = 0, flags = ?, keywords = ? WHERE id = ?",
+	return w.exec("UPDATE message SET mailbox = ?, key = ?, tail = ?, new = ?, twin = 0, freed = 0, flags = ?, keywords = ? WHERE id = ?",
 		place, string(p.Key), g.Entry.Name[len(p.Key):], g.Entry.New, flags.Set, string(flags.Keywords), *id)
 }
 

@@ -1,6 +1,7 @@
 package index
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -16,7 +17,7 @@ import (
 )
 
 // What is done here to files is what any other mail program would do; the table follows at once. No lock is needed.
-// A message without a body has no file that could show the change: a wish says it to the next sync.
+// A message without a body has no file that could show the change: a wish says it to the next sync (wish.go).
 
 // Change is a change of flags. What is in both Set and Clear, or in Add and Remove, is cleared.
 type Change struct {
@@ -25,10 +26,15 @@ type Change struct {
 }
 
 func (c Change) on(f maildir.Flags) maildir.Flags {
-	names := slices.DeleteFunc(maildir.NewKeywords(append(f.Keywords.Names(), c.Add.Names()...)...).Names(), func(k string) bool {
-		return slices.ContainsFunc(c.Remove.Names(), func(gone string) bool { return strings.EqualFold(k, gone) })
-	})
-	return maildir.Flags{Set: (f.Set | c.Set) &^ c.Clear, Keywords: maildir.NewKeywords(names...)}
+	keywords := maildir.NewKeywords(append(f.Keywords.Names(), c.Add.Names()...)...)
+	return maildir.Flags{Set: (f.Set | c.Set) &^ c.Clear, Keywords: lessKeywords(keywords, c.Remove)}
+}
+
+// lessKeywords is all but some, in whatever case.
+func lessKeywords(all, some maildir.Keywords) maildir.Keywords {
+	return maildir.NewKeywords(slices.DeleteFunc(all.Names(), func(k string) bool {
+		return slices.ContainsFunc(some.Names(), func(s string) bool { return strings.EqualFold(k, s) })
+	})...)
 }
 
 // Mark changes flags. It returns the messages that it was done to, as they are now; the error names the others.
@@ -36,10 +42,7 @@ func (s *Store) Mark(ctx context.Context, ms []Message, c Change) ([]Message, er
 	told := map[maildir.Dir]bool{}
 	return s.change(ctx, ms, func(m *Message) error {
 		if m.Entry.Name == "" {
-			return s.wish(ctx, m, func(w *plan.Wish) {
-				m.Flags = c.on(m.Flags)
-				w.Flags = &m.Flags
-			})
+			return m.canWish()
 		}
 		return s.atFile(m, func(dir maildir.Dir, e maildir.Entry) (maildir.Entry, error) {
 			e, without, err := mark(m, c, dir, e)
@@ -49,7 +52,18 @@ func (s *Store) Mark(ctx context.Context, ms []Message, c Change) ([]Message, er
 			}
 			return e, err
 		})
-	}, func(tx *sql.Tx, m *Message) error { return place(tx, m, m.Mailbox) })
+	}, func(tx *sql.Tx, m *Message) error {
+		if m.Entry.Name != "" {
+			return place(tx, m, m.Mailbox)
+		}
+		return wish(tx, m, func(w *plan.Wish) {
+			if w.Flags != nil {
+				m.Flags = *w.Flags
+			}
+			m.Flags = c.on(m.Flags)
+			w.Flags = &m.Flags
+		})
+	})
 }
 
 // mark renames a file so that it has the flags that it is to have. What the file says counts, not what the table does.
@@ -73,7 +87,7 @@ func mark(m *Message, c Change, dir maildir.Dir, e maildir.Entry) (maildir.Entry
 func (s *Store) Remove(ctx context.Context, ms []Message) ([]Message, error) {
 	return s.change(ctx, ms, func(m *Message) error {
 		if m.Entry.Name == "" {
-			return s.wish(ctx, m, func(w *plan.Wish) { w.Delete, w.To = true, "" })
+			return m.canWish()
 		}
 		err := s.atFile(m, func(dir maildir.Dir, e maildir.Entry) (maildir.Entry, error) { return e, remove(m, dir, e) })
 		if errors.Is(err, fs.ErrNotExist) {
@@ -81,6 +95,9 @@ func (s *Store) Remove(ctx context.Context, ms []Message) ([]Message, error) {
 		}
 		return err
 	}, func(tx *sql.Tx, m *Message) error {
+		if m.Entry.Name == "" {
+			return wish(tx, m, func(w *plan.Wish) { w.Delete, w.To = true, "" })
+		}
 		_, err := tx.Exec("DELETE FROM message WHERE id = ? AND "+unpaired, m.ID)
 		return err // the others are kept until the server has agreed; Follow hides them
 	})
@@ -121,14 +138,21 @@ func (s *Store) Move(ctx context.Context, ms []Message, mailbox string, layout m
 			return err
 		}
 		if m.Entry.Name == "" {
-			return s.wish(ctx, m, func(w *plan.Wish) { w.To, w.Delete = mailbox, false })
+			// Its mailbox is one that mirror keeps, whatever the name tells: the rows of others have files.
+			m.Mailbox, m.folder = mailbox, cmp.Or(folder, layout.Folder(strings.Split(mailbox, "/")))
+			return m.canWish()
 		}
 		err := s.atFile(m, func(from maildir.Dir, e maildir.Entry) (maildir.Entry, error) { return from.MoveTo(e, dir) })
 		if err == nil {
 			m.Mailbox, m.folder = mailbox, folder
 		}
 		return err
-	}, func(tx *sql.Tx, m *Message) error { return place(tx, m, m.Mailbox) })
+	}, func(tx *sql.Tx, m *Message) error {
+		if m.Entry.Name != "" {
+			return place(tx, m, m.Mailbox)
+		}
+		return wish(tx, m, func(w *plan.Wish) { w.To, w.Delete = mailbox, false })
+	})
 }
 
 // NameError is the error of a name that no mailbox can have.
@@ -212,12 +236,12 @@ func place(tx *sql.Tx, m *Message, name string) error {
 	if err != nil {
 		return err
 	}
-	if m.Entry.Name == "" {
-		_, err = tx.Exec("UPDATE message SET flags = ?, keywords = ? WHERE id = ? AND key = ''", m.Flags.Set, string(m.Flags.Keywords), m.ID)
-		return err
-	}
 	if m.folder != "" {
 		_, err = tx.Exec("UPDATE mailbox SET folder = ? WHERE id = ? AND folder IS NULL AND NOT EXISTS (SELECT 1 FROM message WHERE mailbox = ?2)", m.folder, box)
+	}
+	if err == nil && m.Entry.Name == "" {
+		_, err = tx.Exec("UPDATE message SET mailbox = ?, flags = ?, keywords = ? WHERE id = ? AND key = ''", box, m.Flags.Set, string(m.Flags.Keywords), m.ID)
+		return err
 	}
 	if err == nil {
 		_, err = tx.Exec(`DELETE FROM message WHERE mailbox = ?1 AND key = ?2 AND twin = 0 AND id <> ?3
@@ -228,28 +252,4 @@ func place(tx *sql.Tx, m *Message, name string) error {
 			box, string(m.Entry.Key), m.Entry.Name[len(m.Entry.Key):], m.Entry.New, m.Flags.Set, string(m.Flags.Keywords), m.ID)
 	}
 	return err
-}
-
-// wish changes what is wished for a message without a body.
-func (s *Store) wish(ctx context.Context, m *Message, change func(*plan.Wish)) error {
-	boxes, err := query(ctx, s, number, "SELECT box FROM pair WHERE message = ? AND uid IS NOT NULL", m.ID)
-	if err != nil {
-		return err
-	}
-	if len(boxes) == 0 {
-		return errors.New("its body is not here, and its server is not known")
-	}
-	a := &Account{s: s}
-	all, err := a.Wishes(ctx, boxes[0])
-	if err != nil {
-		return err
-	}
-	w := plan.Wish{UID: m.UID}
-	for _, old := range all {
-		if old.UID == m.UID {
-			w = old
-		}
-	}
-	change(&w)
-	return a.Wish(ctx, boxes[0], w)
 }

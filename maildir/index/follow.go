@@ -15,10 +15,10 @@ import (
 // Follow looks what other programs did to mailboxes that mirror keeps, which Refresh leaves alone. Rows follow files that
 // were renamed, or moved to another of these mailboxes; a file that is new gets a row, and with it a NUMBER. What that
 // means for the server is decided by the next sync: the base stays as it is. It returns the NUMBERs that are not to be shown
-// until then: their file is gone, or a wish takes them away. They are true also beside an error, for whoever can only read.
+// until then: their file is gone, or a wish deletes them. They are true also beside an error, for whoever can only read.
 func (s *Store) Follow(ctx context.Context) (hidden map[int64]bool, err error) {
 	w := &following{s: s, reader: refresh{s: s}, hidden: map[int64]bool{}}
-	ids, err := query(ctx, s, number, "SELECT p.message FROM wish w JOIN pair p ON p.box = w.box AND p.uid = w.uid WHERE w.remove <> 0 OR w.dest <> ''")
+	ids, err := query(ctx, s, number, "SELECT p.message FROM wish w JOIN pair p ON p.box = w.box AND p.uid = w.uid WHERE w.remove <> 0")
 	for _, id := range ids {
 		w.hidden[id] = true
 	}
@@ -119,10 +119,11 @@ func flagsOf(e maildir.Entry, table *maildir.KeywordTable, before maildir.Keywor
 	return maildir.Flags{Set: e.Set, Keywords: maildir.NewKeywords(append(listed.Names(), unlettered.Names()...)...)}
 }
 
-// gone finds the rows of a folder that have a body, but no file.
+// gone finds the rows of a folder that have a body, but no file. Of those that were arriving, or being freed, when a run was stopped,
+// the server has the message.
 func (w *following) gone(ctx context.Context, k *known) error {
 	for _, id := range k.missing() {
-		ms, err := w.s.messages(ctx, "m.id = ? AND m.key <> ''", id)
+		ms, err := w.s.messages(ctx, "m.id = ? AND m.key <> '' AND NOT EXISTS (SELECT 1 FROM pair WHERE message = m.id AND state = ?)", id, arriving)
 		if err != nil {
 			return err
 		}

@@ -5,41 +5,94 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 
 	"postie/imap/plan"
+	"postie/maildir"
 )
+
+// schema5 remembers which bodies are not here because the user freed them, and which policy of bodies was last told of.
+const schema5 = `
+ALTER TABLE message ADD COLUMN freed INTEGER NOT NULL DEFAULT 0; -- counts only while the message has no body
+ALTER TABLE account ADD COLUMN bodies TEXT NOT NULL DEFAULT '';
+`
 
 // Free removes the files of messages that their server has as they are here; the summaries stay, and what full text
 // knows of them. The caller holds the lock of the root. It returns those that it was done to; the error names the others.
-func (s *Store) Free(ctx context.Context, ms []Message) ([]Message, error) {
-	return s.change(ctx, ms, func(m *Message) error {
+//
+// A file that is missing and has a pair would be taken for one that the user deleted. So the pairs first become such whose
+// file is perhaps there, as with a download that is about to be published; then the files are removed, and that is made durable; then the
+// pairs have no body. Stopped in between, the next run looks: a file that is there was not freed, any other was.
+//
+// step, if not nil, is told before each durable step (crash tests stop there).
+func (s *Store) Free(ctx context.Context, ms []Message, step func(string)) ([]Message, error) {
+	if step == nil {
+		step = func(string) {}
+	}
+	step("base freeing")
+	loose, refused := s.loosen(ctx, ms)
+	done, err := s.change(ctx, loose, func(m *Message) error {
 		if m.Entry.Name == "" {
 			return nil
 		}
-		e, dir := m.Entry, s.dirOf(*m)
-		// First the record: a file that is missing and has a record would be taken for one that the user deleted. Stopped in
-		// between, the file is new to the next sync, which knows it by its content.
-		err := s.write(ctx, func(tx *sql.Tx) error { return release(tx, m) })
-		if err == nil {
-			err = dir.Remove(e)
+		step("remove " + string(m.Entry.Key))
+		err := s.dirOf(*m).Remove(m.Entry)
+		if errors.Is(err, fs.ErrNotExist) { // another program renamed it, and so perhaps changed its flags, or removed it
+			return errors.New("another program changed it at this moment; run postie sync first")
 		}
 		return err
-	}, func(*sql.Tx, *Message) error { return nil })
+	}, func(tx *sql.Tx, m *Message) error { step("base freed"); return release(tx, m) })
+	return done, errors.Join(refused, err, s.tighten(context.WithoutCancel(ctx), loose))
 }
 
-// release makes the pair of a message one without a body, if nothing about it waits for the next sync.
-func release(tx *sql.Tx, m *Message) error {
-	r, err := tx.Exec(`UPDATE pair SET key = NULL WHERE message = ? AND uid IS NOT NULL AND key = ? AND state = ? AND local = ? AND local_keywords = ?`,
-		m.ID, string(m.Entry.Key), plan.Agreed, m.Flags.Set, string(m.Flags.Keywords))
+// loosen prepares the pairs of messages about which nothing waits for the next sync. The error names the others.
+func (s *Store) loosen(ctx context.Context, ms []Message) (loose []Message, err error) {
+	var refused []error
+	err = s.write(ctx, func(tx *sql.Tx) error {
+		for _, m := range ms {
+			if m.Entry.Name == "" {
+				loose = append(loose, m)
+				continue
+			}
+			r, err := tx.Exec(`UPDATE pair SET state = ? WHERE message = ? AND uid IS NOT NULL AND key = ? AND state = ? AND local = ? AND local_keywords = ?`,
+				arriving, m.ID, string(m.Entry.Key), plan.Agreed, m.Flags.Set, string(m.Flags.Keywords))
+			if err != nil {
+				return err
+			}
+			if n, _ := r.RowsAffected(); n != 1 {
+				refused = append(refused, fmt.Errorf("%s/%d: the server does not have it as it is here; run postie sync first", m.Mailbox, m.ID))
+				continue
+			}
+			if _, err := tx.Exec("UPDATE message SET freed = 1 WHERE id = ?", m.ID); err != nil {
+				return err
+			}
+			loose = append(loose, m)
+		}
+		return nil
+	})
 	if err != nil {
-		return err
+		return nil, verb("record", err)
 	}
-	if n, _ := r.RowsAffected(); n != 1 {
-		return errors.New("the server does not have it as it is here; run postie sync first")
+	return loose, errors.Join(refused...)
+}
+
+// tighten takes it back for those whose file stayed.
+func (s *Store) tighten(ctx context.Context, loose []Message) error {
+	return verb("record", s.write(ctx, func(tx *sql.Tx) error {
+		return each(tx, fmt.Sprintf("UPDATE pair SET state = %d WHERE message = ? AND state = %d", plan.Agreed, arriving), loose,
+			func(m *Message) []any { return []any{m.ID} }, nil)
+	}))
+}
+
+// release makes the pair of a message, whose file is gone, one without a body.
+func release(tx *sql.Tx, m *Message) error {
+	if m.Entry.Name == "" {
+		return nil
 	}
-	if _, err := tx.Exec("UPDATE message SET key = '', tail = '', new = 0, twin = id WHERE id = ? AND key = ?", m.ID, string(m.Entry.Key)); err != nil {
-		return fmt.Errorf("record: %w", err)
+	_, err := tx.Exec("UPDATE pair SET key = NULL, state = ? WHERE message = ? AND state = ?", plan.Agreed, m.ID, arriving)
+	if err == nil {
+		_, err = tx.Exec("UPDATE message SET key = '', tail = '', new = 0, twin = id WHERE id = ? AND key = ?", m.ID, string(m.Entry.Key))
 	}
-	m.Entry.Name, m.Entry.Key = "", ""
-	return nil
+	m.Entry = maildir.Entry{}
+	return err
 }

@@ -3,6 +3,7 @@ package index
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"iter"
 	"time"
 
@@ -28,14 +29,15 @@ const arriving plan.State = 100
 const pairPage = 1024
 
 const pairColumns = `SELECT p.id, coalesce(p.uid, 0), coalesce(p.key, ''), p.state, p.local, p.local_keywords, p.remote, p.remote_keywords,
-	p.size, p.date, p.emailid, p.message, m.key || m.tail, m.new FROM pair p JOIN message m ON m.id = p.message WHERE p.box = ? AND `
+	p.size, p.date, p.emailid, p.message, m.freed, m.key || m.tail, m.new FROM pair p JOIN message m ON m.id = p.message WHERE p.box = ? AND `
 
 func scanRow(rows *sql.Rows) (r Row, err error) {
 	var date int64
 	var name string
 	var inNew bool
 	err = rows.Scan(&r.ID, &r.UID, &r.Key, &r.State, &r.Local.Set, &r.Local.Keywords, &r.Remote.Set, &r.Remote.Keywords,
-		&r.Size, &date, &r.EmailID, &r.Message, &name, &inNew)
+		&r.Size, &date, &r.EmailID, &r.Message, &r.Freed, &name, &inNew)
+	r.Freed = r.Freed && r.Key == ""
 	r.Date = time.UnixMilli(date).UTC()
 	if name != "" {
 		r.Entry = maildir.EntryOf(name, inNew)
@@ -89,6 +91,16 @@ func give(rows []Row, err error, yield func(Row, error) bool) bool {
 		}
 	}
 	return true
+}
+
+// OfMessages gives the pairs of a mailbox whose messages have these NUMBERs.
+func (a *Account) OfMessages(ctx context.Context, box int64, ids []int64) ([]Row, error) {
+	list, err := json.Marshal(ids)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := query(ctx, a.s, scanRow, pairColumns+"p.message IN (SELECT value FROM json_each(?)) ORDER BY p.uid", box, string(list))
+	return rows, verb("read base", err)
 }
 
 // Held is how many pairs of a mailbox have a UID.
@@ -228,37 +240,5 @@ func (a *Account) intents(ctx context.Context, q string, is []Intent) error {
 	}
 	return verb("record intents", a.s.write(ctx, func(tx *sql.Tx) error {
 		return each(tx, q, is, func(i *Intent) []any { return []any{i.ID} }, nil)
-	}))
-}
-
-// Wishes gives the local changes to pairs of a mailbox that have no body.
-func (a *Account) Wishes(ctx context.Context, box int64) ([]plan.Wish, error) {
-	all, err := query(ctx, a.s, func(rows *sql.Rows) (w plan.Wish, err error) {
-		var set sql.NullInt64
-		var f maildir.Flags
-		if err = rows.Scan(&w.UID, &set, &f.Keywords, &w.To, &w.Delete); set.Valid {
-			f.Set = maildir.FlagSet(set.Int64)
-			w.Flags = &f
-		}
-		return w, err
-	}, "SELECT uid, flags, keywords, dest, remove FROM wish WHERE box = ? ORDER BY uid", box)
-	return all, verb("read wishes", err)
-}
-
-// Wish writes a local change down, in place of an older one to the same message. The zero change takes it back.
-func (a *Account) Wish(ctx context.Context, box int64, w plan.Wish) error {
-	return verb("record wish", a.s.write(ctx, func(tx *sql.Tx) error {
-		if w == (plan.Wish{UID: w.UID}) {
-			_, err := tx.Exec("DELETE FROM wish WHERE box = ? AND uid = ?", box, w.UID)
-			return err
-		}
-		var set sql.NullInt64
-		var f maildir.Flags
-		if w.Flags != nil {
-			f, set = *w.Flags, sql.NullInt64{Int64: int64(w.Flags.Set), Valid: true}
-		}
-		_, err := tx.Exec("INSERT OR REPLACE INTO wish (box, uid, flags, keywords, dest, remove) VALUES (?, ?, ?, ?, ?, ?)",
-			box, w.UID, set, string(f.Keywords), w.To, w.Delete)
-		return err
 	}))
 }

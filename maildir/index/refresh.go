@@ -155,7 +155,7 @@ func (r *refresh) lost(ctx context.Context, f folder) error {
 		r.s.log.Warn("folder is not a Maildir", "folder", f.dir)
 		return nil
 	}
-	ids, err := query(ctx, r.s, number, "SELECT id FROM message WHERE mailbox = ?", f.id)
+	ids, err := query(ctx, r.s, number, "SELECT id FROM message WHERE mailbox = ? AND key <> ''", f.id)
 	r.gone = append(r.gone, ids...)
 	return err
 }

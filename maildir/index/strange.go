@@ -37,7 +37,7 @@ func (s *Store) known(ctx context.Context, mailbox int64) (*known, error) {
 		err = rows.Scan(&r.id, &e.Name, &e.New)
 		r.rel = maphash.String(k.seed, e.Rel())
 		return r, err
-	}, "SELECT id, key || tail, new FROM message WHERE mailbox = ?", mailbox)
+	}, "SELECT id, key || tail, new FROM message WHERE mailbox = ? AND key <> ''", mailbox)
 	slices.SortFunc(k.rows, func(a, b knownRow) int { return cmp.Compare(a.rel, b.rel) })
 	return k, err
 }

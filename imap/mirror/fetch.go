@@ -1,0 +1,121 @@
+package mirror
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"postie/imap"
+	"postie/imap/plan"
+	"postie/maildir"
+)
+
+// What a message of which Fetch is asked for the body may have met with meanwhile; told apart by errors.Is.
+const (
+	ErrGone        = errGone     // deleted or moved on the server
+	ErrUIDValidity = errValidity // only a Run finds out which message it is now
+)
+
+// Fetch brings down the bodies of messages, by their NUMBER in the index, of which only the summaries are here: each to where Run
+// would have put it, in the same order of durable steps, whatever Policy wants. They stay, and Run finds nothing to do about them. What
+// was changed here while there was no body, the file shows from then on. Messages that have a body are passed over.
+//
+// Errors: those of Run; and, joined, one for each message that did not come (ErrGone, ErrUIDValidity, *imap.Error, …).
+func Fetch(ctx context.Context, o Options, ids ...int64) (Report, error) {
+	var failed []error
+	tell := o.Progress
+	o.Progress = func(e Event) {
+		if f, ok := e.(Failed); ok {
+			failed = append(failed, f.Err)
+		} else if tell != nil {
+			tell(e)
+		}
+	}
+	return alone(ctx, o, func(r *run) error { return errors.Join(r.fetch(ctx, ids), errors.Join(failed...)) })
+}
+
+func (r *run) fetch(ctx context.Context, ids []int64) (err error) {
+	if r.base, err = r.Store.Account(ctx, r.Account); err != nil {
+		return err
+	}
+	wanted, err := r.bodyless(ctx, ids)
+	if err != nil || len(wanted) == 0 {
+		return err
+	}
+	if r.session, err = imap.Connect(ctx, r.IMAP); err != nil {
+		return err
+	}
+	if r.naming.prefix, r.naming.delim, err = r.session.Namespace(ctx); err != nil {
+		return err
+	}
+	for _, rows := range wanted {
+		b := r.byName[rows[0].Mailbox]
+		err := r.fetchFrom(ctx, b, rows)
+		if err != nil && !single(err) {
+			return err
+		}
+		if err != nil {
+			r.fail(plan.Op{Kind: plan.Download, Mailbox: b.Name}, err)
+		}
+	}
+	return cmp.Or(r.base.Honour(context.WithoutCancel(ctx), r.Layout), r.session.Logout(ctx))
+}
+
+// bodyless are the downloads that messages ask for, by mailbox.
+func (r *run) bodyless(ctx context.Context, ids []int64) (wanted [][]plan.Op, err error) {
+	all, err := r.base.Mailboxes(ctx)
+	if err != nil {
+		return nil, err
+	}
+	r.byName = map[string]*box{}
+	for _, m := range all {
+		b := r.box(m.Name)
+		b.Mailbox, b.now, b.known, b.here = m, m, true, true
+		b.dir = maildir.Dir(filepath.Join(r.Root, m.Folder))
+		if err := r.arrivedAll(ctx, b); err != nil {
+			return nil, err
+		}
+		rows, err := r.base.OfMessages(ctx, m.ID, ids)
+		if err != nil {
+			return nil, err
+		}
+		var ops []plan.Op
+		for _, row := range rows {
+			if row.UID != 0 && row.Key == "" && row.State == plan.Agreed {
+				ops = append(ops, plan.Op{Kind: plan.Download, Side: plan.Local, Mailbox: m.Name, UID: row.UID, Pair: row.Pair, Reason: "asked for"})
+			}
+		}
+		if len(ops) > 0 {
+			wanted = append(wanted, ops)
+		}
+	}
+	return wanted, nil
+}
+
+// fetchFrom fetches from one mailbox. It is a failure of every message that does not come.
+func (r *run) fetchFrom(ctx context.Context, b *box, ops []plan.Op) error {
+	var ok bool
+	if b.server, ok = r.naming.theirs(b.Name); !ok {
+		return fmt.Errorf("mailbox %q: %w", b.Name, errGone)
+	}
+	s, err := r.selected(ctx, b, nil)
+	if err != nil {
+		return err
+	}
+	if plan.UIDValidity(s.UIDValidity) != b.UIDValidity {
+		return fmt.Errorf("select %q: %w", b.server, errValidity)
+	}
+	c := r.newCommitter(context.WithoutCancel(ctx))
+	gone, err := r.receiveAll(ctx, b, ops, c)
+	if err := cmp.Or(c.Close(), err); err != nil {
+		return err
+	}
+	for _, op := range ops {
+		if gone.Contains(op.UID) {
+			r.fail(op, errGone)
+		}
+	}
+	return nil
+}
