@@ -13,6 +13,7 @@ import (
 	"postie/cmd/postie/internal/connect"
 	"postie/cmd/postie/internal/credential"
 	"postie/imap"
+	"postie/imap/mirror"
 	"postie/imap/plan"
 	"postie/maildir/index"
 	"postie/pop3"
@@ -155,6 +156,8 @@ func hint(err error, account string) string {
 		return "look at both sides. If it was done on purpose: postie sync " + account + " --allow-mass-delete"
 	case is[*index.Locked](err):
 		return "wait for it with --wait"
+	case errors.Is(err, mirror.ErrGone), errors.Is(err, mirror.ErrUIDValidity):
+		return "postie sync " + account + " finds out what became of it"
 	case is[*index.Newer](err):
 		return "install that postie, or a newer one"
 	case refusedTLS(err):

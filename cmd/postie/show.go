@@ -34,6 +34,7 @@ func (a *app) showCommand() *cobra.Command {
 		Short: "Show one message",
 		Long: `show prints a message for reading: the headers that people read, the text (HTML as text where there is nothing else),
 and a list of what is attached. It marks nothing as read unless asked to.
+Where only the summary is here, the body is fetched from the server, and stays. Nothing else asks a server.
 A part is written as it is, in its own charset; with -o into a new file: nothing is ever overwritten.`,
 		Example: `  postie show home/INBOX/17 --seen
   postie show home/INBOX/17 --part 2 -o ~/Downloads     into that folder, under its own name
@@ -80,7 +81,7 @@ func (a *app) show(ctx context.Context, id string, f *showFlags) (err error) {
 	if err != nil {
 		return err
 	}
-	file, err := i.open()
+	file, err := a.body(ctx, &i, f)
 	if err != nil {
 		return err
 	}
@@ -101,11 +102,11 @@ func (a *app) show(ctx context.Context, id string, f *showFlags) (err error) {
 
 func (i item) number() string { return fmt.Sprint(i.ID) }
 
-// open opens the file of a message.
+// open opens the file of a message; fs.ErrNotExist: only the summary is here.
 func (i item) open() (*os.File, error) {
 	path := i.index.Path(i.Message)
 	if path == "" {
-		return nil, &usageError{fmt.Errorf("only the summary of %s is here, not its body", i.show().ID), "postie sync --bodies all " + i.accounts[0].Name}
+		return nil, fs.ErrNotExist
 	}
 	file, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -129,16 +130,23 @@ func (a *app) letter(i item, file *os.File) error {
 		return err
 	}
 	l := ui.Letter{Message: i.show(), Text: body.Text, HTML: body.HTML, Cut: body.Cut, Parts: []ui.Part{}, Headers: []ui.Field{}}
-	for _, f := range mail.Head(header.Bytes()) {
-		if f.Name == "Date" && !i.Summary.Date.IsZero() {
-			f.Value = a.ui.LocalDate(i.Summary.Date)
-		}
-		l.Headers = append(l.Headers, ui.Field(f))
-	}
+	l.Headers = a.fields(i, mail.Head(header.Bytes()))
 	for _, p := range parts {
 		l.Parts = append(l.Parts, ui.Part{Number: p.Number, Type: p.Type, Name: ui.OrNull(p.Name), Size: p.Size, Attachment: p.Attachment})
 	}
 	return a.ui.Letter(l)
+}
+
+// fields are header fields as people read them.
+func (a *app) fields(i item, all []mail.Field) []ui.Field {
+	fields := []ui.Field{}
+	for _, f := range all {
+		if f.Name == "Date" && !i.Summary.Date.IsZero() {
+			f.Value = a.ui.LocalDate(i.Summary.Date)
+		}
+		fields = append(fields, ui.Field(f))
+	}
+	return fields
 }
 
 func (a *app) writePart(f *showFlags, file *os.File) error {

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"postie/cmd/postie/internal/config"
+	"postie/cmd/postie/internal/credential"
 	"postie/cmd/postie/internal/ui"
 	"postie/imap/mirror"
 	"postie/imap/plan"
@@ -71,7 +72,7 @@ func (f *syncFlags) policy(a config.Account) plan.Policy {
 	bodies := plan.Bodies{None: a.Bodies.None, MaxSize: int64(a.Bodies.MaxSize), MaxAge: a.Bodies.MaxAge}
 	switch f.bodies {
 	case "all":
-		bodies = plan.Bodies{}
+		bodies = plan.Bodies{Freed: true}
 	case "none":
 		bodies = plan.Bodies{None: true}
 	}
@@ -117,24 +118,27 @@ func (s *syncing) run(ctx context.Context, flags *syncFlags) (mirror.Report, err
 	if s.store, err = s.stores.of(ctx, s.account); err != nil {
 		return mirror.Report{}, err
 	}
-	options, err := s.app.imapOptions(s.account, s.terminal)
+	o, err := s.app.mirrorOptions(s.account, s.store, s.terminal)
 	if err != nil {
 		return mirror.Report{}, err
 	}
 	s.task.Phase("connecting", ui.Amount{})
-	return mirror.Run(ctx, mirror.Options{
-		Account:   index.Maildrop{User: s.account.User, Host: s.account.Host},
-		IMAP:      options,
-		Store:     s.store.index,
-		Root:      string(s.store.dir),
-		Layout:    map[config.Layout]maildir.Layout{config.LayoutFS: maildir.FS, config.LayoutMaildir: maildir.MaildirPlusPlus}[s.account.Layout],
-		Mailboxes: flags.patterns(s.account),
-		Policy:    flags.policy(s.account),
-		DryRun:    s.dryRun,
-		Wait:      time.Duration(s.app.wait),
-		Progress:  s.show,
-		Log:       s.app.ui.Logger().With("account", s.account.Name),
-	})
+	o.Mailboxes, o.Policy, o.DryRun, o.Progress = flags.patterns(s.account), flags.policy(s.account), s.dryRun, s.show
+	return mirror.Run(ctx, o)
+}
+
+// mirrorOptions turns an account and its index into the options of a run.
+func (a *app) mirrorOptions(account config.Account, s *store, terminal *credential.Terminal) (mirror.Options, error) {
+	options, err := a.imapOptions(account, terminal)
+	return mirror.Options{
+		Account: index.Maildrop{User: account.User, Host: account.Host},
+		IMAP:    options,
+		Store:   s.index,
+		Root:    string(s.dir),
+		Layout:  map[config.Layout]maildir.Layout{config.LayoutFS: maildir.FS, config.LayoutMaildir: maildir.MaildirPlusPlus}[account.Layout],
+		Wait:    time.Duration(a.wait),
+		Log:     a.ui.Logger().With("account", account.Name),
+	}, err
 }
 
 // show translates an event.
