@@ -106,16 +106,22 @@ func (r *run) expunge(ctx context.Context, b *box, set goimap.UIDSet) (marked go
 		r.step("expunge")
 		return nil, r.session.Expunge(ctx, set)
 	}
-	ours := slices.Clone(set)
-	for _, p := range b.byUID {
-		if p.State == plan.Marked {
-			ours.AddNum(p.UID)
-		}
-	}
-	foreign, err := r.foreign(ctx, ours)
+	foreign, err := r.foreign(ctx, r.doomed(b, set))
 	if err != nil || foreign {
 		return set, err
 	}
 	r.step("expunge")
 	return nil, r.session.ExpungeAll(ctx)
+}
+
+// doomed is a set and all else that an EXPUNGE may take along: what was only marked before, unless policy wants it no
+// more than marked.
+func (r *run) doomed(b *box, set goimap.UIDSet) goimap.UIDSet {
+	ours := slices.Clone(set)
+	for _, p := range b.byUID {
+		if p.State == plan.Marked && r.Policy.Expunge {
+			ours.AddNum(p.UID)
+		}
+	}
+	return ours
 }

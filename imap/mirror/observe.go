@@ -211,12 +211,7 @@ func (r *run) canExpunge(ctx context.Context, b *box) error {
 	if b.expunges || b.remote == nil || b.now.ReadOnly {
 		return nil
 	}
-	ours := slices.Clone(b.missing)
-	for _, p := range b.byUID {
-		if p.State == plan.Marked {
-			ours.AddNum(p.UID)
-		}
-	}
+	ours := r.doomed(b, b.missing)
 	if len(ours) == 0 {
 		b.expunges = true // nothing is to be deleted, as far as we know
 		return nil

@@ -75,6 +75,21 @@ func TestTrashWithoutExpunge(t *testing.T) {
 	d.rest()
 }
 
+// Without MOVE and UIDPLUS a move ends in an EXPUNGE. Under expunge = false it must not take what is to be marked only.
+func TestMoveBesideMarked(t *testing.T) {
+	p := withTrash()
+	p.Expunge, p.Trash = false, ""
+	d := trashing(t, rungs()["bare"], p)
+	d.delete("INBOX", 3)
+	d.sync()
+	d.ok(d.dir("Trash").Ensure())
+	_, err := d.dir("INBOX").MoveTo(d.file("INBOX", 4), d.dir("Trash"))
+	d.ok(err)
+	d.sync()
+	d.has(8, 10, 1, 1)
+	d.rest()
+}
+
 // A trash that is left out is made and filled on the server alone. It may be taken in later, and that is no accident.
 func TestTrashLeftOut(t *testing.T) {
 	d := trashing(t, dovecot.Options{}, withTrash(), "*", "!Trash")
