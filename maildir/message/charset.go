@@ -12,12 +12,14 @@ import (
 	"golang.org/x/text/encoding"
 	"golang.org/x/text/encoding/charmap"
 	"golang.org/x/text/encoding/htmlindex"
+	"golang.org/x/text/encoding/japanese"
+	"golang.org/x/text/encoding/unicode"
 )
 
 // toUTF8 decodes b from the charset that its sender claims; a label that is wrong, unknown or missing
 // ("") leads to the best guess. The result is valid UTF-8.
 func toUTF8(label string, b []byte) string {
-	if isASCII(b) && !stateful(label) {
+	if isASCII(b) && !stateful(label) && !japanese7(b) {
 		return string(b)
 	}
 	switch label = charsetName(label); label {
@@ -25,6 +27,14 @@ func toUTF8(label string, b []byte) string {
 		return guess(b)
 	case "utf-7":
 		return fromUTF7(b)
+	case "utf-16":
+		return fromBOM(b)
+	case "iso-2022-kr":
+		return fromISO2022KR(b)
+	case "iso-2022-jp":
+		if text, ok := sound(b, japanese.ISO2022JP, japanese.ShiftJIS, japanese.EUCJP); ok { // 8-bit text goes by that name, too
+			return text
+		}
 	}
 	enc, err := htmlindex.Get(label) // WHATWG: iso-8859-1 is windows-1252, gb2312 is gbk, as senders mean it
 	switch {
@@ -48,6 +58,12 @@ func toUTF8(label string, b []byte) string {
 // guess decodes text of which nobody says truly what it is: UTF-8 if it can be (other text hardly ever
 // is by chance), also when damaged; else windows-1252.
 func guess(b []byte) string {
+	if japanese7(b) {
+		if text, ok := sound(b, japanese.ISO2022JP); ok {
+			return text
+		}
+	}
+	b = bytes.TrimPrefix(b, []byte("\xef\xbb\xbf")) // a mark that it is UTF-8
 	if utf8.Valid(b) {
 		return string(b)
 	}
@@ -79,6 +95,22 @@ func isASCII(b []byte) bool {
 		}
 	}
 	return true
+}
+
+// japanese7 reports whether ISO-2022-JP may go without its label, as it did in Japan (RFC 1468): its escape sequences are
+// hardly ever anything else.
+func japanese7(b []byte) bool {
+	return bytes.Contains(b, []byte("\x1b$B")) || bytes.Contains(b, []byte("\x1b$@"))
+}
+
+// sound decodes b from the first charset that leaves nothing of it unexplained, if there is one.
+func sound(b []byte, from ...encoding.Encoding) (string, bool) {
+	for _, e := range from {
+		if text, err := e.NewDecoder().Bytes(b); err == nil && !bytes.ContainsRune(text, utf8.RuneError) {
+			return string(text), true
+		}
+	}
+	return "", false
 }
 
 // stateful reports whether ASCII bytes can mean something else in that charset.
@@ -140,6 +172,40 @@ func fromUTF7(b []byte) string {
 		out.WriteString(fromUTF16(appendBase64(nil, coded)))
 	}
 	return out.String()
+}
+
+// fromBOM decodes UTF-16 by its mark (RFC 2781 section 3.2), and without one as those send it who leave it out.
+func fromBOM(b []byte) string {
+	if isASCII(b) && !bytes.Contains(b, []byte{0}) {
+		return guess(b) // what HTML says of itself in ASCII cannot be true
+	}
+	text, err := unicode.UTF16(unicode.LittleEndian, unicode.UseBOM).NewDecoder().Bytes(b)
+	if err != nil {
+		return guess(b)
+	}
+	return string(text)
+}
+
+// fromISO2022KR decodes ISO-2022-KR (RFC 1557), which x/text does not know: EUC-KR in seven bits, between SO and SI.
+func fromISO2022KR(b []byte) string {
+	out := make([]byte, 0, len(b))
+	var high byte
+	for _, c := range bytes.ReplaceAll(b, []byte("\x1b$)C"), nil) {
+		switch {
+		case c == 0x0e:
+			high = 0x80
+			continue
+		case c == 0x0f || c == '\n':
+			high = 0
+		}
+		if c > ' ' && c < 0x7f {
+			c |= high
+		}
+		if c != 0x0f {
+			out = append(out, c)
+		}
+	}
+	return toUTF8("euc-kr", out)
 }
 
 // fromUTF16 decodes UTF-16BE without a mark; a last odd byte is padding.

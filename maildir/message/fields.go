@@ -3,6 +3,12 @@ package message
 import (
 	"bytes"
 	"iter"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/emersion/go-message/charset"
+	"golang.org/x/text/encoding/charmap"
+	"golang.org/x/text/encoding/htmlindex"
 )
 
 // maxValue is how much of a header field is looked at: enough for what people read, and a bound.
@@ -43,6 +49,26 @@ func cutField(b []byte) (field, rest []byte) {
 			return b[:end], b[end:]
 		}
 	}
+}
+
+// readable gives a header as UTF-8 if it holds 8-bit text, or escape sequences, in the charset of its body: RFC 5322 section
+// 2.2 forbids it, and mail of Japan, China, Korea and Russia is full of it. All at once, because such text may hold the
+// signs that addresses are cut by.
+func readable(header []byte) []byte {
+	if utf8.Valid(header) && !japanese7(header) {
+		return header
+	}
+	_, params := parameters(field(header, "Content-Type"))
+	label := charsetName(params["charset"])
+	if japanese7(header) {
+		label = "iso-2022-jp"
+	}
+	enc, _ := htmlindex.Get(label)
+	_, err := charset.Reader(label, strings.NewReader(""))
+	if err != nil || enc == charmap.Windows1252 || strings.HasPrefix(label, "utf-") || label == "us-ascii" {
+		return header // each field is guessed by itself
+	}
+	return []byte(toUTF8(label, header))
 }
 
 // isBlank reports whether line is only a line end.
