@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"iter"
 	"slices"
 
 	goimap "github.com/emersion/go-imap/v2"
@@ -54,9 +55,11 @@ func opUID(op plan.Op) goimap.UID   { return op.UID }
 func (r *run) receiveAll(ctx context.Context, b *box, ops []plan.Op, c *maildir.Committer[*arrival]) (gone goimap.UIDSet, err error) {
 	wanted := byPairUID(ops)
 	var header message.Header
-	for m, err := range r.session.FetchBodies(ctx, uids(ops, pairUID)) {
+	bodies := func(set goimap.UIDSet) iter.Seq2[imap.Message, error] { return r.session.FetchBodies(ctx, set) }
+	for m, err := range insist(uids(ops, pairUID), bodies) {
 		if missing, ok := errors.AsType[*imap.MissingError](err); ok {
-			return r.missed(wanted, missing), nil
+			gone.AddSet(r.missed(wanted, missing))
+			continue
 		}
 		if err != nil {
 			return nil, err
@@ -80,7 +83,7 @@ func (r *run) receiveAll(ctx context.Context, b *box, ops []plan.Op, c *maildir.
 			return nil, context.Cause(ctx)
 		}
 	}
-	return nil, nil
+	return gone, nil
 }
 
 // missed tells of messages that did not come, and names those that were expunged meanwhile: they are the next run's.
@@ -145,10 +148,10 @@ func (r *run) summarize(ctx context.Context, ops []plan.Op) error {
 		var done []plan.Op
 		var as []index.Agreement
 		wanted := byPairUID(part)
-		for m, err := range r.session.FetchHeaders(ctx, uids(part, pairUID)) {
+		for m, err := range r.headers(ctx, uids(part, pairUID)) {
 			if missing, ok := errors.AsType[*imap.MissingError](err); ok {
 				r.missed(wanted, missing)
-				break
+				continue
 			}
 			if err != nil {
 				return err

@@ -277,9 +277,9 @@ func (r *run) among(ctx context.Context, b *box, set goimap.UIDSet, wanted []que
 	}
 	var hits []seen
 	var header message.Header
-	for m, err := range r.session.FetchHeaders(ctx, set) {
+	for m, err := range r.headers(ctx, set) {
 		if _, ok := errors.AsType[*imap.MissingError](err); ok {
-			break
+			continue
 		}
 		if err != nil {
 			return err

@@ -65,7 +65,8 @@ func refusing(d *device, command, answer string, times int) {
 	beginning(d, s)
 	d.sync()
 	changes(d, s)
-	ordinary, met := d.quirks, atomic.Bool{}
+	var met atomic.Bool
+	ordinary := d.quirks
 	look := imaptest.Quirk{Hears: func(_ *imaptest.Dialogue, c string) string {
 		_, rest, _ := strings.Cut(c, " ")
 		met.Store(met.Load() || regexp.MustCompile(command).MatchString(rest))

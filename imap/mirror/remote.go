@@ -239,7 +239,8 @@ func (r *run) newcomers(ctx context.Context, b *box) error {
 }
 
 // heads asks for size, date and Message-ID of messages in view, or, for those in doubt, for the whole header. It
-// names those that are not there any more.
+// names those that are not there any more, or that the server cannot give. In a mailbox that is to be matched again the latter
+// are an error: their files would look as if they had been deleted there.
 func (r *run) heads(ctx context.Context, b *box, set goimap.UIDSet, whole bool) (gone goimap.UIDSet, err error) {
 	if _, err := r.selected(ctx, b, nil); err != nil {
 		return nil, err
@@ -252,9 +253,11 @@ func (r *run) heads(ctx context.Context, b *box, set goimap.UIDSet, whole bool) 
 		fields = nil
 	}
 	var header message.Header
-	for m, err := range r.session.FetchHeaders(ctx, set, fields...) {
-		if missing, ok := errors.AsType[*imap.MissingError](err); ok {
-			return missing.UIDs, nil
+	for m, err := range r.headers(ctx, set, fields...) {
+		if missing, ok := errors.AsType[*imap.MissingError](err); ok && (missing.Err == nil || !b.mustMatch) {
+			gone.AddSet(missing.UIDs)
+			r.sick(b, missing)
+			continue
 		}
 		if err != nil {
 			return nil, err
@@ -274,7 +277,18 @@ func (r *run) heads(ctx context.Context, b *box, set goimap.UIDSet, whole bool) 
 			id.Header = header.Hash()
 		}
 	}
-	return nil, nil
+	return gone, nil
+}
+
+// sick tells of messages that are there and that the server cannot give.
+func (r *run) sick(b *box, missing *imap.MissingError) {
+	if missing.Err == nil {
+		return
+	}
+	nums, _ := missing.UIDs.Nums()
+	for _, uid := range nums {
+		r.fail(plan.Op{Kind: plan.Download, Mailbox: b.Name, UID: uid}, missing.Err)
+	}
 }
 
 func messageID(header []byte) string {

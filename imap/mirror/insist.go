@@ -1,0 +1,75 @@
+package mirror
+
+import (
+	"context"
+	"errors"
+	"iter"
+
+	goimap "github.com/emersion/go-imap/v2"
+
+	"postie/imap"
+)
+
+// stubborn is how many refusals of one fetch are borne: with so many sick messages it is the server that is sick.
+const stubborn = 128
+
+// insist is a fetch that does not let one message that the server cannot give keep the others back: some servers give what
+// lies before it, or nothing, and refuse the command. What did not come is asked for again, in halves, until only such
+// messages are left. They, and those that are gone, are named in a *imap.MissingError each.
+func insist(set goimap.UIDSet, fetch func(goimap.UIDSet) iter.Seq2[imap.Message, error]) iter.Seq2[imap.Message, error] {
+	return func(yield func(imap.Message, error) bool) {
+		var gone, sick imap.MissingError
+		refusals := 0
+		for parts := []goimap.UIDSet{set}; len(parts) > 0; {
+			part := parts[0]
+			parts = parts[1:]
+			came := 0
+			for m, err := range fetch(part) {
+				missing, ok := errors.AsType[*imap.MissingError](err)
+				switch {
+				case !ok:
+					if came++; !yield(m, err) || err != nil {
+						return
+					}
+				case missing.Err == nil:
+					gone.UIDs.AddSet(missing.UIDs)
+				case again(missing, refusals):
+					refusals++
+					parts = append(halves(missing.UIDs, came > 0), parts...)
+				default:
+					sick.UIDs.AddSet(missing.UIDs)
+					sick.Err = missing.Err
+				}
+			}
+		}
+		for _, missing := range []*imap.MissingError{&gone, &sick} {
+			if len(missing.UIDs) > 0 && !yield(imap.Message{}, missing) {
+				return
+			}
+		}
+	}
+}
+
+// headers insists on headers, or on fields of them.
+func (r *run) headers(ctx context.Context, set goimap.UIDSet, fields ...string) iter.Seq2[imap.Message, error] {
+	return insist(set, func(part goimap.UIDSet) iter.Seq2[imap.Message, error] {
+		return r.session.FetchHeaders(ctx, part, fields...)
+	})
+}
+
+// again says whether asking once more may bring some of the messages: not where the server is only out of breath.
+func again(missing *imap.MissingError, refusals int) bool {
+	refused, ok := errors.AsType[*imap.Error](missing.Err)
+	nums, known := missing.UIDs.Nums()
+	return ok && !(refused.Temporary() && refused.Code != "SERVERBUG") && known && len(nums) > 1 && refusals < stubborn
+}
+
+// halves cuts a set in two. Where the last command brought some messages, the sick one is likely to be the first of the rest.
+func halves(set goimap.UIDSet, some bool) []goimap.UIDSet {
+	nums, _ := set.Nums()
+	at := len(nums) / 2
+	if some {
+		at = 1
+	}
+	return []goimap.UIDSet{goimap.UIDSetNum(nums[:at]...), goimap.UIDSetNum(nums[at:]...)}
+}
