@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -18,16 +19,27 @@ import (
 // noise is a mail program that renames flags and delivers, faster than any sync. It never removes anything.
 type noise struct {
 	*device
-	delivered int           // letters 10000, 10001, …
+	delivered int // letters 10000, 10001, …
+	written   int
 	mail      chan struct{} // one for each letter to come
 	stop      chan struct{}
 	once      sync.Once
 	ended     sync.WaitGroup
+	mover     func(*noise, file, string) // how it takes files to and fro; nil: it does not
 }
 
 func (n *noise) begin(seed uint64) {
 	n.stop, n.mail = make(chan struct{}), make(chan struct{}, 100)
-	n.ended.Go(func() { n.until(n.renames(rand.New(rand.NewPCG(seed, 1)))) })
+	r := rand.New(rand.NewPCG(seed, 1))
+	n.ended.Go(func() {
+		n.until(func() {
+			n.renames(r)
+			if n.mover != nil {
+				n.moves(r)
+			}
+			time.Sleep(time.Millisecond)
+		})
+	})
 	n.ended.Go(func() { n.until(n.delivers) })
 }
 
@@ -48,25 +60,76 @@ func (n *noise) end() {
 }
 
 // renames reads the folders and gives some of what it saw other flags.
-func (n *noise) renames(r *rand.Rand) func() {
-	return func() {
-		for _, sub := range []string{"new", "cur"} {
-			dir := filepath.Join(string(n.maildir("INBOX")), sub)
-			names, err := os.ReadDir(dir)
-			if err != nil {
-				n.Error(err)
-			}
-			for range 20 {
-				if len(names) == 0 {
-					break
-				}
-				name := names[r.IntN(len(names))].Name()
-				base, _, _ := strings.Cut(name, ":2,")
-				// Somebody else may have renamed it meanwhile: then this one finds nothing.
-				os.Rename(filepath.Join(dir, name), filepath.Join(string(n.maildir("INBOX")), "cur", base+":2,"+[]string{"", "F", "FS", "R", "S", "RS"}[r.IntN(6)]))
-			}
+func (n *noise) renames(r *rand.Rand) {
+	for _, sub := range []string{"new", "cur"} {
+		dir := filepath.Join(string(n.maildir("INBOX")), sub)
+		names, err := os.ReadDir(dir)
+		if err != nil {
+			n.Error(err)
 		}
-		time.Sleep(time.Millisecond)
+		for range 20 {
+			if len(names) == 0 {
+				break
+			}
+			name := names[r.IntN(len(names))].Name()
+			base, _, _ := strings.Cut(name, ":2,")
+			// Somebody else may have renamed it meanwhile: then this one finds nothing.
+			os.Rename(filepath.Join(dir, name), filepath.Join(string(n.maildir("INBOX")), "cur", base+":2,"+[]string{"", "F", "FS", "R", "S", "RS"}[r.IntN(6)]))
+		}
+	}
+}
+
+// moves takes files to and fro.
+func (n *noise) moves(r *rand.Rand) {
+	for _, way := range [][2]string{{"INBOX", "Work"}, {"Work", "INBOX"}, {"INBOX", "Aside"}, {"Aside", "INBOX"}} {
+		var all []maildir.Entry
+		for e, err := range n.maildir(way[0]).Scan() {
+			n.ok(err)
+			all = append(all, e)
+		}
+		for range min(2, len(all)) {
+			n.mover(n, file{mailbox: way[0], Entry: all[r.IntN(len(all))]}, way[1])
+		}
+	}
+}
+
+// renaming moves a file under its name.
+func renaming(n *noise, f file, to string) {
+	from, dir := n.maildir(f.mailbox), n.maildir(to)
+	os.Rename(from.Path(f.Entry), dir.Path(f.Entry))
+}
+
+// copying moves a file as mutt does: written anew under another name, and then removed.
+func copying(n *noise, f file, to string) {
+	if content, err := os.ReadFile(n.maildir(f.mailbox).Path(f.Entry)); err == nil {
+		n.write(content, f.Set, to)
+		n.unlink(f)
+	}
+}
+
+// rewriting moves a file the other way round: for a moment it is nowhere.
+func rewriting(n *noise, f file, to string) {
+	if content, err := os.ReadFile(n.maildir(f.mailbox).Path(f.Entry)); err == nil {
+		n.unlink(f)
+		n.write(content, f.Set, to)
+	}
+}
+
+func (n *noise) write(content []byte, flags maildir.FlagSet, to string) {
+	n.written++
+	name := fmt.Sprintf("%d.M%dQ%d.rewritten", time.Now().Unix(), os.Getpid(), n.written)
+	tmp := filepath.Join(string(n.maildir(to)), "tmp", name)
+	n.ok(os.WriteFile(tmp, content, 0o600))
+	n.ok(os.Rename(tmp, filepath.Join(string(n.maildir(to)), "cur", name+":2,"+flags.String())))
+}
+
+// unlink removes a file, by whatever name postie may have given it meanwhile.
+func (n *noise) unlink(f file) {
+	for os.Remove(n.maildir(f.mailbox).Path(f.Entry)) != nil {
+		e, ok, err := n.maildir(f.mailbox).Find(f.Key)
+		if n.ok(err); ok {
+			f.Entry = e
+		}
 	}
 }
 
@@ -82,18 +145,29 @@ func (n *noise) delivers() {
 
 // A Maildir in which another program renames flags and delivers during all syncs, while the server gets new letters
 // and flags: nothing is ever deleted, since nobody deletes, and nothing is there twice.
-func TestNoisyMaildir(t *testing.T) {
+func TestNoisyMaildir(t *testing.T) { noisy(t, 25, nil) }
+
+// Also while it moves letters from folder to folder, in every way that programs have.
+func TestNoisyMoves(t *testing.T) {
+	for name, mover := range map[string]func(*noise, file, string){"renamed": renaming, "copied and removed": copying, "removed and written": rewriting} {
+		t.Run(name, func(t *testing.T) { noisy(t, 4, mover) })
+	}
+}
+
+func noisy(t *testing.T, short int, mover func(*noise, file, string)) {
 	f := newFleet(t, dovecot.Options{})
 	r := chance(t)
 	d := f.postie("noisy", maildir.FS)
 	const first = 300
 	f.put("INBOX", 0, first)
+	f.ok(f.client.Create("Work", nil).Wait())
+	f.ok(f.client.Create("Aside", nil).Wait())
 	d.sync()
-	n := &noise{device: d}
+	n := &noise{device: d, mover: mover}
 	n.begin(r.Uint64())
 	defer n.end()
 	put := first
-	for range rounds(25, 200) {
+	for range rounds(short, 200) {
 		for range r.IntN(4) {
 			n.mail <- struct{}{}
 		}
@@ -106,12 +180,14 @@ func TestNoisyMaildir(t *testing.T) {
 			f.flag(imap.UIDSetNum(imap.UID(1+r.IntN(first))), []imap.StoreFlagsOp{imap.StoreFlagsAdd, imap.StoreFlagsDel}[r.IntN(2)], imap.FlagAnswered)
 		}
 		// A file that is renamed again and again under its upload may be left to the next run.
-		code, out := d.run("--json")
-		if code != exitOK || !strings.Contains(out, `"deleted_local":0,"deleted_remote":0`) {
-			t.Fatalf("exit code %d\n%s", code, out)
+		if out := d.exits(exitOK, "--json"); !strings.Contains(out, `"deleted_local":0,"deleted_remote":0`) {
+			t.Errorf("something was deleted: %s", out)
 		}
 	}
 	n.end()
+	if out := d.exits(exitOK, "--json"); !strings.Contains(out, `"deleted_local":0,"deleted_remote":0`) {
+		t.Errorf("something was deleted: %s", out)
+	}
 	d.sync()
 	d.equal()
 	d.rests()

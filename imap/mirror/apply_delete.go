@@ -18,7 +18,7 @@ func (r *run) delete(ctx context.Context, ops []plan.Op) error {
 		return err
 	}
 	for part := range slices.Chunk(ops, batchMessages) {
-		part, err := r.stillGone(b, part)
+		part, err := r.stillGone(ctx, b, part)
 		if err != nil {
 			return err
 		}
@@ -64,33 +64,6 @@ func (r *run) tombstone(ctx context.Context, b *box, op plan.Op) (index.Agreemen
 	a.Pair.State = plan.Marked
 	a.Pair.Remote.Set |= maildir.FlagTrashed
 	return a, nil
-}
-
-// stillGone is the second look: a deletion is believed only if the file is not there just before it is pushed.
-func (r *run) stillGone(b *box, ops []plan.Op) ([]plan.Op, error) {
-	here := map[maildir.Key]bool{}
-	for _, op := range ops {
-		if op.Key != "" {
-			here[op.Key] = false
-		}
-	}
-	if len(here) == 0 || !b.here {
-		return ops, nil
-	}
-	for e, err := range b.dir.Scan() {
-		if err != nil {
-			return nil, err
-		}
-		if _, ok := here[e.Key]; ok {
-			here[e.Key] = true
-		}
-	}
-	return slices.DeleteFunc(slices.Clone(ops), func(op plan.Op) bool {
-		if here[op.Key] {
-			r.spoil(op)
-		}
-		return here[op.Key]
-	}), nil
 }
 
 // expunge removes messages of the selected mailbox. Without UIDPLUS an EXPUNGE takes everything that is marked: where that is

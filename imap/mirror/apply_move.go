@@ -55,7 +55,7 @@ func (r *run) moveThere(ctx context.Context, ops []plan.Op) error {
 func (r *run) trash(ctx context.Context, ops []plan.Op) error {
 	b, to := r.byName[ops[0].Mailbox], r.byName[ops[0].To]
 	for part := range slices.Chunk(ops, batchMessages) {
-		part, err := r.stillGone(b, part)
+		part, err := r.stillGone(ctx, b, part)
 		if err != nil {
 			return err
 		}

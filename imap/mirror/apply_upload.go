@@ -1,6 +1,7 @@
 package mirror
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -34,12 +35,17 @@ func (r *run) upload(ctx context.Context, ops []plan.Op) error {
 	var batch []*parcel
 	var size int64
 	for i, op := range ops {
+		if i%batchMessages == 0 {
+			if err := r.relook(ctx); err != nil {
+				return err
+			}
+		}
 		p, err := r.pack(ctx, b, op)
 		if err != nil {
 			if maildir.Hopeless(err) {
 				return err
 			}
-			if errors.Is(err, fs.ErrNotExist) {
+			if errors.Is(err, fs.ErrNotExist) || errors.Is(err, errPassing) {
 				r.spoil(op) // the next run's
 			} else {
 				r.fail(op, err)
@@ -75,6 +81,9 @@ func (r *run) pack(ctx context.Context, b *box, op plan.Op) (*parcel, error) {
 		if err != nil {
 			return nil, err
 		}
+	}
+	if passing, err := r.passing(ctx, b, op.Key, p.message); err != nil || passing {
+		return nil, cmp.Or(err, error(errPassing))
 	}
 	info, err := os.Stat(b.dir.Path(e))
 	if err != nil {

@@ -22,6 +22,7 @@ type box struct {
 	index.Mailbox               // ID 0: not known
 	known         bool          // there is a base
 	outside       bool          // not part of this run
+	blind         bool          // its Maildir cannot be read
 	server        string        // its name there; "": it is not there and cannot be
 	remote        *imap.Mailbox // nil: not there
 	here          bool          // its Maildir is here
@@ -45,7 +46,15 @@ type box struct {
 	files    []plan.File
 	byKey    []plan.Pair
 	missing  goimap.UIDSet // messages whose file is not here
-	unstable bool
+	news     int           // files that the base does not know
+	twins    int           // files whose key another one has
+	looked   int           // how often it was read
+	seen     maildir.Stamp // from before the last reading
+	firm     bool          // a change after that reading must show in the stamp
+	unstable bool          // it did not come to rest, or could not be read
+	later    *box          // how it was just before something was pushed; nil: nothing changed
+	left     []passage     // of later
+	came     []passage     // of later
 
 	pushed  bool       // this run changed it on the server
 	next    goimap.UID // of what this run moves here
@@ -221,6 +230,7 @@ const (
 	errGone      = problem("the message is not there any more")
 	errNoFile    = problem("it is no file")
 	errRewritten = problem("the file was rewritten meanwhile")
+	errPassing   = problem("it may be on its way from another folder")
 	errLost      = problem("it was uploaded and cannot be found there")
 	errTurned    = problem("it is read-only now")
 	errUnfound   = problem("it was uploaded twice and could not be found there")

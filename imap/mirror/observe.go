@@ -12,9 +12,16 @@ import (
 	"postie/maildir"
 )
 
-// observe looks at both sides of every mailbox, and puts together what a plan is made of.
+// observe looks at both sides of every mailbox, and puts together what a plan is made of: at all Maildirs first, and together,
+// since the files in them move.
 func (r *run) observe(ctx context.Context) ([]plan.Mailbox, error) {
-	missing, lost := false, false
+	for _, b := range r.boxes {
+		b.mustMatch = b.matches()
+	}
+	if err := r.snapshot(ctx); err != nil {
+		return nil, err
+	}
+	turned, lost := false, false
 	for _, b := range r.boxes {
 		if b.outside || r.alone(b) {
 			continue
@@ -22,29 +29,28 @@ func (r *run) observe(ctx context.Context) ([]plan.Mailbox, error) {
 		if err := r.seen(ctx, b); err != nil {
 			return nil, err
 		}
-		missing, lost = missing || len(b.missing) > 0, lost || b.known && b.remote == nil
+		turned, lost = turned || b.looked > 1 && b.mustMatch, lost || b.known && b.remote == nil
 	}
 	for _, b := range r.boxes { // what is missing elsewhere may be here
-		if b.outside || !r.alone(b) || !(b.here && missing || b.remote != nil && lost) {
+		if b.outside || !r.alone(b) || !(b.looked > 0 || b.remote != nil && lost) {
 			continue
 		}
 		if err := r.seen(ctx, b); err != nil {
 			return nil, err
 		}
 	}
+	if turned {
+		if err := r.steady(ctx); err != nil {
+			return nil, err
+		}
+	}
 	var views []plan.Mailbox
 	for _, b := range r.boxes {
-		if b.outside {
-			search := missing && b.here // a file that is missing elsewhere may be here
-			if !search && b.Name != r.Policy.Trash {
-				continue
-			}
-			b.byUID, b.messages, b.byKey, b.files = nil, nil, nil, nil
-			if search {
-				if err := r.local(ctx, b, false); err != nil {
-					return nil, err
-				}
-			}
+		if b.outside && b.looked == 0 && b.Name != r.Policy.Trash {
+			continue
+		}
+		if b.outside { // a file that is missing elsewhere may be here
+			b.byUID, b.messages = nil, nil
 		}
 		v, err := r.view(ctx, b)
 		if err != nil {
@@ -72,16 +78,12 @@ func (r *run) seen(ctx context.Context, b *box) error {
 	return err
 }
 
-// see looks at one mailbox.
+// see looks at the server's side of one mailbox.
 func (r *run) see(ctx context.Context, b *box) (err error) {
 	if b.known {
 		if b.wishes, err = r.base.Wishes(ctx, b.ID); err != nil {
 			return err
 		}
-	}
-	b.mustMatch = b.matches()
-	if err := r.local(ctx, b, b.mustMatch); err != nil {
-		return err
 	}
 	if err := r.there(ctx, b); err != nil {
 		return err

@@ -65,6 +65,7 @@ type run struct {
 	naming  naming
 	boxes   []*box // sorted by name
 	byName  map[string]*box
+	found   []string        // the folders below the root that are Maildirs
 	current string          // server's name of the selected mailbox; "": none
 	state   *imap.Selected  // of it
 	stuck   map[string]bool // files that were uploaded and could not be found, by mailbox and key

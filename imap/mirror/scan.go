@@ -14,21 +14,19 @@ import (
 	"postie/maildir/index"
 )
 
-// looks is how often a folder is scanned that others change meanwhile.
-const looks = 3
-
 // local finds what changed in a Maildir. With full everything is in view.
 func (r *run) local(ctx context.Context, b *box, full bool) error {
+	b.looked++
 	if !b.here {
-		b.byKey, b.files = nil, nil
+		b.byKey, b.files, b.missing = nil, nil, nil
 		return b.gone(r.base.ByKey(ctx, b.ID))
 	}
 	stamp, err := b.dir.Stamp()
 	if err != nil {
 		return err
 	}
-	if b.known && !full && stamp == b.Stamp && !b.outside {
-		b.stamp = stamp
+	if b.looked == 1 && b.known && !full && stamp == b.Stamp {
+		b.stamp, b.seen, b.firm = stamp, stamp, true
 		return r.quiet(ctx, b)
 	}
 	return r.scan(ctx, b, full)
@@ -72,42 +70,36 @@ func (r *run) quiet(ctx context.Context, b *box) error {
 	return err
 }
 
-// scan compares a folder with the base. One reading misses files that others rename: what is missing is believed only when two
-// readings did not see it, and a reading only when the folder did not change under it.
-func (r *run) scan(ctx context.Context, b *box, full bool) error {
+// scan reads a folder once and compares it with the base. snapshot and relook say what a reading is worth.
+func (r *run) scan(ctx context.Context, b *box, full bool) (err error) {
+	began := r.Now()
+	if b.seen, err = b.dir.Stamp(); err != nil {
+		return err
+	}
+	b.firm = age(b.seen, began) >= tick
 	var entries []maildir.Entry
-	var renamed []index.Row
-	b.unstable = true
-	for look := 1; look <= looks && b.unstable; look++ {
-		began := r.Now()
-		before, err := b.dir.Stamp()
+	for e, err := range b.dir.Scan() {
 		if err != nil {
 			return err
 		}
-		for e, err := range b.dir.Scan() {
-			if err != nil {
-				return err
-			}
-			entries = append(entries, e)
-		}
-		var twins []maildir.Entry
-		entries, twins = b.unique(entries)
-		if len(twins) > 0 && look > 1 && !r.DryRun {
-			if entries, err = r.part(b, entries, twins); err != nil {
-				return err
-			}
-		}
-		if renamed, err = r.compare(ctx, b, entries, full); err != nil {
+		entries = append(entries, e)
+	}
+	entries, twins := b.unique(entries)
+	if b.twins = len(twins); b.twins > 0 && b.looked > 1 && !r.DryRun {
+		if entries, err = r.part(b, entries, twins); err != nil {
 			return err
 		}
-		after, err := b.dir.Stamp()
-		if err != nil {
-			return err
-		}
-		b.unstable = before != after || look == 1 && len(b.missing)+len(twins) > 0
-		if b.stamp = (maildir.Stamp{}); after.Settled(began) {
-			b.stamp = after
-		}
+	}
+	renamed, err := r.compare(ctx, b, entries, full)
+	if err != nil {
+		return err
+	}
+	after, err := b.dir.Stamp()
+	if err != nil {
+		return err
+	}
+	if b.stamp = (maildir.Stamp{}); after.Settled(began) {
+		b.stamp = after
 	}
 	if r.DryRun {
 		return nil
@@ -180,7 +172,7 @@ func exists(path string) bool {
 
 // compare puts into view where entries and base differ. It gives the rows of files that only have another name.
 func (r *run) compare(ctx context.Context, b *box, entries []maildir.Entry, full bool) (renamed []index.Row, err error) {
-	b.byKey, b.files, b.missing = nil, nil, nil
+	b.byKey, b.files, b.missing, b.news = nil, nil, nil, 0
 	table, err := b.dir.Keywords()
 	if err != nil {
 		return nil, err
@@ -192,6 +184,7 @@ func (r *run) compare(ctx context.Context, b *box, entries []maildir.Entry, full
 			if e, ok = r.identify(ctx, b, e, &table, &f); !ok {
 				return
 			}
+			b.news++
 		} else if f.Still = f.Flags == row.Local; f.Still && row.State == plan.Agreed && !full {
 			if e.Rel() != row.Entry.Rel() {
 				row.Entry = e

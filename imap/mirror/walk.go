@@ -17,6 +17,7 @@ func (r *run) walk() error {
 	if err != nil {
 		return err
 	}
+	r.found = found
 	byFolder := map[string]*box{}
 	for _, b := range r.byName {
 		byFolder[b.Folder] = b

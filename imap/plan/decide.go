@@ -8,7 +8,7 @@ import (
 
 const (
 	trashed  = maildir.FlagTrashed
-	unstable = "the Maildir did not come to rest: deletions wait for the next run"
+	unstable = "the Maildirs did not come to rest: deletions wait for the next run"
 	readOnly = "the mailbox is read-only on the server, wholly or for deletions: changes here stay here"
 )
 
@@ -103,8 +103,13 @@ func (t *trio) why(op Op) string {
 
 // forget: both halves are gone.
 func (d *differ) forget(t *trio) {
-	if t.home.Unstable && t.pair.Key != "" && (t.pair.State == Agreed || t.pair.UID == 0) {
-		d.wait(unstable, t.home) // a file that is there all the same would be taken for a new one
+	if d.restless && t.pair.Key != "" && (t.pair.State == Agreed || t.pair.UID == 0) {
+		// A file that is somewhere all the same would be taken for a new one, and its message, if it was moved, too.
+		if m := d.messages.find(t.who(), nil); m != nil {
+			t.follow(m)
+			d.open[m.box.Name] = true
+		}
+		d.wait(unstable, t.home)
 		return
 	}
 	d.add(t.home, t.op(Forget, 0, "gone on both sides"))
@@ -158,7 +163,7 @@ func (d *differ) doubt(t *trio) string {
 	if t.pair.State != Agreed || t.pair.Key == "" {
 		return ""
 	}
-	if t.home.Unstable {
+	if d.restless {
 		return unstable
 	}
 	if slices.ContainsFunc(d.unread, func(f *newcomer[File]) bool { return f.it.ID.Size == 0 || f.it.ID.Size == t.pair.Size }) {

@@ -17,6 +17,7 @@ type differ struct {
 	files    *pool[File]
 	messages *pool[Message]
 	unread   []*newcomer[File] // new files that could not be read
+	restless bool              // some Maildir is unstable: what is missing elsewhere may be in it
 	ops      []Op
 	notices  map[Notice]int // Count is 0 in the keys
 	open     map[string]bool
@@ -59,6 +60,7 @@ func observe(boxes []Mailbox, p Policy) (*differ, error) {
 		notices: map[Notice]int{}, open: map[string]bool{}, tally: map[*box]*tally{}}
 	for _, m := range boxes {
 		b := &box{Mailbox: m}
+		d.restless = d.restless || b.Unstable
 		b.ReadOnly = b.ReadOnly && b.Exist&Remote != 0
 		if d.byName[b.Name] != nil {
 			return nil, fmt.Errorf("mailbox %q twice", b.Name)

@@ -93,6 +93,9 @@ type Identity struct {
 	Hash      [32]byte // SHA-256 of the wire form
 }
 
+// Same says whether two identities are one message: of what both know, the strongest counts.
+func (a Identity) Same(b Identity) bool { return a.same(b) }
+
 // Base is the last agreement about one mailbox. nil sequences are empty. A sequence's error ends the Diff.
 type Base struct {
 	UIDValidity UIDValidity
@@ -151,7 +154,7 @@ type Mailbox struct {
 	Keeps       Keeps
 	ReadOnly    bool // on the server
 	Expunges    bool // UID EXPUNGE, or EXPUNGE would meet nothing but ours
-	Unstable    bool // the scan never came to rest: files may be there that it does not show
+	Unstable    bool // the scan never came to rest: files may be there that it does not show, of any mailbox
 	Outside     bool // not part of this run: Files, and Messages if they are given with Base.ByUID, only show where things were moved to
 }
 

@@ -1,0 +1,161 @@
+package mirror
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"postie/maildir"
+	"postie/testdata/dovecot"
+)
+
+// moved is a way in which programs take a file from one folder to another, in two steps.
+type moved struct {
+	first, then func(d *device, from, to string, n int)
+}
+
+func ways() map[string]moved {
+	rename := func(d *device, from, to string, n int) {
+		_, err := d.dir(from).MoveTo(d.file(from, n), d.dir(to))
+		d.ok(err)
+	}
+	write := func(d *device, _, to string, n int) { d.deliver(to, n) }
+	remove := func(d *device, from, _ string, n int) { d.ok(d.dir(from).Remove(d.file(from, n))) }
+	none := func(*device, string, string, int) {}
+	return map[string]moved{"renamed": {none, rename}, "copied": {write, remove}, "rewritten": {remove, write}}
+}
+
+// motion is a device of three mailboxes in which something happens during the next run.
+func motion(t *testing.T, server *dovecot.Server, user string) *device {
+	d := newDevice(t, server, dovecot.Options{})
+	d.user = user
+	s := d.remote()
+	d.create(s, "A")
+	d.create(s, "B")
+	d.put(s, "INBOX", 0, 10)
+	d.put(s, "A", 10, 20)
+	d.put(s, "B", 20, 30)
+	d.ok(s.Close())
+	d.sync()
+	d.equal()
+	return d
+}
+
+// untouched demands that a run neither deleted nor doubled, and that the next one makes both sides equal without that.
+func (d *device) untouched(r Report, err error, when string) {
+	d.Helper()
+	if err != nil || r.DeletedRemote+r.DeletedLocal+r.Uploaded+r.New+r.Failed+len(r.Guards) > 0 {
+		d.Errorf("%s: %+v %v", when, r, err)
+	}
+	if r := d.sync(); r.DeletedRemote+r.DeletedLocal+r.Uploaded+r.New > 0 {
+		d.Errorf("%s: the next run: %+v", when, r)
+	}
+	d.equal()
+	d.rest()
+}
+
+// A file that is moved while the folders are read is found in its new place, whenever that happens: here at every time that
+// a folder begins to be read.
+func TestMovedWhileFoldersAreRead(t *testing.T) {
+	server := dovecot.Start(t, dovecot.Options{Users: slices.Collect(maps.Keys(ways()))})
+	for name, way := range ways() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := motion(t, server, name)
+			at := 1
+			for reached := true; reached; at++ {
+				reached = false
+				for _, move := range [][2]string{{"A", "INBOX"}, {"INBOX", "A"}, {"A", "B"}, {"B", "A"}, {"INBOX", "B"}, {"B", "INBOX"}} {
+					reached = d.movedAt(way, move[0], move[1], at) || reached
+				}
+			}
+			if at < 5 {
+				t.Errorf("only %d readings", at)
+			}
+		})
+	}
+}
+
+// movedAt moves a file in a run, when a folder is read for the n-th time, and says whether it was.
+func (d *device) movedAt(way moved, from, to string, at int) bool {
+	d.Helper()
+	for _, b := range []string{"A", "B", "INBOX"} { // so that each is read
+		e := d.entries(b)[5]
+		_, err := d.dir(b).SetFlags(e, e.Set^maildir.FlagFlagged, e.Letters)
+		d.ok(err)
+	}
+	n, calls := d.numbers(from)[0], 0
+	way.first(d, from, to, n)
+	r, err := d.run(func(o *Options) {
+		now := o.Now
+		o.Now = func() time.Time {
+			if calls++; calls == at {
+				way.then(d, from, to, n)
+			}
+			return now()
+		}
+	})
+	if calls < at {
+		way.then(d, from, to, n)
+		d.sync()
+		return false
+	}
+	d.untouched(r, err, fmt.Sprintf("%d from %s to %s, at reading %d", n, from, to, at))
+	return true
+}
+
+// What happens between the plan and a deletion, or an upload, is seen before it is too late.
+func TestMovedAfterThePlan(t *testing.T) {
+	server := dovecot.Start(t, dovecot.Options{Users: slices.Collect(maps.Keys(ways()))})
+	for name, way := range ways() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := motion(t, server, name)
+			way.first(d, "INBOX", "A", 3)
+			r, err := d.run(func(o *Options) {
+				o.Progress = func(e Event) {
+					if _, ok := e.(Planned); ok {
+						way.then(d, "INBOX", "A", 3)
+					}
+				}
+			})
+			d.untouched(r, err, name)
+		})
+	}
+}
+
+// A copy that somebody made stays one, and a deletion is one.
+func TestCopiedAndRemovedForGood(t *testing.T) {
+	d := motion(t, dovecot.Start(t, dovecot.Options{}), "alice")
+	d.deliver("A", 3)
+	if r := d.sync(); r.Uploaded != 1 {
+		t.Errorf("%+v", r)
+	}
+	d.ok(d.dir("INBOX").Remove(d.file("INBOX", 3)))
+	if r := d.sync(); r.DeletedRemote != 1 {
+		t.Errorf("%+v", r)
+	}
+	d.equal()
+	d.rest()
+}
+
+// numbers are the letters of a mailbox.
+func (d *device) numbers(name string) (all []int) {
+	d.Helper()
+	for _, e := range d.entries(name) {
+		b, err := os.ReadFile(d.dir(name).Path(e))
+		d.ok(err)
+		_, rest, _ := strings.Cut(string(b), "Subject: letter ")
+		line, _, _ := strings.Cut(rest, "\n")
+		n, err := strconv.Atoi(line)
+		d.ok(err)
+		all = append(all, n)
+	}
+	slices.Sort(all)
+	return all
+}
