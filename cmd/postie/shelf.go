@@ -49,6 +49,7 @@ type library struct {
 	app     *app
 	stores  *stores
 	shelves []*shelf
+	fresh   []config.Account // of which nothing is here yet
 }
 
 // library opens the mail of the named accounts, of all without names, or that of a folder, and has a quick look at what
@@ -65,6 +66,7 @@ func (a *app) library(ctx context.Context, names []string, r reading) (*library,
 				return nil, errors.Join(nothingHere(account), l.close())
 			}
 			a.ui.Verbose(1, account.Name, "nothing was fetched yet")
+			l.fresh = append(l.fresh, account)
 			continue
 		}
 		if err := l.add(ctx, account); err != nil {

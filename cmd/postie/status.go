@@ -80,6 +80,13 @@ func (a *app) status(ctx context.Context, names []string, r reading) (err error)
 			table.Row(ui.Plain, strings.Join(s.names(), "+")+"/"+m.Mailbox, fmt.Sprint(m.Messages), fmt.Sprint(m.Unread), fmt.Sprint(m.Flagged), waiting(m.Waiting))
 		}
 	}
+	for _, account := range l.fresh {
+		one := accountStatus{Account: account.Name, Protocol: string(account.Protocol), Maildir: account.Maildir, Mailboxes: []mailboxStatus{}}
+		if err := a.ui.Event(one); err != nil {
+			return err
+		}
+		all = append(all, one)
+	}
 	if err := table.Close(); err != nil {
 		return err
 	}
@@ -123,7 +130,10 @@ func (s *shelf) status(ctx context.Context, a config.Account, counts []index.Cou
 
 // text says when an account was last retrieved.
 func (s accountStatus) text(u *ui.UI, now time.Time) string {
-	if s.Success.IsZero() && s.Failure.IsZero() {
+	switch {
+	case s.Success.IsZero() && s.Failure.IsZero() && len(s.Mailboxes) == 0:
+		return s.Account + ": no run yet\n"
+	case s.Success.IsZero() && s.Failure.IsZero():
 		return ""
 	}
 	text := s.Account + ": "
