@@ -21,32 +21,53 @@ import (
 // meter is a line to the server that counts its turns: how often the talk goes from the client to the server.
 type meter struct {
 	port        int
+	far         int
+	listener    net.Listener
 	turns       atomic.Int64
 	bodies      atomic.Int64 // octets from the server
 	lastFromFar atomic.Bool
 }
 
 func (f *fleet) meter() *meter {
-	l, err := net.Listen("tcp", dovecot.Host+":0")
-	f.ok(err)
-	f.Cleanup(func() { l.Close() })
-	m := &meter{port: l.Addr().(*net.TCPAddr).Port}
-	go func() {
-		for {
-			near, err := l.Accept()
-			if err != nil {
-				return
-			}
-			far, err := net.Dial("tcp", dovecot.Address(f.server.IMAP))
-			if err != nil {
-				near.Close()
-				continue
-			}
-			go m.copy(near, far, true)
-			go m.copy(far, near, false)
-		}
-	}()
+	m := &meter{far: f.server.IMAP}
+	f.ok(m.open())
+	f.Cleanup(func() { m.listener.Close() })
 	return m
+}
+
+// open lets the server be reached, on the same port each time; closing the listener ends that.
+func (m *meter) open() (err error) {
+	if m.listener, err = net.Listen("tcp", dovecot.Address(m.port)); err != nil {
+		return err
+	}
+	m.port = m.listener.Addr().(*net.TCPAddr).Port
+	go m.serve(m.listener)
+	return nil
+}
+
+func (m *meter) serve(l net.Listener) {
+	for {
+		near, err := l.Accept()
+		if err != nil {
+			return
+		}
+		far, err := net.Dial("tcp", dovecot.Address(m.far))
+		if err != nil {
+			near.Close()
+			continue
+		}
+		go m.copy(near, far, true)
+		go m.copy(far, near, false)
+	}
+}
+
+// through lets a device reach the server by the meter.
+func (d *device) through(m *meter) *device {
+	d.Helper()
+	text, err := os.ReadFile(d.config())
+	d.ok(err)
+	d.ok(os.WriteFile(d.config(), []byte(regexp.MustCompile(`port = \d+`).ReplaceAllString(string(text), fmt.Sprint("port = ", m.port))), 0o600))
+	return d
 }
 
 func (m *meter) copy(to, from net.Conn, fromFar bool) {
@@ -75,6 +96,11 @@ func (m *meter) reset() { m.turns.Store(0); m.bodies.Store(0) }
 
 // fill puts letters straight into the server's mailboxes; Dovecot finds them there.
 func (f *fleet) fill(mailbox string, from, to int) {
+	f.Helper()
+	f.fillWith(mailbox, from, to, letter)
+}
+
+func (f *fleet) fillWith(mailbox string, from, to int, letter func(int) string) {
 	f.Helper()
 	dir := filepath.Join(f.server.Home("alice"), "Maildir")
 	if mailbox != "INBOX" {
@@ -106,10 +132,7 @@ func TestLargeAccount(t *testing.T) {
 		f.fill(mailbox, i*each, (i+1)*each)
 	}
 	m := f.meter()
-	d := f.postie("one", maildir.FS)
-	text, err := os.ReadFile(d.config())
-	f.ok(err)
-	f.ok(os.WriteFile(d.config(), []byte(regexp.MustCompile(`port = \d+`).ReplaceAllString(string(text), fmt.Sprint("port = ", m.port))), 0o600))
+	d := f.postie("one", maildir.FS).through(m)
 	began := time.Now()
 	if out := d.exits(exitOK, "--json", "-q"); !strings.Contains(out, `"new":`+fmt.Sprint(len(boxes)*each)+",") {
 		t.Error(out[max(0, len(out)-400):])
