@@ -6,11 +6,15 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+
+	goimap "github.com/emersion/go-imap/v2"
 
 	"postie/imap"
 	"postie/imap/plan"
 	"postie/maildir"
+	"postie/maildir/index"
 )
 
 // create makes a mailbox where it is missing.
@@ -53,9 +57,10 @@ func (r *run) create(ctx context.Context, op plan.Op) error {
 
 // makeThere makes a mailbox on the server, and subscribes to it, since many programs show nothing else.
 func (r *run) makeThere(ctx context.Context, b *box) error {
+	b.server, _ = r.naming.theirs(b.Name)
 	r.step("create " + b.Name)
 	err := r.session.Create(ctx, b.server)
-	if err != nil && !r.thereAlready(ctx, b.server) {
+	if err != nil && !r.thereAlready(ctx, b.server) && !r.belowInbox(ctx, b) {
 		return err
 	}
 	if err := r.session.Subscribe(ctx, b.server); err != nil && !single(err) {
@@ -83,6 +88,22 @@ func (r *run) createThere(ctx context.Context, b *box) error {
 		}
 	}
 	return r.begin(ctx, b)
+}
+
+// belowInbox tries to make a mailbox below INBOX that was refused beside it: the first there, on a server that does not say
+// by NAMESPACE where mailboxes lie.
+func (r *run) belowInbox(ctx context.Context, b *box) bool {
+	beside := func(b *box) bool { return b.remote != nil && b.Name != index.Inbox }
+	if r.session.Has(goimap.CapNamespace) || r.naming.prefix != "" || r.naming.delim == 0 || slices.ContainsFunc(r.boxes, beside) {
+		return false
+	}
+	below := naming{index.Inbox + string(r.naming.delim), r.naming.delim}
+	server, _ := below.theirs(b.Name)
+	if r.session.Create(ctx, server) != nil {
+		return false
+	}
+	r.naming, b.server = below, server
+	return true
 }
 
 func (r *run) thereAlready(ctx context.Context, server string) bool {

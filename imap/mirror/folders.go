@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -143,12 +144,15 @@ func (r *run) list(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	if i := slices.IndexFunc(all, imap.Mailbox.Selectable); i >= 0 && r.naming.delim == 0 {
+		r.naming.delim = all[i].Delim
+	}
+	if !r.session.Has(goimap.CapNamespace) {
+		r.naming = r.naming.guess(all, maps.Keys(r.byName))
+	}
 	for i, m := range all {
 		if !m.Selectable() {
 			continue
-		}
-		if r.naming.delim == 0 {
-			r.naming.delim = m.Delim
 		}
 		name := r.naming.ours(m.Name)
 		if virtual(m) && !patterns(r.Mailboxes).names(name) {

@@ -1,6 +1,7 @@
 package mirror
 
 import (
+	"iter"
 	"strings"
 
 	goimap "github.com/emersion/go-imap/v2"
@@ -31,10 +32,39 @@ func (n naming) ours(server string) string {
 			parts[i] = strings.NewReplacer("%", "%25", "/", "%2F").Replace(part)
 		}
 	}
-	if len(parts) == 1 && strings.EqualFold(parts[0], index.Inbox) {
-		return index.Inbox // RFC 9051 section 5.1: in any case
+	if strings.EqualFold(parts[0], index.Inbox) {
+		parts[0] = index.Inbox // RFC 9051 section 5.1: in any case
 	}
 	return strings.Join(parts, "/")
+}
+
+// guess is for servers without NAMESPACE: where mailboxes lie below INBOX and none beside it, that is the prefix. It stays so
+// once mailboxes of the base (known, by our names) were named by it, and never comes once they were named without.
+func (n naming) guess(all []imap.Mailbox, known iter.Seq[string]) naming {
+	with := naming{index.Inbox + string(n.delim), n.delim}
+	if n.delim == 0 || n.prefix != "" {
+		return n
+	}
+	below, beside := map[string]bool{}, map[string]bool{}
+	for _, m := range all {
+		if rest, ok := with.cut(m.Name); ok {
+			below[rest] = true
+		} else if m.Name != index.Inbox {
+			beside[m.Name] = true
+		}
+	}
+	kept := false
+	for name := range known {
+		server, _ := n.theirs(name)
+		kept = kept || below[server] && !beside[server]
+		if strings.HasPrefix(name, index.Inbox+"/") {
+			return n
+		}
+	}
+	if len(below) > 0 && (len(beside) == 0 || kept) {
+		return with
+	}
+	return n
 }
 
 // cut takes the prefix off. That of "INBOX." is told apart in any case, as INBOX is.
