@@ -181,6 +181,17 @@ func (f *Draft) Wire() Wire {
 	return w
 }
 
+// Own is the hash of the wire form that the file gives, which is not Wire's where that is not Exact. The draft must be durable.
+func (f *Draft) Own() ([32]byte, error) {
+	file, err := os.Open(f.tmp())
+	if err != nil {
+		return [32]byte{}, fmt.Errorf("read message: %w", err)
+	}
+	defer file.Close()
+	w, err := WireOf(file)
+	return w.Hash, err
+}
+
 // SetTime gives the file's mtime (IMAP INTERNALDATE); zero leaves it at the time of writing. Call it before Batch.Add.
 func (f *Draft) SetTime(t time.Time) { f.mtime = t }
 

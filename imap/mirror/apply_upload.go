@@ -85,6 +85,9 @@ func (r *run) pack(ctx context.Context, b *box, op plan.Op) (*parcel, error) {
 	if passing, err := r.passing(ctx, b, op.Key, p.message); err != nil || passing {
 		return nil, cmp.Or(err, error(errPassing))
 	}
+	if p.message, err = r.sent(p.message, b.dir.Path(e)); err != nil {
+		return nil, err
+	}
 	info, err := os.Stat(b.dir.Path(e))
 	if err != nil {
 		return nil, err
@@ -130,7 +133,7 @@ func (r *run) ship(ctx context.Context, b *box, batch []*parcel) error {
 
 func (r *run) uploaded(b *box, p *parcel) index.Agreement {
 	pair := p.op.Pair
-	pair.UID, pair.Key = p.uid, p.op.Key
+	pair.UID, pair.Key, pair.Size = p.uid, p.op.Key, p.message.Wire.Size
 	a := r.agreement(p.op, pair)
 	a.Mailbox, a.Entry, a.Message, a.Intent = b.ID, p.entry, p.message, p.intent.ID
 	return a

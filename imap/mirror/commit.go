@@ -29,6 +29,11 @@ func (r *run) commit(ctx context.Context, files *maildir.Batch, all []*arrival) 
 	as := make([]index.Agreement, len(all))
 	for i, a := range all {
 		a.agreement.Entry = a.draft.Entry()
+		if m := a.agreement.Message; !m.Wire.Exact {
+			if m.Own, err = a.draft.Own(); err != nil { // then it is known by its key only
+				r.Log.Warn("message cannot be read", "key", a.draft.Key(), "err", err)
+			}
+		}
 		as[i] = a.agreement
 	}
 	r.step("base arriving")

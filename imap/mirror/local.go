@@ -87,15 +87,28 @@ func (r *run) readFile(ctx context.Context, dir maildir.Dir, e maildir.Entry) (*
 }
 
 // wireOf corrects the wire form of a file that was moved here by others: one that does not give back what the server sent is known
-// by its key alone.
+// by its key, or by what it does give.
 func (r *run) wireOf(ctx context.Context, e maildir.Entry, m *index.Message) error {
-	known, err := r.base.WithKey(ctx, e.Key)
+	own := m.Wire.Hash
+	known, err := r.base.WithFile(ctx, e.Key, own)
 	for _, k := range known {
 		if !k.Wire.Exact && k.Wire.Size != 0 && k.Header == m.Header {
-			m.Wire = k.Wire
+			m.Wire, m.Own = k.Wire, own
 		}
 	}
 	return err
+}
+
+// sent makes of a message what an upload of its file gives, if that is another one.
+func (r *run) sent(m *index.Message, path string) (*index.Message, error) {
+	if m.Wire.Exact {
+		return m, nil
+	}
+	file := *m
+	var err error
+	file.Wire, err = wireAt(path)
+	file.Own = [32]byte{}
+	return &file, err
 }
 
 // entry finds the file of a key: where it was seen, where the index says, or wherever it is now.

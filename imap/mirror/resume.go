@@ -147,6 +147,9 @@ func (r *run) questOf(ctx context.Context, b *box, i index.Intent) (quest, error
 	if err != nil {
 		return quest{}, err
 	}
+	if m, err = r.sent(m, b.dir.Path(e)); err != nil {
+		return quest{}, err
+	}
 	m.Mailbox, m.Entry = b.Name, e
 	b.fresh[i.Key] = m
 	return quest{messageID: m.Summary.MessageID, header: m.Header}, nil

@@ -248,6 +248,11 @@ func (w *agreeing) write(g *Agreement, id int64, state plan.State) error {
 	if err := w.message(g, place, &id); err != nil {
 		return err
 	}
+	if m := g.Message; m != nil && m.Own != [32]byte{} {
+		if err := w.exec("INSERT OR REPLACE INTO own (message, hash) VALUES (?, ?)", id, m.Own[:]); err != nil {
+			return err
+		}
+	}
 	p := &g.Pair
 	uid, key := sql.NullInt64{Int64: int64(p.UID), Valid: p.UID != 0}, sql.NullString{String: string(p.Key), Valid: p.Key != ""}
 	st, err := w.st(`INSERT INTO pair (box, uid, key, state, local, local_keywords, remote, remote_keywords, size, date, emailid, message)

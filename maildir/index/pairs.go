@@ -124,6 +124,11 @@ func (a *Account) WithKey(ctx context.Context, key maildir.Key) ([]Message, erro
 	return a.s.messages(ctx, "m.key = ?", string(key))
 }
 
+// WithFile gives the messages of a key, in whatever mailbox, and those that are not Exact and whose file gives this wire form.
+func (a *Account) WithFile(ctx context.Context, key maildir.Key, own [32]byte) ([]Message, error) {
+	return a.s.messages(ctx, "(m.key = ? OR m.id IN (SELECT message FROM own WHERE hash = ?))", string(key), own[:])
+}
+
 // Homes tells in which mailboxes the base has a key, by the NUMBER of the message; its file may have been moved since.
 func (a *Account) Homes(ctx context.Context, key maildir.Key) (map[int64]string, error) {
 	homes := map[int64]string{}

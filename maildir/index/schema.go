@@ -11,7 +11,7 @@ const applicationID = 0x706f7374
 
 // migrations holds, at place n, the statements that lead from schema version n to n+1. What was released is never
 // edited: a change is a new entry. Each runs in one transaction together with its PRAGMA user_version.
-func migrations() []string { return []string{schema1, schema2, schema3, schema4, schema5} }
+func migrations() []string { return []string{schema1, schema2, schema3, schema4, schema5, schema6} }
 
 // schema1, in words: Times are milliseconds since 1970 in UTC. hash and header are SHA-256. A key is unique in its
 // folder but for twins (two files of one key, different content, which other programs can make). A file's name is
@@ -172,6 +172,18 @@ CREATE TABLE wish (                     -- a local change to a pair without a bo
 // schema4 finds the messages whose bodies were not wanted in full text (message.indexed 3), for the day when they are.
 const schema4 = `
 CREATE INDEX message_slim ON message (id) WHERE indexed = 3;
+`
+
+// schema6 keeps, of messages whose files do not give back what the server sent, the hash of what they do give: by it a file is known
+// again that got another key.
+const schema6 = `
+CREATE TABLE own (
+	message INTEGER PRIMARY KEY,
+	hash    BLOB NOT NULL               -- SHA-256 of the wire form of the file
+) STRICT;
+CREATE INDEX own_hash ON own (hash);
+CREATE TRIGGER message_own AFTER DELETE ON message WHEN old.exact = 0
+	BEGIN DELETE FROM own WHERE message = old.id; END;
 `
 
 // migrate brings an open database from the schema version it has up to ours.

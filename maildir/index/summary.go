@@ -25,6 +25,7 @@ type Message struct {
 	Flags   maildir.Flags
 	Date    time.Time // arrival (INTERNALDATE), UTC, ms
 	Wire    maildir.Wire
+	Own     [32]byte // hash of the wire form that the file gives, of one that was just read or written and is not Wire.Exact; else zero
 	Header  [32]byte // message.Header.Hash
 	Marks   int64    // message.Header.Marks, of what was just read: it is not kept
 	Summary message.Summary
