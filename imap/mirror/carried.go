@@ -24,7 +24,7 @@ func (r *run) carried(ctx context.Context, b *box, e maildir.Entry, table *maild
 	for i := range known {
 		was := &known[i]
 		from := r.byName[homes[was.ID]]
-		if from == nil || from == b {
+		if from == nil || from.Name == b.Name {
 			continue
 		}
 		theirs, err := from.dir.Keywords()
