@@ -268,7 +268,10 @@ func (s *Store) counts(ctx context.Context) ([]Count, error) {
 		every AS (SELECT mailbox, count(*) n FROM message INDEXED BY message_mailbox GROUP BY mailbox),
 		unread AS (SELECT mailbox, count(*) n FROM message INDEXED BY message_unread WHERE flags & 16 = 0 GROUP BY mailbox),
 		flagged AS (SELECT mailbox, count(*) n FROM message INDEXED BY message_flagged WHERE flags & 2 <> 0 GROUP BY mailbox),
-		fresh AS (SELECT mailbox, count(*) n FROM message WHERE mailbox IN (SELECT id FROM mailbox WHERE folder IS NOT NULL) AND `+unpaired+` GROUP BY mailbox),
+		mirrored AS (SELECT id FROM mailbox WHERE folder IS NOT NULL),
+		fresh AS (SELECT mailbox, count(*) n FROM message -- looked for only if there are any
+			WHERE (SELECT sum(n) FROM every WHERE mailbox = 0 OR mailbox IN mirrored) > (SELECT count(DISTINCT message) FROM pair)
+			AND mailbox IN mirrored AND `+unpaired+` GROUP BY mailbox),
 		changed AS (SELECT b.mailbox, count(*) n FROM box b JOIN pair p ON p.box = b.id JOIN message m ON m.id = p.message
 			WHERE p.state <> %d AND (m.flags <> p.local OR m.keywords <> p.local_keywords OR m.mailbox <> b.mailbox
 			OR EXISTS (SELECT 1 FROM wish w WHERE w.box = p.box AND w.uid = p.uid)) GROUP BY b.mailbox)
