@@ -52,7 +52,7 @@ func (a Identity) marks() []mark {
 	if a.EmailID != "" {
 		ms = append(ms, mark{text: a.EmailID})
 	}
-	for _, n := range a.Sizes() { // its own first: of equal messages those find each other that are marked alike
+	for _, n := range a.Sizes() {
 		if a.MessageID != "" {
 			ms = append(ms, mark{text: a.MessageID, size: n})
 		} else if a.Header != none {

@@ -24,6 +24,10 @@ func TestIdentity(t *testing.T) {
 		{"Message-ID, other size", Identity{MessageID: "<a>", Size: 5}, Identity{MessageID: "<a>", Size: 6}, false},
 		{"Message-ID of one only", Identity{MessageID: "<a>", Header: h(1), Size: 5}, Identity{Header: h(1), Size: 5}, false},
 		{"header", Identity{Header: h(1), Size: 5}, Identity{Header: h(1), Size: 5}, true},
+		{"marked here, not there", Identity{MessageID: "<a>", Size: 27, Marks: 22}, Identity{MessageID: "<a>", Size: 5}, true},
+		{"marked otherwise there", Identity{MessageID: "<a>", Size: 27, Marks: 22}, Identity{MessageID: "<a>", Size: 43, Marks: 38}, true},
+		{"marked, which the base does not know", Identity{Header: h(1), Size: 27}, Identity{Header: h(1), Size: 27, Marks: 22}, true},
+		{"marked, other size", Identity{MessageID: "<a>", Size: 27, Marks: 22}, Identity{MessageID: "<a>", Size: 6}, false},
 		{"header, other size", Identity{Header: h(1), Size: 5}, Identity{Header: h(1), Size: 6}, false},
 	} {
 		if got, back := test.a.same(test.b), test.b.same(test.a); got != test.want || back != test.want {
