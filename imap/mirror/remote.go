@@ -115,6 +115,9 @@ func (b *box) observed(s *imap.Selected) {
 // flags reads the flags of all messages, or of those that changed.
 func (r *run) flags(ctx context.Context, since imap.ModSeq) (sight, error) {
 	seen := sight{all: since == 0}
+	if seen.all {
+		seen.messages = make([]imap.Message, 0, min(r.state.Exists, 1<<17)) // a server may say anything
+	}
 	for m, err := range r.session.FetchFlags(ctx, every(), since, nil) {
 		if err != nil {
 			return seen, err
@@ -180,6 +183,9 @@ func (r *run) merge(ctx context.Context, b *box, seen sight) (shown goimap.UIDSe
 		rows = r.base.ByUID(ctx, b.ID, set)
 	}
 	rest := seen.messages
+	if seen.all && b.Count == 0 { // a first run: all of them
+		b.messages = slices.Grow(b.messages, len(rest))
+	}
 	for row, err := range rows {
 		if err != nil {
 			return nil, err
@@ -233,9 +239,38 @@ func (r *run) newcomers(ctx context.Context, b *box) error {
 		return nil
 	}
 	slices.SortFunc(b.messages, func(a, b plan.Message) int { return cmp.Compare(a.UID, b.UID) })
-	gone, err := r.heads(ctx, b, strange, false)
-	b.messages = slices.DeleteFunc(b.messages, func(m plan.Message) bool { return gone.Contains(m.UID) })
+	ask := r.sizes
+	if b.mustMatch || len(b.fresh) > 0 {
+		ask = r.heads
+	}
+	gone, err := ask(ctx, b, strange, false)
+	if len(gone) > 0 {
+		b.messages = slices.DeleteFunc(b.messages, func(m plan.Message) bool { return gone.Contains(m.UID) })
+	}
 	return err
+}
+
+// sizes asks for size and date of messages in view: of those that nothing here can be, and that may yet turn out to be of the size
+// of something that is missing elsewhere (plan.Doubts). It names those that are not there any more.
+func (r *run) sizes(ctx context.Context, b *box, set goimap.UIDSet, _ bool) (gone goimap.UIDSet, err error) {
+	if _, err := r.selected(ctx, b, nil); err != nil {
+		return nil, err
+	}
+	var came goimap.UIDSet
+	for m, err := range r.session.FetchSizes(ctx, set) {
+		if err != nil {
+			return nil, err
+		}
+		if i, ok := slices.BinarySearchFunc(b.messages, m.UID, func(m plan.Message, uid goimap.UID) int { return cmp.Compare(m.UID, uid) }); ok {
+			id := &b.messages[i].ID
+			id.Size, id.EmailID = max(m.Size, id.Size), cmp.Or(m.EmailID, id.EmailID)
+			if !m.Date.IsZero() { // RFC 9051 section 7.5.2: one message, several responses
+				id.Date = m.Date
+			}
+			came.AddNum(m.UID)
+		}
+	}
+	return less(set, came), nil
 }
 
 // heads asks for size, date and Message-ID of messages in view, or, for those in doubt, for the whole header. It

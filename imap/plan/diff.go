@@ -182,6 +182,7 @@ func (d *differ) newcomers(b *box) {
 	if b.Outside {
 		return
 	}
+	d.ops = slices.Grow(d.ops, len(b.files)+len(b.messages)) // in a first run the plan is what needs most memory
 	for _, f := range b.files {
 		if !f.taken {
 			d.upload(b, f.it, f.state, Op{Reason: "new here"})
