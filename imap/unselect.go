@@ -7,9 +7,11 @@ import (
 	"github.com/emersion/go-imap/v2/imapclient"
 )
 
-// Unselect leaves the selected mailbox without expunging it (RFC 3691). Without UNSELECT it is an *UnsupportedError.
+// Unselect leaves the selected mailbox without expunging it (RFC 3691). Without UNSELECT another is opened instead, for
+// reading only: INBOX, which is always there. (CLOSE after EXAMINE would do too, but trusts the server not to expunge.)
 func (s *Session) Unselect(ctx context.Context) error {
-	if err := s.need(imap.CapUnselect); err != nil {
+	if !s.Has(imap.CapUnselect) {
+		_, err := s.Examine(ctx, "INBOX", nil)
 		return err
 	}
 	return s.do(ctx, "UNSELECT", func() *imapclient.Command { return s.lib.Unselect() })
