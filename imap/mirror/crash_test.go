@@ -132,17 +132,20 @@ func newTemplate(t *testing.T, o dovecot.Options) *template {
 }
 
 // copy is a device of a user of its own, in the state of the template.
-func (w *template) copy() *device {
+func (w *template) copy() *device { return w.copyOf(w.d) }
+
+// copyOf is a device of a user of its own, in the state of another one. After many the first user comes again.
+func (w *template) copyOf(of *device) *device {
 	w.Helper()
-	d := *w.d
+	d := *of
 	d.T = w.T
-	d.user = fmt.Sprint("u", w.users)
-	w.users++
-	if w.users > templateUsers {
-		w.Fatal("too few users")
+	if d.user = fmt.Sprint("u", w.users%templateUsers); d.user == of.user {
+		w.users++
+		d.user = fmt.Sprint("u", w.users%templateUsers)
 	}
+	w.users++
 	d.root = filepath.Join(filepath.Dir(w.d.root), d.user)
-	for from, to := range map[string]string{w.d.root: d.root, w.server.Home("template"): w.server.Home(d.user)} {
+	for from, to := range map[string]string{of.root: d.root, w.server.Home(of.user): w.server.Home(d.user)} {
 		if out, err := exec.Command("sh", "-c", `rm -rf "$1" && cp -a "$0" "$1"`, from, to).CombinedOutput(); err != nil {
 			w.Fatalf("%v %s", err, out)
 		}
@@ -166,6 +169,10 @@ func (w *template) recovers(d *device, when string) {
 	if r, err = d.run(func(o *Options) { o.DryRun = true }); err != nil || len(r.Plan.Ops) > 0 {
 		w.Fatalf("%s: left to do: %v %v", when, r.Plan.Ops, err)
 	}
+	w.drop(d)
+}
+
+func (w *template) drop(d *device) {
 	os.RemoveAll(d.root)
 	os.RemoveAll(w.server.Home(d.user))
 }
@@ -196,20 +203,68 @@ func TestKilledAtEveryStep(t *testing.T) {
 			step, stride := some(n, len(servers))
 			for ; ; step += stride {
 				d := w.copy()
-				cmd := exec.Command(os.Args[0])
-				cmd.Env = append(os.Environ(), fmt.Sprint(envStep, "=", step), fmt.Sprint(envPort, "=", w.server.IMAP), envRoot+"="+d.root, envUser+"="+d.user)
-				out, err := cmd.CombinedOutput()
-				if status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); !ok || !status.Signaled() {
-					if err != nil {
-						t.Fatalf("step %d: %v\n%s", step, err, out)
-					}
+				before, killed := w.kill(d, step)
+				if !killed {
 					break
 				}
-				w.recovers(d, fmt.Sprintf("step %d, %s", step, strings.TrimSpace(string(out))))
+				w.recovers(d, fmt.Sprintf("step %d, %s", step, before))
 			}
 			t.Logf("%d steps", step)
 			if step < 40 {
 				t.Errorf("only %d steps", step)
+			}
+		})
+	}
+}
+
+// kill runs a device and kills it before a step, which it names; false: the run came to its end.
+func (w *template) kill(d *device, step int) (before string, killed bool) {
+	w.Helper()
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), fmt.Sprint(envStep, "=", step), fmt.Sprint(envPort, "=", w.server.IMAP), envRoot+"="+d.root, envUser+"="+d.user)
+	out, err := cmd.CombinedOutput()
+	if status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+		return strings.TrimSpace(string(out)), true
+	}
+	if err != nil {
+		w.Fatalf("step %d: %v\n%s", step, err, out)
+	}
+	return "", false
+}
+
+// A run that recovers from being killed is killed as well, before each of its steps, and run again.
+func TestKilledWhileRecovering(t *testing.T) {
+	servers := crashServers()
+	for _, name := range []string{"full", "no UIDPLUS", "no MOVE"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newTemplate(t, servers[name])
+			stride, again := 9, 7
+			if thorough() {
+				stride, again = 1, 1
+			}
+			runs := 0
+			for step := 9; ; step += stride {
+				first := w.copy()
+				before, killed := w.kill(first, step)
+				if !killed {
+					break
+				}
+				for next := 1 + step%again; ; next += again {
+					d := w.copyOf(first)
+					then, killed := w.kill(d, next)
+					if !killed {
+						w.drop(d)
+						break
+					}
+					w.recovers(d, fmt.Sprintf("step %d, %s, then step %d, %s", step, before, next, then))
+					runs++
+				}
+				w.drop(first)
+			}
+			t.Logf("%d runs", runs)
+			if runs < 5 {
+				t.Errorf("only %d runs", runs)
 			}
 		})
 	}
