@@ -130,10 +130,15 @@ func TestReadOnly(t *testing.T) {
 		}
 	}
 	s.deliver(2)
+	past := time.Now().Add(-time.Hour)
+	s.must(os.Chtimes(filepath.Join(string(s.mail), "cur"), past, past), os.Chtimes(filepath.Join(string(s.mail), "new"), past, past))
 	if code := run([]string{"search", "body2", "-d", string(s.mail)}, &out, &out); code != exitOK {
 		t.Fatal(code, out.String())
 	}
 	db := filepath.Join(string(s.mail), ".postie.db")
+	s.must(os.Chmod(db, 0o644), os.Chmod(filepath.Join(s.home, "tmp"), 0o555)) // nothing has changed: no copy is made
+	s.want(s.run(exitOK, "list"), "inbox/INBOX/2")
+	s.must(os.Chmod(filepath.Join(s.home, "tmp"), 0o777))
 	for _, mode := range []fs.FileMode{0o644, 0o444} {
 		s.must(os.Chmod(db, mode))
 		s.want(s.run(exitOK, "list"), "inbox/INBOX/2")

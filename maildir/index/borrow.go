@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 
 	"modernc.org/sqlite"
@@ -29,26 +30,35 @@ func unwritable(path string) error {
 
 func denied(err error) bool { return errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) }
 
-// borrow has the store work on a copy of the database, which Close removes: of a backup on a read-only medium, or of
-// mail that belongs to somebody else. Without a database that can be read the copy begins empty, for Refresh to fill.
+// borrow has the store read a database that it cannot write: of a backup on a read-only medium, or of mail that belongs to
+// somebody else. When there is something to write, as after a change in the Maildir, own makes a copy first. Without a
+// database that can be read the copy begins empty, for Refresh to fill.
 func (s *Store) borrow(ctx context.Context, root, state string, why error) error {
 	root, err := realPath(root)
 	if err != nil {
 		return err
 	}
-	if s.temp, err = os.MkdirTemp("", "postie"); err != nil {
+	s.why, s.root, s.net = why, maildir.Dir(root), false
+	path := lender(root, state)
+	if path == "" {
+		return s.own(ctx)
+	}
+	s.base = strings.TrimSuffix(path, ".db")
+	s.lender = s.readOnly(path)
+	err = s.usable(ctx, s.lender)
+	if err == nil {
+		s.lent.Store(s.lender)
+		return nil
+	}
+	if _, newer := errors.AsType[*Newer](err); newer {
 		return err
 	}
-	s.why, s.root, s.base, s.net = why, maildir.Dir(root), filepath.Join(s.temp, "index"), false
-	if from := lender(root, state); from != "" {
-		if err := s.copyFrom(ctx, from); err != nil {
-			s.log.Warn("index cannot be read; NUMBERs are not those that it has", "path", from, "err", err)
-			if err := os.Remove(s.path()); err != nil && !errors.Is(err, fs.ErrNotExist) {
-				return err
-			}
-		}
+	if _, old := errors.AsType[*unready](err); !old || isDamage(err) {
+		s.log.Warn("index cannot be read; NUMBERs are not those that it has", "path", path, "err", err)
+		s.lender.Close()
+		s.lender = nil
 	}
-	return s.connect(ctx)
+	return s.own(ctx)
 }
 
 // lender is the database of a root, "" if there is none.
@@ -67,15 +77,43 @@ func lender(root, state string) string {
 	return path
 }
 
-// copyFrom copies a database as it is at one moment, also while others write it.
-func (s *Store) copyFrom(ctx context.Context, path string) error {
-	q := url.Values{"mode": {"ro"}, "_pragma": {"busy_timeout(1000)"}}
+// readOnly opens the database of somebody else.
+func (s *Store) readOnly(path string) *sql.DB {
+	q := url.Values{"mode": {"ro"}, "_pragma": {"busy_timeout(1000)", "mmap_size(0)"}}
 	if !exists(path + "-wal") {
 		// A WAL database needs its -shm, which cannot be made here. Without a journal nobody has it open.
 		q.Set("immutable", "1")
 	}
 	db, _ := sql.Open("sqlite", (&url.URL{Scheme: "file", Path: path, RawQuery: q.Encode()}).String())
-	defer db.Close()
+	return db
+}
+
+// own makes the copy that can be written, in a folder that Close removes, of what was lent until now.
+func (s *Store) own(ctx context.Context) error {
+	s.lending.Lock()
+	defer s.lending.Unlock()
+	if s.temp != "" {
+		return nil
+	}
+	temp, err := os.MkdirTemp("", "postie")
+	if err != nil {
+		return err
+	}
+	s.temp, s.base = temp, filepath.Join(temp, "index")
+	if s.lender != nil {
+		err = copyTo(ctx, s.lender, s.path())
+	}
+	if err == nil {
+		err = s.connect(ctx)
+	}
+	if err == nil {
+		s.lent.Store(nil) // whoever reads it at this moment may go on: Close closes it
+	}
+	return err
+}
+
+// copyTo copies a database as it is at one moment, also while others write it.
+func copyTo(ctx context.Context, db *sql.DB, path string) error {
 	c, err := db.Conn(ctx)
 	if err != nil {
 		return err
@@ -88,7 +126,7 @@ func (s *Store) copyFrom(ctx context.Context, path string) error {
 		if !ok {
 			return errors.ErrUnsupported
 		}
-		b, err := from.NewBackup((&url.URL{Scheme: "file", Path: s.path()}).String())
+		b, err := from.NewBackup((&url.URL{Scheme: "file", Path: path}).String())
 		if err != nil {
 			return err
 		}
@@ -97,7 +135,27 @@ func (s *Store) copyFrom(ctx context.Context, path string) error {
 	})
 }
 
-// Writable says why the index cannot be written, so that its store is a copy for reading; nil: it can.
+// reader is where to read: the database, or the one that is lent.
+func (s *Store) reader() *sql.DB {
+	if db := s.lent.Load(); db != nil {
+		return db
+	}
+	return s.r
+}
+
+// giveBack ends a borrowing.
+func (s *Store) giveBack() error {
+	var errs []error
+	if s.lender != nil {
+		errs = append(errs, s.lender.Close())
+	}
+	if s.temp != "" {
+		errs = append(errs, os.RemoveAll(s.temp))
+	}
+	return errors.Join(errs...)
+}
+
+// Writable says why the index cannot be written, so that what its store writes is a copy; nil: it can.
 func (s *Store) Writable() error {
 	if s.why == nil {
 		return nil

@@ -144,7 +144,7 @@ func (a *Account) Homes(ctx context.Context, key maildir.Key) (map[int64]string,
 // Identify says who the message of a pair is.
 func (a *Account) Identify(ctx context.Context, box int64, p plan.Pair) (plan.Identity, error) {
 	id := plan.Identity{Size: p.Size, Date: p.Date}
-	rows, err := a.s.r.QueryContext(ctx, `SELECT p.emailid, m.message_id, m.header, m.hash FROM pair p JOIN message m ON m.id = p.message
+	rows, err := a.s.reader().QueryContext(ctx, `SELECT p.emailid, m.message_id, m.header, m.hash FROM pair p JOIN message m ON m.id = p.message
 		WHERE p.box = ?1 AND (p.key = ?2 OR ?2 = '' AND p.uid = ?3)`, box, string(p.Key), p.UID)
 	_, err = collect(rows, err, func(rows *sql.Rows) (bool, error) {
 		var header, hash sql.RawBytes

@@ -16,6 +16,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -31,7 +32,7 @@ type Options struct {
 	State string           // folder for database and locks; "" is the Maildir root itself
 	Log   *slog.Logger     // nil: nothing is logged
 	Now   func() time.Time // nil: time.Now
-	Read  bool             // where the database cannot be written, work on a copy that Close removes; see Writable
+	Read  bool             // where the database cannot be written, write into a copy that Close removes; see Writable
 }
 
 // Store is the index of one Maildir root. Its methods may be called side by side, in one process and in several.
@@ -45,9 +46,13 @@ type Store struct {
 	open  *flock.Flock  // shared while the database is open, exclusive while it is made, migrated or set aside
 	scan  chan struct{} // held by the one Refresh that runs
 	held  sync.Map      // the *Lock that are held
-	temp  string        // folder of the copy that this store works on; "": it is the database itself
-	why   error         // it is a copy
-	w, r  *sql.DB       // one connection that writes; a few that read and never wait for it (WAL)
+
+	why     error                  // the database can only be read; nil: it is ours
+	lender  *sql.DB                // it
+	lent    atomic.Pointer[sql.DB] // it, as long as there is no copy
+	lending sync.Mutex
+	temp    string  // folder of the copy; "": there is none
+	w, r    *sql.DB // one connection that writes; a few that read and never wait for it (WAL)
 }
 
 // Open opens the index of the Maildir root, which must exist, and makes or migrates its database as needed. A
@@ -67,7 +72,7 @@ func Open(ctx context.Context, root maildir.Dir, o *Options) (*Store, error) {
 		err = s.borrow(ctx, string(root), o.State, err)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("open index: %w", errors.Join(err, s.leave()))
+		return nil, fmt.Errorf("open index: %w", errors.Join(err, s.giveBack()))
 	}
 	return s, nil
 }
@@ -195,7 +200,7 @@ func (s *Store) usable(ctx context.Context, db *sql.DB) error {
 // SetAside returns where Open found or put a database that it could not go on with, because it was damaged or
 // because its root was wiped or replaced; or "". The index is then empty: call Refresh.
 func (s *Store) SetAside() string {
-	if s.temp != "" {
+	if s.why != nil {
 		return "" // the damage is the copy's
 	}
 	return s.aside
@@ -204,6 +209,9 @@ func (s *Store) SetAside() string {
 // Checkpoint writes the journal back, so that the database file alone is a consistent copy. It waits for nobody: if
 // others read or write at this moment, the last of them to close does it.
 func (s *Store) Checkpoint() error {
+	if s.lent.Load() != nil {
+		return nil
+	}
 	_, err := s.w.Exec(fmt.Sprintf("PRAGMA busy_timeout = 0; PRAGMA wal_checkpoint(TRUNCATE); PRAGMA busy_timeout = %d", patience.Milliseconds()))
 	if Busy(err) {
 		return nil
@@ -213,20 +221,20 @@ func (s *Store) Checkpoint() error {
 
 // Close writes the journal back and closes the database. Locks are to be released before.
 func (s *Store) Close() error {
-	return verb("close index", errors.Join(s.r.Close(), s.Checkpoint(), s.w.Close(), s.open.Unlock(), s.leave()))
-}
-
-// leave removes a copy.
-func (s *Store) leave() error {
-	if s.temp == "" {
-		return nil
+	if s.lent.Load() != nil {
+		return verb("close index", s.giveBack())
 	}
-	return os.RemoveAll(s.temp)
+	return verb("close index", errors.Join(s.r.Close(), s.Checkpoint(), s.w.Close(), s.open.Unlock(), s.giveBack()))
 }
 
 // write runs fn in one durable transaction. Statements within need no context: a transaction is short, and a
 // context per statement costs a goroutine each.
 func (s *Store) write(ctx context.Context, fn func(*sql.Tx) error) error {
+	if s.lent.Load() != nil {
+		if err := s.own(ctx); err != nil {
+			return err
+		}
+	}
 	tx, err := s.w.BeginTx(ctx, nil)
 	if err == nil {
 		if err = fn(tx); err == nil {
@@ -258,13 +266,16 @@ func (s *Store) Hurry(fn func() error) error {
 
 // wait sets how long writes wait from now on; there is one connection for them.
 func (s *Store) wait(d time.Duration) error {
+	if s.lent.Load() != nil {
+		return nil // nobody else writes the copy
+	}
 	_, err := s.w.Exec(fmt.Sprint("PRAGMA busy_timeout = ", d.Milliseconds()))
 	return s.blame(err)
 }
 
 // query returns the rows of a reading statement, each made by scan.
 func query[T any](ctx context.Context, s *Store, scan func(*sql.Rows) (T, error), q string, args ...any) ([]T, error) {
-	rows, err := s.r.QueryContext(ctx, q, args...)
+	rows, err := s.reader().QueryContext(ctx, q, args...)
 	all, err := collect(rows, err, scan)
 	return all, s.blame(err)
 }
