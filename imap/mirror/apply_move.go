@@ -180,7 +180,7 @@ func (r *run) seek(ctx context.Context, b, to *box, ops []plan.Op, dest map[goim
 		wanted = append(wanted, quest{messageID: id.MessageID, header: id.Header, emailID: id.EmailID})
 		whose = append(whose, op.UID)
 	}
-	if err := r.find(ctx, to, from, wanted); err != nil {
+	if err := r.find(ctx, to, from, wanted, map[goimap.UID]bool{}); err != nil {
 		return err
 	}
 	for i, q := range wanted {

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"iter"
 	"os"
+	"slices"
 
 	goimap "github.com/emersion/go-imap/v2"
 
@@ -160,10 +161,28 @@ func (r *run) send(ctx context.Context, b *box, batch []*parcel) error {
 			continue
 		}
 		if b.now.UIDValidity == 0 || plan.UIDValidity(done.UIDValidity) == b.now.UIDValidity {
-			p.uid = done.UID
+			if p.uid, err = r.free(ctx, b, done.UID, batch); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
+}
+
+// free gives the UID of an upload, or 0 where it is that of another message: some servers keep equal ones once. Two files
+// must not share a message: who removes one of them would lose both.
+func (r *run) free(ctx context.Context, b *box, uid goimap.UID, batch []*parcel) (goimap.UID, error) {
+	if slices.ContainsFunc(batch, func(p *parcel) bool { return p.uid == uid }) {
+		return 0, nil
+	}
+	if b.now.UIDNext != 0 && uid >= b.now.UIDNext {
+		return uid, nil
+	}
+	known, err := r.known(ctx, b, uid)
+	if known {
+		uid = 0
+	}
+	return uid, err
 }
 
 // uploads opens one file after the other.
@@ -216,7 +235,9 @@ func (r *run) open(b *box, p *parcel) (*os.File, error) {
 func (r *run) locate(ctx context.Context, b *box, batch []*parcel) error {
 	var lost []*parcel
 	var wanted []quest
+	taken := map[goimap.UID]bool{}
 	for _, p := range batch {
+		taken[p.uid] = true
 		if p.sent && p.uid == 0 {
 			lost = append(lost, p)
 			wanted = append(wanted, quest{messageID: p.message.Summary.MessageID, header: p.message.Header})
@@ -226,7 +247,7 @@ func (r *run) locate(ctx context.Context, b *box, batch []*parcel) error {
 		return nil
 	}
 	from := lost[0].intent.UIDNext
-	if err := r.find(ctx, b, from, wanted); err != nil {
+	if err := r.find(ctx, b, from, wanted, taken); err != nil {
 		return err
 	}
 	for i, p := range lost {
@@ -256,22 +277,22 @@ func (q *quest) is(m imap.Message, h *message.Header) bool {
 	return q.header == h.Hash() || q.messageID != "" && q.messageID == messageID(h.Bytes())
 }
 
-// find looks for messages that the base does not know: from a UID on, then by Message-ID in the whole mailbox, since some servers
+// find looks for messages that the base does not know and that are not taken: from a UID on, then by Message-ID in the whole mailbox, since some servers
 // merge equal messages.
-func (r *run) find(ctx context.Context, b *box, from goimap.UID, wanted []quest) error {
+func (r *run) find(ctx context.Context, b *box, from goimap.UID, wanted []quest, taken map[goimap.UID]bool) error {
 	r.current = "" // what was appended is told by a new SELECT at the latest
 	s, err := r.selected(ctx, b, nil)
 	if err != nil || s.Exists == 0 {
 		return err
 	}
-	if err := r.among(ctx, b, goimap.UIDSet{{Start: max(from, 1), Stop: 0}}, wanted); err != nil {
+	if err := r.among(ctx, b, goimap.UIDSet{{Start: max(from, 1), Stop: 0}}, wanted, taken); err != nil {
 		return err
 	}
 	for i := range wanted {
 		if q := &wanted[i]; q.found == 0 && q.messageID != "" {
 			set, err := r.session.SearchHeader(ctx, "Message-ID", q.messageID, 1)
 			if err == nil && len(set) > 0 {
-				err = r.among(ctx, b, set, wanted[i:i+1])
+				err = r.among(ctx, b, set, wanted[i:i+1], taken)
 			}
 			if err != nil {
 				return err
@@ -281,8 +302,9 @@ func (r *run) find(ctx context.Context, b *box, from goimap.UID, wanted []quest)
 	return nil
 }
 
-// among reads the headers of messages, and gives each that the base does not know to the first that is looked for.
-func (r *run) among(ctx context.Context, b *box, set goimap.UIDSet, wanted []quest) error {
+// among reads the headers of messages, and gives each that is not taken, and that the base does not know, to the first that is
+// looked for.
+func (r *run) among(ctx context.Context, b *box, set goimap.UIDSet, wanted []quest, taken map[goimap.UID]bool) error {
 	type seen struct {
 		m imap.Message
 		i int
@@ -307,7 +329,6 @@ func (r *run) among(ctx context.Context, b *box, set goimap.UIDSet, wanted []que
 			}
 		}
 	}
-	taken := map[goimap.UID]bool{}
 	for _, h := range hits {
 		q := &wanted[h.i]
 		if q.found != 0 || taken[h.m.UID] || h.m.UID < set[0].Start {

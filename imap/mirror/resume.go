@@ -105,7 +105,7 @@ func (r *run) settled(ctx context.Context, b, to *box, i index.Intent) error {
 		from = 1
 	}
 	wanted := []quest{q}
-	if err := r.find(ctx, to, from, wanted); err != nil {
+	if err := r.find(ctx, to, from, wanted, map[goimap.UID]bool{}); err != nil {
 		return err
 	}
 	q = wanted[0]
