@@ -203,7 +203,7 @@ func (w *following) record(ctx context.Context) error {
 	}
 	var stamps []folder
 	for _, f := range w.changed {
-		if !w.wild[f.name] {
+		if !w.wild[f.name] && w.s.why == nil { // a copy does not last
 			stamps = append(stamps, f)
 		}
 	}

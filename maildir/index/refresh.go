@@ -228,8 +228,8 @@ func (r *refresh) finish(ctx context.Context) error {
 			return err
 		}
 	}
-	if r.done.Scanned+len(r.gone) == 0 {
-		return nil
+	if r.done.Scanned+len(r.gone) == 0 || r.s.why != nil && r.done.Added+r.done.Changed+len(r.gone) == 0 {
+		return nil // a copy is not worth it, only to remember that nothing has changed
 	}
 	return r.s.write(ctx, func(tx *sql.Tx) error {
 		for id, stamp := range r.stamps {
