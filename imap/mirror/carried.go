@@ -61,5 +61,16 @@ func (r *run) spell(b *box, e maildir.Entry, ks maildir.Keywords, unlisted strin
 		return e, nil
 	}
 	r.step("letters " + string(e.Key))
+	b.respelt = true
 	return b.dir.SetFlags(e, e.Set, letters+unlisted)
+}
+
+// spelled makes new letters durable, before keywords are agreed that the old ones do not say.
+func (r *run) spelled(b *box) error {
+	if !b.respelt {
+		return nil
+	}
+	b.respelt = false
+	r.step("fsync-dir " + b.Name)
+	return b.dir.Sync()
 }

@@ -99,6 +99,8 @@ func newTemplate(t *testing.T, o dovecot.Options) *template {
 	d.create(s, "Trashed")
 	d.put(s, "INBOX", 0, 12)
 	d.put(s, "A", 20, 24)
+	d.put(s, "INBOX", 12, 13, "NonJunk")
+	d.put(s, "A", 24, 25, "work")
 	d.sync()
 	for _, n := range []int{1, 2} {
 		d.flag("INBOX", n, maildir.FlagSeen)
@@ -110,6 +112,8 @@ func newTemplate(t *testing.T, o dovecot.Options) *template {
 		_, err := d.dir("INBOX").MoveTo(d.file("INBOX", n), d.dir("A"))
 		d.ok(err)
 	}
+	from := d.dir("INBOX").Path(d.file("INBOX", 12)) // with a letter that is another keyword over there
+	d.ok(os.Rename(from, filepath.Join(string(d.dir("A")), "cur", filepath.Base(from))))
 	for n := 100; n < 103; n++ {
 		d.deliver("INBOX", n)
 	}
@@ -127,6 +131,9 @@ func newTemplate(t *testing.T, o dovecot.Options) *template {
 	first.sync()
 	first.equal()
 	w.want = first.here()
+	if all := strings.Join(w.want["A"], "\n"); strings.Count(all, "NonJunk]") != 1 || strings.Count(all, "work]") != 1 {
+		w.Fatalf("keywords:\n%s", all)
+	}
 	first.rest()
 	return w
 }

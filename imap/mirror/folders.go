@@ -46,6 +46,7 @@ type box struct {
 	fresh    map[maildir.Key]*index.Message // files that the base does not know
 	files    []plan.File
 	byKey    []plan.Pair
+	respelt  bool          // files have other letters now, which is not durable yet
 	missing  goimap.UIDSet // messages whose file is not here
 	news     int           // files that the base does not know
 	twins    int           // files whose key another one has

@@ -44,7 +44,8 @@ func TestOneSide(t *testing.T) {
 	if strings.Contains(log.String(), "cannot be read") {
 		t.Errorf("files were read:\n%s", log.String())
 	}
-	if without := quiet("*", "!Archive", "!Mine"); trips != d.trips.Load() || r.Bytes > without.Bytes+100 {
+	without := quiet("*", "!Archive", "!Mine")
+	if trips > d.trips.Load()+1 || r.Bytes > without.Bytes+200 { // the answer to LOGOUT is not waited for
 		t.Errorf("%d round trips and %d octets, without those mailboxes %d and %d", trips, r.Bytes, d.trips.Load(), without.Bytes)
 	}
 	d.ok(os.Remove(loop))

@@ -218,5 +218,5 @@ func (r *run) compare(ctx context.Context, b *box, entries []maildir.Entry, full
 	for _, e := range rest {
 		see(e, nil)
 	}
-	return renamed, nil
+	return renamed, r.spelled(b)
 }
