@@ -14,6 +14,8 @@ import (
 	"postie/cmd/postie/internal/config"
 	"postie/cmd/postie/internal/credential"
 	"postie/cmd/postie/internal/ui"
+	"postie/imap"
+	"postie/imap/mirror"
 )
 
 // askSecret settles where the secret comes from.
@@ -163,10 +165,13 @@ func (s *setup) tryOnce(ctx context.Context) error {
 	try := func(user string) error {
 		account.User = user
 		if !s.secret.IsZero() {
-			return s.app.try(ctx, account, s.secret)
+			account.Password = config.Password{Literal: config.Secret(s.secret.Reveal())}
 		}
 		v, err := s.app.visit(ctx, account, nil)
-		v.close(ctx)
+		defer v.close(ctx)
+		if err == nil && v.imap != nil {
+			s.trash(ctx, v.imap)
+		}
 		return err
 	}
 	err = try(account.User)
@@ -179,6 +184,13 @@ func (s *setup) tryOnce(ctx context.Context) error {
 		s.app.ui.Print(fmt.Sprintf("logged in to %s as %s", account.Host, s.account.User))
 	}
 	return err
+}
+
+// trash notes what the server calls its trash, for an account that is to have one. That it cannot be found out is no matter.
+func (s *setup) trash(ctx context.Context, session *imap.Session) {
+	if name, err := mirror.Trash(ctx, session); err == nil && name != "" {
+		s.about = append(s.about, fmt.Sprintf("A deletion deletes. With trash = %q it moves the message there.", name))
+	}
 }
 
 // again asks what to do after a login that failed; done: write the account as it is.

@@ -1,6 +1,11 @@
 package main
 
 import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"postie/maildir"
@@ -35,5 +40,22 @@ func TestTrashPolicy(t *testing.T) {
 	g := f.postie("three", maildir.FS, `trash = "Trash"`)
 	if g.exits(exitOK, "-n", "-m", "INBOX"); exists(g.root) {
 		t.Error("a dry run made the Maildir")
+	}
+}
+
+// init says which mailbox the server calls its trash.
+func TestInitNamesTheTrash(t *testing.T) {
+	f := newFleet(t, dovecot.Options{Separator: ".", Prefix: "INBOX.",
+		Extra: "namespace inbox {\n mailbox \"Deleted Items\" {\n  special_use = \\Trash\n  auto = create\n }\n}"})
+	file := filepath.Join(f.dir, "config.toml")
+	var out bytes.Buffer
+	if code := run([]string{"init", "alice@example.org", "-c", file, "--yes", "--protocol", "imap", "--host", dovecot.Host, "--port", fmt.Sprint(f.server.IMAP),
+		"--tls", "none", "--user", "alice", "--password-env", "PW", "-d", filepath.Join(f.dir, "mail")}, &out, &out); code != exitOK {
+		t.Fatalf("exit code %d\n%s", code, out.String())
+	}
+	content, err := os.ReadFile(file)
+	f.ok(err)
+	if !strings.Contains(string(content), "\n# A deletion deletes. With trash = \"Deleted Items\" it moves") {
+		t.Errorf("%s", content)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"iter"
 	"maps"
 	"os"
 	"path/filepath"
@@ -138,18 +139,9 @@ func (r *run) sorted() []*box {
 
 // list asks the server for its mailboxes and their status, in one round trip where it can.
 func (r *run) list(ctx context.Context) (err error) {
-	if r.naming.prefix, r.naming.delim, err = r.session.Namespace(ctx); err != nil {
+	var all []imap.Mailbox
+	if r.naming, all, err = named(ctx, r.session, true, maps.Keys(r.byName)); err != nil {
 		return err
-	}
-	all, err := r.session.List(ctx, true)
-	if err != nil {
-		return err
-	}
-	if i := slices.IndexFunc(all, imap.Mailbox.Selectable); i >= 0 && r.naming.delim == 0 {
-		r.naming.delim = all[i].Delim
-	}
-	if !r.session.Has(goimap.CapNamespace) {
-		r.naming = r.naming.guess(all, maps.Keys(r.byName))
 	}
 	for i, m := range all {
 		if !m.Selectable() {
@@ -168,6 +160,32 @@ func (r *run) list(ctx context.Context) (err error) {
 		b.server, b.remote = m.Name, &all[i]
 	}
 	return nil
+}
+
+// named lists mailboxes, and finds out how they are named; known are those that the base has.
+func named(ctx context.Context, s *imap.Session, status bool, known iter.Seq[string]) (n naming, all []imap.Mailbox, err error) {
+	if n.prefix, n.delim, err = s.Namespace(ctx); err != nil {
+		return n, nil, err
+	}
+	if all, err = s.List(ctx, status); err != nil {
+		return n, nil, err
+	}
+	if i := slices.IndexFunc(all, imap.Mailbox.Selectable); i >= 0 && n.delim == 0 {
+		n.delim = all[i].Delim
+	}
+	if !s.Has(goimap.CapNamespace) {
+		n = n.guess(all, known)
+	}
+	return n, all, nil
+}
+
+// Trash is the mailbox that a server names as its trash (RFC 6154), as Policy.Trash wants it; "": it names none.
+func Trash(ctx context.Context, s *imap.Session) (string, error) {
+	n, all, err := named(ctx, s, false, func(func(string) bool) {})
+	if i := slices.IndexFunc(all, func(m imap.Mailbox) bool { return m.Selectable() && m.Has(goimap.MailboxAttrTrash) }); i >= 0 {
+		return n.ours(all[i].Name), err
+	}
+	return "", err
 }
 
 func isDir(path string) bool {

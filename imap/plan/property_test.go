@@ -268,9 +268,22 @@ func (p *people) rest() {
 	if len(plan.Ops)+len(plan.Guards) > 0 {
 		p.Fatalf("a second plan is not empty: %v %v\nfirst: %v\nbefore\n%s\nafter\n%s", plan.Ops, plan.Guards, first, before, p.w)
 	}
+	p.revived()
 	waits := slices.ContainsFunc(plan.Notices, func(n Notice) bool { return strings.Contains(n.Text, "wait") })
 	if diff := p.w.differences(); diff != "" && !waits {
 		p.Fatalf("the sides differ: %s\nplan: %v\nbefore\n%s\nafter\n%s", diff, first, before, p.w)
+	}
+}
+
+// revived: a message that was deleted here and only marked is hidden for as long as it is marked, and no longer.
+func (p *people) revived() {
+	p.Helper()
+	for name, b := range p.w.base {
+		for _, r := range b.rows {
+			if s := p.w.server[name]; s != nil && r.State == Marked && s.msgs[r.UID] != nil && s.msgs[r.UID].flags.Set&trashed == 0 {
+				p.Fatalf("%s %d is not marked any more, and hidden still\n%s", name, r.UID, p.w)
+			}
+		}
 	}
 }
 
