@@ -9,9 +9,12 @@ import (
 	"postie/testdata/dovecot"
 )
 
+// below is a server on which no mailbox lies beside INBOX.
+func below() dovecot.Options { return dovecot.Options{Separator: ".", Prefix: "INBOX."} }
+
 // Servers whose separator is ".", and whose mailboxes all lie below INBOX, whether they say so by NAMESPACE or not.
 func TestHierarchies(t *testing.T) {
-	for name, o := range map[string]dovecot.Options{"dots": {Separator: "."}, "below INBOX": {Separator: ".", Prefix: "INBOX."}, "below INBOX, slashes": {Prefix: "INBOX/"}} {
+	for name, o := range map[string]dovecot.Options{"dots": {Separator: "."}, "below INBOX": below(), "below INBOX, slashes": {Prefix: "INBOX/"}} {
 		w := newStreet(t, o)
 		for _, q := range []peculiar{
 			{"", nil},
@@ -33,24 +36,30 @@ func TestHierarchies(t *testing.T) {
 	}
 }
 
-// A server without NAMESPACE that holds nothing but INBOX yet, and takes no mailbox beside it.
-func TestFirstMailboxBelowInbox(t *testing.T) {
-	o := dovecot.Options{Separator: ".", Prefix: "INBOX."}
-	d := newStreet(t, o).device(t, imaptest.Without("NAMESPACE"))
+// Servers that do not say by NAMESPACE where mailboxes lie.
+func TestWithoutNamespace(t *testing.T) {
+	w := newStreet(t, below())
+	t.Run("first mailbox", func(t *testing.T) { firstMailbox(w.device(t, imaptest.Without("NAMESPACE"))) })
+	w = newStreet(t, dovecot.Options{})
+	t.Run("beside", func(t *testing.T) { inboxHasChildren(w.device(t, imaptest.Without("NAMESPACE"))) })
+	t.Run("guessed", func(t *testing.T) { guessStays(w.device(t, imaptest.Without("NAMESPACE"))) })
+}
+
+// firstMailbox: the server holds nothing but INBOX yet, and takes no mailbox beside it.
+func firstMailbox(d *device) {
 	d.put(d.remote(), "INBOX", 0, 3)
 	d.sync()
 	d.deliver("New", 110)
 	d.deliver("Lists/go", 111)
 	if r := d.sync(); r.Uploaded != 2 {
-		t.Errorf("%+v", r)
+		d.Errorf("%+v", r)
 	}
 	d.equal()
 	d.quiet()
 }
 
-// Mailboxes below INBOX are what they are where others lie beside it, also when those come later or go.
-func TestInboxHasChildren(t *testing.T) {
-	d := newStreet(t, dovecot.Options{}).device(t, imaptest.Without("NAMESPACE"))
+// inboxHasChildren: mailboxes below INBOX are what they are where others lie beside it, also when those go.
+func inboxHasChildren(d *device) {
 	s := d.remote()
 	d.create(s, "INBOX/Sub")
 	d.create(s, "Beside")
@@ -59,16 +68,15 @@ func TestInboxHasChildren(t *testing.T) {
 	d.sync()
 	d.equal()
 	if here := d.here(); len(here["INBOX/Sub"]) != 3 {
-		t.Errorf("here: %v", here)
+		d.Errorf("here: %v", here)
 	}
 	d.ok(s.Rename(context.Background(), "Beside", "INBOX/Beside"))
 	d.does(func() { d.sync() }, 0)
 	d.quiet()
 }
 
-// The prefix that was guessed stays when a mailbox appears beside INBOX.
-func TestGuessStays(t *testing.T) {
-	d := newStreet(t, dovecot.Options{}).device(t, imaptest.Without("NAMESPACE"))
+// guessStays: the prefix that was guessed stays when a mailbox appears beside INBOX.
+func guessStays(d *device) {
 	d.prefix = "INBOX/"
 	s := d.remote()
 	d.create(s, "Sub")
@@ -78,7 +86,7 @@ func TestGuessStays(t *testing.T) {
 	d.ok(s.Create(context.Background(), "Beside"))
 	d.does(func() { d.sync() }, 0)
 	if here := d.here(); len(here["Sub"]) != 3 {
-		t.Errorf("here: %v", here)
+		d.Errorf("here: %v", here)
 	}
 	d.quiet()
 }

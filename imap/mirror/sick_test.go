@@ -39,13 +39,9 @@ func TestSickMessage(t *testing.T) {
 			})
 		}
 	}
-}
-
-// While a mailbox is to be matched again a message whose header cannot be had must not look as if it were gone.
-func TestSickWhileMatching(t *testing.T) {
-	w := newStreet(t, dovecot.Options{})
+	// While a mailbox is to be matched again, a message whose header cannot be had must not look as if it were gone.
 	for _, gives := range []string{"the others", "none"} {
-		t.Run(gives, func(t *testing.T) {
+		t.Run("while matching "+gives, func(t *testing.T) {
 			t.Parallel()
 			d := w.device(t)
 			beginning(d, d.remote())
