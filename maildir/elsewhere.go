@@ -7,7 +7,8 @@ import (
 
 // Elsewhere gives the folders below the root in which other programs keep a mailbox, likeliest first; Folder's answer may be
 // among them. With FS that is mbsync: names in modified UTF-7 as the server has them (SubFolders Verbatim), Lists/.golang (Legacy),
-// Lists.golang (Flatten), the last of which is offlineimap's too, that may write UTF-8. INBOX is spelled as its user likes it.
+// Lists.golang (Flatten), the last of which is offlineimap's too, that may write UTF-8. INBOX is spelled as its user likes it, or is
+// the root itself.
 // With MaildirPlusPlus it is what lies below INBOX: ..sub. A name that cannot be a plain folder has none.
 func (l Layout) Elsewhere(mailbox []string) (folders []string) {
 	if !slices.ContainsFunc(mailbox, unplain) && len(mailbox) > 0 {
@@ -43,6 +44,9 @@ func (l Layout) elsewhere(mailbox []string) (folders []string) {
 				}
 			}
 		}
+	}
+	if inbox && len(raw) == 1 {
+		folders = append(folders, ".")
 	}
 	return folders
 }

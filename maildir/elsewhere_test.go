@@ -16,7 +16,7 @@ func TestElsewhere(t *testing.T) {
 		mailbox string
 		folders []string
 	}{
-		{FS, "INBOX", []string{"INBOX", "Inbox", "inbox"}},
+		{FS, "INBOX", []string{"INBOX", "Inbox", "inbox", "."}},
 		{FS, "Entwürfe", []string{"Entw&APw-rfe", "Entwürfe"}},
 		{FS, "R&D", []string{"R&-D", "R&D"}},
 		{FS, "Lists/golang", []string{"Lists/golang", "Lists/.golang", "Lists.golang"}},
