@@ -130,6 +130,9 @@ func (r *run) run(ctx context.Context) (err error) {
 			return err
 		}
 	}
+	if err := r.unwanted(ctx); err != nil {
+		return err
+	}
 	if !r.DryRun {
 		if err := r.base.Said(ctx, r.said); err != nil {
 			return err

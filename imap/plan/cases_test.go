@@ -28,7 +28,7 @@ var update = flag.Bool("update", false, "write what the plans are now into testd
 //	flags INBOX 1 …
 //
 // A message's letter is its identity: equal letters are equal copies. Cells are words: a number is the UID in the base,
-// letters are flags ("S,work"; "-" none), "." is: not there, "=" is: as the base has it. In base: nobody, marked, withheld,
+// letters are flags ("S,work"; "-" none), "." is: not there, "=" is: as the base has it. In base: nobody, freed, marked, withheld,
 // orphan, key=k, remote=FS, size=n. Here: key=k, unread, wish, delete, to=BOX, letter=b. There: uid=n, bare, date=n, letter=b, mod=n.
 func TestCases(t *testing.T) {
 	files, _ := filepath.Glob("testdata/*.txt")
@@ -226,6 +226,8 @@ func (s *sight) base(t *testing.T, p *Pair, words []string) {
 		switch key {
 		case "nobody":
 			p.Key = ""
+		case "freed":
+			p.Freed = true
 		case "marked":
 			p.State = Marked
 		case "withheld":

@@ -83,15 +83,18 @@ func observe(boxes []Mailbox, p Policy) (*differ, error) {
 }
 
 // grant applies the wishes: on a pair without a body they stand for what a file would show. A wish for a pair that
-// has got its body, or was moved or expunged on the server, has nothing to be granted on.
+// has got its body has nothing to be granted on. Of one for a message that was moved on the server meanwhile the flags count.
 func (d *differ) grant(b *box) {
 	for _, w := range b.Wishes {
 		t := b.byUID[w.UID]
-		if t == nil || t.file.Key != "" || t.pair.State != Agreed || t.on != b || t.message.UID != w.UID {
+		if t == nil || t.file.Key != "" || t.pair.State != Agreed {
 			continue
 		}
 		if w.Flags != nil {
 			t.file.Flags = *w.Flags
+		}
+		if t.on != b || t.message.UID != w.UID {
+			continue
 		}
 		switch to := d.byName[w.To]; {
 		case w.Delete:

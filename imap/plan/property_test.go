@@ -35,6 +35,7 @@ type people struct {
 	*rapid.T
 	w       *world
 	copies  bool // equal copies are made
+	running bool // a run is under way, which holds the lock
 	made    int
 	deleted map[string]bool
 	touched map[string]Side // moved, by whom
@@ -91,7 +92,7 @@ func (p *people) here() {
 		return
 	}
 	k, some := pick(p, w.local[box])
-	action := p.n(7)
+	action := p.n(8)
 	p.Logf("here %s %s %d", box, k, action)
 	switch {
 	case action == 0 || !some:
@@ -113,20 +114,38 @@ func (p *people) here() {
 			k = ""
 		}
 		w.file(to, k, f.content, f.flags)
+	case action == 6:
+		p.free(box, k)
 	default:
 		p.wish(box)
+	}
+}
+
+// free drops a body that the server has as it is here.
+func (p *people) free(box string, k maildir.Key) {
+	b := p.w.base[box]
+	if b == nil || p.running {
+		return
+	}
+	for i := range b.rows {
+		r := &b.rows[i]
+		if r.Key == k && r.UID != 0 && r.State == Agreed && r.Local == p.w.local[box][k].flags && r.content == p.w.local[box][k].content {
+			r.Key, r.Freed = "", true
+			delete(p.w.local[box], k)
+			return
+		}
 	}
 }
 
 // wish is for messages that have no body here.
 func (p *people) wish(box string) {
 	b := p.w.base[box]
-	if b == nil {
+	if b == nil || p.running { // what is wished during a run is for the next one: maildir/index sees to that
 		return
 	}
 	bodyless := map[imap.UID]row{}
 	for _, r := range b.rows {
-		if r.Key == "" && r.State == Agreed {
+		if r.Key == "" && r.State == Agreed && !p.w.wishes[box][r.UID].Delete { // what is deleted is not shown any more
 			bodyless[r.UID] = r
 		}
 	}
@@ -289,6 +308,8 @@ func (p *people) revived() {
 
 func (p *people) sync(between func(Plan), after func(bool) bool) Plan {
 	p.Helper()
+	p.running = true
+	defer func() { p.running = false }()
 	p.w.ops = nil
 	if err := p.w.recover(); err != nil {
 		p.Fatal(err)

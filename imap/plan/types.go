@@ -34,7 +34,9 @@
 package plan
 
 import (
+	"fmt"
 	"iter"
+	"strings"
 	"time"
 
 	"github.com/emersion/go-imap/v2"
@@ -164,6 +166,28 @@ type Bodies struct {
 	MaxSize int64         // octets; 0: any
 	MaxAge  time.Duration // by INTERNALDATE; 0: any
 	Freed   bool          // those too that were freed
+}
+
+// String is what stands behind "bodies =" in a configuration.
+func (b Bodies) String() string {
+	var terms []string
+	if b.MaxSize > 0 {
+		terms = append(terms, fmt.Sprintf("max_size = %d", b.MaxSize))
+	}
+	if b.MaxAge > 0 {
+		n, unit := b.MaxAge/time.Hour, "h"
+		if n%24 == 0 {
+			n, unit = n/24, "d"
+		}
+		terms = append(terms, fmt.Sprintf(`max_age = "%d%s"`, n, unit))
+	}
+	switch {
+	case b.None:
+		return `"none"`
+	case len(terms) > 0:
+		return "{ " + strings.Join(terms, ", ") + " }"
+	}
+	return `"all"`
 }
 
 // Policy is what the user wants.

@@ -1,0 +1,39 @@
+package index
+
+import (
+	"context"
+	"database/sql"
+
+	"postie/imap/plan"
+)
+
+// ToldBodies is the policy of bodies that TellBodies was last given; "": none was.
+func (a *Account) ToldBodies(ctx context.Context) (string, error) {
+	all, err := query(ctx, a.s, func(rows *sql.Rows) (s string, err error) { return s, rows.Scan(&s) }, "SELECT bodies FROM account WHERE id = ?", a.id)
+	if err != nil || len(all) == 0 {
+		return "", verb("read base", err)
+	}
+	return all[0], nil
+}
+
+// TellBodies remembers of which policy of bodies the user was told.
+func (a *Account) TellBodies(ctx context.Context, policy string) error {
+	return verb("record policy", a.s.write(ctx, func(tx *sql.Tx) error {
+		if err := a.enter(tx); err != nil {
+			return err
+		}
+		_, err := tx.Exec("UPDATE account SET bodies = ? WHERE id = ?", policy, a.id)
+		return err
+	}))
+}
+
+// Unwanted counts the messages whose bodies are here though policy does not want them.
+func (a *Account) Unwanted(ctx context.Context, p plan.Policy) (int64, error) {
+	n, err := query(ctx, a.s, number, `SELECT count(*) FROM pair p JOIN box b ON b.id = p.box WHERE b.account = ? AND p.uid IS NOT NULL AND p.key IS NOT NULL
+		AND (? OR ? > 0 AND p.size > ? OR ? > 0 AND p.date < ?)`,
+		a.id, p.Bodies.None, p.Bodies.MaxSize, p.Bodies.MaxSize, p.Bodies.MaxAge, p.Now.Add(-p.Bodies.MaxAge).UnixMilli())
+	if err != nil {
+		return 0, verb("read base", err)
+	}
+	return n[0], nil
+}

@@ -1,0 +1,91 @@
+package index
+
+import (
+	"fmt"
+	"testing"
+
+	"postie/imap/plan"
+	"postie/maildir"
+)
+
+// An agreement forgets the wish that it grants. One that was changed since it was read stays, and goes where its message goes.
+func TestWishGranted(t *testing.T) {
+	_, a, in, other := based(t)
+	ctx := t.Context()
+	seen, since := plan.Wish{UID: 1, To: "A"}, plan.Wish{UID: 1, Delete: true}
+	again, moved := paired(in, 1, ""), paired(in, 9, "")
+	again.UID, moved.UID, moved.To = 1, 1, other.ID
+	gone := Agreement{Mailbox: in.ID, UID: 1}
+	for _, c := range []struct {
+		what  string
+		now   plan.Wish
+		agree Agreement
+		left  string // in INBOX and the other mailbox
+	}{
+		{"granted", seen, again, "[] []"},
+		{"granted, moved", seen, moved, "[] []"},
+		{"changed since", since, again, "[{1 <nil>  true}] []"},
+		{"changed since, moved", since, moved, "[] [{9 <nil>  true}]"},
+		{"its message is gone", since, gone, "[] []"},
+	} {
+		must(t, a.Agree(ctx, []Agreement{gone, {Mailbox: other.ID, UID: 9}, paired(in, 1, "")}), a.Wish(ctx, in.ID, c.now))
+		c.agree.Wish = seen
+		must(t, a.Agree(ctx, []Agreement{c.agree}))
+		one, err := a.Wishes(ctx, in.ID)
+		must(t, err)
+		two, err := a.Wishes(ctx, other.ID)
+		must(t, err)
+		want(t, c.what, fmt.Sprint(one, " ", two), c.left)
+	}
+}
+
+// What is so already is no wish, and a later one does not forget an earlier one.
+func TestWishes(t *testing.T) {
+	s, a, in, _ := based(t)
+	ctx := t.Context()
+	must(t, a.Agree(ctx, []Agreement{paired(in, 1, "")}))
+	one := func() Message {
+		m, ok, err := s.ByID(ctx, 1)
+		if must(t, err); !ok {
+			t.Fatal("it is gone")
+		}
+		return m
+	}
+	wished := func() string {
+		all, err := a.Wishes(ctx, in.ID)
+		must(t, err)
+		text := ""
+		for _, w := range all {
+			if w.Flags != nil {
+				text += w.Flags.Set.String()
+			}
+			text += fmt.Sprintf(" %s %v", w.To, w.Delete)
+		}
+		return text
+	}
+	mark := func(c Change) {
+		_, err := s.Mark(ctx, []Message{one()}, c)
+		must(t, err)
+	}
+	mark(Change{Set: maildir.FlagFlagged})
+	want(t, "flagged", wished(), "F  false")
+	mark(Change{Clear: maildir.FlagFlagged})
+	want(t, "and back", wished(), "")
+	_, err := s.Move(ctx, []Message{one()}, "B", maildir.FS)
+	must(t, err)
+	mark(Change{Set: maildir.FlagReplied})
+	want(t, "moved and marked", wished(), "R B false")
+	want(t, "is shown there", one().Mailbox, "B")
+	_, err = s.Move(ctx, []Message{one()}, Inbox, maildir.FS)
+	must(t, err)
+	want(t, "and back", wished(), "R  false")
+	_, err = s.Move(ctx, []Message{one()}, "B", maildir.FS)
+	must(t, err)
+	_, err = s.Remove(ctx, []Message{one()})
+	must(t, err)
+	want(t, "deleted", wished(), "R  true")
+	hidden, err := s.Follow(ctx)
+	if must(t, err); !hidden[1] {
+		t.Error("it is shown still")
+	}
+}
