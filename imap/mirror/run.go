@@ -147,6 +147,10 @@ func (r *run) pass(ctx context.Context) error {
 	if err := r.folders(ctx); err != nil {
 		return err
 	}
+	aside, err := r.rotated(ctx)
+	if err != nil {
+		return err
+	}
 	if err := r.resume(ctx); err != nil {
 		return err
 	}
@@ -157,6 +161,9 @@ func (r *run) pass(ctx context.Context) error {
 	p, err := plan.Diff(boxes, r.Policy)
 	if err != nil {
 		return fmt.Errorf("plan: %w", err)
+	}
+	if r.DryRun {
+		p.Ops = append(aside, p.Ops...)
 	}
 	r.report.Guards = p.Guards
 	if r.DryRun {

@@ -1,0 +1,112 @@
+package mirror
+
+import (
+	"context"
+	"errors"
+
+	goimap "github.com/emersion/go-imap/v2"
+
+	"postie/imap"
+	"postie/imap/plan"
+	"postie/maildir"
+	"postie/maildir/index"
+)
+
+// rotated looks for mailboxes that were renamed on the server and whose name was given to a new one: an archive that was put
+// aside. Compared by name the old files would be orphans, and their messages new. In a dry run such mailboxes are planned no
+// further than their renaming.
+func (r *run) rotated(ctx context.Context) (ops []plan.Op, err error) {
+	for _, old := range r.boxes {
+		for _, b := range r.boxes {
+			if !rotates(old, b) {
+				continue
+			}
+			same, err := r.holds(ctx, b, old)
+			if err == nil && same {
+				op := plan.Op{Kind: plan.Rename, Side: plan.Local, Mailbox: old.Name, To: b.Name, Reason: "is called that there, and its name is another's: the same UIDVALIDITY, UIDs and sizes"}
+				ops = append(ops, op)
+				if err = r.putAside(ctx, op, old, b); err == nil {
+					break
+				}
+			}
+			if err != nil && !single(err) {
+				return ops, err
+			}
+			if err != nil {
+				old.outside, b.outside = true, true
+				r.fail(plan.Op{Kind: plan.Rename, Mailbox: old.Name, To: b.Name}, err)
+			}
+		}
+	}
+	if len(ops) > 0 && !r.DryRun {
+		err = r.folders(ctx)
+	}
+	return ops, err
+}
+
+// rotates says whether the base of old may be that of b, of which nothing is known: old has another UIDVALIDITY now, and b has its.
+func rotates(old, b *box) bool {
+	if !old.known || b.known || old.outside || b.outside || old.remote == nil || b.remote == nil || old.here == b.here || old.Name == index.Inbox {
+		return false
+	}
+	now, was := old.remote.Status, b.remote.Status
+	return now != nil && was != nil && old.UIDValidity != 0 && plan.UIDValidity(now.UIDValidity) != old.UIDValidity &&
+		plan.UIDValidity(was.UIDValidity) == old.UIDValidity
+}
+
+// sample is how many messages tell whether a mailbox is another: servers give one UIDVALIDITY to all that are made in the same second.
+const sample = 32
+
+// holds says whether most of the first messages of a base are in the mailbox b, under the same UIDs and in the same sizes.
+func (r *run) holds(ctx context.Context, b, old *box) (bool, error) {
+	sizes := map[goimap.UID]int64{}
+	for row, err := range r.base.ByUID(ctx, old.ID, nil) {
+		if err != nil {
+			return false, err
+		}
+		if sizes[row.UID] = row.Size; len(sizes) == sample {
+			break
+		}
+	}
+	if len(sizes) == 0 {
+		return false, nil
+	}
+	if s, err := r.selected(ctx, b, nil); err != nil || old.MailboxID != "" && s.MailboxID != "" && s.MailboxID != old.MailboxID {
+		return false, err
+	}
+	var set goimap.UIDSet
+	for uid := range sizes {
+		set.AddNum(uid)
+	}
+	same := 0
+	for m, err := range r.headers(ctx, set, "Message-ID") {
+		if _, missing := errors.AsType[*imap.MissingError](err); err != nil && !missing {
+			return false, err
+		}
+		if err == nil && m.Size == sizes[m.UID] {
+			same++
+		}
+	}
+	return 2*same > len(sizes), nil
+}
+
+// putAside gives the base and the Maildir of old the name of b. A run that was stopped in between finds the Maildir there already.
+func (r *run) putAside(ctx context.Context, op plan.Op, old, b *box) error {
+	if r.DryRun {
+		old.outside, b.outside = true, true
+		return nil
+	}
+	if old.here {
+		if err := r.renameHere(old, b); err != nil {
+			return err
+		}
+	}
+	to := old.Mailbox
+	to.Name, to.Folder, to.Stamp = b.Name, b.Folder, maildir.Stamp{}
+	r.step("base rename")
+	if err := r.base.Enter(ctx, &to); err != nil {
+		return err
+	}
+	r.done(op)
+	return nil
+}

@@ -1,0 +1,41 @@
+package mirror
+
+import (
+	"context"
+	"testing"
+
+	"postie/imap/imaptest"
+	"postie/testdata/dovecot"
+)
+
+// A mailbox is put aside on the server, and its name is given to a new one: the old files follow their messages, and only
+// what is new is fetched.
+func TestRotated(t *testing.T) {
+	w := newStreet(t, dovecot.Options{})
+	for name, q := range map[string]quirks{
+		"full": nil, "old": append(old(), imaptest.Without("LIST-EXTENDED")), "OBJECTID": objectID(), "other sizes": {imaptest.Replace(`RFC822.SIZE (\d)`, "RFC822.SIZE 1$1")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := w.device(t, q...)
+			s, ctx := d.remote(), context.Background()
+			beginning(d, s)
+			d.does(func() { d.sync() }, 12)
+			d.ok(d.dir("A").Remove(d.file("A", 21)))
+			d.ok(s.Rename(ctx, "A", "Old/2024"))
+			s = d.remote()
+			d.create(s, "A")
+			d.put(s, "A", 300, 302)
+			plan, err := d.run(func(o *Options) { o.DryRun = true })
+			if d.ok(err); len(plan.Plan.Ops) == 0 || plan.Plan.Ops[0].To != "Old/2024" {
+				t.Errorf("dry run: %v", plan.Plan.Ops)
+			}
+			var r Report
+			d.does(func() { r = d.sync() }, 2)
+			if r.New != 2 || r.DeletedLocal > 0 || r.DeletedRemote != 1 || len(r.Guards) > 0 {
+				t.Errorf("%+v", r)
+			}
+			d.quiet()
+		})
+	}
+}
