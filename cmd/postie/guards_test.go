@@ -70,12 +70,21 @@ func TestGuards(t *testing.T) {
 			here, there := d.counts(true), d.counts(false)
 			d.put("B", 900, 902)
 			here["B"], there["B"] = each+2, each+2
+			known := exists(filepath.Join(d.root, ".postie.db"))
+			if known { // everything else goes on, both ways
+				d.remove(d.find("B", 60))
+				d.rename(d.find("B", 61), "F")
+				d.deliver("B", 910, "S")
+			}
 			for range 2 {
 				if out := d.exits(exitGuard); !strings.Contains(out, "--allow-mass-delete") {
 					t.Errorf("it does not say how to go on:\n%s", out)
 				}
 			}
 			d.holds("guarded", here, there)
+			if text := difference(d.here("B"), d.there("B")); text != "" || known && !strings.HasPrefix(d.letters("B"), "[61F ") {
+				t.Errorf("B did not go on: %s\n%s", d.letters("B"), text)
+			}
 			if plan := steps(d.exits(exitOK, "-n", "--json", "--allow-mass-delete")); len(plan) == 0 {
 				t.Error("a dry run showed nothing of it")
 			}

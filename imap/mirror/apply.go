@@ -45,7 +45,7 @@ func (r *run) apply(ctx context.Context, p plan.Plan) error {
 			r.again = true
 			r.spoil(ops[0])
 		} else if err != nil {
-			r.fail(plan.Op{Kind: ops[0].Kind, Mailbox: ops[0].Mailbox, To: ops[0].To}, err)
+			r.refuse(plan.Op{Kind: ops[0].Kind, Mailbox: ops[0].Mailbox, To: ops[0].To}, err)
 			if k := ops[0].Kind; k == plan.Create || k == plan.Rename {
 				broken[ops[0].Mailbox], broken[ops[0].To] = true, ops[0].To != ""
 			}

@@ -143,6 +143,8 @@ func (r *run) uploaded(b *box, p *parcel) index.Agreement {
 // send appends a batch, and goes on after a refusal. APPENDUID is believed where it speaks of the mailbox that we know.
 func (r *run) send(ctx context.Context, b *box, batch []*parcel) error {
 	i := 0
+	var refused *parcel
+	var why error
 	for done, err := range r.session.AppendAll(ctx, b.server, r.uploads(b, batch)) {
 		if err != nil && !single(err) {
 			return err
@@ -153,8 +155,11 @@ func (r *run) send(ctx context.Context, b *box, batch []*parcel) error {
 		p := batch[i]
 		i++
 		if err != nil {
-			p.sent = false
-			r.fail(p.op, err)
+			if p.sent = false; forbidden(err) {
+				refused, why = p, err
+			} else {
+				r.fail(p.op, err)
+			}
 			if err := r.base.Settled(ctx, p.intent); err != nil {
 				return err
 			}
@@ -165,6 +170,9 @@ func (r *run) send(ctx context.Context, b *box, batch []*parcel) error {
 				return err
 			}
 		}
+	}
+	if refused != nil {
+		return r.refusedUpload(ctx, b, refused, why)
 	}
 	return nil
 }

@@ -59,9 +59,10 @@ type box struct {
 	left     []passage     // of later
 	came     []passage     // of later
 
-	pushed  bool       // this run changed it on the server
-	next    goimap.UID // of what this run moves here
-	spoiled bool       // something planned was not done
+	withheld goimap.UIDSet // what the server did not let us mark as deleted
+	pushed   bool          // this run changed it on the server
+	next     goimap.UID    // of what this run moves here
+	spoiled  bool          // something planned was not done
 }
 
 // folders finds the mailboxes: of the server, of the Maildir root, and of the base.
@@ -235,9 +236,9 @@ func (r *run) opened(ctx context.Context, b *box) error {
 	if err == nil && b.UIDValidity != 0 && plan.UIDValidity(s.UIDValidity) != b.UIDValidity {
 		return fmt.Errorf("select %q: %w", b.server, errValidity)
 	}
-	if err == nil && s.ReadOnly && !b.now.ReadOnly {
+	if err == nil && (s.ReadOnly && !b.now.ReadOnly || b.now.Keeps.Set&^keeps(s).Set != 0) {
 		// Nothing else had changed, so nobody had looked. The plan is to be made again, with that known.
-		b.ReadOnly = true
+		b.ReadOnly, b.Keeps = s.ReadOnly, keeps(s)
 		return cmp.Or(r.base.Record(ctx, b.Mailbox), error(errTurned))
 	}
 	return err

@@ -72,7 +72,7 @@ func (r *run) seen(ctx context.Context, b *box) error {
 	err := r.see(ctx, b)
 	if err != nil && single(err) {
 		b.outside = true
-		r.fail(plan.Op{Mailbox: b.Name}, err)
+		r.refuse(plan.Op{Mailbox: b.Name}, err)
 		err = nil
 	}
 	return err
