@@ -43,7 +43,6 @@ func TestRefused(t *testing.T) {
 		{`^UID MOVE`, "NO [TRYCREATE] it went just now", nil},
 		{`^UID COPY`, "NO [TRYCREATE] it went just now", plain},
 		{`^UID COPY`, "NO [OVERQUOTA] full", plain},
-		{`^LOGOUT`, "BAD what is that?", nil},
 	} {
 		for _, times := range []int{1, 0} {
 			t.Run(fmt.Sprint(tt.command, tt.answer, times, len(tt.less)), func(t *testing.T) {
