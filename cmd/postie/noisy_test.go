@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -143,6 +144,17 @@ func (n *noise) delivers() {
 	}
 }
 
+// reads looks what is there, as a person would do beside all that.
+func (n *noise) reads() {
+	for _, args := range [][]string{{"list", "--limit", "3"}, {"search", "is:flagged"}, {"status"}} {
+		var out bytes.Buffer
+		if code := run(append(args, "-c", n.config()), &out, &out); code != exitOK {
+			n.Errorf("%v: exit code %d\n%s", args, code, &out)
+		}
+	}
+	time.Sleep(100 * time.Millisecond)
+}
+
 // A Maildir in which another program renames flags and delivers during all syncs, while the server gets new letters
 // and flags: nothing is ever deleted, since nobody deletes, and nothing is there twice.
 func TestNoisyMaildir(t *testing.T) { noisy(t, 25, nil) }
@@ -165,6 +177,7 @@ func noisy(t *testing.T, short int, mover func(*noise, file, string)) {
 	d.sync()
 	n := &noise{device: d, mover: mover}
 	n.begin(r.Uint64())
+	n.ended.Go(func() { n.until(n.reads) })
 	defer n.end()
 	put := first
 	for range rounds(short, 200) {
@@ -191,6 +204,11 @@ func noisy(t *testing.T, short int, mover func(*noise, file, string)) {
 	d.sync()
 	d.equal()
 	d.rests()
+	var list bytes.Buffer
+	run([]string{"list", "-q", "-c", d.config()}, &list, &list)
+	if listed := strings.Count(list.String(), "\n"); listed != put+n.delivered {
+		t.Errorf("%d are listed, want %d", listed, put+n.delivered)
+	}
 	times := map[int]int{}
 	for _, it := range f.there(f.mailboxes()...) {
 		times[it.n]++

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	_ "time/tzdata" // Berlin's clocks change
 )
 
 // now of these tests: a Saturday, in a zone of its own.
@@ -36,6 +37,30 @@ func TestParseSpan(t *testing.T) {
 			got = "error"
 		}
 		want(t, in, got, out)
+	}
+}
+
+// Days begin at midnight where the reader is, also those of 23 and 25 hours, and a month ago is in the month before.
+func TestParseSpanElsewhere(t *testing.T) {
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ now, in, out string }{
+		{"2026-03-30 12:00", "yesterday", "2026-03-28T23:00:00Z 23h0m0s"},
+		{"2026-03-30 12:00", "2026-03-29", "2026-03-28T23:00:00Z 23h0m0s"},
+		{"2026-10-26 00:30", "1d", "2026-10-24T22:00:00Z 25h0m0s"},
+		{"2026-10-26 00:30", "2026-10", "2026-09-30T22:00:00Z 745h0m0s"},
+		{"2026-10-26 00:30", "today", "2026-10-25T23:00:00Z 24h0m0s"},
+		{"2026-03-31 12:00", "1m", "2026-02-27T23:00:00Z 24h0m0s"},
+		{"2028-02-29 12:00", "1y", "2027-02-27T23:00:00Z 24h0m0s"},
+		{"2026-01-31 12:00", "2m", "2025-11-29T23:00:00Z 24h0m0s"},
+	} {
+		now, err := time.ParseInLocation("2006-01-02 15:04", c.now, berlin)
+		must(t, err)
+		span, err := ParseSpan(c.in, now)
+		must(t, err)
+		want(t, c.now+" "+c.in, span.From.UTC().Format(time.RFC3339)+" "+span.To.Sub(span.From).String(), c.out)
 	}
 }
 

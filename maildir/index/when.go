@@ -49,10 +49,19 @@ func ParseSpan(s string, now time.Time) (Span, error) {
 		case "w":
 			return day(today.AddDate(0, 0, -7*n))
 		case "m":
-			return day(today.AddDate(0, -n, 0))
+			return day(monthsAgo(today, n))
 		case "y":
-			return day(today.AddDate(-n, 0, 0))
+			return day(monthsAgo(today, 12*n))
 		}
 	}
 	return Span{}, fmt.Errorf("%q is no date: write 2026-11-01, 2026-11, 3d, 2w or yesterday", s)
+}
+
+// monthsAgo is the same day of an earlier month, or its last: a month before 31 March is no day of March.
+func monthsAgo(day time.Time, n int) time.Time {
+	then := day.AddDate(0, -n, 0)
+	if then.Day() != day.Day() {
+		then = then.AddDate(0, 0, -then.Day())
+	}
+	return then
 }
