@@ -321,6 +321,7 @@ func (w *world) do(op Op) (row, bool) {
 	if r := w.rowOf(op); r != nil && len(w.hidden) > 0 && op.Side == Remote && slices.Contains([]Kind{Expunge, Mark, Trash}, op.Kind) && r.State == Agreed && r.Key != "" {
 		w.faults = append(w.faults, "believes a scan that never came to rest: "+op.String())
 	}
+	w.refuses(op)
 	w.ops = append(w.ops, op)
 	r := row{Pair: op.Pair}
 	if known := w.rowOf(op); known != nil {
@@ -379,6 +380,16 @@ func (w *world) do(op Op) (row, bool) {
 		}
 	}
 	return r, true
+}
+
+// refuses notes an operation that would change a mailbox that is read-only on the server.
+func (w *world) refuses(op Op) {
+	readonly := func(name string) bool { return w.server[name] != nil && w.server[name].readonly }
+	moves := op.Kind == Trash || op.Kind == Move && op.Side == Remote
+	if slices.Contains([]Kind{Upload, Expunge, Mark}, op.Kind) && readonly(op.Mailbox) ||
+		moves && (readonly(op.Mailbox) || readonly(op.To)) || op.Push != (Change{}) && !moves && readonly(cmp.Or(op.To, op.Mailbox)) {
+		w.faults = append(w.faults, "changes a read-only mailbox: "+op.String())
+	}
 }
 
 func (w *world) rename(op Op) bool {
