@@ -382,9 +382,12 @@ func (w *world) do(op Op) (row, bool) {
 	return r, true
 }
 
-// refuses notes an operation that would change a mailbox that is read-only on the server.
+// refuses notes an operation that policy forbids, or that would change a mailbox that is read-only on the server.
 func (w *world) refuses(op Op) {
 	readonly := func(name string) bool { return w.server[name] != nil && w.server[name].readonly }
+	if op.Kind == Expunge && !w.policy.Expunge || op.Kind == Trash && (op.To != w.policy.Trash || op.To == op.Mailbox) {
+		w.faults = append(w.faults, "against policy: "+op.String())
+	}
 	moves := op.Kind == Trash || op.Kind == Move && op.Side == Remote
 	if slices.Contains([]Kind{Upload, Expunge, Mark}, op.Kind) && readonly(op.Mailbox) ||
 		moves && (readonly(op.Mailbox) || readonly(op.To)) || op.Push != (Change{}) && !moves && readonly(cmp.Or(op.To, op.Mailbox)) {
