@@ -276,6 +276,7 @@ type quest struct {
 	emailID   string
 	found     goimap.UID
 	message   imap.Message // without a body
+	away      bool         // its file lies in another mailbox by now
 }
 
 func (q *quest) is(m imap.Message, h *message.Header) bool {

@@ -144,6 +144,37 @@ func TestCopiedAndRemovedForGood(t *testing.T) {
 	d.rest()
 }
 
+// A run was killed behind an APPEND, and before the next one the file is moved: it is that message all the same.
+func TestMovedAfterAnUploadThatWasKilled(t *testing.T) {
+	servers := crashServers()
+	for _, name := range []string{"full", "no UIDPLUS"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newTemplate(t, servers[name])
+			for step := 1; ; step++ {
+				d := w.copy()
+				before, killed := w.kill(d, step)
+				if !killed {
+					t.Fatal("no upload")
+				}
+				if before != "agree upload" || !slices.Contains(d.numbers("INBOX"), 100) {
+					w.drop(d)
+					continue
+				}
+				_, err := d.dir("INBOX").MoveTo(d.file("INBOX", 100), d.dir("A"))
+				d.ok(err)
+				d.sync()
+				d.equal()
+				d.rest()
+				if in := d.numbers("INBOX"); slices.Contains(in, 100) || !slices.Contains(d.numbers("A"), 100) {
+					t.Errorf("INBOX has %v, A has %v", in, d.numbers("A"))
+				}
+				break
+			}
+		})
+	}
+}
+
 // numbers are the letters of a mailbox.
 func (d *device) numbers(name string) (all []int) {
 	d.Helper()

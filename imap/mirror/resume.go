@@ -110,7 +110,7 @@ func (r *run) settled(ctx context.Context, b, to *box, i index.Intent) error {
 	}
 	q = wanted[0]
 	switch {
-	case q.found == 0 && i.UID == 0:
+	case q.found == 0 && i.UID == 0 && !q.away:
 		if i.Tries >= 2 {
 			r.stuck[b.Name+"\x00"+string(i.Key)] = true
 		}
@@ -136,23 +136,40 @@ func (r *run) questOf(ctx context.Context, b *box, i index.Intent) (quest, error
 		id, err := r.base.Identify(ctx, b.ID, plan.Pair{UID: i.UID})
 		return quest{messageID: id.MessageID, header: id.Header, emailID: id.EmailID}, err
 	}
-	e, err := r.entry(ctx, b, i.Key)
+	at, e, err := r.anywhere(ctx, b, i.Key)
 	if err != nil {
 		return quest{}, err
 	}
-	m, err := r.readFile(ctx, b.dir, e)
+	m, err := r.readFile(ctx, at.dir, e)
 	if err == nil && m == nil {
 		err = fs.ErrNotExist
 	}
 	if err != nil {
 		return quest{}, err
 	}
-	if m, err = r.sent(m, b.dir.Path(e)); err != nil {
+	if m, err = r.sent(m, at.dir.Path(e)); err != nil {
 		return quest{}, err
 	}
 	m.Mailbox, m.Entry = b.Name, e
 	b.fresh[i.Key] = m
-	return quest{messageID: m.Summary.MessageID, header: m.Header}, nil
+	return quest{messageID: m.Summary.MessageID, header: m.Header, away: at != b}, nil
+}
+
+// anywhere finds the file of a key in its mailbox, or in the one that somebody moved it to.
+func (r *run) anywhere(ctx context.Context, b *box, key maildir.Key) (*box, maildir.Entry, error) {
+	e, err := r.entry(ctx, b, key)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return b, e, err
+	}
+	for _, o := range r.boxes {
+		if o == b || !o.here {
+			continue
+		}
+		if e, ok, err := o.dir.Find(key); ok || err != nil {
+			return o, e, err
+		}
+	}
+	return b, e, err
 }
 
 // foundUpload agrees on a file that is on the server. What its flags differ in counts as changed here.
