@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"os/exec"
+	"strings"
 	"syscall"
 
 	"postie/cmd/postie/internal/config"
@@ -140,6 +141,14 @@ func combined(codes []int) int {
 	return codes[0]
 }
 
+// again is how an account is worked on again. One that a URL stands for, as the '@' tells, has no name that a command takes.
+func again(command, account string) string {
+	if strings.Contains(account, "@") {
+		return "the same command with"
+	}
+	return "postie " + command + " " + account
+}
+
 // hint says what to do next about an error of an account ("": of none).
 func hint(err error, account string) string {
 	if u, ok := errors.AsType[*usageError](err); ok {
@@ -150,10 +159,10 @@ func hint(err error, account string) string {
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		return "make room and run it again; nothing was deleted on the server"
 	case is[*retrieve.Guard](err):
-		return "look into the Maildir. If the messages were deleted on purpose: postie fetch " + account + " --allow-mass-delete\n" +
+		return "look into the Maildir. If the messages were deleted on purpose: " + again("fetch", account) + " --allow-mass-delete\n" +
 			`who empties an inbox by habit writes max_delete = "100%"`
 	case is[plan.Guard](err):
-		return "look at both sides. If it was done on purpose: postie sync " + account + " --allow-mass-delete"
+		return "look at both sides. If it was done on purpose: " + again("sync", account) + " --allow-mass-delete"
 	case is[*index.Locked](err):
 		return "wait for it with --wait"
 	case errors.Is(err, mirror.ErrGone), errors.Is(err, mirror.ErrUIDValidity):

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -87,6 +88,18 @@ func TestCombined(t *testing.T) {
 	} {
 		if got := combined(tt.codes); got != tt.want {
 			t.Errorf("%v: %d, want %d", tt.codes, got, tt.want)
+		}
+	}
+}
+
+// What a hint says to do can be done: an account that a URL stands for is not known by its name.
+func TestHintToGoOn(t *testing.T) {
+	for account, want := range map[string]string{
+		"work":             "postie sync work --allow-mass-delete",
+		"bob@mail.example": "the same command with --allow-mass-delete",
+	} {
+		if got := hint(plan.Guard{}, account); !strings.HasSuffix(got, ": "+want) {
+			t.Errorf("%s: %q, want …%q", account, got, want)
 		}
 	}
 }
