@@ -9,6 +9,15 @@ import (
 // MaxHeader is how much of a header, in bytes of its LF form, a Header keeps.
 const MaxHeader = 256 << 10
 
+// kind is whose a field is.
+type kind byte
+
+const (
+	own   kind = iota // the message's own
+	mark              // put there by a program that synchronises mailboxes
+	state             // put there by a server or program whose mailbox is an mbox file
+)
+
 // Header collects the header of a message that is written to it, in wire or LF form and in any
 // chunking, and ignores what follows the empty line. All CRs before an LF belong to the line end, so
 // that a message has the same header on the wire, from TOP and from its file, also where lines end in
@@ -17,8 +26,8 @@ type Header struct {
 	kept []byte
 	sum  hash.Hash
 	told int   // how much of kept is in sum, or passed over
-	mark bool  // the last field is one of marks
-	size int64 // octets of such fields on the wire
+	last kind  // of the last field
+	size int64 // octets of marks on the wire
 	crs  int   // CRs seen that may yet turn out to be part of a line end
 	line bool  // the current line has begun
 	done bool
@@ -86,22 +95,31 @@ func (h *Header) judge() {
 	if len(line) == 0 {
 		return
 	}
-	if h.told = len(h.kept); h.marks(line) {
-		h.mark, h.size = true, h.size+int64(len(line))+1 // CR
-	} else {
-		h.mark = false
+	h.told, h.last = len(h.kept), h.kind(line)
+	switch h.last {
+	case own:
 		h.tell(line)
+	case mark:
+		h.size += int64(len(line)) + 1 // CR
 	}
 }
 
-// marks says whether a line belongs to a field that another program put there for itself: mbsync (isync 1.1 and later) marks whatever it
-// stores, here and on the server; offlineimap what it uploads to a server without UIDPLUS. It is the same message.
-func (h *Header) marks(line []byte) bool {
+// kind says whose the field is that a line belongs to. mbsync (isync 1.1 and later) marks whatever it stores, here and on the
+// server; offlineimap what it uploads to a server without UIDPLUS. UW ipop3d, qpopper and programs that write mbox files keep
+// there what was read: "Status:  O" becomes "Status: RO" once the message was retrieved. It is the same message.
+func (h *Header) kind(line []byte) kind {
 	if len(line) > 0 && (line[0] == ' ' || line[0] == '\t') { // RFC 5322 section 2.2.3: the line before goes on
-		return h.mark
+		return h.last
 	}
 	name, _, ok := bytes.Cut(line, []byte(":"))
-	return ok && (equalFold(name, "X-TUID") || equalFold(name, "X-OfflineIMAP"))
+	is := func(s string) bool { return ok && equalFold(name, s) }
+	switch {
+	case is("X-TUID"), is("X-OfflineIMAP"):
+		return mark
+	case is("Status"), is("X-Status"), is("X-Keywords"), is("X-UID"):
+		return state
+	}
+	return own
 }
 
 // Bytes returns the header in LF form, without the empty line, at most MaxHeader bytes of it. It is
@@ -114,10 +132,11 @@ func (h *Header) Bytes() []byte {
 }
 
 // Hash returns the SHA-256 of the header in LF form, each line ended by LF (also a last one that the message leaves open: a
-// POP3 server closes it), without the empty line, and without the marks that [Header.Marks] counts.
+// POP3 server closes it), without the empty line, without the marks that [Header.Marks] counts, and without the fields in
+// which a mailbox file keeps what was read: Status, X-Status, X-Keywords, X-UID.
 func (h *Header) Hash() [sha256.Size]byte {
 	sum, open := h.sum, h.kept[h.told:]
-	if h.line && !h.marks(open) {
+	if h.line && h.kind(open) == own {
 		if sum == nil {
 			sum = sha256.New()
 		} else if c, ok := sum.(hash.Cloner); ok {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -250,4 +251,32 @@ func TestMaildropEmptyOnce(t *testing.T) {
 	w.server.SetMaildrop("alice", "secret", maildrop...)
 	w.ok(keep)
 	w.holds(stored(maildrop))
+}
+
+// UW ipop3d, and others whose mailbox is an mbox file, keep what was read in the header of the message: "Status:  O" when
+// it is retrieved first, "Status: RO" from the next session on. UIDL and size stay. It is the same message still: it is
+// not fetched again when it is to be deleted.
+func TestUWStatusAfterRetrieval(t *testing.T) {
+	maildrop := func(status string) (all []pop3test.Message) {
+		for i, m := range few(4) {
+			header, body, _ := strings.Cut(string(m.Body), "\r\n\r\n")
+			all = append(all, pop3test.Message{Body: []byte(header + "\r\nStatus: " + status + "\r\n\r\n" + body), UIDL: fmt.Sprintf("637edd3b%08x", i+1)})
+		}
+		return all
+	}
+	w := newWorld(t, pop3test.Options{}, maildrop(" O")...)
+	w.ok(Policy{Keep: Keep{Mode: Forever}})
+	w.server.SetMaildrop("alice", "secret", maildrop("RO")...)
+	if err := w.dir.Remove(w.keys()[0]); err != nil {
+		t.Fatal(err)
+	}
+	if report := w.ok(Policy{Keep: Keep{Mode: UntilDeleted}, MaxDelete: .3}); report.New != 0 || report.Deleted != 1 {
+		t.Errorf("one deleted here: %+v", report)
+	}
+	if report := w.ok(Policy{}); report.New != 0 || report.Deleted != 3 || len(w.server.Maildrop("alice")) != 0 {
+		t.Errorf("no longer kept: %+v", report)
+	}
+	if n := len(w.keys()); n != 3 {
+		t.Errorf("%d messages here", n)
+	}
 }
