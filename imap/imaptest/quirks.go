@@ -49,7 +49,7 @@ func Refuse(pattern string, times int, answer string) Quirk {
 
 // Without takes a capability away, and answers BAD to what needs it.
 func Without(capability string) Quirk {
-	q := Replace(`(CAPABILITY\b.*?) `+regexp.QuoteMeta(capability)+`( |\]|$)`, "$1$2")
+	q := Replace(`(?i)(CAPABILITY\b.*?) `+regexp.QuoteMeta(capability)+`( |\]|$)`, "$1$2")
 	if pattern, ok := needs()[capability]; ok {
 		q.Hears = Refuse(pattern, 0, "BAD what is that?").Hears
 	}

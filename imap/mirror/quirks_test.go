@@ -6,6 +6,7 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -128,6 +129,47 @@ func TestQuirks(t *testing.T) {
 			scenario(w.device(t, q.quirks...))
 		})
 	}
+}
+
+// Servers have several quirks at a time: each wording goes together with others of each kind.
+func TestQuirksTogether(t *testing.T) {
+	w := newStreet(t, dovecot.Options{})
+	for i, q := range wordings() {
+		all := []peculiar{q}
+		for n, kind := range [][]peculiar{wordings(), silent(), talkative(), poor(), poor()} {
+			all = append(all, kind[(i*(n+2)+n)%len(kind)])
+		}
+		var name []string
+		var together quirks
+		for _, q := range all {
+			name, together = append(name, q.name), append(together, q.quirks...)
+		}
+		t.Run(strings.Join(name, " and "), func(t *testing.T) {
+			t.Parallel()
+			scenario(w.device(t, together...))
+		})
+	}
+}
+
+// A server without UIDVALIDITY keeps no UIDs (RFC 3501 section 6.3.1): such mailboxes are told of and left alone, also if
+// they had it before.
+func TestNoUIDValidity(t *testing.T) {
+	d := newStreet(t, dovecot.Options{}).device(t)
+	s := d.remote()
+	beginning(d, s)
+	d.sync()
+	changes(d, s)
+	before := d.here()
+	d.quirks = quirks{imaptest.Replace(`^\* OK \[UIDVALIDITY.*`, ""), imaptest.Replace(`UIDVALIDITY \d+ ?`, "")}
+	for range 2 {
+		r, err := d.run(nil)
+		if err != nil || r.Failed == 0 || r.New+r.Uploaded+r.DeletedLocal+r.DeletedRemote+len(r.Guards) > 0 || len(before.less(d.here())) > 0 {
+			t.Errorf("%+v, %v", r, err)
+		}
+	}
+	d.quirks = nil
+	d.does(func() { d.sync() }, 1)
+	d.quiet()
 }
 
 // scenario is what goes well behind every quirk.
