@@ -175,6 +175,38 @@ func TestMovedAfterAnUploadThatWasKilled(t *testing.T) {
 	}
 }
 
+// Folders in which nothing happened are not read, whatever is deleted or moved elsewhere. A reading asks for the time, as does waiting for the next one.
+func TestUnchangedFoldersAreNotRead(t *testing.T) {
+	d := newDevice(t, dovecot.Start(t, dovecot.Options{}), dovecot.Options{})
+	s := d.remote()
+	for n := range 20 {
+		d.create(s, fmt.Sprint("M", n))
+	}
+	d.put(s, "INBOX", 0, 10)
+	d.ok(s.Close())
+	d.sync()
+	d.sync() // which finds all at rest
+	asked := func(change func()) (n int) {
+		change()
+		_, err := d.run(func(o *Options) {
+			now := o.Now
+			o.Now = func() time.Time { n++; return now() }
+		})
+		d.ok(err)
+		return n
+	}
+	quiet := asked(func() {})
+	removed := asked(func() { d.ok(d.dir("INBOX").Remove(d.file("INBOX", 3))) })
+	moved := asked(func() {
+		_, err := d.dir("INBOX").MoveTo(d.file("INBOX", 4), d.dir("M7"))
+		d.ok(err)
+	})
+	if quiet > 1 || removed > quiet+4 || moved > quiet+4 {
+		t.Errorf("%d, %d and %d readings", quiet, removed-quiet, moved-quiet)
+	}
+	d.equal()
+}
+
 // numbers are the letters of a mailbox.
 func (d *device) numbers(name string) (all []int) {
 	d.Helper()
