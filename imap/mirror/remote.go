@@ -147,7 +147,7 @@ func (r *run) changes(ctx context.Context, b *box, seen sight) error {
 	var odd []index.Row
 	var err error
 	if b.Odd > 0 && !seen.all {
-		if odd, err = r.base.Odd(ctx, b.ID); err != nil {
+		if odd, err = r.odd(ctx, b); err != nil {
 			return err
 		}
 	}
@@ -213,6 +213,18 @@ func (r *run) merge(ctx context.Context, b *box, seen sight) (shown goimap.UIDSe
 	return shown, nil
 }
 
+// odd are the pairs that may have to be in view though nothing happened to them, each once.
+func (r *run) odd(ctx context.Context, b *box) ([]index.Row, error) {
+	odd, err := r.base.Odd(ctx, b.ID)
+	if err != nil {
+		return nil, err
+	}
+	bodyless, err := r.base.Bodyless(ctx, b.ID, r.Policy, len(b.fresh) > 0)
+	return append(odd, slices.DeleteFunc(bodyless, func(row index.Row) bool {
+		return row.State != plan.Agreed || row.Local != row.Remote // it is among the odd ones
+	})...), err
+}
+
 // shows says whether a pair to which nothing happened has to be in view.
 func (r *run) shows(b *box, row *index.Row) bool {
 	switch {
@@ -223,7 +235,8 @@ func (r *run) shows(b *box, row *index.Row) bool {
 	case r.Policy.Wants(row.Pair), len(b.fresh) > 0:
 		return true
 	}
-	return slices.ContainsFunc(b.wishes, func(w plan.Wish) bool { return w.UID == row.UID })
+	_, ok := slices.BinarySearchFunc(b.wishes, row.UID, func(w plan.Wish, uid goimap.UID) int { return cmp.Compare(w.UID, uid) })
+	return ok
 }
 
 // newcomers asks who the messages are that the base does not know.

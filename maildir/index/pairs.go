@@ -1,10 +1,13 @@
 package index
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
 	"iter"
+	"math"
+	"strings"
 	"time"
 
 	"github.com/emersion/go-imap/v2"
@@ -112,11 +115,32 @@ func (a *Account) Held(ctx context.Context, box int64) (int64, error) {
 	return n[0], nil
 }
 
-// Odd gives the pairs of a mailbox that need a look in every run: those with a state, without a UID or a key, or with flags that differ.
+// Odd gives the pairs of a mailbox that need a look in every run: those with a state, without a UID, or with flags that differ.
 func (a *Account) Odd(ctx context.Context, box int64) ([]Row, error) {
-	rows, err := query(ctx, a.s, scanRow, pairColumns+`(p.state <> 0 OR p.key IS NULL OR p.local <> p.remote OR
-		p.local_keywords <> p.remote_keywords) ORDER BY p.uid, p.key`, box)
+	rows, err := query(ctx, a.s, scanRow, pairColumns+"(p.state <> 0 OR p.local <> p.remote OR p.local_keywords <> p.remote_keywords) ORDER BY +p.uid, p.key", box) // +: not by all UIDs
 	return rows, verb("read base", err)
+}
+
+// Bodyless gives the pairs of a mailbox that have no body, and that policy wants or that have a wish; with all, every one.
+// There may be as many of the others as there are messages: they cost nothing.
+func (a *Account) Bodyless(ctx context.Context, box int64, p plan.Policy, all bool) ([]Row, error) {
+	const wished = "p.uid IN (SELECT uid FROM wish WHERE box = ?1)"
+	if all {
+		rows, err := query(ctx, a.s, scanRow, pairColumns+"p.key IS NULL", box)
+		return rows, verb("read base", err)
+	}
+	rows, err := query(ctx, a.s, scanRow, pairColumns+"+p.key IS NULL AND "+wished, box) // +: by the UIDs
+	if err != nil || p.Bodies.None {
+		return rows, verb("read base", err)
+	}
+	since := int64(math.MinInt64)
+	if p.Bodies.MaxAge > 0 {
+		since = p.Now.Add(-p.Bodies.MaxAge).UnixMilli()
+	}
+	slim := strings.Replace(pairColumns, "FROM pair p", "FROM pair p INDEXED BY pair_slim", 1)
+	wanted, err := query(ctx, a.s, scanRow, slim+"p.key IS NULL AND p.size <= ? AND p.date >= ? AND (? OR NOT m.freed) AND NOT +"+wished,
+		box, cmp.Or(p.Bodies.MaxSize, math.MaxInt64), since, p.Bodies.Freed)
+	return append(rows, wanted...), verb("read base", err)
 }
 
 // WithKey gives the messages of a key, in whatever mailbox.

@@ -11,7 +11,9 @@ const applicationID = 0x706f7374
 
 // migrations holds, at place n, the statements that lead from schema version n to n+1. What was released is never
 // edited: a change is a new entry. Each runs in one transaction together with its PRAGMA user_version.
-func migrations() []string { return []string{schema1, schema2, schema3, schema4, schema5, schema6} }
+func migrations() []string {
+	return []string{schema1, schema2, schema3, schema4, schema5, schema6, schema7}
+}
 
 // schema1, in words: Times are milliseconds since 1970 in UTC. hash and header are SHA-256. A key is unique in its
 // folder but for twins (two files of one key, different content, which other programs can make). A file's name is
@@ -184,6 +186,12 @@ CREATE TABLE own (
 CREATE INDEX own_hash ON own (hash);
 CREATE TRIGGER message_own AFTER DELETE ON message WHEN old.exact = 0
 	BEGIN DELETE FROM own WHERE message = old.id; END;
+`
+
+// schema7 finds the pairs that a run has to look at, however many have no body and need none.
+const schema7 = `
+CREATE INDEX pair_unlike ON pair (box) WHERE state <> 0 OR local <> remote OR local_keywords <> remote_keywords;
+CREATE INDEX pair_slim ON pair (box, size, date) WHERE key IS NULL;
 `
 
 // migrate brings an open database from the schema version it has up to ours.

@@ -1,0 +1,45 @@
+package index
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/emersion/go-imap/v2"
+
+	"postie/imap/plan"
+)
+
+// What 200,000 messages without a body cost a run in which nothing happened.
+func BenchmarkBodyless(b *testing.B) {
+	_, a, in, _ := based(b)
+	ctx := context.Background()
+	uid := imap.UID(0)
+	for range 200 {
+		as := make([]Agreement, 1000)
+		for i := range as {
+			uid++
+			as[i] = paired(in, uid, "")
+		}
+		must(b, a.Agree(ctx, as))
+	}
+	for name, bodies := range map[string]plan.Bodies{"none": {None: true}, "max_size": {MaxSize: 10}, "max_age": {MaxAge: time.Hour}} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				odd, err := a.Odd(ctx, in.ID)
+				must(b, err)
+				rows, err := a.Bodyless(ctx, in.ID, plan.Policy{Now: time.Now(), Bodies: bodies}, false)
+				must(b, err)
+				if len(odd)+len(rows) > 0 {
+					b.Fatal(len(odd), len(rows))
+				}
+			}
+		})
+	}
+	b.Run("all mailboxes", func(b *testing.B) {
+		for b.Loop() {
+			_, err := a.Mailboxes(ctx)
+			must(b, err)
+		}
+	})
+}
