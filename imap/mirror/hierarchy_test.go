@@ -18,7 +18,6 @@ func TestHierarchies(t *testing.T) {
 		w := newStreet(t, o)
 		for _, q := range []peculiar{
 			{"", nil},
-			{" without NAMESPACE", quirks{imaptest.Without("NAMESPACE")}},
 			{" with small letters, without NAMESPACE", quirks{imaptest.Without("NAMESPACE"), imaptest.Replace("INBOX", "Inbox")}},
 			{" that is old", slices.Concat(old(), quirks{imaptest.Without("NAMESPACE"), imaptest.Without("LIST-EXTENDED"), imaptest.Without("UIDPLUS"), imaptest.Without("MOVE")})},
 		} {

@@ -6,7 +6,6 @@ import (
 	"os"
 	"regexp"
 	"slices"
-	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -120,10 +119,14 @@ func poor() (all []peculiar) {
 }
 
 // Servers differ: a first sync, changes of every kind on both sides, one more sync, and nothing is left to do. Each body
-// comes once.
+// comes once. Quirks come in company, each at least once; POSTIE_TEST_THOROUGH tries each alone too.
 func TestQuirks(t *testing.T) {
 	w := newStreet(t, dovecot.Options{})
-	for _, q := range slices.Concat(wordings(), silent(), talkative(), poor()) {
+	all := company()
+	if thorough() {
+		all = slices.Concat(all, wordings(), silent(), talkative(), poor())
+	}
+	for _, q := range all {
 		t.Run(q.name, func(t *testing.T) {
 			t.Parallel()
 			scenario(w.device(t, q.quirks...))
@@ -131,24 +134,17 @@ func TestQuirks(t *testing.T) {
 	}
 }
 
-// Servers have several quirks at a time: each wording goes together with others of each kind.
-func TestQuirksTogether(t *testing.T) {
-	w := newStreet(t, dovecot.Options{})
+// company is each wording together with quirks of all other kinds.
+func company() (all []peculiar) {
+	kinds := [][]peculiar{wordings(), silent(), talkative(), poor()}
 	for i, q := range wordings() {
-		all := []peculiar{q}
-		for n, kind := range [][]peculiar{wordings(), silent(), talkative(), poor(), poor()} {
-			all = append(all, kind[(i*(n+2)+n)%len(kind)])
+		for n, kind := range kinds {
+			other := kind[(i+5+n)%len(kind)]
+			q.name, q.quirks = q.name+", "+other.name, slices.Concat(q.quirks, other.quirks)
 		}
-		var name []string
-		var together quirks
-		for _, q := range all {
-			name, together = append(name, q.name), append(together, q.quirks...)
-		}
-		t.Run(strings.Join(name, " and "), func(t *testing.T) {
-			t.Parallel()
-			scenario(w.device(t, together...))
-		})
+		all = append(all, q)
 	}
+	return all
 }
 
 // A server without UIDVALIDITY keeps no UIDs (RFC 3501 section 6.3.1): such mailboxes are told of and left alone, also if
