@@ -25,7 +25,7 @@ func bye(after int) imaptest.Quirk {
 func TestBye(t *testing.T) {
 	w := newStreet(t, dovecot.Options{})
 	for name, q := range map[string]quirks{
-		"full":                         nil,
+		"full":                          nil,
 		"old, body first, says no UIDs": slices.Concat(old(), quirks{imaptest.Without("MOVE"), imaptest.First("BODY"), imaptest.Replace(`\[(APPENDUID|COPYUID) [^]]*\] `, "")}),
 	} {
 		t.Run(name, func(t *testing.T) {
