@@ -17,7 +17,7 @@ import (
 // means for the server is decided by the next sync: the base stays as it is. It returns the NUMBERs that are not to be shown
 // until then: their file is gone, or a wish deletes them. They are true also beside an error, for whoever can only read.
 func (s *Store) Follow(ctx context.Context) (hidden map[int64]bool, err error) {
-	w := &following{s: s, reader: refresh{s: s}, hidden: map[int64]bool{}}
+	w := &following{s: s, reader: refresh{s: s}, hidden: map[int64]bool{}, keys: map[maildir.Dir]map[maildir.Key]bool{}}
 	ids, err := query(ctx, s, number, "SELECT p.message FROM wish w JOIN pair p ON p.box = w.box AND p.uid = w.uid WHERE w.remove <> 0")
 	for _, id := range ids {
 		w.hidden[id] = true
@@ -44,7 +44,9 @@ type following struct {
 	missing []Message // their file is gone; as they were
 	strays  []Message // files without a row: Mailbox, Entry and folder are known
 	added   []Message
-	wild    map[string]bool // mailboxes that are to be scanned again next time
+	wild    map[string]bool                      // mailboxes that are to be scanned again next time
+	byHash  map[[32]byte][]Message               // missing
+	keys    map[maildir.Dir]map[maildir.Key]bool // in folders that were scanned once more
 }
 
 // look scans the folders that have changed.
@@ -176,22 +178,38 @@ func (w *following) place(ctx context.Context) error {
 
 // like is the first message whose file is gone and had this content, if there is one.
 func (w *following) like(m *Message) []Message {
-	i := slices.IndexFunc(w.missing, func(o Message) bool {
-		return w.hidden[o.ID] && o.Header == m.Header && o.Wire.Hash == m.Wire.Hash && o.Wire.Size == m.Wire.Size
-	})
-	if i < 0 || !w.left(&w.missing[i]) {
-		return nil
+	if w.byHash == nil {
+		w.byHash = map[[32]byte][]Message{}
+		for _, o := range w.missing {
+			w.byHash[o.Wire.Hash] = append(w.byHash[o.Wire.Hash], o)
+		}
 	}
-	return w.missing[i : i+1]
+	for _, o := range w.byHash[m.Wire.Hash] {
+		if w.hidden[o.ID] && o.Header == m.Header && o.Wire.Size == m.Wire.Size && w.left(&o) {
+			return []Message{o}
+		}
+	}
+	return nil
 }
 
-// left reports whether the file of a message is not in its folder any more, under whatever name.
+// left reports whether the file of a message is not in its folder any more, under whatever name: a second scan did not see
+// it either, one for all messages of a folder.
 func (w *following) left(m *Message) bool {
 	if exists(w.s.Path(*m)) {
 		return false
 	}
-	_, there, err := w.s.dirOf(*m).Find(m.Entry.Key)
-	return err == nil && !there || errors.Is(err, fs.ErrNotExist)
+	dir := w.s.dirOf(*m)
+	if w.keys[dir] == nil {
+		seen := map[maildir.Key]bool{}
+		for e, err := range dir.Scan() {
+			if err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return false
+			}
+			seen[e.Key] = true
+		}
+		w.keys[dir] = seen
+	}
+	return !w.keys[dir][m.Entry.Key]
 }
 
 // record writes down what was found, in short transactions, and last that the folders were seen.
