@@ -139,3 +139,21 @@ func TestDiffRefuses(t *testing.T) {
 		t.Errorf("Rematch: %v", err)
 	}
 }
+
+// What comes late in a sequence would be taken for gone: it is an error, on either side and in the base.
+func TestSequencesAscend(t *testing.T) {
+	uids := []Pair{{UID: 2, Key: "a"}, {UID: 1, Key: "b"}}
+	keys := []Pair{{UID: 1, Key: "b"}, {UID: 2, Key: "a"}}
+	for name, b := range map[string]Mailbox{
+		"base by UID": {Base: Base{ByUID: Seq(uids)}},
+		"base by key": {Base: Base{ByKey: Seq(keys)}},
+		"files":       {Files: Seq([]File{{Key: "b"}, {Key: "a"}})},
+		"messages":    {Messages: Seq([]Message{{UID: 2}, {UID: 1}})},
+		"twice":       {Messages: Seq([]Message{{UID: 2}, {UID: 2}})},
+	} {
+		b.Name, b.Known, b.Exist = "INBOX", true, Both
+		if p, err := Diff([]Mailbox{b}, Policy{Create: Both}); err == nil || !strings.Contains(err.Error(), "ascending") {
+			t.Errorf("%s: %v, %v", name, p, err)
+		}
+	}
+}
