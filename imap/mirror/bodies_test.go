@@ -31,7 +31,7 @@ func (d *device) bodiesHere() (ns []int) {
 	for _, line := range d.here()["INBOX"] {
 		var n int
 		_, rest, _ := strings.Cut(line, "letter ")
-		fmt.Sscan(strings.TrimRight(strings.Fields(rest)[0], `"\r\n`), &n)
+		fmt.Sscan(strings.TrimRight(strings.Fields(rest)[0], `"\rn`), &n)
 		ns = append(ns, n)
 	}
 	slices.Sort(ns)
