@@ -157,12 +157,12 @@ func (n *noise) reads() {
 
 // A Maildir in which another program renames flags and delivers during all syncs, while the server gets new letters
 // and flags: nothing is ever deleted, since nobody deletes, and nothing is there twice.
-func TestNoisyMaildir(t *testing.T) { noisy(t, 25, nil) }
+func TestNoisyMaildir(t *testing.T) { noisy(t, 12, nil) }
 
 // Also while it moves letters from folder to folder, in every way that programs have.
 func TestNoisyMoves(t *testing.T) {
 	for name, mover := range map[string]func(*noise, file, string){"renamed": renaming, "copied and removed": copying, "removed and written": rewriting} {
-		t.Run(name, func(t *testing.T) { noisy(t, 4, mover) })
+		t.Run(name, func(t *testing.T) { noisy(t, 3, mover) })
 	}
 }
 
@@ -170,7 +170,7 @@ func noisy(t *testing.T, short int, mover func(*noise, file, string)) {
 	f := newFleet(t, dovecot.Options{})
 	r := chance(t)
 	d := f.postie("noisy", maildir.FS)
-	const first = 300
+	first := rounds(60, 300)
 	f.put("INBOX", 0, first)
 	f.ok(f.client.Create("Work", nil).Wait())
 	f.ok(f.client.Create("Aside", nil).Wait())
