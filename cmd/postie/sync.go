@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -153,7 +152,7 @@ func (s *syncing) show(e mirror.Event) {
 		if e.Op.Kind == plan.Download || e.Op.Kind == plan.Upload {
 			s.task.Add(ui.Amount{Messages: 1})
 		}
-		u.Verbose(1, name, e.Op.String())
+		u.Verbose(1, name, e.Op.Mailbox+": "+sentence(e.Op)+": "+e.Op.Reason)
 	case mirror.Stored:
 		if s.app.json || s.app.verbose > 0 {
 			m := message(s.account, s.store, e.Message)
@@ -174,14 +173,10 @@ func (s *syncing) show(e mirror.Event) {
 // showPlan prints what a run would do. It gives how many octets would come.
 func (s *syncing) showPlan(p plan.Plan) (bytes int64) {
 	for _, op := range p.Ops {
-		which := string(op.Key)
-		if uid := cmp.Or(op.UID, op.Pair.UID); uid != 0 {
-			which = fmt.Sprint("UID ", uid)
-		}
 		if op.Kind == plan.Download || op.Body {
 			bytes += op.Pair.Size
 		}
-		s.app.ui.Plan(ui.Step{Account: s.account.Name, Mailbox: op.Mailbox, Do: op.Kind.String(), Message: which,
+		s.app.ui.Plan(ui.Step{Account: s.account.Name, Mailbox: op.Mailbox, Do: op.Kind.String(), Says: sentence(op), Message: which(op),
 			To: ui.OrNull(op.To), Flags: op.Changes(), Size: op.Pair.Size, Reason: op.Reason})
 	}
 	return bytes

@@ -194,7 +194,7 @@ func (r *run) announce(p plan.Plan) {
 			total.Bytes += op.Pair.Size
 		}
 	}
-	r.Log.Info("planned", "mailboxes", len(r.boxes), "operations", len(p.Ops), "guards", len(p.Guards), "open", p.Open)
+	r.Log.Debug("planned", "mailboxes", len(r.boxes), "operations", len(p.Ops), "guards", len(p.Guards), "open", p.Open)
 	if !r.DryRun {
 		r.emit(total)
 	}

@@ -57,7 +57,7 @@ type Op struct {
 	Reason  string
 }
 
-// String is the line that a dry run prints.
+// String is for logs, and for the cases that plans are tried by.
 func (op Op) String() string {
 	var b strings.Builder
 	fmt.Fprint(&b, op.Kind, " ", op.Mailbox)

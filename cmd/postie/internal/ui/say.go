@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 )
@@ -146,11 +147,26 @@ type Step struct {
 	Account string `json:"account"`
 	Mailbox string `json:"mailbox"`
 	Do      string `json:"do"`              // "store", "upload", "delete on the server", …: follows 'would'
+	Says    string `json:"-"`               // all of this but Reason in words, for people; "": made of Do, Message, To and Size
 	Message string `json:"message"`         // what it is done to: an ID, UIDL, UID or key
 	To      OrNull `json:"to"`              // destination
 	Flags   string `json:"flags,omitempty"` // that are changed: "push +F", "pull -S work"
 	Size    int64  `json:"size,omitempty"`
 	Reason  string `json:"reason"`
+}
+
+func (s Step) words() string {
+	text := s.Do
+	if s.Message != "" {
+		text += " " + s.Message
+	}
+	if s.To != "" {
+		text += " to " + string(s.To)
+	}
+	if s.Size > 0 {
+		text += " (" + Size(s.Size) + ")"
+	}
+	return text
 }
 
 // Plan prints a step: "home: INBOX: would store 17 (48 kB): new on the server". Quiet, it prints only JSON.
@@ -159,19 +175,7 @@ func (u *UI) Plan(s Step) error {
 	if u.opt.JSON || u.opt.Quiet {
 		return u.Event(s)
 	}
-	text := place(s.Account, "") + place(s.Mailbox, "") + "would " + line(s.Do)
-	if s.Message != "" {
-		text += " " + line(s.Message)
-	}
-	if s.To != "" {
-		text += " to " + line(string(s.To))
-	}
-	if s.Flags != "" {
-		text += " " + line(s.Flags)
-	}
-	if s.Size > 0 {
-		text += " (" + Size(s.Size) + ")"
-	}
+	text := place(s.Account, "") + place(s.Mailbox, "") + "would " + line(cmp.Or(s.Says, s.words()))
 	if s.Reason != "" {
 		text += ": " + line(s.Reason)
 	}

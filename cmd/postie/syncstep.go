@@ -1,0 +1,55 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+
+	"postie/cmd/postie/internal/ui"
+	"postie/imap/plan"
+)
+
+// which names the message that an operation is about, as people can find it: "UID 17" there, a key here, "" for a mailbox.
+func which(op plan.Op) string {
+	if uid := cmp.Or(op.UID, op.Pair.UID); uid != 0 {
+		return fmt.Sprint("UID ", uid)
+	}
+	return string(op.Key)
+}
+
+// sentence says what an operation does, in the words that a dry run puts behind 'would', and -v behind the mailbox: "delete UID
+// 17 on the server".
+func sentence(op plan.Op) string {
+	size := ""
+	if op.Pair.Size > 0 {
+		size = " (" + ui.Size(op.Pair.Size) + ")"
+	}
+	text := map[plan.Kind]string{
+		plan.Rename:   "rename this mailbox to TO SIDE",
+		plan.Create:   "make this mailbox SIDE",
+		plan.Adopt:    "take note of WHICH",
+		plan.Move:     "move WHICH to TO SIDE",
+		plan.Upload:   "upload WHICH" + size,
+		plan.Download: "fetch WHICH" + size,
+		plan.Note:     "fetch the summary of WHICH" + size,
+		plan.Flags:    "change the flags of WHICH",
+		plan.Expunge:  "delete WHICH on the server",
+		plan.Trash:    "move WHICH to TO on the server",
+		plan.Mark:     "mark WHICH as deleted on the server",
+		plan.Remove:   "delete WHICH here",
+		plan.Forget:   "forget WHICH",
+		plan.Drop:     "delete this mailbox SIDE",
+	}[op.Kind]
+	side := map[plan.Side]string{plan.Local: "here", plan.Remote: "on the server", plan.Both: "in the index", 0: "in the index"}[op.Side]
+	text = strings.NewReplacer("WHICH", which(op), "TO", op.To, "SIDE", side).Replace(text)
+	if op.Push != (plan.Change{}) {
+		text += ", " + op.Push.String() + " on the server"
+	}
+	if op.Pull != (plan.Change{}) {
+		text += ", " + op.Pull.String() + " here"
+	}
+	if op.Body {
+		text += ", and fetch it" + size
+	}
+	return text
+}
