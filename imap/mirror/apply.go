@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"io/fs"
 	"slices"
 
 	goimap "github.com/emersion/go-imap/v2"
@@ -202,35 +201,6 @@ func (r *run) adopt(ctx context.Context, ops []plan.Op) error {
 			as[i] = r.agreement(op, op.Pair)
 		}
 		if err := r.agree(ctx, part, as); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// remove deletes files whose messages are gone.
-func (r *run) remove(ctx context.Context, ops []plan.Op) error {
-	b := r.byName[ops[0].Mailbox]
-	for part := range slices.Chunk(ops, batchMessages) {
-		var done []plan.Op
-		var as []index.Agreement
-		for _, op := range part {
-			e, err := r.entry(ctx, b, op.Key)
-			if err == nil {
-				r.step("remove " + string(op.Key))
-				err = b.dir.Remove(e)
-			}
-			if err != nil && !errors.Is(err, fs.ErrNotExist) {
-				r.fail(op, err)
-				continue
-			}
-			done, as = append(done, op), append(as, r.agreement(op, plan.Pair{}))
-		}
-		r.step("fsync-dir " + b.Name)
-		if err := b.dir.Sync(); err != nil {
-			return err
-		}
-		if err := r.agree(ctx, done, as); err != nil {
 			return err
 		}
 	}

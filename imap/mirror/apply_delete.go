@@ -3,6 +3,8 @@ package mirror
 import (
 	"cmp"
 	"context"
+	"errors"
+	"io/fs"
 	"slices"
 
 	goimap "github.com/emersion/go-imap/v2"
@@ -87,58 +89,31 @@ func (r *run) tombstone(ctx context.Context, b *box, op plan.Op) (index.Agreemen
 	return a, nil
 }
 
-// expunge removes messages of the selected mailbox. Without UIDPLUS an EXPUNGE takes everything that is marked: where that is
-// more than ours, ours are marked only, and named. (Somebody may mark one between the SEARCH and the EXPUNGE.)
-func (r *run) expunge(ctx context.Context, b *box, set goimap.UIDSet) (marked goimap.UIDSet, err error) {
-	if len(set) == 0 {
-		return nil, nil
-	}
-	if _, err := r.store(ctx, b, set, plan.Change{Add: maildir.Flags{Set: maildir.FlagTrashed}}, 0); err != nil {
-		return nil, err
-	}
-	if r.session.Has(goimap.CapUIDPlus) {
-		r.step("expunge")
-		if err := r.session.Expunge(ctx, set); err != nil {
-			return nil, err
+// remove deletes files whose messages are gone.
+func (r *run) remove(ctx context.Context, ops []plan.Op) error {
+	b := r.byName[ops[0].Mailbox]
+	for part := range slices.Chunk(ops, batchMessages) {
+		var done []plan.Op
+		var as []index.Agreement
+		for _, op := range part {
+			e, err := r.entry(ctx, b, op.Key)
+			if err == nil {
+				r.step("remove " + string(op.Key))
+				err = b.dir.Remove(e)
+			}
+			if err != nil && !errors.Is(err, fs.ErrNotExist) {
+				r.fail(op, err)
+				continue
+			}
+			done, as = append(done, op), append(as, r.agreement(op, plan.Pair{}))
 		}
-		return r.left(ctx, b, set)
-	}
-	foreign, err := r.foreign(ctx, r.doomed(b, set))
-	if err != nil || foreign {
-		return set, err
-	}
-	r.step("expunge")
-	if err := r.session.ExpungeAll(ctx); err != nil {
-		return nil, err
-	}
-	return r.left(ctx, b, set)
-}
-
-// left is what is still there of messages that were to be expunged; withheld is what could not even be marked. Who lacks the right to it may be told OK all the same:
-// RFC 4314 section 4 lets a server leave flags unchanged without an error, and Dovecot expunges nothing and says OK.
-func (r *run) left(ctx context.Context, b *box, set goimap.UIDSet) (left goimap.UIDSet, err error) {
-	for m, err := range r.session.FetchFlags(ctx, set, 0, nil) {
-		if err != nil {
-			return nil, err
+		r.step("fsync-dir " + b.Name)
+		if err := b.dir.Sync(); err != nil {
+			return err
 		}
-		if !set.Contains(m.UID) {
-			continue
-		}
-		if left.AddNum(m.UID); flagsOf(m.Flags).Set&maildir.FlagTrashed == 0 {
-			b.withheld.AddNum(m.UID)
+		if err := r.agree(ctx, done, as); err != nil {
+			return err
 		}
 	}
-	return left, nil
-}
-
-// doomed is a set and all else that an EXPUNGE may take along: what was only marked before, unless policy wants it no
-// more than marked.
-func (r *run) doomed(b *box, set goimap.UIDSet) goimap.UIDSet {
-	ours := slices.Clone(set)
-	for _, p := range b.byUID {
-		if p.State == plan.Marked && r.Policy.Expunge {
-			ours.AddNum(p.UID)
-		}
-	}
-	return ours
+	return nil
 }

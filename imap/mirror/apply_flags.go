@@ -118,21 +118,6 @@ func (r *run) store(ctx context.Context, b *box, set goimap.UIDSet, c plan.Chang
 	return modified, nil
 }
 
-// less is a set without another; neither holds '*'.
-func less(a, b goimap.UIDSet) goimap.UIDSet {
-	if len(b) == 0 {
-		return a
-	}
-	var out goimap.UIDSet
-	nums, _ := a.Nums()
-	for _, uid := range nums {
-		if !b.Contains(uid) {
-			out.AddNum(uid)
-		}
-	}
-	return out
-}
-
 // pull changes the flags of files. Letters that the keyword table does not list are somebody else's and stay. A file that is
 // gone, or changes all the time, is the next run's.
 func (r *run) pull(ctx context.Context, b *box, ops []plan.Op) (done []plan.Op, as []index.Agreement, err error) {

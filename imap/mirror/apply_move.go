@@ -104,9 +104,6 @@ func (r *run) bodies(ctx context.Context, b *box, ops []plan.Op) error {
 	return r.download(ctx, wanted)
 }
 
-// kept says whether a mailbox is synchronised: a trash need not be.
-func (b *box) kept() bool { return !b.outside && b.ID != 0 }
-
 // transferred is the outcome of a move.
 type transferred struct {
 	dest   map[goimap.UID]goimap.UID // where the server says it

@@ -1,12 +1,9 @@
 package mirror
 
 import (
-	"cmp"
 	"context"
-	"fmt"
 	"iter"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -18,52 +15,6 @@ import (
 	"postie/maildir"
 	"postie/maildir/index"
 )
-
-// box is a mailbox in a run: what the index knows, and what is seen on either side.
-type box struct {
-	index.Mailbox               // ID 0: not known
-	known         bool          // there is a base
-	outside       bool          // not part of this run
-	blind         bool          // its Maildir cannot be read
-	server        string        // its name there; "": it is not there and cannot be
-	remote        *imap.Mailbox // nil: not there
-	here          bool          // its Maildir is here
-	dir           maildir.Dir
-
-	apart     bool // Gmail's virtual ones, and what has a name twice
-	mustMatch bool // its UIDs mean nothing any more, or nobody knows yet what they mean: plan.Rematch
-
-	// The server's side.
-	now      index.Mailbox // as it was when it was read
-	read     bool          // all that changed there since ModSeq is in view
-	messages []plan.Message
-	byUID    []plan.Pair
-	newbase  []plan.Pair // after Rematch
-	wishes   []plan.Wish
-	expunges bool
-	// The Maildir.
-	stamp    maildir.Stamp                  // from before the scan; zero: not to be recorded
-	entries  map[maildir.Key]maildir.Entry  // of files in view
-	fresh    map[maildir.Key]*index.Message // files that the base does not know
-	files    []plan.File
-	byKey    []plan.Pair
-	respelt  bool          // files have other letters now, which is not durable yet
-	missing  goimap.UIDSet // messages whose file is not here
-	news     int           // files that the base does not know
-	twins    int           // files whose key another one has
-	looked   int           // how often it was read
-	seen     maildir.Stamp // from before the last reading
-	firm     bool          // a change after that reading must show in the stamp
-	unstable bool          // it did not come to rest, or could not be read
-	later    *box          // how it was just before something was pushed; nil: nothing changed
-	left     []passage     // of later
-	came     []passage     // of later
-
-	withheld goimap.UIDSet // what the server did not let us mark as deleted
-	pushed   bool          // this run changed it on the server
-	next     goimap.UID    // of what this run moves here
-	spoiled  bool          // something planned was not done
-}
 
 // folders finds the mailboxes: of the server, of the Maildir root, and of the base.
 func (r *run) folders(ctx context.Context) error {
@@ -187,88 +138,4 @@ func Trash(ctx context.Context, s *imap.Session) (string, error) {
 		return n.ours(all[i].Name), err
 	}
 	return "", err
-}
-
-func isDir(path string) bool {
-	fi, err := os.Stat(path)
-	return err == nil && fi.IsDir()
-}
-
-// exist says on which sides a mailbox is.
-func (b *box) exist() (s plan.Side) {
-	if b.here {
-		s |= plan.Local
-	}
-	if b.remote != nil {
-		s |= plan.Remote
-	}
-	return s
-}
-
-// enter makes a mailbox known to the index.
-func (r *run) enter(ctx context.Context, b *box) error {
-	if b.ID != 0 {
-		return nil
-	}
-	return r.base.Enter(ctx, &b.Mailbox)
-}
-
-// selected selects a mailbox, unless it is selected. What a Resync brings is only there when it was not.
-func (r *run) selected(ctx context.Context, b *box, since *imap.Resync) (*imap.Selected, error) {
-	if r.current == b.server && since == nil && r.state != nil {
-		return r.state, nil
-	}
-	r.current, r.state = "", nil
-	s, err := r.session.Select(ctx, b.server, since)
-	if err != nil {
-		return nil, err
-	}
-	if s.UIDValidity == 0 || s.NotSticky {
-		return nil, fmt.Errorf("select %q: %w", b.server, errUIDs)
-	}
-	r.current, r.state = b.server, s
-	return s, nil
-}
-
-// opened selects a mailbox to change it. Its UIDs must mean what they meant when the plan was made.
-func (r *run) opened(ctx context.Context, b *box) error {
-	s, err := r.selected(ctx, b, nil)
-	if err == nil && b.UIDValidity != 0 && plan.UIDValidity(s.UIDValidity) != b.UIDValidity {
-		return fmt.Errorf("select %q: %w", b.server, errValidity)
-	}
-	if err == nil && (s.ReadOnly && !b.now.ReadOnly || b.now.Keeps.Set&^keeps(s).Set != 0) {
-		// Nothing else had changed, so nobody had looked. The plan is to be made again, with that known.
-		b.ReadOnly, b.Keeps = s.ReadOnly, keeps(s)
-		return cmp.Or(r.base.Record(ctx, b.Mailbox), error(errTurned))
-	}
-	return err
-}
-
-type problem string
-
-func (p problem) Error() string { return string(p) }
-
-const (
-	errUIDs      = problem("the server keeps no UIDs for it, so it cannot be synchronised")
-	errValidity  = problem("its UIDVALIDITY changed meanwhile")
-	errGone      = problem("the message is not there any more")
-	errNoFile    = problem("it is no file")
-	errRewritten = problem("the file was rewritten meanwhile")
-	errPassing   = problem("it may be on its way from another folder")
-	errLost      = problem("it was uploaded and cannot be found there")
-	errTurned    = problem("it is read-only now")
-	errUnfound   = problem("it was uploaded twice and could not be found there")
-	errExists    = problem("there is one of that name already")
-	errFilled    = problem("it is not empty")
-)
-
-// uids makes a set of the UIDs of things.
-func uids[T any](all []T, uid func(T) goimap.UID) goimap.UIDSet {
-	var set goimap.UIDSet
-	for _, it := range all {
-		if u := uid(it); u != 0 {
-			set.AddNum(u)
-		}
-	}
-	return set
 }

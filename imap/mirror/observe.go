@@ -205,39 +205,3 @@ func (r *run) doubts(ctx context.Context, views []plan.Mailbox) ([]plan.Mailbox,
 	}
 	return views, nil // they share the slices that the headers were put into
 }
-
-// canExpunge finds out whether a deletion would take away only what we deleted. Without UIDPLUS an EXPUNGE takes
-// everything that is marked, by whomever.
-func (r *run) canExpunge(ctx context.Context, b *box) error {
-	b.expunges = r.session.Has(goimap.CapUIDPlus)
-	if b.expunges || b.remote == nil || b.now.ReadOnly {
-		return nil
-	}
-	ours := r.doomed(b, b.missing)
-	if len(ours) == 0 {
-		b.expunges = true // nothing is to be deleted, as far as we know
-		return nil
-	}
-	if _, err := r.selected(ctx, b, nil); err != nil {
-		return err
-	}
-	foreign, err := r.foreign(ctx, ours)
-	b.expunges = !foreign
-	return err
-}
-
-// foreign says whether a message is marked in the selected mailbox that is not one of ours.
-func (r *run) foreign(ctx context.Context, ours goimap.UIDSet) (bool, error) {
-	marked, err := r.session.SearchDeleted(ctx)
-	for _, part := range marked {
-		for uid := part.Start; err == nil; uid++ {
-			if !ours.Contains(uid) {
-				return true, nil
-			}
-			if uid == part.Stop {
-				break
-			}
-		}
-	}
-	return false, err
-}

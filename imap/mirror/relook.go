@@ -93,18 +93,6 @@ func (r *run) leavers(ctx context.Context, b *box) error {
 	return nil
 }
 
-// lacks says whether a mailbox has a pair in view whose file was not seen.
-func (b *box) lacks(key maildir.Key) bool {
-	_, ok := slices.BinarySearchFunc(b.byKey, key, func(p plan.Pair, k maildir.Key) int { return cmp.Compare(p.Key, k) })
-	return ok && !b.holds(key)
-}
-
-// holds says whether a file in view has that key.
-func (b *box) holds(key maildir.Key) bool {
-	_, ok := slices.BinarySearchFunc(b.files, key, func(f plan.File, k maildir.Key) int { return cmp.Compare(f.Key, k) })
-	return ok
-}
-
 // stillGone leaves out the deletions whose file is there all the same, or came up anywhere since the plan was made, under
 // its old key or as a copy under a new one.
 func (r *run) stillGone(ctx context.Context, b *box, ops []plan.Op) ([]plan.Op, error) {

@@ -1,8 +1,24 @@
 // Package mirror is the IMAP workflow: it makes a tree of Maildirs and an account equal.
 //
-// A run observes both sides as cheaply as the server allows (folders.go, remote.go, local.go), lets imap/plan decide in a pure
-// function, applies the plan in an order that survives a crash at any moment (apply*.go), and records how far it read
-// (settle.go), so that the next run can tell at once that nothing happened.
+// A run observes both sides as cheaply as the server allows, lets imap/plan decide in a pure function, applies the plan in
+// an order that survives a crash at any moment, and records how far it read, so that the next run can tell at once that
+// nothing happened.
+//
+// # Where things are
+//
+// Run and its passes: run.go; what it tells: event.go; what fails, and whether the run goes on: failure.go.
+//
+// Mailboxes: folders.go finds them, each a box (box.go); names.go says what they are called on either side, walk.go which
+// Maildirs are theirs, rotate.go which were put aside under another name; select.go opens one.
+//
+// Observe: observe.go. Here: snapshot.go sees all Maildirs at one moment, scan.go reads one, file.go and keywords.go a file.
+// There: remote.go finds what changed, newcomers.go who is new.
+//
+// Apply: apply.go, and apply_*.go for each kind of operation. What they share: relook.go looks at the Maildirs once more
+// before what cannot be taken back; expunge.go; arrival.go makes durable what comes down; quest.go finds again what went up;
+// insist.go gets past messages that the server cannot give.
+//
+// Record: record.go; resume.go after a crash. Beside Run: fetch.go, bodies on demand.
 //
 // # After a crash
 //
@@ -16,9 +32,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
-	"os"
 	"slices"
 	"sync"
 	"time"
@@ -215,29 +229,6 @@ func (r *run) count(f func(*Report)) {
 	f(&r.report)
 }
 
-// fail tells of one operation that failed, counts it, and sees to it that the next run looks again.
-func (r *run) fail(op plan.Op, err error) {
-	r.count(func(p *Report) { p.Failed++ })
-	r.spoil(op)
-	r.Log.Warn("operation failed", "op", op.String(), "err", err)
-	uid := op.UID
-	if uid == 0 {
-		uid = op.Pair.UID
-	}
-	r.emit(Failed{op.Mailbox, uid, op.Key, fmt.Errorf("%s: %w", op.Kind, err)})
-}
-
-// spoil marks the mailboxes of an operation that was not done: what was read of them must be read again.
-func (r *run) spoil(op plan.Op) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, name := range []string{op.Mailbox, op.To} {
-		if b := r.byName[name]; b != nil {
-			b.spoiled = true
-		}
-	}
-}
-
 // note says something about a mailbox, unless the last run said it already.
 func (r *run) note(mailbox, text string) {
 	line := mailbox + ": " + text
@@ -254,28 +245,4 @@ func (r *run) step(name string) {
 	if r.Step != nil {
 		r.Step(name)
 	}
-}
-
-// single says whether an error is about one message or mailbox only, so that the run goes on with the others.
-func single(err error) bool {
-	if maildir.Hopeless(err) {
-		return false
-	}
-	if e, ok := errors.AsType[*imap.Error](err); ok {
-		return e.Status != "BYE"
-	}
-	if _, ok := errors.AsType[*imap.UnsupportedError](err); ok {
-		return true
-	}
-	if _, ok := errors.AsType[problem](err); ok {
-		return true
-	}
-	if _, ok := errors.AsType[*fs.PathError](err); ok {
-		return true
-	}
-	if _, ok := errors.AsType[*os.LinkError](err); ok {
-		return true
-	}
-	_, ok := errors.AsType[*imap.MissingError](err)
-	return ok
 }

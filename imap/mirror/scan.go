@@ -156,20 +156,6 @@ func (r *run) part(b *box, entries, twins []maildir.Entry) ([]maildir.Entry, err
 	return entries, nil
 }
 
-func wireAt(path string) (maildir.Wire, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return maildir.Wire{}, err
-	}
-	defer f.Close()
-	return maildir.WireOf(f)
-}
-
-func exists(path string) bool {
-	_, err := os.Lstat(path)
-	return err == nil
-}
-
 // compare puts into view where entries and base differ. It gives the rows of files that only have another name.
 func (r *run) compare(ctx context.Context, b *box, entries []maildir.Entry, full bool) (renamed []index.Row, err error) {
 	b.byKey, b.files, b.missing, b.news = nil, nil, nil, 0

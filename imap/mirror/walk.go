@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -128,4 +129,9 @@ func (r *run) maildirs() ([]string, error) {
 		return nil, fmt.Errorf("look for Maildirs: %w", err)
 	}
 	return found, nil
+}
+
+func isDir(path string) bool {
+	fi, err := os.Stat(path)
+	return err == nil && fi.IsDir()
 }

@@ -40,17 +40,6 @@ func (r *run) download(ctx context.Context, ops []plan.Op) error {
 	return cmp.Or(c.Close(), err)
 }
 
-func byPairUID(ops []plan.Op) map[goimap.UID]plan.Op {
-	m := make(map[goimap.UID]plan.Op, len(ops))
-	for _, op := range ops {
-		m[op.Pair.UID] = op
-	}
-	return m
-}
-
-func pairUID(op plan.Op) goimap.UID { return op.Pair.UID }
-func opUID(op plan.Op) goimap.UID   { return op.UID }
-
 // receiveAll fetches messages, and names those that are not there any more.
 func (r *run) receiveAll(ctx context.Context, b *box, ops []plan.Op, c *maildir.Committer[*arrival]) (gone goimap.UIDSet, err error) {
 	wanted := byPairUID(ops)
@@ -100,42 +89,6 @@ func (r *run) missed(wanted map[goimap.UID]plan.Op, missing *imap.MissingError) 
 		}
 	}
 	return gone
-}
-
-// arrival is a message that came in whole.
-type arrival struct {
-	op        plan.Op
-	draft     *maildir.Draft
-	agreement index.Agreement
-	row       index.Row
-}
-
-// receive streams one message into tmp/. It returns nil without an error when the line broke, which the session
-// reports next.
-func (r *run) receive(b *box, op plan.Op, m imap.Message, header *message.Header, c *maildir.Committer[*arrival]) (*arrival, error) {
-	draft, err := c.Create(b.dir)
-	if err != nil {
-		return nil, err
-	}
-	header.Reset()
-	whole, err := draft.Fill(m.Body, header, func(n int) { r.emit(Received{n}) })
-	if !whole {
-		draft.Close()
-		return nil, err
-	}
-	draft.SetTime(m.Date)
-	p := op.Pair
-	p.Date, p.Size = m.Date, m.Size
-	if m.Size < 0 {
-		p.Size = draft.Wire().Size
-	}
-	msg := &index.Message{Mailbox: b.Name, Wire: draft.Wire(), Header: header.Hash(), Date: m.Date, Flags: p.Local,
-		Summary: message.Summarize(header.Bytes())}
-	if m.Date.IsZero() {
-		msg.Date = r.Now()
-	}
-	return &arrival{op: op, draft: draft, agreement: index.Agreement{Mailbox: b.ID, UID: op.UID, Key: op.Key, Pair: p,
-		EmailID: m.EmailID, Message: msg, Wish: r.wish(b, op.UID)}}, nil
 }
 
 // summarize fetches headers of messages whose bodies policy does not want.

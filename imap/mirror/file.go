@@ -131,3 +131,17 @@ func (r *run) entry(ctx context.Context, b *box, key maildir.Key) (maildir.Entry
 	}
 	return e, err
 }
+
+func wireAt(path string) (maildir.Wire, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return maildir.Wire{}, err
+	}
+	defer f.Close()
+	return maildir.WireOf(f)
+}
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
+}

@@ -3,10 +3,48 @@ package mirror
 import (
 	"context"
 
+	"postie/imap"
 	"postie/imap/plan"
 	"postie/maildir"
 	"postie/maildir/index"
+	"postie/maildir/message"
 )
+
+// arrival is a message that came in whole.
+type arrival struct {
+	op        plan.Op
+	draft     *maildir.Draft
+	agreement index.Agreement
+	row       index.Row
+}
+
+// receive streams one message into tmp/. It returns nil without an error when the line broke, which the session
+// reports next.
+func (r *run) receive(b *box, op plan.Op, m imap.Message, header *message.Header, c *maildir.Committer[*arrival]) (*arrival, error) {
+	draft, err := c.Create(b.dir)
+	if err != nil {
+		return nil, err
+	}
+	header.Reset()
+	whole, err := draft.Fill(m.Body, header, func(n int) { r.emit(Received{n}) })
+	if !whole {
+		draft.Close()
+		return nil, err
+	}
+	draft.SetTime(m.Date)
+	p := op.Pair
+	p.Date, p.Size = m.Date, m.Size
+	if m.Size < 0 {
+		p.Size = draft.Wire().Size
+	}
+	msg := &index.Message{Mailbox: b.Name, Wire: draft.Wire(), Header: header.Hash(), Date: m.Date, Flags: p.Local,
+		Summary: message.Summarize(header.Bytes())}
+	if m.Date.IsZero() {
+		msg.Date = r.Now()
+	}
+	return &arrival{op: op, draft: draft, agreement: index.Agreement{Mailbox: b.ID, UID: op.UID, Key: op.Key, Pair: p,
+		EmailID: m.EmailID, Message: msg, Wish: r.wish(b, op.UID)}}, nil
+}
 
 // newCommitter makes batches durable while the next one comes in.
 func (r *run) newCommitter(ctx context.Context) *maildir.Committer[*arrival] {

@@ -1,0 +1,133 @@
+package mirror
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"postie/imap"
+	"postie/imap/plan"
+	"postie/maildir"
+)
+
+// rename gives a mailbox the name that it has on the other side. What is below it on the server goes along, by RFC 9051
+// section 6.3.6; those are renamed in the plan too, and then there is nothing left to do.
+func (r *run) rename(ctx context.Context, op plan.Op) error {
+	old, b := r.byName[op.Mailbox], r.byName[op.To]
+	var err error
+	switch op.Side {
+	case plan.Local:
+		err = r.renameHere(old, b)
+	case plan.Remote:
+		err = r.renameThere(ctx, old, b)
+	}
+	if err != nil {
+		return err
+	}
+	to := old.Mailbox
+	to.Name, to.Folder = b.Name, b.Folder
+	to.Stamp = maildir.Stamp{}
+	r.step("base rename")
+	if err := r.base.Enter(ctx, &to); err != nil {
+		return err
+	}
+	// From here on it is the mailbox b, with the base of old, and its view.
+	now, read := b.now, b.read
+	if op.Side == plan.Remote || !read {
+		now, read = old.now, old.read
+	}
+	if op.Side&plan.Local != 0 {
+		b.entries = old.entries
+	}
+	b.Mailbox, b.known, b.now, b.read, b.here = to, true, now, read, true
+	b.now.ID, b.now.Name, b.now.Folder = to.ID, to.Name, to.Folder
+	if b.remote == nil {
+		b.remote = &imap.Mailbox{Name: b.server}
+	}
+	b.spoiled = true // the views of two mailboxes became one: the next run reads it whole
+	r.done(op)
+	return nil
+}
+
+func (r *run) renameThere(ctx context.Context, old, b *box) error {
+	if r.current != "" {
+		r.current, r.state = "", nil
+		if err := r.session.Unselect(ctx); err != nil && !single(err) {
+			return err
+		}
+	}
+	r.step("rename " + old.Name)
+	err := r.session.Rename(ctx, old.server, b.server)
+	if err != nil && !(r.thereAlready(ctx, b.server) && !r.thereAlready(ctx, old.server)) {
+		return err
+	}
+	if old.remote != nil && old.remote.Subscribed {
+		for _, err := range []error{r.session.Subscribe(ctx, b.server), r.session.Unsubscribe(ctx, old.server)} {
+			if err != nil && !single(err) {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// renameHere renames a Maildir. One that holds others in its folder leaves them there.
+func (r *run) renameHere(old, b *box) error {
+	from, to := string(old.dir), string(b.dir)
+	if isDir(filepath.Join(to, "cur")) {
+		if isDir(filepath.Join(from, "cur")) {
+			return errExists
+		}
+		return nil // it went along with the one above
+	}
+	r.step("rename " + old.Folder)
+	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
+		return err
+	}
+	if !r.nests(old) && !exists(to) {
+		if err := os.Rename(from, to); err != nil {
+			return err
+		}
+		return syncParents(from, to)
+	}
+	// cur/ comes last: with it the folder is a Maildir, and a run that was stopped before finds what is left to do.
+	if err := os.MkdirAll(to, 0o700); err != nil {
+		return err
+	}
+	for _, name := range []string{"dovecot-keywords", "tmp", "new", "cur"} {
+		err := os.Rename(filepath.Join(from, name), filepath.Join(to, name))
+		if err != nil && !(errors.Is(err, fs.ErrNotExist) && name != "cur") {
+			return err
+		}
+	}
+	os.Remove(from) // if it is empty now
+	return syncParents(from, to)
+}
+
+// nests says whether other Maildirs lie in the folder of a mailbox.
+func (r *run) nests(b *box) bool {
+	for _, other := range r.boxes {
+		if r.Layout == maildir.FS && other.here && strings.HasPrefix(other.Folder, b.Folder+"/") {
+			return true
+		}
+	}
+	return false
+}
+
+func syncParents(paths ...string) error {
+	for _, p := range paths {
+		d, err := os.Open(filepath.Dir(p))
+		if err != nil {
+			return err
+		}
+		err = d.Sync()
+		d.Close()
+		if err != nil && !errors.Is(err, errors.ErrUnsupported) {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,94 @@
+package mirror
+
+import (
+	"cmp"
+	"context"
+	"slices"
+
+	goimap "github.com/emersion/go-imap/v2"
+
+	"postie/imap"
+	"postie/imap/plan"
+	"postie/maildir"
+	"postie/maildir/index"
+)
+
+// box is a mailbox in a run: what the index knows, and what is seen on either side.
+type box struct {
+	index.Mailbox               // ID 0: not known
+	known         bool          // there is a base
+	outside       bool          // not part of this run
+	blind         bool          // its Maildir cannot be read
+	server        string        // its name there; "": it is not there and cannot be
+	remote        *imap.Mailbox // nil: not there
+	here          bool          // its Maildir is here
+	dir           maildir.Dir
+
+	apart     bool // Gmail's virtual ones, and what has a name twice
+	mustMatch bool // its UIDs mean nothing any more, or nobody knows yet what they mean: plan.Rematch
+
+	// The server's side.
+	now      index.Mailbox // as it was when it was read
+	read     bool          // all that changed there since ModSeq is in view
+	messages []plan.Message
+	byUID    []plan.Pair
+	newbase  []plan.Pair // after Rematch
+	wishes   []plan.Wish
+	expunges bool
+	// The Maildir.
+	stamp    maildir.Stamp                  // from before the scan; zero: not to be recorded
+	entries  map[maildir.Key]maildir.Entry  // of files in view
+	fresh    map[maildir.Key]*index.Message // files that the base does not know
+	files    []plan.File
+	byKey    []plan.Pair
+	respelt  bool          // files have other letters now, which is not durable yet
+	missing  goimap.UIDSet // messages whose file is not here
+	news     int           // files that the base does not know
+	twins    int           // files whose key another one has
+	looked   int           // how often it was read
+	seen     maildir.Stamp // from before the last reading
+	firm     bool          // a change after that reading must show in the stamp
+	unstable bool          // it did not come to rest, or could not be read
+	later    *box          // how it was just before something was pushed; nil: nothing changed
+	left     []passage     // of later
+	came     []passage     // of later
+
+	withheld goimap.UIDSet // what the server did not let us mark as deleted
+	pushed   bool          // this run changed it on the server
+	next     goimap.UID    // of what this run moves here
+	spoiled  bool          // something planned was not done
+}
+
+// exist says on which sides a mailbox is.
+func (b *box) exist() (s plan.Side) {
+	if b.here {
+		s |= plan.Local
+	}
+	if b.remote != nil {
+		s |= plan.Remote
+	}
+	return s
+}
+
+// kept says whether a mailbox is synchronised: a trash need not be.
+func (b *box) kept() bool { return !b.outside && b.ID != 0 }
+
+// lacks says whether a mailbox has a pair in view whose file was not seen.
+func (b *box) lacks(key maildir.Key) bool {
+	_, ok := slices.BinarySearchFunc(b.byKey, key, func(p plan.Pair, k maildir.Key) int { return cmp.Compare(p.Key, k) })
+	return ok && !b.holds(key)
+}
+
+// holds says whether a file in view has that key.
+func (b *box) holds(key maildir.Key) bool {
+	_, ok := slices.BinarySearchFunc(b.files, key, func(f plan.File, k maildir.Key) int { return cmp.Compare(f.Key, k) })
+	return ok
+}
+
+// enter makes a mailbox known to the index.
+func (r *run) enter(ctx context.Context, b *box) error {
+	if b.ID != 0 {
+		return nil
+	}
+	return r.base.Enter(ctx, &b.Mailbox)
+}

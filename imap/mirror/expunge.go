@@ -1,0 +1,103 @@
+package mirror
+
+import (
+	"context"
+	"slices"
+
+	goimap "github.com/emersion/go-imap/v2"
+
+	"postie/imap/plan"
+	"postie/maildir"
+)
+
+// expunge removes messages of the selected mailbox. Without UIDPLUS an EXPUNGE takes everything that is marked: where that is
+// more than ours, ours are marked only, and named. (Somebody may mark one between the SEARCH and the EXPUNGE.)
+func (r *run) expunge(ctx context.Context, b *box, set goimap.UIDSet) (marked goimap.UIDSet, err error) {
+	if len(set) == 0 {
+		return nil, nil
+	}
+	if _, err := r.store(ctx, b, set, plan.Change{Add: maildir.Flags{Set: maildir.FlagTrashed}}, 0); err != nil {
+		return nil, err
+	}
+	if r.session.Has(goimap.CapUIDPlus) {
+		r.step("expunge")
+		if err := r.session.Expunge(ctx, set); err != nil {
+			return nil, err
+		}
+		return r.left(ctx, b, set)
+	}
+	foreign, err := r.foreign(ctx, r.doomed(b, set))
+	if err != nil || foreign {
+		return set, err
+	}
+	r.step("expunge")
+	if err := r.session.ExpungeAll(ctx); err != nil {
+		return nil, err
+	}
+	return r.left(ctx, b, set)
+}
+
+// left is what is still there of messages that were to be expunged; withheld is what could not even be marked. Who lacks the right to it may be told OK all the same:
+// RFC 4314 section 4 lets a server leave flags unchanged without an error, and Dovecot expunges nothing and says OK.
+func (r *run) left(ctx context.Context, b *box, set goimap.UIDSet) (left goimap.UIDSet, err error) {
+	for m, err := range r.session.FetchFlags(ctx, set, 0, nil) {
+		if err != nil {
+			return nil, err
+		}
+		if !set.Contains(m.UID) {
+			continue
+		}
+		if left.AddNum(m.UID); flagsOf(m.Flags).Set&maildir.FlagTrashed == 0 {
+			b.withheld.AddNum(m.UID)
+		}
+	}
+	return left, nil
+}
+
+// doomed is a set and all else that an EXPUNGE may take along: what was only marked before, unless policy wants it no
+// more than marked.
+func (r *run) doomed(b *box, set goimap.UIDSet) goimap.UIDSet {
+	ours := slices.Clone(set)
+	for _, p := range b.byUID {
+		if p.State == plan.Marked && r.Policy.Expunge {
+			ours.AddNum(p.UID)
+		}
+	}
+	return ours
+}
+
+// canExpunge finds out whether a deletion would take away only what we deleted. Without UIDPLUS an EXPUNGE takes
+// everything that is marked, by whomever.
+func (r *run) canExpunge(ctx context.Context, b *box) error {
+	b.expunges = r.session.Has(goimap.CapUIDPlus)
+	if b.expunges || b.remote == nil || b.now.ReadOnly {
+		return nil
+	}
+	ours := r.doomed(b, b.missing)
+	if len(ours) == 0 {
+		b.expunges = true // nothing is to be deleted, as far as we know
+		return nil
+	}
+	if _, err := r.selected(ctx, b, nil); err != nil {
+		return err
+	}
+	foreign, err := r.foreign(ctx, ours)
+	b.expunges = !foreign
+	return err
+}
+
+// foreign says whether a message is marked in the selected mailbox that is not one of ours.
+func (r *run) foreign(ctx context.Context, ours goimap.UIDSet) (bool, error) {
+	marked, err := r.session.SearchDeleted(ctx)
+	for _, part := range marked {
+		for uid := part.Start; err == nil; uid++ {
+			if !ours.Contains(uid) {
+				return true, nil
+			}
+			if uid == part.Stop {
+				break
+			}
+		}
+	}
+	return false, err
+}

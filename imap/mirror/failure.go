@@ -1,0 +1,101 @@
+package mirror
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"postie/imap"
+	"postie/imap/plan"
+	"postie/maildir"
+)
+
+// fail tells of one operation that failed, counts it, and sees to it that the next run looks again.
+func (r *run) fail(op plan.Op, err error) {
+	r.count(func(p *Report) { p.Failed++ })
+	r.spoil(op)
+	r.Log.Warn("operation failed", "op", op.String(), "err", err)
+	uid := op.UID
+	if uid == 0 {
+		uid = op.Pair.UID
+	}
+	r.emit(Failed{op.Mailbox, uid, op.Key, fmt.Errorf("%s: %w", op.Kind, err)})
+}
+
+// spoil marks the mailboxes of an operation that was not done: what was read of them must be read again.
+func (r *run) spoil(op plan.Op) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, name := range []string{op.Mailbox, op.To} {
+		if b := r.byName[name]; b != nil {
+			b.spoiled = true
+		}
+	}
+}
+
+// refuse takes care of what the server would not do. That its user has no right to it is said once and is no failure, since it
+// would be one in each run: rights come back without a word, so it is tried again each time.
+func (r *run) refuse(op plan.Op, err error) {
+	if !forbidden(err) {
+		r.fail(op, err)
+		return
+	}
+	r.spoil(op)
+	text := "the server does not permit to " + op.Kind.String() + " there: it is left as it is, and tried again"
+	switch op.Kind {
+	case 0:
+		text = "the server does not permit to read it: it is left as it is"
+	case plan.Move, plan.Trash:
+		text = "the server does not permit to move from there to " + op.To + ": it is left as it is, and tried again"
+	}
+	r.note(op.Mailbox, text)
+}
+
+// forbidden: RFC 5530 section 3, NOPERM: access control does not permit it.
+func forbidden(err error) bool {
+	refused, ok := errors.AsType[*imap.Error](err)
+	return ok && refused.Code == "NOPERM"
+}
+
+// single says whether an error is about one message or mailbox only, so that the run goes on with the others.
+func single(err error) bool {
+	if maildir.Hopeless(err) {
+		return false
+	}
+	if e, ok := errors.AsType[*imap.Error](err); ok {
+		return e.Status != "BYE"
+	}
+	if _, ok := errors.AsType[*imap.UnsupportedError](err); ok {
+		return true
+	}
+	if _, ok := errors.AsType[problem](err); ok {
+		return true
+	}
+	if _, ok := errors.AsType[*fs.PathError](err); ok {
+		return true
+	}
+	if _, ok := errors.AsType[*os.LinkError](err); ok {
+		return true
+	}
+	_, ok := errors.AsType[*imap.MissingError](err)
+	return ok
+}
+
+type problem string
+
+func (p problem) Error() string { return string(p) }
+
+const (
+	errUIDs      = problem("the server keeps no UIDs for it, so it cannot be synchronised")
+	errValidity  = problem("its UIDVALIDITY changed meanwhile")
+	errGone      = problem("the message is not there any more")
+	errNoFile    = problem("it is no file")
+	errRewritten = problem("the file was rewritten meanwhile")
+	errPassing   = problem("it may be on its way from another folder")
+	errLost      = problem("it was uploaded and cannot be found there")
+	errTurned    = problem("it is read-only now")
+	errUnfound   = problem("it was uploaded twice and could not be found there")
+	errExists    = problem("there is one of that name already")
+	errFilled    = problem("it is not empty")
+)

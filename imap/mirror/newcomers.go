@@ -1,0 +1,124 @@
+package mirror
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	goimap "github.com/emersion/go-imap/v2"
+
+	"postie/imap"
+	"postie/imap/plan"
+	"postie/maildir/message"
+)
+
+// newcomers asks who the messages are that the base does not know.
+func (r *run) newcomers(ctx context.Context, b *box) error {
+	known := uids(b.byUID, func(p plan.Pair) goimap.UID { return p.UID })
+	var strange goimap.UIDSet
+	for _, m := range b.messages {
+		if b.mustMatch || !known.Contains(m.UID) {
+			strange.AddNum(m.UID)
+		}
+	}
+	if len(strange) == 0 {
+		return nil
+	}
+	slices.SortFunc(b.messages, func(a, b plan.Message) int { return cmp.Compare(a.UID, b.UID) })
+	ask := r.sizes
+	if b.mustMatch || len(b.fresh) > 0 {
+		ask = r.heads
+	}
+	gone, err := ask(ctx, b, strange, false)
+	if len(gone) > 0 {
+		b.messages = slices.DeleteFunc(b.messages, func(m plan.Message) bool { return gone.Contains(m.UID) })
+	}
+	return err
+}
+
+// sizes asks for size and date of messages in view: of those that nothing here can be, and that may yet turn out to be of the size
+// of something that is missing elsewhere (plan.Doubts). It names those that are not there any more.
+func (r *run) sizes(ctx context.Context, b *box, set goimap.UIDSet, _ bool) (gone goimap.UIDSet, err error) {
+	if _, err := r.selected(ctx, b, nil); err != nil {
+		return nil, err
+	}
+	var came goimap.UIDSet
+	for m, err := range r.session.FetchSizes(ctx, set) {
+		if err != nil {
+			return nil, err
+		}
+		if i, ok := slices.BinarySearchFunc(b.messages, m.UID, func(m plan.Message, uid goimap.UID) int { return cmp.Compare(m.UID, uid) }); ok {
+			id := &b.messages[i].ID
+			id.Size, id.EmailID = max(m.Size, id.Size), cmp.Or(m.EmailID, id.EmailID)
+			if !m.Date.IsZero() { // RFC 9051 section 7.5.2: one message, several responses
+				id.Date = m.Date
+			}
+			came.AddNum(m.UID)
+		}
+	}
+	return less(set, came), nil
+}
+
+// heads asks for size, date and Message-ID of messages in view, or, for those in doubt, for the whole header. It
+// names those that are not there any more, or that the server cannot give. In a mailbox that is to be matched again the latter
+// are an error: their files would look as if they had been deleted there.
+func (r *run) heads(ctx context.Context, b *box, set goimap.UIDSet, whole bool) (gone goimap.UIDSet, err error) {
+	if _, err := r.selected(ctx, b, nil); err != nil {
+		return nil, err
+	}
+	fields := []string{"Message-ID"}
+	if b.mustMatch || len(b.fresh) > 0 { // they may be files here that mbsync or offlineimap stored, there or here
+		fields = append(fields, "X-TUID", "X-OfflineIMAP")
+	}
+	if whole {
+		fields = nil
+	}
+	var header message.Header
+	for m, err := range r.headers(ctx, set, fields...) {
+		if missing, ok := errors.AsType[*imap.MissingError](err); ok && (missing.Err == nil || !b.mustMatch) {
+			gone.AddSet(missing.UIDs)
+			r.sick(b, missing)
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		header.Reset()
+		if _, err := io.Copy(&header, m.Body); err != nil {
+			return nil, fmt.Errorf("read header: %w", err)
+		}
+		i, ok := slices.BinarySearchFunc(b.messages, m.UID, func(m plan.Message, uid goimap.UID) int { return cmp.Compare(m.UID, uid) })
+		if !ok {
+			continue
+		}
+		id := &b.messages[i].ID
+		id.Size, id.Date, id.EmailID = max(m.Size, 0), m.Date, m.EmailID
+		id.MessageID, id.Marks = messageID(header.Bytes()), header.Marks()
+		if whole {
+			id.Header = header.Hash()
+		}
+	}
+	return gone, nil
+}
+
+// sick tells of messages that are there and that the server cannot give.
+func (r *run) sick(b *box, missing *imap.MissingError) {
+	if missing.Err == nil {
+		return
+	}
+	nums, _ := missing.UIDs.Nums()
+	for _, uid := range nums {
+		r.fail(plan.Op{Kind: plan.Download, Mailbox: b.Name, UID: uid}, missing.Err)
+	}
+}
+
+func messageID(header []byte) string {
+	if len(bytes.TrimSpace(header)) == 0 {
+		return ""
+	}
+	return message.Summarize(header).MessageID
+}
