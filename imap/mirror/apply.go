@@ -109,7 +109,7 @@ func (r *run) prepare(ctx context.Context) error {
 				return err
 			}
 		}
-		if b.UIDValidity != b.now.UIDValidity {
+		if b.newbase != nil || b.UIDValidity != b.now.UIDValidity {
 			if err := r.begin(ctx, b); err != nil {
 				return err
 			}
@@ -118,7 +118,7 @@ func (r *run) prepare(ctx context.Context) error {
 	return nil
 }
 
-// begin records a UIDVALIDITY, of which nothing was read to its end yet.
+// begin records what UIDs mean from now on; of it nothing was read to its end yet.
 func (r *run) begin(ctx context.Context, b *box) error {
 	b.UIDValidity, b.MailboxID, b.Keeps, b.ReadOnly = b.now.UIDValidity, b.now.MailboxID, b.now.Keeps, b.now.ReadOnly
 	b.UIDNext, b.Messages, b.ModSeq, b.Stamp = 0, 0, 0, maildir.Stamp{}

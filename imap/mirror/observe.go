@@ -88,7 +88,8 @@ func (r *run) see(ctx context.Context, b *box) (err error) {
 	if err := r.there(ctx, b); err != nil {
 		return err
 	}
-	if !b.mustMatch && b.known && b.UIDValidity != 0 && b.now.UIDValidity != b.UIDValidity { // STATUS had not said so
+	turned, err := r.turned(ctx, b)
+	if turned {
 		b.mustMatch = true
 		err = cmp.Or(r.local(ctx, b, true), r.there(ctx, b))
 	}

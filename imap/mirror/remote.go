@@ -20,17 +20,6 @@ func (b *box) unchanged() bool {
 		b.Messages == st.Messages && b.ModSeq == plan.ModSeq(st.HighestModSeq) && b.ModSeq != 0
 }
 
-// matches says whether a mailbox has to be matched again: there is no base, or another UIDVALIDITY.
-func (b *box) matches() bool {
-	if b.outside || b.remote == nil {
-		return false
-	}
-	if !b.known {
-		return b.here
-	}
-	return b.remote.Status != nil && b.UIDValidity != 0 && plan.UIDValidity(b.remote.Status.UIDValidity) != b.UIDValidity
-}
-
 // there finds what changed on the server, by the cheapest way that it offers.
 func (r *run) there(ctx context.Context, b *box) error {
 	b.now, b.messages, b.byUID = b.Mailbox, nil, nil
