@@ -15,7 +15,8 @@ import (
 // scanChunk is how many names are read at once: memory stays small however large the folder is.
 const scanChunk = 1024
 
-// Scan lists the Maildir from file names alone: no stat, no open. Names that begin with a dot are skipped.
+// Scan lists the Maildir from file names alone: no stat, no open. Names that begin with a dot are skipped, and those without a
+// key (":2,S"), by which no message could be told from another.
 // An error, a missing new/ or cur/ among it, is yielded once and ends the scan.
 //
 // One pass, and not more than that: while another program renames, a pass may miss a file that is there, or see one
@@ -28,7 +29,7 @@ func (d Dir) Scan() iter.Seq2[Entry, error] {
 					yield(Entry{}, fmt.Errorf("scan: %w", err))
 					return
 				}
-				if name[0] != '.' && !yield(EntryOf(name, sub == "new"), nil) {
+				if !strings.ContainsRune(".,:", rune(name[0])) && !yield(EntryOf(name, sub == "new"), nil) {
 					return
 				}
 			}

@@ -11,7 +11,7 @@ import (
 
 func TestScan(t *testing.T) {
 	d := newDir(t)
-	for _, rel := range []string{"cur/2:2,S", "new/1,S=5", "cur/.hidden", "new/.nfs1", "tmp/3"} {
+	for _, rel := range []string{"cur/2:2,S", "new/1,S=5", "cur/.hidden", "new/.nfs1", "tmp/3", "cur/:2,S", "new/,S=5"} {
 		touch(t, d, rel)
 	}
 	want := []Entry{{Name: "1,S=5", Key: "1", New: true, Size: 5}, {Name: "2:2,S", Key: "2", Set: FlagSeen, Size: -1}}
