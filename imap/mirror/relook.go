@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"maps"
 	"slices"
 
 	"postie/imap/plan"
@@ -161,9 +162,10 @@ func (r *run) passing(ctx context.Context, b *box, key maildir.Key, m *index.Mes
 		}
 	}
 	restless := func(b *box) bool { return b.later != nil || b.unstable }
-	known, err := r.base.WithKey(ctx, key)
+	homes, err := r.base.Homes(ctx, key) // not where a reader of the index saw the file since
+	known := slices.Collect(maps.Values(homes))
 	for _, o := range r.boxes {
-		twin := o.fresh[key] != nil || slices.ContainsFunc(known, func(m index.Message) bool { return m.Mailbox == o.Name })
+		twin := o.fresh[key] != nil || slices.Contains(known, o.Name)
 		if o != b && twin && (restless(o) || restless(b)) {
 			return true, err
 		}
