@@ -1,7 +1,6 @@
 package mirror
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -147,7 +146,7 @@ func (b *box) rebased() []index.Agreement {
 // agreement is that of an operation, by the rule that plan.Op gives.
 func (r *run) agreement(op plan.Op, p plan.Pair) index.Agreement {
 	b := r.byName[op.Mailbox]
-	a := index.Agreement{Mailbox: b.ID, UID: op.UID, Key: op.Key, Pair: p, Wish: r.wish(b, op.UID)}
+	a := index.Agreement{Mailbox: b.ID, UID: op.UID, Key: op.Key, Pair: p, Wish: r.granted(b, op.UID)}
 	if op.To != "" && p != (plan.Pair{}) {
 		b = r.byName[op.To]
 		a.To = b.ID
@@ -155,21 +154,19 @@ func (r *run) agreement(op plan.Op, p plan.Pair) index.Agreement {
 	if p.Key != "" {
 		a.Entry, a.Message = b.entries[p.Key], b.fresh[p.Key]
 	}
-	if i, ok := slices.BinarySearchFunc(b.messages, p.UID, func(m plan.Message, uid goimap.UID) int { return cmp.Compare(m.UID, uid) }); ok {
-		a.EmailID = b.messages[i].ID.EmailID
+	if m := b.message(p.UID); m != nil {
+		a.EmailID = m.ID.EmailID
 	}
 	return a
 }
 
-// wish is what was wished for a message when the mailbox was observed, if it could be granted.
-func (r *run) wish(b *box, uid goimap.UID) (w plan.Wish) {
-	if i, ok := slices.BinarySearchFunc(b.wishes, uid, func(w plan.Wish, uid goimap.UID) int { return cmp.Compare(w.UID, uid) }); ok {
-		w = b.wishes[i]
+// granted is what was wished for a message and need not wait any more.
+func (r *run) granted(b *box, uid goimap.UID) plan.Wish {
+	w := b.wish(uid)
+	if w == nil || w.To != "" && r.byName[w.To] == nil { // to a mailbox that is not there: it waits
+		return plan.Wish{}
 	}
-	if w.To != "" && r.byName[w.To] == nil {
-		return plan.Wish{} // to a mailbox that is not there: it waits
-	}
-	return w
+	return *w
 }
 
 // agree writes agreements down, and tells of their operations.

@@ -1,7 +1,6 @@
 package mirror
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"io/fs"
@@ -63,8 +62,8 @@ func (r *run) delete(ctx context.Context, ops []plan.Op) error {
 
 // marks says whether a message was deleted here before, and could only be marked, or not even that.
 func (b *box) marks(uid goimap.UID) bool {
-	i, ok := slices.BinarySearchFunc(b.byUID, uid, func(p plan.Pair, uid goimap.UID) int { return cmp.Compare(p.UID, uid) })
-	return ok && b.byUID[i].State != plan.Agreed
+	p := at(b.byUID, uid, func(p plan.Pair) goimap.UID { return p.UID })
+	return p != nil && p.State != plan.Agreed
 }
 
 // tombstone is the agreement about a message that was to be expunged and could only be marked.

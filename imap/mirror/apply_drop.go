@@ -44,9 +44,8 @@ func (r *run) dropThere(ctx context.Context, b *box) error {
 	case st.Messages > 0:
 		return errFilled
 	}
-	if r.current == b.server {
-		r.current, r.state = "", nil
-		if err := r.session.Unselect(ctx); err != nil && !single(err) {
+	if r.selection != nil && r.selection.Name == b.server {
+		if err := r.unselect(ctx); err != nil {
 			return err
 		}
 	}

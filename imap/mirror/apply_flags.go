@@ -92,7 +92,7 @@ func target(op plan.Op) goimap.UID {
 // store changes flags of messages in the selected mailbox, and names those that somebody else changed after since.
 func (r *run) store(ctx context.Context, b *box, set goimap.UIDSet, c plan.Change, since imap.ModSeq) (modified goimap.UIDSet, err error) {
 	b.pushed = true
-	if r.state.HighestModSeq == 0 {
+	if r.selection.HighestModSeq == 0 {
 		since = 0
 	}
 	for _, half := range []struct {

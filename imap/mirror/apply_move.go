@@ -44,7 +44,7 @@ func (r *run) moveThere(ctx context.Context, ops []plan.Op) error {
 		if err := r.agree(ctx, done, append(as, stones...)); err != nil {
 			return err
 		}
-		if err := r.bodies(ctx, to, done); err != nil {
+		if err := r.downloadMoved(ctx, done); err != nil {
 			return err
 		}
 	}
@@ -83,15 +83,15 @@ func (r *run) trash(ctx context.Context, ops []plan.Op) error {
 		if err := r.agree(ctx, part, append(as, stones...)); err != nil {
 			return err
 		}
-		if err := r.bodies(ctx, to, part); err != nil {
+		if err := r.downloadMoved(ctx, part); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// bodies fetches what policy wants of messages that moved and that nobody has here.
-func (r *run) bodies(ctx context.Context, b *box, ops []plan.Op) error {
+// downloadMoved fetches what policy wants of messages that moved and that nobody has here.
+func (r *run) downloadMoved(ctx context.Context, ops []plan.Op) error {
 	var wanted []plan.Op
 	for _, op := range ops {
 		if op.Body && op.Pair.UID != 0 {
@@ -256,7 +256,7 @@ func (r *run) moveHere(ctx context.Context, ops []plan.Op) error {
 		if err := r.agree(ctx, done, as); err != nil {
 			return err
 		}
-		if err := r.bodies(ctx, to, done); err != nil {
+		if err := r.downloadMoved(ctx, done); err != nil {
 			return err
 		}
 	}

@@ -53,9 +53,8 @@ func (r *run) rename(ctx context.Context, op plan.Op) error {
 }
 
 func (r *run) renameThere(ctx context.Context, old, b *box) error {
-	if r.current != "" {
-		r.current, r.state = "", nil
-		if err := r.session.Unselect(ctx); err != nil && !single(err) {
+	if r.selection != nil {
+		if err := r.unselect(ctx); err != nil {
 			return err
 		}
 	}

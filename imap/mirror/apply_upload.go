@@ -270,7 +270,7 @@ func (r *run) locate(ctx context.Context, b *box, batch []*parcel) error {
 // refusedUpload looks whether it is the mailbox that is read-only by now, which an APPEND does not tell: then the plan is to be
 // made again with that known.
 func (r *run) refusedUpload(ctx context.Context, b *box, p *parcel, err error) error {
-	r.current, r.state = "", nil
+	r.selection = nil
 	if err := r.opened(ctx, b); err != nil {
 		return err
 	}

@@ -43,7 +43,7 @@ func (r *run) receive(b *box, op plan.Op, m imap.Message, header *message.Header
 		msg.Date = r.Now()
 	}
 	return &arrival{op: op, draft: draft, agreement: index.Agreement{Mailbox: b.ID, UID: op.UID, Key: op.Key, Pair: p,
-		EmailID: m.EmailID, Message: msg, Wish: r.wish(b, op.UID)}}, nil
+		EmailID: m.EmailID, Message: msg, Wish: r.granted(b, op.UID)}}, nil
 }
 
 // newCommitter makes batches durable while the next one comes in.

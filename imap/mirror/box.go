@@ -75,14 +75,29 @@ func (b *box) kept() bool { return !b.outside && b.ID != 0 }
 
 // lacks says whether a mailbox has a pair in view whose file was not seen.
 func (b *box) lacks(key maildir.Key) bool {
-	_, ok := slices.BinarySearchFunc(b.byKey, key, func(p plan.Pair, k maildir.Key) int { return cmp.Compare(p.Key, k) })
-	return ok && !b.holds(key)
+	return at(b.byKey, key, func(p plan.Pair) maildir.Key { return p.Key }) != nil && !b.holds(key)
 }
 
 // holds says whether a file in view has that key.
 func (b *box) holds(key maildir.Key) bool {
-	_, ok := slices.BinarySearchFunc(b.files, key, func(f plan.File, k maildir.Key) int { return cmp.Compare(f.Key, k) })
-	return ok
+	return at(b.files, key, func(f plan.File) maildir.Key { return f.Key }) != nil
+}
+
+// message is the one in view that has a UID; nil: none has.
+func (b *box) message(uid goimap.UID) *plan.Message { return at(b.messages, uid, messageUID) }
+
+// wish is what was wished for a message when the mailbox was observed; nil: nothing was.
+func (b *box) wish(uid goimap.UID) *plan.Wish {
+	return at(b.wishes, uid, func(w plan.Wish) goimap.UID { return w.UID })
+}
+
+// at finds what has a key among things sorted by it; nil: nothing has.
+func at[T any, K cmp.Ordered](sorted []T, key K, of func(T) K) *T {
+	i, ok := slices.BinarySearchFunc(sorted, key, func(t T, k K) int { return cmp.Compare(of(t), k) })
+	if !ok {
+		return nil
+	}
+	return &sorted[i]
 }
 
 // enter makes a mailbox known to the index.

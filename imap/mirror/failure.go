@@ -66,19 +66,12 @@ func single(err error) bool {
 	if e, ok := errors.AsType[*imap.Error](err); ok {
 		return e.Status != "BYE"
 	}
-	if _, ok := errors.AsType[*imap.UnsupportedError](err); ok {
-		return true
-	}
-	if _, ok := errors.AsType[problem](err); ok {
-		return true
-	}
-	if _, ok := errors.AsType[*fs.PathError](err); ok {
-		return true
-	}
-	if _, ok := errors.AsType[*os.LinkError](err); ok {
-		return true
-	}
-	_, ok := errors.AsType[*imap.MissingError](err)
+	return is[problem](err) || is[*imap.UnsupportedError](err) || is[*imap.MissingError](err) || is[*fs.PathError](err) || is[*os.LinkError](err)
+}
+
+// is says whether an error of that type is in the chain.
+func is[E error](err error) bool {
+	_, ok := errors.AsType[E](err)
 	return ok
 }
 

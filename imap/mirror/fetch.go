@@ -33,7 +33,7 @@ func Fetch(ctx context.Context, o Options, ids ...int64) (Report, error) {
 			tell(e)
 		}
 	}
-	return alone(ctx, o, func(r *run) error { return errors.Join(r.fetch(ctx, ids), errors.Join(failed...)) })
+	return locked(ctx, o, func(r *run) error { return errors.Join(r.fetch(ctx, ids), errors.Join(failed...)) })
 }
 
 func (r *run) fetch(ctx context.Context, ids []int64) (err error) {

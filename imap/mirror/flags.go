@@ -16,6 +16,8 @@ func system() [6]goimap.Flag {
 	return [6]goimap.Flag{goimap.FlagDraft, goimap.FlagFlagged, goimap.FlagForwarded, goimap.FlagAnswered, goimap.FlagSeen, goimap.FlagDeleted}
 }
 
+const allFlags = maildir.FlagDraft | maildir.FlagFlagged | maildir.FlagPassed | maildir.FlagReplied | maildir.FlagSeen | maildir.FlagTrashed
+
 // flagsOf reads the server's flags. Other system flags than the six, which a server should not have, are left alone.
 func flagsOf(flags []goimap.Flag) maildir.Flags {
 	var f maildir.Flags
@@ -60,7 +62,7 @@ func keeps(s *imap.Selected) plan.Keeps {
 	if k.Any {
 		// Who keeps any keyword keeps the system flags too, also those that some servers do not list while no message
 		// has them (go-imap's imapmemserver). $Forwarded is a keyword there.
-		k.Set = maildir.FlagDraft | maildir.FlagFlagged | maildir.FlagPassed | maildir.FlagReplied | maildir.FlagSeen | maildir.FlagTrashed
+		k.Set = allFlags
 	}
 	return k
 }

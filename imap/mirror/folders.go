@@ -18,7 +18,7 @@ import (
 
 // folders finds the mailboxes: of the server, of the Maildir root, and of the base.
 func (r *run) folders(ctx context.Context) error {
-	r.boxes, r.byName, r.current, r.state = nil, map[string]*box{}, "", nil
+	r.boxes, r.byName, r.selection = nil, map[string]*box{}, nil
 	all, err := r.base.Mailboxes(ctx)
 	if err != nil {
 		return err

@@ -28,7 +28,6 @@ func (r *run) newcomers(ctx context.Context, b *box) error {
 	if len(strange) == 0 {
 		return nil
 	}
-	slices.SortFunc(b.messages, func(a, b plan.Message) int { return cmp.Compare(a.UID, b.UID) })
 	ask := r.sizes
 	if b.mustMatch || len(b.fresh) > 0 {
 		ask = r.heads
@@ -51,8 +50,8 @@ func (r *run) sizes(ctx context.Context, b *box, set goimap.UIDSet, _ bool) (gon
 		if err != nil {
 			return nil, err
 		}
-		if i, ok := slices.BinarySearchFunc(b.messages, m.UID, func(m plan.Message, uid goimap.UID) int { return cmp.Compare(m.UID, uid) }); ok {
-			id := &b.messages[i].ID
+		if seen := b.message(m.UID); seen != nil {
+			id := &seen.ID
 			id.Size, id.EmailID = max(m.Size, id.Size), cmp.Or(m.EmailID, id.EmailID)
 			if !m.Date.IsZero() { // RFC 9051 section 7.5.2: one message, several responses
 				id.Date = m.Date
@@ -91,11 +90,11 @@ func (r *run) heads(ctx context.Context, b *box, set goimap.UIDSet, whole bool) 
 		if _, err := io.Copy(&header, m.Body); err != nil {
 			return nil, fmt.Errorf("read header: %w", err)
 		}
-		i, ok := slices.BinarySearchFunc(b.messages, m.UID, func(m plan.Message, uid goimap.UID) int { return cmp.Compare(m.UID, uid) })
-		if !ok {
+		seen := b.message(m.UID)
+		if seen == nil {
 			continue
 		}
-		id := &b.messages[i].ID
+		id := &seen.ID
 		id.Size, id.Date, id.EmailID = max(m.Size, 0), m.Date, m.EmailID
 		id.MessageID, id.Marks = messageID(header.Bytes()), header.Marks()
 		if whole {

@@ -23,19 +23,19 @@ func (r *run) observe(ctx context.Context) ([]plan.Mailbox, error) {
 	}
 	turned, lost := false, false
 	for _, b := range r.boxes {
-		if b.outside || r.alone(b) {
+		if b.outside || r.oneSided(b) {
 			continue
 		}
-		if err := r.seen(ctx, b); err != nil {
+		if err := r.see(ctx, b); err != nil {
 			return nil, err
 		}
 		turned, lost = turned || b.looked > 1 && b.mustMatch, lost || b.known && b.remote == nil
 	}
 	for _, b := range r.boxes { // what is missing elsewhere may be here
-		if b.outside || !r.alone(b) || !(b.looked > 0 || b.remote != nil && lost) {
+		if b.outside || !r.oneSided(b) || !(b.looked > 0 || b.remote != nil && lost) {
 			continue
 		}
-		if err := r.seen(ctx, b); err != nil {
+		if err := r.see(ctx, b); err != nil {
 			return nil, err
 		}
 	}
@@ -61,15 +61,15 @@ func (r *run) observe(ctx context.Context) ([]plan.Mailbox, error) {
 	return r.doubts(ctx, views)
 }
 
-// alone: it is on one side only, and is not to be created on the other. Nothing comes of what is in it, however much that is, unless a
+// oneSided: it is on one side only, and is not to be created on the other. Nothing comes of what is in it, however much that is, unless a
 // file or a mailbox has gone there: what only left for it on the server is gone as well as if it had been expunged.
-func (r *run) alone(b *box) bool {
+func (r *run) oneSided(b *box) bool {
 	return !b.known && b.exist() != plan.Both && r.Policy.Create&^b.exist() == 0
 }
 
-// seen looks at one mailbox. One that is there, and cannot be looked at, must not look as if it were gone.
-func (r *run) seen(ctx context.Context, b *box) error {
-	err := r.see(ctx, b)
+// see looks at one mailbox. One that is there, and cannot be looked at, must not look as if it were gone.
+func (r *run) see(ctx context.Context, b *box) error {
+	err := r.seeThere(ctx, b)
 	if err != nil && single(err) {
 		b.outside = true
 		r.refuse(plan.Op{Mailbox: b.Name}, err)
@@ -78,8 +78,8 @@ func (r *run) seen(ctx context.Context, b *box) error {
 	return err
 }
 
-// see looks at the server's side of one mailbox.
-func (r *run) see(ctx context.Context, b *box) (err error) {
+// seeThere looks at the server's side of one mailbox.
+func (r *run) seeThere(ctx context.Context, b *box) (err error) {
 	if b.known {
 		if b.wishes, err = r.base.Wishes(ctx, b.ID); err != nil {
 			return err
@@ -112,7 +112,7 @@ func (r *run) view(ctx context.Context, b *box) (plan.Mailbox, error) {
 	}
 	if b.remote == nil {
 		v.UIDValidity, v.MailboxID = 0, ""
-		v.Keeps, v.ReadOnly = plan.Keeps{Flags: maildir.Flags{Set: 1<<6 - 1}, Any: true}, false // what is made anew, in all likelihood
+		v.Keeps, v.ReadOnly = plan.Keeps{Flags: maildir.Flags{Set: allFlags}, Any: true}, false // what is made anew, in all likelihood
 	}
 	if b.newbase != nil {
 		v.Known, v.Count, v.Base = true, len(b.newbase), plan.BaseOf(b.newbase)
@@ -131,10 +131,8 @@ func (r *run) who(ctx context.Context, b *box, p plan.Pair) (plan.Identity, erro
 		return id, nil
 	}
 	if b.newbase != nil && p.Key == "" {
-		for _, m := range b.messages {
-			if m.UID == p.UID {
-				return m.ID, nil
-			}
+		if m := b.message(p.UID); m != nil {
+			return m.ID, nil
 		}
 	}
 	return r.base.Identify(ctx, b.ID, p)

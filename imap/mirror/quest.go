@@ -2,7 +2,6 @@ package mirror
 
 import (
 	"context"
-	"errors"
 	"io"
 
 	goimap "github.com/emersion/go-imap/v2"
@@ -31,7 +30,7 @@ func (q *quest) is(m imap.Message, h *message.Header) bool {
 // find looks for messages that the base does not know and that are not taken: from a UID on, then by Message-ID in the whole mailbox, since some servers
 // merge equal messages.
 func (r *run) find(ctx context.Context, b *box, from goimap.UID, wanted []quest, taken map[goimap.UID]bool) error {
-	r.current = "" // what was appended is told by a new SELECT at the latest
+	r.selection = nil // what was appended is told by a new SELECT at the latest
 	s, err := r.selected(ctx, b, nil)
 	if err != nil || s.Exists == 0 {
 		return err
@@ -63,7 +62,7 @@ func (r *run) among(ctx context.Context, b *box, set goimap.UIDSet, wanted []que
 	var hits []seen
 	var header message.Header
 	for m, err := range r.headers(ctx, set) {
-		if _, ok := errors.AsType[*imap.MissingError](err); ok {
+		if is[*imap.MissingError](err) {
 			continue
 		}
 		if err != nil {

@@ -9,9 +9,9 @@ import (
 	"postie/maildir/index"
 )
 
-// settle records how far everything was read, now that its effects are recorded. A mailbox in which something was put off, or
+// record notes how far everything was read, now that its effects are recorded. A mailbox in which something was put off, or
 // failed, stays as it was recorded, so that the next run sees it again.
-func (r *run) settle(ctx context.Context, p plan.Plan) error {
+func (r *run) record(ctx context.Context, p plan.Plan) error {
 	var states []index.Mailbox
 	for _, b := range r.boxes {
 		if b.outside || b.ID == 0 || b.spoiled || b.unstable || slices.Contains(p.Open, b.Name) {

@@ -50,7 +50,6 @@ func (r *run) look(ctx context.Context, b *box) (sight, error) {
 	if r.session.QResync() && b.ModSeq > 0 {
 		// Without the known UIDs: with them a server tells of those only, and not of what is new.
 		since = &imap.Resync{UIDValidity: uint32(b.UIDValidity), ModSeq: imap.ModSeq(b.ModSeq)}
-		r.current = "" // it is to be selected anew
 	}
 	s, err := r.selected(ctx, b, since)
 	if err != nil {
@@ -62,11 +61,11 @@ func (r *run) look(ctx context.Context, b *box) (sight, error) {
 	case s.Exists == 0:
 		return sight{all: true}, nil
 	case !b.known || b.mustMatch || b.UIDValidity != b.now.UIDValidity || b.ModSeq == 0 || b.now.ModSeq < b.ModSeq:
-		return r.flags(ctx, 0)
+		return r.readFlags(ctx, 0)
 	case s.Resynced:
 		return sight{messages: byUID(s.Changed), vanished: s.Vanished}, nil
 	}
-	seen, err := r.flags(ctx, imap.ModSeq(b.ModSeq))
+	seen, err := r.readFlags(ctx, imap.ModSeq(b.ModSeq))
 	if err != nil || old.UIDNext == s.UIDNext && old.Messages == s.Exists {
 		return seen, err
 	}
@@ -93,11 +92,11 @@ func (b *box) observed(s *imap.Selected) {
 	b.now.Keeps, b.now.ReadOnly = keeps(s), s.ReadOnly
 }
 
-// flags reads the flags of all messages, or of those that changed.
-func (r *run) flags(ctx context.Context, since imap.ModSeq) (sight, error) {
+// readFlags reads the flags of all messages, or of those that changed.
+func (r *run) readFlags(ctx context.Context, since imap.ModSeq) (sight, error) {
 	seen := sight{all: since == 0}
 	if seen.all {
-		seen.messages = make([]imap.Message, 0, min(r.state.Exists, 1<<17)) // a server may say anything
+		seen.messages = make([]imap.Message, 0, min(r.selection.Exists, 1<<17)) // a server may say anything
 	}
 	for m, err := range r.session.FetchFlags(ctx, every(), since, nil) {
 		if err != nil {
@@ -143,11 +142,8 @@ func (r *run) changes(ctx context.Context, b *box, seen sight) error {
 		}
 	}
 	slices.SortFunc(b.byUID, func(a, b plan.Pair) int { return cmp.Compare(a.UID, b.UID) })
-	if err := r.newcomers(ctx, b); err != nil {
-		return err
-	}
 	slices.SortFunc(b.messages, func(a, b plan.Message) int { return cmp.Compare(a.UID, b.UID) })
-	return nil
+	return r.newcomers(ctx, b)
 }
 
 // merge compares what was seen with the base. It gives the UIDs of the base that the view covers.
@@ -216,6 +212,5 @@ func (r *run) shows(b *box, row *index.Row) bool {
 	case r.Policy.Wants(row.Pair), len(b.fresh) > 0:
 		return true
 	}
-	_, ok := slices.BinarySearchFunc(b.wishes, row.UID, func(w plan.Wish, uid goimap.UID) int { return cmp.Compare(w.UID, uid) })
-	return ok
+	return b.wish(row.UID) != nil
 }

@@ -44,7 +44,7 @@ func (r *run) resume(ctx context.Context) error {
 			}
 			continue
 		}
-		err := r.settled(ctx, b, to, i)
+		err := r.resumeIntent(ctx, b, to, i)
 		if err != nil && !single(err) {
 			return err
 		}
@@ -90,9 +90,9 @@ func (r *run) arrivedAll(ctx context.Context, b *box) error {
 	return r.base.Arrived(ctx, found, lost)
 }
 
-// settled looks whether an intent was carried out. An upload that was is agreed; a copy that was is completed by
+// resumeIntent looks whether an intent was carried out. An upload that was is agreed; a copy that was is completed by
 // deleting the original, and the comparison then finds message and file in their new place.
-func (r *run) settled(ctx context.Context, b, to *box, i index.Intent) error {
+func (r *run) resumeIntent(ctx context.Context, b, to *box, i index.Intent) error {
 	q, err := r.questOf(ctx, b, i)
 	if errors.Is(err, fs.ErrNotExist) {
 		return r.base.Settled(ctx, i)

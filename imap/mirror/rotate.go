@@ -2,7 +2,6 @@ package mirror
 
 import (
 	"context"
-	"errors"
 
 	goimap "github.com/emersion/go-imap/v2"
 
@@ -21,7 +20,7 @@ func (r *run) rotated(ctx context.Context) (ops []plan.Op, err error) {
 			if !rotates(old, b) {
 				continue
 			}
-			same, err := r.holds(ctx, b, old)
+			same, err := r.same(ctx, b, old)
 			if err == nil && same {
 				op := plan.Op{Kind: plan.Rename, Side: plan.Local, Mailbox: old.Name, To: b.Name, Reason: "is called that there, and its name is another's: the same UIDVALIDITY, UIDs and sizes"}
 				ops = append(ops, op)
@@ -57,8 +56,8 @@ func rotates(old, b *box) bool {
 // sample is how many messages tell whether a mailbox is another: servers give one UIDVALIDITY to all that are made in the same second.
 const sample = 32
 
-// holds says whether most of the first messages of a base are in the mailbox b, under the same UIDs and in the same sizes.
-func (r *run) holds(ctx context.Context, b, old *box) (bool, error) {
+// same says whether most of the first messages of a base are in the mailbox b, under the same UIDs and in the same sizes.
+func (r *run) same(ctx context.Context, b, old *box) (bool, error) {
 	sizes := map[goimap.UID]int64{}
 	for row, err := range r.base.ByUID(ctx, old.ID, nil) {
 		if err != nil {
@@ -80,7 +79,7 @@ func (r *run) holds(ctx context.Context, b, old *box) (bool, error) {
 	}
 	same := 0
 	for m, err := range r.headers(ctx, set, "Message-ID") {
-		if _, missing := errors.AsType[*imap.MissingError](err); err != nil && !missing {
+		if err != nil && !is[*imap.MissingError](err) {
 			return false, err
 		}
 		if err == nil && m.Size == sizes[m.UID] {

@@ -58,8 +58,9 @@ type Options struct {
 	Progress  func(Event)    // never called by two goroutines at once
 	Log       *slog.Logger   // nil: nothing is logged
 	Now       func() time.Time
-	Step      func(step string)
+
 	// Step, if not nil, is told before each durable step and each command that changes the server: crash tests stop there.
+	Step func(step string)
 }
 
 // Report is what a run did. It is true also beside an error: what was done is kept.
@@ -74,20 +75,19 @@ type Report struct {
 // run is one Run.
 type run struct {
 	Options
-	base    *index.Account
-	session *imap.Session
-	naming  naming
-	boxes   []*box // sorted by name
-	byName  map[string]*box
-	found   []string        // the folders below the root that are Maildirs
-	current string          // server's name of the selected mailbox; "": none
-	state   *imap.Selected  // of it
-	stuck   map[string]bool // files that were uploaded and could not be found, by mailbox and key
-	said    []string        // notices of this run
-	before  []string        // those of the last run
-	again   bool            // something was done that only another look can make an agreement of
-	report  Report
-	mu      sync.Mutex // guards Progress and report, which the committing goroutine touches too
+	base      *index.Account
+	session   *imap.Session
+	naming    naming
+	boxes     []*box // sorted by name
+	byName    map[string]*box
+	found     []string        // the folders below the root that are Maildirs
+	selection *imap.Selected  // nil: no mailbox is selected
+	stuck     map[string]bool // files that were uploaded and could not be found, by mailbox and key
+	said      []string        // notices of this run
+	before    []string        // those of the last run
+	again     bool            // something was done that only another look can make an agreement of
+	report    Report
+	mu        sync.Mutex // guards Progress and report, which the committing goroutine touches too
 }
 
 // passes is how often a run looks again when it could not finish what it saw: flags that somebody else changed in the
@@ -100,11 +100,11 @@ const passes = 3
 // operations would only repeat. What fails by itself is a Failed event and a count in the report; what the deletion
 // guard stopped is in Report.Guards.
 func Run(ctx context.Context, o Options) (Report, error) {
-	return alone(ctx, o, func(r *run) error { return r.run(ctx) })
+	return locked(ctx, o, func(r *run) error { return r.run(ctx) })
 }
 
-// alone holds the lock of the root while do is at work, and cleans up after it.
-func alone(ctx context.Context, o Options, do func(*run) error) (Report, error) {
+// locked holds the lock of the root while do is at work, and cleans up after it.
+func locked(ctx context.Context, o Options, do func(*run) error) (Report, error) {
 	r := &run{Options: o, stuck: map[string]bool{}}
 	if r.Log == nil {
 		r.Log = slog.New(slog.DiscardHandler)
@@ -176,15 +176,10 @@ func (r *run) pass(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("plan: %w", err)
 	}
-	if r.DryRun {
-		p.Ops = append(aside, p.Ops...)
-	}
 	r.report.Guards = p.Guards
 	if r.DryRun {
-		r.report.Plan = p
-		for _, op := range p.Ops {
-			r.report.Add(op, r.Policy)
-		}
+		p.Ops = append(aside, p.Ops...)
+		r.preview(p)
 	}
 	r.announce(p)
 	for _, n := range p.Notices {
@@ -196,7 +191,15 @@ func (r *run) pass(ctx context.Context) error {
 	if err := r.apply(ctx, p); err != nil {
 		return err
 	}
-	return r.settle(ctx, p)
+	return r.record(ctx, p)
+}
+
+// preview reports a plan as if it had been carried out.
+func (r *run) preview(p plan.Plan) {
+	r.report.Plan = p
+	for _, op := range p.Ops {
+		r.report.Add(op, r.Policy)
+	}
 }
 
 // announce tells what is about to happen.

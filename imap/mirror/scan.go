@@ -127,11 +127,12 @@ func (b *box) unique(entries []maildir.Entry) (out, twins []maildir.Entry) {
 	return out, twins
 }
 
+func entryKey(e maildir.Entry) maildir.Key { return e.Key }
+
 // part gives twins of different content keys of their own: they are different messages.
 func (r *run) part(b *box, entries, twins []maildir.Entry) ([]maildir.Entry, error) {
 	for _, twin := range twins {
-		i, _ := slices.BinarySearchFunc(entries, twin.Key, func(e maildir.Entry, k maildir.Key) int { return cmp.Compare(e.Key, k) })
-		first, err := wireAt(b.dir.Path(entries[i]))
+		first, err := wireAt(b.dir.Path(*at(entries, twin.Key, entryKey)))
 		if err != nil {
 			continue // it is gone, and with it the question
 		}

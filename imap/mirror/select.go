@@ -11,10 +11,10 @@ import (
 
 // selected selects a mailbox, unless it is selected. What a Resync brings is only there when it was not.
 func (r *run) selected(ctx context.Context, b *box, since *imap.Resync) (*imap.Selected, error) {
-	if r.current == b.server && since == nil && r.state != nil {
-		return r.state, nil
+	if r.selection != nil && r.selection.Name == b.server && since == nil {
+		return r.selection, nil
 	}
-	r.current, r.state = "", nil
+	r.selection = nil
 	s, err := r.session.Select(ctx, b.server, since)
 	if err != nil {
 		return nil, err
@@ -22,8 +22,17 @@ func (r *run) selected(ctx context.Context, b *box, since *imap.Resync) (*imap.S
 	if s.UIDValidity == 0 || s.NotSticky {
 		return nil, fmt.Errorf("select %q: %w", b.server, errUIDs)
 	}
-	r.current, r.state = b.server, s
+	r.selection = s
 	return s, nil
+}
+
+// unselect leaves the selected mailbox: some servers neither rename nor delete one that is open.
+func (r *run) unselect(ctx context.Context) error {
+	r.selection = nil
+	if err := r.session.Unselect(ctx); err != nil && !single(err) {
+		return err
+	}
+	return nil
 }
 
 // opened selects a mailbox to change it. Its UIDs must mean what they meant when the plan was made.

@@ -19,7 +19,7 @@ const (
 // the moment of the last reading. What changes all the time is unstable in the end.
 func (r *run) snapshot(ctx context.Context) error {
 	for _, b := range r.boxes {
-		if !b.outside && !r.alone(b) {
+		if !b.outside && !r.oneSided(b) {
 			if err := r.visit(ctx, b); err != nil {
 				return err
 			}

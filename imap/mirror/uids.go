@@ -46,3 +46,5 @@ func less(a, b goimap.UIDSet) goimap.UIDSet {
 
 // every is all UIDs. A set of the base must not hold '*', which means the last message there is.
 func every() goimap.UIDSet { return goimap.UIDSet{{Start: 1, Stop: 0}} }
+
+func messageUID(m plan.Message) goimap.UID { return m.UID }
