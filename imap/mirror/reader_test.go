@@ -82,4 +82,3 @@ func (d *device) reads() {
 	_, err = store.Counts(ctx, hidden)
 	d.ok(err)
 }
-
