@@ -86,7 +86,7 @@ func (a *appending) add(u Upload) {
 		a.give(Appended{}, err)
 		return
 	}
-	cmd := a.c.s.lib.Append(a.name, u.Size, &imap.AppendOptions{Flags: u.Flags, Time: u.Date})
+	cmd := a.c.s.lib.Append(a.name, u.Size, &imap.AppendOptions{Flags: u.Flags, Time: writable(u.Date)})
 	if err := copyExactly(cmd, u.Body, u.Size); err != nil {
 		a.c.s.wire.fail(err)
 	}
@@ -94,6 +94,15 @@ func (a *appending) add(u Upload) {
 	if a.sent = append(a.sent, cmd); len(a.sent) == window {
 		a.answered()
 	}
+}
+
+// writable is a date, if it can be written: RFC 9051 section 9 gives a year four digits. A server that finds more may take what
+// follows for commands.
+func writable(date time.Time) time.Time {
+	if y := date.Year(); y < 1 || y > 9999 {
+		return time.Time{}
+	}
+	return date
 }
 
 // answered waits for the answer to the oldest that has none.

@@ -200,6 +200,19 @@ func TestTrap8And11Append(t *testing.T) {
 	}
 }
 
+// A file may have any mtime. A date that the syntax has no room for is left out: a server would take the message behind it for
+// commands.
+func TestAppendDate(t *testing.T) {
+	for _, year := range []int{-1, 0, 10000, 292277026596} {
+		s := script(t, "LITERAL+", `C: A APPEND "x" {2+}
+			C= "a1\r\n"
+			S: A OK done`)
+		if _, err := s.Append(t.Context(), "x", imap.Upload{Date: time.Date(year, 2, 3, 4, 5, 6, 0, time.UTC), Size: 2, Body: strings.NewReader("a1")}); err != nil {
+			t.Errorf("%d: %v", year, err)
+		}
+	}
+}
+
 func TestAppendAll(t *testing.T) {
 	s := script(t, "LITERAL+ APPENDLIMIT=9", `C: A APPEND "x" {2+}
 		C= "a1\r\n"
