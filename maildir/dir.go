@@ -38,6 +38,22 @@ func (d Dir) Ensure() error {
 	return f.Close()
 }
 
+// Complete makes new/ and tmp/ of a Maildir that has a cur/ where they are missing: backups and version control leave out folders
+// that are empty.
+func (d Dir) Complete() error {
+	if fi, err := os.Stat(d.sub("cur")); err != nil {
+		return fmt.Errorf("complete maildir: %w", err)
+	} else if !fi.IsDir() {
+		return fmt.Errorf("complete maildir: %w", &fs.PathError{Op: "open", Path: d.sub("cur"), Err: syscall.ENOTDIR})
+	}
+	for _, sub := range []string{"tmp", "new"} {
+		if err := mkdir(d.sub(sub)); err != nil {
+			return fmt.Errorf("complete maildir: %w", err)
+		}
+	}
+	return nil
+}
+
 // mkdir makes one folder and its parents. The parent of each one that it made is fsynced,
 // else a crash could take the folder with the mail in it.
 func mkdir(path string) error {

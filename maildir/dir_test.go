@@ -55,6 +55,22 @@ func scan(t testing.TB, d Dir) []Entry {
 	return es
 }
 
+// A backup may leave out what is empty. A Maildir that is not there is not made by that.
+func TestComplete(t *testing.T) {
+	d := newDir(t)
+	must(t, os.Remove(d.sub("new")))
+	must(t, os.Remove(d.sub("tmp")))
+	draft, err := d.Create()
+	must(t, err)
+	must(t, draft.Close())
+	_, err = d.Stamp()
+	must(t, err)
+	must(t, os.RemoveAll(string(d)))
+	if _, err := d.Create(); !errors.Is(err, fs.ErrNotExist) || d.Complete() == nil {
+		t.Errorf("made again: %v", err)
+	}
+}
+
 func TestEnsure(t *testing.T) {
 	d := Dir(filepath.Join(t.TempDir(), "a", "b", "mail"))
 	for range 2 {

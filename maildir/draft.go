@@ -54,7 +54,11 @@ const (
 // Create begins a message: a new file in tmp/ with mode 0600, named by its key.
 func (d Dir) Create() (*Draft, error) {
 	key := newKey(time.Now())
-	file, err := os.OpenFile(d.sub("tmp", string(key)), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	path := d.sub("tmp", string(key))
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrNotExist) && d.Complete() == nil {
+		file, err = os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("create message: %w", err)
 	}

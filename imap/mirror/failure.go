@@ -20,7 +20,10 @@ func (r *run) fail(op plan.Op, err error) {
 	if uid == 0 {
 		uid = op.Pair.UID
 	}
-	r.emit(Failed{op.Mailbox, uid, op.Key, fmt.Errorf("%s: %w", op.Kind, err)})
+	if op.Kind != 0 { // else it was only to be looked at
+		err = fmt.Errorf("%s: %w", op.Kind, err)
+	}
+	r.emit(Failed{op.Mailbox, uid, op.Key, err})
 }
 
 // spoil marks the mailboxes of an operation that was not done: what was read of them must be read again.

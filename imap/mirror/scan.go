@@ -22,6 +22,11 @@ func (r *run) local(ctx context.Context, b *box, full bool) error {
 		return b.gone(r.base.ByKey(ctx, b.ID))
 	}
 	stamp, err := b.dir.Stamp()
+	if errors.Is(err, fs.ErrNotExist) && !r.DryRun {
+		if err = b.dir.Complete(); err == nil {
+			stamp, err = b.dir.Stamp()
+		}
+	}
 	if err != nil {
 		return err
 	}

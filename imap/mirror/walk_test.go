@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	goimap "github.com/emersion/go-imap/v2"
+
 	"postie/testdata/dovecot"
 )
 
@@ -22,6 +24,23 @@ func (d *device) fillFolder(folder string, from, to int) {
 }
 
 func letterFile(n int) string { return "1762164000." + strings.Repeat("1", n+1) + ".host:2," }
+
+// A backup without empty folders leaves Maildirs that lack some. They are made whole, and nothing is taken for deleted.
+func TestEmptyFoldersMissing(t *testing.T) {
+	d := newDevice(t, dovecot.Start(t, dovecot.Options{}), dovecot.Options{})
+	s := d.remote()
+	d.put(s, "INBOX", 0, 3, goimap.FlagSeen)
+	d.sync()
+	for _, sub := range []string{"new", "tmp"} {
+		d.ok(os.Remove(filepath.Join(string(d.dir("INBOX")), sub)))
+	}
+	d.put(s, "INBOX", 3, 5)
+	if r := d.sync(); r.New != 2 || r.DeletedRemote+r.Failed != 0 {
+		t.Errorf("%+v", r)
+	}
+	d.equal()
+	d.rest()
+}
 
 // Folders of other programs become those of mailboxes that have none, also where that program knows them by the server's whole name.
 // Of two folders of one mailbox that which is named as ours are is it, and the other is left alone.
