@@ -164,7 +164,7 @@ func (r *run) seek(ctx context.Context, b, to *box, ops []plan.Op, dest map[goim
 	if from == 0 {
 		return nil // the next pass reads it all
 	}
-	var wanted []quest
+	var wanted []*quest
 	var whose []goimap.UID
 	for _, op := range ops {
 		if dest[op.UID] != 0 {
@@ -174,7 +174,7 @@ func (r *run) seek(ctx context.Context, b, to *box, ops []plan.Op, dest map[goim
 		if err != nil {
 			return err
 		}
-		wanted = append(wanted, quest{messageID: id.MessageID, header: id.Header, emailID: id.EmailID})
+		wanted = append(wanted, &quest{messageID: id.MessageID, header: id.Header, emailID: id.EmailID})
 		whose = append(whose, op.UID)
 	}
 	if err := r.find(ctx, to, from, wanted, map[goimap.UID]bool{}); err != nil {

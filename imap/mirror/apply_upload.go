@@ -102,7 +102,8 @@ func (r *run) ship(ctx context.Context, b *box, batch []*parcel) error {
 	}
 	intents := make([]index.Intent, len(batch))
 	for i, p := range batch {
-		intents[i] = index.Intent{Mailbox: b.ID, Key: p.op.Key, To: b.ID, UIDValidity: b.now.UIDValidity, UIDNext: b.now.UIDNext}
+		intents[i] = index.Intent{Mailbox: b.ID, Key: p.op.Key, To: b.ID, UIDValidity: b.now.UIDValidity, UIDNext: b.now.UIDNext,
+			Size: p.message.Wire.Size, Hash: p.message.Wire.Hash, Header: p.message.Header, MessageID: p.message.Summary.MessageID}
 	}
 	r.step("intend upload")
 	if err := r.base.Intend(ctx, intents); err != nil {
@@ -240,13 +241,13 @@ func (r *run) open(b *box, p *parcel) (*os.File, error) {
 // locate looks for what was appended and not located by the server.
 func (r *run) locate(ctx context.Context, b *box, batch []*parcel) error {
 	var lost []*parcel
-	var wanted []quest
+	var wanted []*quest
 	taken := map[goimap.UID]bool{}
 	for _, p := range batch {
 		taken[p.uid] = true
 		if p.sent && p.uid == 0 {
 			lost = append(lost, p)
-			wanted = append(wanted, quest{messageID: p.message.Summary.MessageID, header: p.message.Header})
+			wanted = append(wanted, &quest{messageID: p.message.Summary.MessageID, header: p.message.Header})
 		}
 	}
 	if len(lost) == 0 {

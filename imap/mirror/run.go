@@ -18,13 +18,13 @@
 // before what cannot be taken back; expunge.go; arrival.go makes durable what comes down; quest.go finds again what went up;
 // insist.go gets past messages that the server cannot give.
 //
-// Record: record.go; resume.go after a crash. Beside Run: fetch.go, bodies on demand.
+// Record: record.go; after a crash resume.go, and resolve.go for what went up. Beside Run: fetch.go, bodies on demand.
 //
 // # After a crash
 //
 // Each operation is agreed in the base when it is done. One that was done and not yet agreed looks to the next run as if
 // both sides had changed alike, and is only written down. Where that is not so, an intent precedes the deed
-// (resume.go): a file that is about to be published, since its octets on disk may not tell which message it is; an APPEND, since servers
+// (resume.go, resolve.go): a file that is about to be published, since its octets on disk may not tell which message it is; an APPEND, since servers
 // may change what they take; a COPY that stands for a MOVE, since the message is in both places until it is expunged.
 package mirror
 

@@ -226,6 +226,11 @@ type Intent struct {
 	UIDValidity plan.UIDValidity
 	UIDNext     imap.UID // of To: it appears there or above
 	Tries       int      // how often it was done and could not be found afterwards
+
+	// Of the file that is uploaded, as the upload gives it: it may have another key by the time that it is looked for. Size 0: not noted.
+	Size         int64
+	Hash, Header [32]byte
+	MessageID    string
 }
 
 // Intend writes intents down, before the deed, and sets their IDs. One that is there already keeps its Tries.
@@ -233,9 +238,10 @@ func (a *Account) Intend(ctx context.Context, is []Intent) error {
 	return verb("record intents", a.s.write(ctx, func(tx *sql.Tx) error {
 		for n := range is {
 			i := &is[n]
-			err := tx.QueryRow(`INSERT INTO intent (box, uid, key, dest, validity, uidnext) VALUES (?, ?, ?, ?, ?, ?)
-				ON CONFLICT DO UPDATE SET dest = excluded.dest, validity = excluded.validity, uidnext = excluded.uidnext RETURNING id, tries`,
-				i.Mailbox, i.UID, string(i.Key), i.To, i.UIDValidity, i.UIDNext).Scan(&i.ID, &i.Tries)
+			err := tx.QueryRow(`INSERT INTO intent (box, uid, key, dest, validity, uidnext, size, hash, header, message_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+				ON CONFLICT DO UPDATE SET dest = excluded.dest, validity = excluded.validity, uidnext = excluded.uidnext,
+				size = excluded.size, hash = excluded.hash, header = excluded.header, message_id = excluded.message_id RETURNING id, tries`,
+				i.Mailbox, i.UID, string(i.Key), i.To, i.UIDValidity, i.UIDNext, i.Size, i.Hash[:], i.Header[:], i.MessageID).Scan(&i.ID, &i.Tries)
 			if err != nil {
 				return err
 			}
@@ -247,8 +253,12 @@ func (a *Account) Intend(ctx context.Context, is []Intent) error {
 // Intents gives what a run that was stopped had intended, in the order that it was written down.
 func (a *Account) Intents(ctx context.Context) ([]Intent, error) {
 	all, err := query(ctx, a.s, func(rows *sql.Rows) (i Intent, err error) {
-		return i, rows.Scan(&i.ID, &i.Mailbox, &i.UID, &i.Key, &i.To, &i.UIDValidity, &i.UIDNext, &i.Tries)
-	}, `SELECT i.id, i.box, i.uid, i.key, i.dest, i.validity, i.uidnext, i.tries FROM intent i JOIN box b ON b.id = i.box
+		var hash, header sql.RawBytes
+		err = rows.Scan(&i.ID, &i.Mailbox, &i.UID, &i.Key, &i.To, &i.UIDValidity, &i.UIDNext, &i.Tries, &i.Size, &hash, &header, &i.MessageID)
+		copy(i.Hash[:], hash)
+		copy(i.Header[:], header)
+		return i, err
+	}, `SELECT i.id, i.box, i.uid, i.key, i.dest, i.validity, i.uidnext, i.tries, i.size, i.hash, i.header, i.message_id FROM intent i JOIN box b ON b.id = i.box
 		WHERE b.account = ? ORDER BY i.id`, a.id)
 	return all, verb("read intents", err)
 }

@@ -12,7 +12,7 @@ const applicationID = 0x706f7374
 // migrations holds, at place n, the statements that lead from schema version n to n+1. What was released is never
 // edited: a change is a new entry. Each runs in one transaction together with its PRAGMA user_version.
 func migrations() []string {
-	return []string{schema1, schema2, schema3, schema4, schema5, schema6, schema7}
+	return []string{schema1, schema2, schema3, schema4, schema5, schema6, schema7, schema8}
 }
 
 // schema1, in words: Times are milliseconds since 1970 in UTC. hash and header are SHA-256. A key is unique in its
@@ -192,6 +192,14 @@ CREATE TRIGGER message_own AFTER DELETE ON message WHEN old.exact = 0
 const schema7 = `
 CREATE INDEX pair_unlike ON pair (box) WHERE state <> 0 OR local <> remote OR local_keywords <> remote_keywords;
 CREATE INDEX pair_slim ON pair (box, size, date) WHERE key IS NULL;
+`
+
+// schema8 keeps with the intent of an upload what its file is known by under another key.
+const schema8 = `
+ALTER TABLE intent ADD COLUMN size INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE intent ADD COLUMN hash BLOB NOT NULL DEFAULT x'';
+ALTER TABLE intent ADD COLUMN header BLOB NOT NULL DEFAULT x'';
+ALTER TABLE intent ADD COLUMN message_id TEXT NOT NULL DEFAULT '';
 `
 
 // migrate brings an open database from the schema version it has up to ours.

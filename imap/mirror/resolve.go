@@ -1,0 +1,238 @@
+package mirror
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"io/fs"
+
+	goimap "github.com/emersion/go-imap/v2"
+
+	"postie/imap/plan"
+	"postie/maildir"
+	"postie/maildir/index"
+	"postie/maildir/message"
+)
+
+// pending is an intent of which nobody knows whether it was carried out.
+type pending struct {
+	index.Intent
+	quest
+	box  *box           // where the file or the original lies
+	file *index.Message // of an upload
+	away bool           // it lies in another mailbox by now
+	gone bool           // it is not to be found under its key
+}
+
+// resolve looks which intents were carried out: of all that lead to one mailbox together.
+func (r *run) resolve(ctx context.Context) error {
+	intents, err := r.base.Intents(ctx)
+	if err != nil {
+		return err
+	}
+	byID := map[int64]*box{}
+	for _, b := range r.boxes {
+		byID[b.ID] = b
+	}
+	open := map[*box][]*pending{}
+	var void []index.Intent
+	for _, i := range intents {
+		b, to := byID[i.Mailbox], byID[i.To]
+		if b == nil || to == nil || b.remote == nil || to.remote == nil {
+			void = append(void, i)
+			continue
+		}
+		open[to] = append(open[to], &pending{Intent: i, box: b})
+	}
+	if err := r.base.Settled(ctx, void...); err != nil {
+		return err
+	}
+	for _, to := range r.boxes {
+		if len(open[to]) == 0 {
+			continue
+		}
+		if err := r.settled(ctx, to, open[to]); err != nil && !single(err) {
+			return err
+		} else if err != nil { // what may be there already must not be done again
+			for _, p := range open[to] {
+				p.box.outside = true
+			}
+			to.outside = true
+			r.refuse(plan.Op{Mailbox: to.Name}, err)
+		}
+	}
+	return nil
+}
+
+// settled looks whether intents were carried out. An upload that was is agreed; a copy that was is completed by
+// deleting the original, and the comparison then finds message and file in their new place.
+func (r *run) settled(ctx context.Context, to *box, all []*pending) error {
+	all, void, err := r.seekAll(ctx, to, all)
+	if err != nil {
+		return err
+	}
+	var as []index.Agreement
+	copied := map[*box][]*pending{}
+	for _, p := range all {
+		switch {
+		case p.found == 0 && p.UID == 0 && !p.away && !p.gone:
+			if p.Tries >= 2 {
+				r.stuck[p.box.Name+"\x00"+string(p.Key)] = true
+			}
+			// If it is tried again, that is counted.
+		case p.found == 0:
+			void = append(void, p.Intent)
+		case p.UID != 0:
+			copied[p.box] = append(copied[p.box], p)
+		default:
+			as = append(as, p.uploaded())
+			p.box.Stamp = maildir.Stamp{} // the file is to be compared
+		}
+	}
+	if err := r.close(ctx, as, void); err != nil {
+		return err
+	}
+	r.count(func(p *Report) { p.Uploaded += len(as) })
+	for _, b := range r.boxes {
+		if err := r.finishMoves(ctx, b, copied[b]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// seekAll looks for what was to appear in a mailbox. Intents of which nothing is left to look for are void.
+func (r *run) seekAll(ctx context.Context, to *box, all []*pending) (looked []*pending, void []index.Intent, err error) {
+	var wanted []*quest
+	from := ^goimap.UID(0)
+	for _, p := range all {
+		err := r.describe(ctx, p)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			void = append(void, p.Intent)
+			continue
+		case err != nil && !single(err):
+			return nil, nil, err
+		case err != nil:
+			r.fail(plan.Op{Mailbox: p.box.Name, UID: p.UID, Key: p.Key}, err)
+			continue
+		}
+		looked, wanted = append(looked, p), append(wanted, &p.quest)
+		if st := to.remote.Status; st == nil || plan.UIDValidity(st.UIDValidity) != p.UIDValidity {
+			from = 1
+		}
+		from = min(from, max(p.UIDNext, 1))
+	}
+	if len(wanted) > 0 {
+		err = r.find(ctx, to, from, wanted, map[goimap.UID]bool{})
+	}
+	return looked, void, err
+}
+
+// describe says what to look for.
+func (r *run) describe(ctx context.Context, p *pending) error {
+	if p.UID != 0 {
+		known, err := r.known(ctx, p.box, p.UID)
+		if err != nil || !known {
+			return cmp.Or(err, error(fs.ErrNotExist))
+		}
+		id, err := r.base.Identify(ctx, p.box.ID, plan.Pair{UID: p.UID})
+		p.quest = quest{messageID: id.MessageID, header: id.Header, emailID: id.EmailID}
+		return err
+	}
+	at, e, err := r.anywhere(ctx, p.box, p.Key)
+	if err == nil {
+		p.file, err = r.readFile(ctx, at.dir, e)
+	}
+	if p.file == nil && (err == nil || errors.Is(err, fs.ErrNotExist)) {
+		return p.recall()
+	}
+	if err == nil {
+		p.file, err = r.sent(p.file, at.dir.Path(e))
+	}
+	if err != nil {
+		return err
+	}
+	p.file.Mailbox, p.file.Entry, p.away = p.box.Name, e, at != p.box
+	p.quest = quest{messageID: p.file.Summary.MessageID, header: p.file.Header}
+	return nil
+}
+
+// recall describes a file that is gone by what was noted of it. It may have got another key, which the comparison finds out: then
+// its message must be known, or it would be doubled. Nothing else than that message will do.
+func (p *pending) recall() error {
+	if p.Size == 0 {
+		return fs.ErrNotExist
+	}
+	p.gone = true
+	p.quest = quest{header: p.Header, size: p.Size}
+	p.file = &index.Message{Mailbox: p.box.Name, Entry: maildir.EntryOf(string(p.Key), true), Header: p.Header,
+		Wire: maildir.Wire{Size: p.Size, Hash: p.Hash, Exact: true}, Summary: message.Summary{MessageID: p.MessageID}}
+	return nil
+}
+
+// anywhere finds the file of a key in its mailbox, or in the one that somebody moved it to.
+func (r *run) anywhere(ctx context.Context, b *box, key maildir.Key) (*box, maildir.Entry, error) {
+	e, err := r.entry(ctx, b, key)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return b, e, err
+	}
+	for _, o := range r.boxes {
+		if o == b || !o.here {
+			continue
+		}
+		if e, ok, err := o.dir.Find(key); ok || err != nil {
+			return o, e, err
+		}
+	}
+	return b, e, err
+}
+
+// uploaded is the agreement about a file that is on the server. What its flags differ in counts as changed here.
+func (p *pending) uploaded() index.Agreement {
+	f := flagsOf(p.message.Flags)
+	return index.Agreement{Mailbox: p.box.ID, Key: p.Key, EmailID: p.message.EmailID, Entry: p.file.Entry, Message: p.file, Intent: p.ID,
+		Pair: plan.Pair{UID: p.found, Key: p.Key, Local: f, Remote: f, Size: max(p.message.Size, 0), Date: p.message.Date}}
+}
+
+// finishMoves deletes the originals of copies.
+func (r *run) finishMoves(ctx context.Context, b *box, all []*pending) error {
+	if len(all) == 0 {
+		return nil
+	}
+	s, err := r.selected(ctx, b, nil)
+	if err != nil {
+		return err
+	}
+	var marked goimap.UIDSet
+	if !s.ReadOnly && !b.turned(index.Mailbox{UIDValidity: plan.UIDValidity(s.UIDValidity), UIDNext: s.UIDNext}) {
+		marked, err = r.expunge(ctx, b, uids(all, func(p *pending) goimap.UID { return p.UID }))
+	}
+	if err != nil && !forbidden(err) {
+		return err
+	}
+	var void []index.Intent
+	var as []index.Agreement
+	for _, p := range all {
+		if !marked.Contains(p.UID) {
+			void = append(void, p.Intent)
+			continue
+		}
+		a, err := r.tombstone(ctx, b, plan.Op{UID: p.UID})
+		if err != nil {
+			return err
+		}
+		a.Intent, a.Pair.Key = p.ID, ""
+		as = append(as, a)
+	}
+	return r.close(ctx, as, void)
+}
+
+// close records what became of intents.
+func (r *run) close(ctx context.Context, as []index.Agreement, void []index.Intent) error {
+	if len(as)+len(void) == 0 {
+		return nil
+	}
+	r.step("base resume")
+	return cmp.Or(r.base.Agree(ctx, as), r.base.Settled(ctx, void...))
+}
