@@ -147,7 +147,7 @@ func (b *Batch) Publish() error {
 	}
 	for _, dir := range folders {
 		b.step("fsync-dir", dir)
-		if err := syncDir(dir); err != nil {
+		if err := SyncDir(dir); err != nil {
 			for _, f := range in[dir] {
 				f.fail("publish", err)
 			}

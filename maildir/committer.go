@@ -7,8 +7,8 @@ import (
 
 // A batch is as large as what an interrupted run may lose, and as what one flush of the disk should serve.
 const (
-	batchMessages = 256
-	batchBytes    = 8 << 20
+	BatchMessages = 256
+	BatchBytes    = 8 << 20 // octets
 )
 
 // Committer collects messages in batches and has one made durable, in a goroutine of its own, while the next one comes in.
@@ -36,7 +36,7 @@ type portion[T any] struct {
 // should be one that the next batch would meet too.
 func NewCommitter[T any](limit int, step func(string), commit func(*Batch, []T) error) *Committer[T] {
 	if limit == 0 {
-		limit = batchMessages
+		limit = BatchMessages
 	}
 	c := &Committer[T]{limit: limit, step: step, commit: commit,
 		queue: make(chan *portion[T]), done: make(chan struct{}), failed: make(chan struct{})}
@@ -66,7 +66,7 @@ func (c *Committer[T]) Stage(f *Draft, flags Flags) Key { return c.current.files
 func (c *Committer[T]) Add(item T) error {
 	p := c.current
 	p.items = append(p.items, item)
-	if len(p.items) < c.limit && p.files.Bytes() < batchBytes {
+	if len(p.items) < c.limit && p.files.Bytes() < BatchBytes {
 		return nil
 	}
 	return c.flush()

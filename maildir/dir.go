@@ -75,13 +75,13 @@ func mkdir(path string) error {
 	if err != nil {
 		return err
 	}
-	return syncDir(parent)
+	return SyncDir(parent)
 }
 
 // Sync makes every name in new/ and cur/ durable. SetFlags and Remove leave that to their caller,
 // who does it once for many; after a crash it confirms files that were found published.
 func (d Dir) Sync() error {
-	return errors.Join(syncDir(d.sub("new")), syncDir(d.sub("cur")))
+	return errors.Join(SyncDir(d.sub("new")), SyncDir(d.sub("cur")))
 }
 
 // syncFile makes content and mtime of a file durable. os.File.Sync does F_FULLFSYNC on macOS.
@@ -94,8 +94,8 @@ func syncFile(path string) error {
 	return errors.Join(f.Sync(), f.Close())
 }
 
-// syncDir makes the names in a folder durable.
-func syncDir(path string) error {
+// SyncDir makes the names in a folder durable, whether it is a Maildir or not.
+func SyncDir(path string) error {
 	f, err := os.Open(path)
 	if err != nil {
 		return err

@@ -187,12 +187,7 @@ func (f *Draft) Wire() Wire {
 
 // Own is the hash of the wire form that the file gives, which is not Wire's where that is not Exact. The draft must be durable.
 func (f *Draft) Own() ([32]byte, error) {
-	file, err := os.Open(f.tmp())
-	if err != nil {
-		return [32]byte{}, fmt.Errorf("read message: %w", err)
-	}
-	defer file.Close()
-	w, err := WireOf(file)
+	w, err := WireAt(f.tmp())
 	return w.Hash, err
 }
 

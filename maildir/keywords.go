@@ -50,6 +50,23 @@ func (t *KeywordTable) Keywords(letters string) (ks Keywords, unlisted string) {
 	return NewKeywords(names...), l.String()
 }
 
+// Flags are those of a file. Of the keywords that it had before, those stay for which there is no letter: no name tells of them.
+func (t *KeywordTable) Flags(e Entry, before Keywords) Flags {
+	listed, _ := t.Keywords(e.Letters)
+	return Flags{Set: e.Set, Keywords: t.withLetterless(listed, before)}
+}
+
+func (t *KeywordTable) withLetterless(ks, before Keywords) Keywords {
+	if before == "" { // mostly
+		return ks
+	}
+	_, without := t.Letters(before)
+	if without == "" {
+		return ks
+	}
+	return NewKeywords(string(ks), string(without))
+}
+
 // Carried reads the letters of a file that a program moved from one Maildir to another. Most programs leave a name as it is, so
 // that its letters are those of from; some translate them, and letters may have changed besides. had are the keywords that the file
 // had when its letters were before. Of the two readings that counts which leaves fewer letters unlisted, then that which
@@ -58,12 +75,10 @@ func Carried(letters, before string, had Keywords, from, to *KeywordTable) Keywo
 	if letters == before {
 		return had
 	}
-	_, without := from.Letters(had)
 	there, strange := from.Keywords(letters)
-	there = NewKeywords(string(there), string(without))
+	there = from.withLetterless(there, had)
 	here, unknown := to.Keywords(letters)
-	_, without = to.Letters(had)
-	here = NewKeywords(string(here), string(without))
+	here = to.withLetterless(here, had)
 	if cmp.Or(cmp.Compare(len(strange), len(unknown)), cmp.Compare(apart(there, had), apart(here, had))) > 0 {
 		return here
 	}
@@ -191,5 +206,5 @@ func (d Dir) replaceKeywords(content string, step func(verb, path string)) error
 		return err
 	}
 	step("fsync-dir", string(d))
-	return syncDir(string(d))
+	return SyncDir(string(d))
 }

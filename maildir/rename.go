@@ -38,7 +38,7 @@ func (d Dir) MoveTo(e Entry, to Dir) (Entry, error) {
 	}
 	// The destination first: a crash between the two may leave the message in both folders, never in none.
 	for _, path := range []string{to.sub(folder(moved)), d.sub(folder(e))} {
-		if err := syncDir(path); err != nil {
+		if err := SyncDir(path); err != nil {
 			return moved, fmt.Errorf("move: %w", err)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"io"
+	"os"
 )
 
 // readSize is what a file is read by at once.
@@ -27,6 +28,16 @@ func WireOf(r io.Reader) (Wire, error) {
 	w := Wire{Size: n, Exact: true}
 	h.Sum(w.Hash[:0])
 	return w, nil
+}
+
+// WireAt is WireOf of the file at a path.
+func WireAt(path string) (Wire, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return Wire{}, fmt.Errorf("read message: %w", err)
+	}
+	defer f.Close()
+	return WireOf(f)
 }
 
 // NewWireReader gives the wire form of what r reads: an LF without a CR before it becomes CRLF.

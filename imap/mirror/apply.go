@@ -12,12 +12,6 @@ import (
 	"postie/maildir/index"
 )
 
-// A batch is as large as what an interrupted run may lose, and as what one flush of the disk should serve.
-const (
-	batchMessages = 256
-	batchBytes    = 8 << 20
-)
-
 // apply carries a plan out in its order, group by group of operations that one command can do.
 func (r *run) apply(ctx context.Context, p plan.Plan) error {
 	if err := r.prepare(ctx); err != nil {
@@ -192,7 +186,7 @@ func (r *run) done(op plan.Op) {
 
 // adopt writes down what needs no doing.
 func (r *run) adopt(ctx context.Context, ops []plan.Op) error {
-	for part := range slices.Chunk(ops, batchMessages) {
+	for part := range slices.Chunk(ops, maildir.BatchMessages) {
 		as := make([]index.Agreement, len(part))
 		for i, op := range part {
 			as[i] = r.agreement(op, op.Pair)

@@ -19,7 +19,7 @@ func (r *run) delete(ctx context.Context, ops []plan.Op) error {
 	if err := r.opened(ctx, b); err != nil {
 		return err
 	}
-	for part := range slices.Chunk(ops, batchMessages) {
+	for part := range slices.Chunk(ops, maildir.BatchMessages) {
 		part, err := r.stillGone(ctx, b, part)
 		if err != nil {
 			return err
@@ -91,7 +91,7 @@ func (r *run) tombstone(ctx context.Context, b *box, op plan.Op) (index.Agreemen
 // remove deletes files whose messages are gone.
 func (r *run) remove(ctx context.Context, ops []plan.Op) error {
 	b := r.byName[ops[0].Mailbox]
-	for part := range slices.Chunk(ops, batchMessages) {
+	for part := range slices.Chunk(ops, maildir.BatchMessages) {
 		var done []plan.Op
 		var as []index.Agreement
 		for _, op := range part {

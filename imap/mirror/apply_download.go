@@ -97,7 +97,7 @@ func (r *run) summarize(ctx context.Context, ops []plan.Op) error {
 	if err := r.opened(ctx, b); err != nil {
 		return err
 	}
-	for part := range slices.Chunk(ops, batchMessages) {
+	for part := range slices.Chunk(ops, maildir.BatchMessages) {
 		var done []plan.Op
 		var as []index.Agreement
 		wanted := byPairUID(part)

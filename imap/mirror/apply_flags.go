@@ -20,7 +20,7 @@ func (r *run) flag(ctx context.Context, ops []plan.Op) error {
 	if to := r.byName[ops[0].To]; to != nil {
 		b = to
 	}
-	for part := range slices.Chunk(ops, batchMessages) {
+	for part := range slices.Chunk(ops, maildir.BatchMessages) {
 		part, err := r.push(ctx, b, part)
 		if err != nil {
 			return err

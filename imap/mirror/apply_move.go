@@ -16,7 +16,7 @@ import (
 // moveThere moves messages on the server whose files were moved here.
 func (r *run) moveThere(ctx context.Context, ops []plan.Op) error {
 	b, to := r.byName[ops[0].Mailbox], r.byName[ops[0].To]
-	for part := range slices.Chunk(ops, batchMessages) {
+	for part := range slices.Chunk(ops, maildir.BatchMessages) {
 		part, err := r.push(ctx, b, part)
 		if err != nil {
 			return err
@@ -54,7 +54,7 @@ func (r *run) moveThere(ctx context.Context, ops []plan.Op) error {
 // trash moves messages into the trash on the server.
 func (r *run) trash(ctx context.Context, ops []plan.Op) error {
 	b, to := r.byName[ops[0].Mailbox], r.byName[ops[0].To]
-	for part := range slices.Chunk(ops, batchMessages) {
+	for part := range slices.Chunk(ops, maildir.BatchMessages) {
 		part, err := r.stillGone(ctx, b, part)
 		if err != nil {
 			return err
@@ -228,7 +228,7 @@ func (r *run) tombstones(ctx context.Context, b *box, ops []plan.Op, marked goim
 // moveHere moves files whose messages were moved on the server.
 func (r *run) moveHere(ctx context.Context, ops []plan.Op) error {
 	b, to := r.byName[ops[0].Mailbox], r.byName[ops[0].To]
-	for part := range slices.Chunk(ops, batchMessages) {
+	for part := range slices.Chunk(ops, maildir.BatchMessages) {
 		part, err := r.push(ctx, to, part)
 		if err != nil {
 			return err

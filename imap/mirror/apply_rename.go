@@ -118,13 +118,7 @@ func (r *run) nests(b *box) bool {
 
 func syncParents(paths ...string) error {
 	for _, p := range paths {
-		d, err := os.Open(filepath.Dir(p))
-		if err != nil {
-			return err
-		}
-		err = d.Sync()
-		d.Close()
-		if err != nil && !errors.Is(err, errors.ErrUnsupported) {
+		if err := maildir.SyncDir(filepath.Dir(p)); err != nil {
 			return err
 		}
 	}

@@ -34,7 +34,7 @@ func (r *run) upload(ctx context.Context, ops []plan.Op) error {
 	var batch []*parcel
 	var size int64
 	for i, op := range ops {
-		if i%batchMessages == 0 {
+		if i%maildir.BatchMessages == 0 {
 			if err := r.relook(ctx); err != nil {
 				return err
 			}
@@ -53,7 +53,7 @@ func (r *run) upload(ctx context.Context, ops []plan.Op) error {
 			batch = append(batch, p)
 			size += p.disk
 		}
-		if len(batch) == batchMessages || size >= batchBytes || i == len(ops)-1 {
+		if len(batch) == maildir.BatchMessages || size >= maildir.BatchBytes || i == len(ops)-1 {
 			if err := r.ship(ctx, b, batch); err != nil {
 				return err
 			}

@@ -4,10 +4,8 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"io"
 	"io/fs"
 	"os"
-	"syscall"
 	"time"
 
 	"postie/imap/plan"
@@ -15,16 +13,6 @@ import (
 	"postie/maildir/index"
 	"postie/maildir/message"
 )
-
-// flagsIn are the flags of a file. Keywords for which there is no letter are only in the base.
-func flagsIn(e maildir.Entry, table *maildir.KeywordTable, row *index.Row) maildir.Flags {
-	keywords, _ := table.Keywords(e.Letters)
-	if row != nil && row.Local.Keywords != "" {
-		_, without := table.Letters(row.Local.Keywords)
-		keywords = maildir.NewKeywords(string(keywords), string(without))
-	}
-	return maildir.Flags{Set: e.Set, Keywords: keywords}
-}
 
 // identify reads a file that the base does not know, and gives its entry, which may have changed. It says false of what is no
 // message, or vanished meanwhile.
@@ -60,29 +48,19 @@ func identityOf(m *index.Message) plan.Identity {
 
 // readFile makes a message of a file, in one pass and in little memory; nil: it is none.
 func (r *run) readFile(ctx context.Context, dir maildir.Dir, e maildir.Entry) (*index.Message, error) {
-	file, err := os.OpenFile(dir.Path(e), os.O_RDONLY|syscall.O_NONBLOCK, 0) // a FIFO must not stop us
+	var header message.Header
+	m, err := index.ReadFile(dir.Path(e), &header)
 	if errors.Is(err, fs.ErrNotExist) {
 		var ok bool
 		if e, ok, err = dir.Find(e.Key); err != nil || !ok {
 			return nil, cmp.Or(err, error(fs.ErrNotExist))
 		}
-		file, err = os.Open(dir.Path(e))
+		m, err = index.ReadFile(dir.Path(e), &header)
 	}
-	if err != nil {
+	if err != nil || m == nil {
 		return nil, err
 	}
-	defer file.Close()
-	info, err := file.Stat()
-	if err != nil || !info.Mode().IsRegular() {
-		return nil, err
-	}
-	var header message.Header
-	wire, err := maildir.WireOf(io.TeeReader(file, &header))
-	if err != nil {
-		return nil, err
-	}
-	m := &index.Message{Wire: wire, Date: info.ModTime().Truncate(time.Second), Header: header.Hash(), Marks: header.Marks(),
-		Summary: message.Summarize(header.Bytes())}
+	m.Date = m.Date.Truncate(time.Second) // as exact as an INTERNALDATE
 	return m, r.wireOf(ctx, e, m)
 }
 
@@ -106,7 +84,7 @@ func (r *run) sent(m *index.Message, path string) (*index.Message, error) {
 	}
 	file := *m
 	var err error
-	file.Wire, err = wireAt(path)
+	file.Wire, err = maildir.WireAt(path)
 	file.Own = [32]byte{}
 	return &file, err
 }
@@ -130,15 +108,6 @@ func (r *run) entry(ctx context.Context, b *box, key maildir.Key) (maildir.Entry
 		err = &fs.PathError{Op: "find", Path: string(b.dir) + "/" + string(key), Err: fs.ErrNotExist}
 	}
 	return e, err
-}
-
-func wireAt(path string) (maildir.Wire, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return maildir.Wire{}, err
-	}
-	defer f.Close()
-	return maildir.WireOf(f)
 }
 
 func exists(path string) bool {

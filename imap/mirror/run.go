@@ -9,7 +9,8 @@
 // Run and its passes: run.go; what it tells: event.go; what fails, and whether the run goes on: failure.go.
 //
 // Mailboxes: folders.go finds them, each a box (box.go); names.go says what they are called on either side, walk.go which
-// Maildirs are theirs, rotate.go which were put aside under another name; select.go opens one.
+// Maildirs are theirs, rotate.go which were put aside under another name; select.go opens one;
+// turned.go tells when its UIDs mean other messages.
 //
 // Observe: observe.go. Here: snapshot.go sees all Maildirs at one moment, scan.go reads one, file.go and keywords.go a file.
 // There: remote.go finds what changed, newcomers.go who is new.

@@ -137,11 +137,11 @@ func entryKey(e maildir.Entry) maildir.Key { return e.Key }
 // part gives twins of different content keys of their own: they are different messages.
 func (r *run) part(b *box, entries, twins []maildir.Entry) ([]maildir.Entry, error) {
 	for _, twin := range twins {
-		first, err := wireAt(b.dir.Path(*at(entries, twin.Key, entryKey)))
+		first, err := maildir.WireAt(b.dir.Path(*at(entries, twin.Key, entryKey)))
 		if err != nil {
 			continue // it is gone, and with it the question
 		}
-		second, err := wireAt(b.dir.Path(twin))
+		second, err := maildir.WireAt(b.dir.Path(twin))
 		if err != nil || first.Hash == second.Hash {
 			continue
 		}
@@ -170,7 +170,11 @@ func (r *run) compare(ctx context.Context, b *box, entries []maildir.Entry, full
 		return nil, err
 	}
 	see := func(e maildir.Entry, row *index.Row) {
-		f := plan.File{Key: e.Key, Flags: flagsIn(e, &table, row)}
+		var before maildir.Keywords
+		if row != nil {
+			before = row.Local.Keywords
+		}
+		f := plan.File{Key: e.Key, Flags: table.Flags(e, before)}
 		if row == nil {
 			var ok bool
 			if e, ok = r.identify(ctx, b, e, &table, &f); !ok {

@@ -262,7 +262,7 @@ func (d *device) here() mails {
 			d.ok(err)
 			content, err := io.ReadAll(maildir.NewWireReader(f))
 			d.ok(err, f.Close())
-			all.add(name, string(content), flagsIn(e, &table, nil))
+			all.add(name, string(content), table.Flags(e, ""))
 		}
 	}
 	return all

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"slices"
 	"strings"
 	"unicode"
@@ -74,9 +73,8 @@ func mark(m *Message, c Change, dir maildir.Dir, e maildir.Entry) (maildir.Entry
 		return e, "", err
 	}
 	_, without := table.Letters(c.Add)
-	listed, unlisted := table.Keywords(e.Letters)
-	_, unlettered := table.Letters(m.Flags.Keywords) // those live in the table only
-	m.Flags = c.on(maildir.Flags{Set: e.Set, Keywords: maildir.NewKeywords(append(listed.Names(), unlettered.Names()...)...)})
+	_, unlisted := table.Keywords(e.Letters)
+	m.Flags = c.on(table.Flags(e, m.Flags.Keywords))
 	letters, _ := table.Letters(m.Flags.Keywords)
 	e, err = dir.SetFlags(e, m.Flags.Set, letters+unlisted)
 	return e, without, err
@@ -106,13 +104,12 @@ func (s *Store) Remove(ctx context.Context, ms []Message) ([]Message, error) {
 // remove deletes the file of a message, and not another one that has come by its key.
 func remove(m *Message, dir maildir.Dir, e maildir.Entry) error {
 	if e.Rel() != m.Entry.Rel() {
-		f, err := os.Open(dir.Path(e))
+		wire, err := maildir.WireAt(dir.Path(e))
 		if err != nil {
 			return err
 		}
-		defer f.Close()
-		if wire, err := maildir.WireOf(f); err != nil || wire.Exact && m.Wire.Exact && wire.Hash != m.Wire.Hash {
-			return errors.Join(errors.New("the file has changed meanwhile"), err)
+		if wire.Exact && m.Wire.Exact && wire.Hash != m.Wire.Hash {
+			return errors.New("the file has changed meanwhile")
 		}
 	}
 	return dir.Remove(e)

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 
+	"postie/maildir"
+
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 )
@@ -156,7 +158,7 @@ func (s *Store) setAside() error {
 			return fmt.Errorf("set aside: %w", err)
 		}
 	}
-	return syncDir(filepath.Dir(s.base))
+	return maildir.SyncDir(filepath.Dir(s.base))
 }
 
 // exists reports whether there is anything of that name.

@@ -107,18 +107,11 @@ func (w *following) scan(ctx context.Context, f folder, k *known) error {
 			continue
 		}
 		m := ms[0]
-		m.Entry, m.Flags = e, flagsOf(e, &table, m.Flags.Keywords)
+		m.Entry, m.Flags = e, table.Flags(e, m.Flags.Keywords)
 		w.renamed = append(w.renamed, m)
 		k.moved[m.ID] = true
 	}
 	return nil
-}
-
-// flagsOf are those of a file. Keywords that have no letter are known from before.
-func flagsOf(e maildir.Entry, table *maildir.KeywordTable, before maildir.Keywords) maildir.Flags {
-	listed, _ := table.Keywords(e.Letters)
-	_, unlettered := table.Letters(before)
-	return maildir.Flags{Set: e.Set, Keywords: maildir.NewKeywords(append(listed.Names(), unlettered.Names()...)...)}
 }
 
 // gone finds the rows of a folder that have a body, but no file. Of those that were arriving, or being freed, when a run was stopped,
@@ -159,7 +152,7 @@ func (w *following) place(ctx context.Context) error {
 			ms = w.like(m)
 		}
 		if len(ms) == 0 {
-			m.folder, m.Flags = stray.folder, flagsOf(stray.Entry, &table, "")
+			m.folder, m.Flags = stray.folder, table.Flags(stray.Entry, "")
 			w.added = append(w.added, *m)
 			continue
 		}

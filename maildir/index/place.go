@@ -148,5 +148,5 @@ func replace(path, text string) error {
 	if err := os.Rename(f.Name(), path); err != nil {
 		return err
 	}
-	return syncDir(filepath.Dir(path))
+	return maildir.SyncDir(filepath.Dir(path))
 }

@@ -17,7 +17,6 @@ import (
 	"path/filepath"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -318,20 +317,6 @@ func each[T any](tx *sql.Tx, q string, items []T, args func(*T) []any, done func
 	return nil
 }
 
-// syncDir makes what was created or renamed in a folder durable.
-func syncDir(path string) error {
-	d, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	err = d.Sync()
-	if errors.Is(err, syscall.EINVAL) || errors.Is(err, errors.ErrUnsupported) {
-		return nil // SMB and some FUSE file systems know no fsync of a folder
-	}
-	return err
-}
-
 // create makes an empty file with mode 0600, which SQLite gives its journals too, unless there is one.
 func create(path string) error {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
@@ -340,5 +325,5 @@ func create(path string) error {
 	} else if err != nil {
 		return err
 	}
-	return errors.Join(f.Sync(), f.Close(), syncDir(filepath.Dir(path)))
+	return errors.Join(f.Sync(), f.Close(), maildir.SyncDir(filepath.Dir(path)))
 }

@@ -6,14 +6,10 @@ import (
 	"database/sql"
 	"errors"
 	"hash/maphash"
-	"io"
 	"io/fs"
-	"os"
 	"slices"
-	"syscall"
 
 	"postie/maildir"
-	"postie/maildir/message"
 )
 
 // known is what the index knows of the names in a folder: 24 bytes a row, for there may be a million.
@@ -194,29 +190,16 @@ func (r *refresh) enter(ctx context.Context, found finds) error {
 	return err
 }
 
-// read makes a message of a file, in one pass and in little memory. It returns nil for what vanished meanwhile, is
-// not a file, or cannot be read, which is counted.
+// read makes a message of a file. It returns nil for what vanished meanwhile, is not a file, or cannot be read, which is counted.
 func (r *refresh) read(f folder, e maildir.Entry) *Message {
 	path := f.dir.Path(e)
-	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a FIFO must not stop us
-	var info fs.FileInfo
-	if err == nil {
-		defer file.Close()
-		info, err = file.Stat()
-	}
-	if err == nil && !info.Mode().IsRegular() || errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	m := &Message{Mailbox: f.name, Entry: e, Flags: maildir.Flags{Set: e.Set}}
-	if err == nil {
-		r.header.Reset()
-		m.Wire, err = maildir.WireOf(io.TeeReader(file, &r.header))
-	}
-	if err != nil {
+	m, err := ReadFile(path, &r.header)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		r.done.Unreadable++
 		r.s.log.Warn("message cannot be read", "path", path, "err", err)
-		return nil
 	}
-	m.Date, m.Header, m.Summary = info.ModTime(), r.header.Hash(), message.Summarize(r.header.Bytes())
+	if m != nil {
+		m.Mailbox, m.Entry, m.Flags = f.name, e, maildir.Flags{Set: e.Set}
+	}
 	return m
 }
