@@ -134,9 +134,13 @@ func (r *run) pull(ctx context.Context, b *box, ops []plan.Op) (done []plan.Op, 
 					r.fail(op, err)
 				}
 				r.spoil(op)
-				continue
+				if op.Kind != plan.Move {
+					continue
+				}
+				a.Pair = unpulled(op) // its message has moved all the same, and must not look as if others had done that
+			} else {
+				a.Entry, changed = e, true
 			}
-			a.Entry, changed = e, true
 		}
 		done, as = append(done, op), append(as, a)
 	}
@@ -145,6 +149,13 @@ func (r *run) pull(ctx context.Context, b *box, ops []plan.Op) (done []plan.Op, 
 		err = b.dir.Sync()
 	}
 	return done, as, err
+}
+
+// unpulled is the pair of an operation whose file did not get its new flags: they are still to be seen as changed there.
+func unpulled(op plan.Op) plan.Pair {
+	p, undo := op.Pair, plan.Change{Add: op.Pull.Remove, Remove: op.Pull.Add}
+	p.Local, p.Remote = undo.On(p.Local), undo.On(p.Remote)
+	return p
 }
 
 // setFlags applies a change to a file as it is now.

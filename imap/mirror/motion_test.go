@@ -1,6 +1,7 @@
 package mirror
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"os"
@@ -10,6 +11,9 @@ import (
 	"testing"
 	"time"
 
+	goimap "github.com/emersion/go-imap/v2"
+
+	"postie/imap"
 	"postie/maildir"
 	"postie/testdata/dovecot"
 )
@@ -221,4 +225,60 @@ func (d *device) numbers(name string) (all []int) {
 	}
 	slices.Sort(all)
 	return all
+}
+
+// A file that is moved, and goes on to a third folder before it has got its flags from the server, is there once in the end,
+// with those flags: whenever it goes on, and whichever side had moved it first.
+func TestMovedOnBeforeItsFlagsCome(t *testing.T) {
+	d := motion(t, dovecot.Start(t, dovecot.Options{}), "alice")
+	s := d.remote()
+	for n := 1; d.goesOn(s, n, "", n); n++ {
+		if n == 9 {
+			t.Fatal("no end")
+		}
+	}
+	for n := 11; d.goesOn(s, n, "rename ", n-10); n++ {
+		if n == 19 {
+			t.Fatal("no end")
+		}
+	}
+}
+
+// goesOn moves a letter to B at the n-th step of a run, from the one on that begins with after, and says whether there was one.
+// With after the server has moved it, else its user.
+func (d *device) goesOn(s *imap.Session, letter int, after string, n int) bool {
+	d.Helper()
+	ctx, from, to := context.Background(), "INBOX", "A"
+	if after != "" {
+		from, to = to, from
+	}
+	d.select_(s, from)
+	uids, err := s.SearchHeader(ctx, "Message-ID", fmt.Sprintf("<%d@example.org>", letter), 1)
+	d.ok(err)
+	_, err = s.Store(ctx, uids, goimap.StoreFlagsAdd, []goimap.Flag{goimap.FlagAnswered}, 0)
+	if d.ok(err); after != "" {
+		_, err = s.Move(ctx, uids, to)
+	} else {
+		_, err = d.dir(from).MoveTo(d.file(from, letter), d.dir(to))
+	}
+	d.ok(err)
+	steps := 0
+	r, err := d.run(func(o *Options) {
+		o.Step = func(step string) {
+			if steps > 0 || strings.HasPrefix(step, after) {
+				steps++
+			}
+			if steps == n && slices.Contains(d.numbers(to), letter) {
+				_, err := d.dir(to).MoveTo(d.file(to, letter), d.dir("B"))
+				d.ok(err)
+			}
+		}
+	})
+	d.untouched(r, err, fmt.Sprintf("letter %d, at step %d of %d", letter, n, steps))
+	for _, name := range []string{to, "B"} {
+		if slices.Contains(d.numbers(name), letter) && d.file(name, letter).Set&maildir.FlagReplied == 0 {
+			d.Errorf("letter %d, at step %d: it lost its flag", letter, n)
+		}
+	}
+	return steps >= n
 }
