@@ -11,12 +11,6 @@ import (
 	"postie/maildir"
 )
 
-// schema5 remembers which bodies are not here because the user freed them, and which policy of bodies was last told of.
-const schema5 = `
-ALTER TABLE message ADD COLUMN freed INTEGER NOT NULL DEFAULT 0; -- counts only while the message has no body
-ALTER TABLE account ADD COLUMN bodies TEXT NOT NULL DEFAULT '';
-`
-
 // Free removes the files of messages that their server has as they are here; the summaries stay, and what full text
 // knows of them. The caller holds the lock of the root. It returns those that it was done to; the error names the others.
 //

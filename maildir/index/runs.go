@@ -6,22 +6,6 @@ import (
 	"time"
 )
 
-// schema3 remembers how the last runs of an account went, and finds the pair of a message.
-const schema3 = `
-CREATE TABLE run (
-	protocol  TEXT NOT NULL,            -- "pop3" or "imap"
-	user      TEXT NOT NULL,
-	host      TEXT NOT NULL,            -- lower case
-	succeeded INTEGER,                  -- when the last run ended well
-	failed    INTEGER,                  -- when the last run failed; NULL: it did not
-	error     TEXT NOT NULL DEFAULT '',
-	hint      TEXT NOT NULL DEFAULT '',
-	code      INTEGER NOT NULL DEFAULT 0, -- exit code
-	PRIMARY KEY (protocol, user, host)
-) STRICT, WITHOUT ROWID;
-CREATE INDEX pair_message ON pair (message);
-`
-
 // Run is how the last runs of an account went.
 type Run struct {
 	Succeeded time.Time // when one last ended well; zero: never

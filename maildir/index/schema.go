@@ -12,7 +12,7 @@ const applicationID = 0x706f7374
 // migrations holds, at place n, the statements that lead from schema version n to n+1. What was released is never
 // edited: a change is a new entry. Each runs in one transaction together with its PRAGMA user_version.
 func migrations() []string {
-	return []string{schema1, schema2, schema3, schema4, schema5, schema6, schema7, schema8}
+	return []string{schema1, schema2, schema3, schema4}
 }
 
 // schema1, in words: Times are milliseconds since 1970 in UTC. hash and header are SHA-256. A key is unique in its
@@ -171,14 +171,33 @@ CREATE TABLE wish (                     -- a local change to a pair without a bo
 ) STRICT, WITHOUT ROWID;
 `
 
-// schema4 finds the messages whose bodies were not wanted in full text (message.indexed 3), for the day when they are.
-const schema4 = `
-CREATE INDEX message_slim ON message (id) WHERE indexed = 3;
+// schema3 remembers how the last runs of an account went, and finds the pair of a message.
+const schema3 = `
+CREATE TABLE run (
+	protocol  TEXT NOT NULL,            -- "pop3" or "imap"
+	user      TEXT NOT NULL,
+	host      TEXT NOT NULL,            -- lower case
+	succeeded INTEGER,                  -- when the last run ended well
+	failed    INTEGER,                  -- when the last run failed; NULL: it did not
+	error     TEXT NOT NULL DEFAULT '',
+	hint      TEXT NOT NULL DEFAULT '',
+	code      INTEGER NOT NULL DEFAULT 0, -- exit code
+	PRIMARY KEY (protocol, user, host)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX pair_message ON pair (message);
 `
 
-// schema6 keeps, of messages whose files do not give back what the server sent, the hash of what they do give: by it a file is known
-// again that got another key.
-const schema6 = `
+// schema4 knows bodies that are not here: which the user freed, of which policy the user was last told, which were not wanted in
+// full text (message.indexed 3). It finds the pairs that a run has to look at, however many have no body and need none
+// (pair_unlike, pair_slim). A file that does not give back what the server sent is found by what it does give (own), and
+// that of an upload that was cut off by what is kept with the intent, both also under another key.
+const schema4 = `
+ALTER TABLE message ADD COLUMN freed INTEGER NOT NULL DEFAULT 0; -- counts only while the message has no body
+ALTER TABLE account ADD COLUMN bodies TEXT NOT NULL DEFAULT '';
+CREATE INDEX message_slim ON message (id) WHERE indexed = 3;
+CREATE INDEX pair_unlike ON pair (box) WHERE state <> 0 OR local <> remote OR local_keywords <> remote_keywords;
+CREATE INDEX pair_slim ON pair (box, size, date) WHERE key IS NULL;
+
 CREATE TABLE own (
 	message INTEGER PRIMARY KEY,
 	hash    BLOB NOT NULL               -- SHA-256 of the wire form of the file
@@ -186,16 +205,7 @@ CREATE TABLE own (
 CREATE INDEX own_hash ON own (hash);
 CREATE TRIGGER message_own AFTER DELETE ON message WHEN old.exact = 0
 	BEGIN DELETE FROM own WHERE message = old.id; END;
-`
 
-// schema7 finds the pairs that a run has to look at, however many have no body and need none.
-const schema7 = `
-CREATE INDEX pair_unlike ON pair (box) WHERE state <> 0 OR local <> remote OR local_keywords <> remote_keywords;
-CREATE INDEX pair_slim ON pair (box, size, date) WHERE key IS NULL;
-`
-
-// schema8 keeps with the intent of an upload what its file is known by under another key.
-const schema8 = `
 ALTER TABLE intent ADD COLUMN size INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE intent ADD COLUMN hash BLOB NOT NULL DEFAULT x'';
 ALTER TABLE intent ADD COLUMN header BLOB NOT NULL DEFAULT x'';
