@@ -1,6 +1,7 @@
 package mirror
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -15,12 +16,15 @@ import (
 func (r *run) fail(op plan.Op, err error) {
 	r.count(func(p *Report) { p.Failed++ })
 	r.spoil(op)
-	r.Log.Warn("operation failed", "op", op.String(), "err", err)
-	uid := op.UID
-	if uid == 0 {
-		uid = op.Pair.UID
-	}
-	if op.Kind != 0 { // else it was only to be looked at
+	r.Log.Info("operation failed", "op", op.String(), "err", err)
+	uid := cmp.Or(op.UID, op.Pair.UID)
+	switch {
+	case op.Kind == 0: // it was only to be looked at
+	case op.Key != "" && op.Side == plan.Remote:
+		err = fmt.Errorf("%s %s: %w", op.Kind, op.Key, err)
+	case uid != 0:
+		err = fmt.Errorf("%s UID %d: %w", op.Kind, uid, err)
+	default:
 		err = fmt.Errorf("%s: %w", op.Kind, err)
 	}
 	r.emit(Failed{op.Mailbox, uid, op.Key, err})
