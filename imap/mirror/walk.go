@@ -22,7 +22,8 @@ func (r *run) walk() error {
 	byFolder := map[string]*box{}
 	for _, b := range r.byName {
 		byFolder[b.Folder] = b
-		b.here = hidden(r.Layout, b.Folder) && r.isMaildir(b.Folder)
+		// One that is known may lie where another layout had put it: it is not gone because the configuration says another now.
+		b.here = (b.known || hidden(r.Layout, b.Folder)) && r.isMaildir(b.Folder)
 	}
 	var strange []string
 	for _, folder := range found {

@@ -1,6 +1,7 @@
 package mirror
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -8,6 +9,7 @@ import (
 
 	goimap "github.com/emersion/go-imap/v2"
 
+	"postie/maildir"
 	"postie/testdata/dovecot"
 )
 
@@ -40,6 +42,33 @@ func TestEmptyFoldersMissing(t *testing.T) {
 	}
 	d.equal()
 	d.rest()
+}
+
+// Another layout is for mailboxes that are new. Those that are here stay where they are, and none is taken for gone.
+func TestLayoutChanged(t *testing.T) {
+	layouts := []maildir.Layout{maildir.FS, maildir.MaildirPlusPlus, maildir.FS}
+	d := newDevice(t, dovecot.Start(t, dovecot.Options{}), dovecot.Options{})
+	s := d.remote()
+	for i, layout := range layouts {
+		d.layout = layout
+		name := fmt.Sprintf("A/B%d", i)
+		d.create(s, name)
+		d.put(s, name, 10*i, 10*i+3)
+		d.put(s, "INBOX", 10*i+5, 10*i+7)
+		if r := d.sync(); r.New != 5 || r.Uploaded+r.DeletedLocal+r.DeletedRemote != 0 || len(r.Guards) > 0 {
+			t.Errorf("run %d: %+v", i, r)
+		}
+		d.rest()
+	}
+	for _, folder := range []string{"INBOX", "A/B0", ".A.B1", "A/B2"} {
+		if !isDir(filepath.Join(d.root, folder, "cur")) {
+			t.Errorf("%s is not there", folder)
+		}
+	}
+	d.ok(os.RemoveAll(filepath.Join(d.root, "A/B0")))
+	if r := d.sync(); len(r.Guards) != 1 {
+		t.Errorf("gone: %+v", r)
+	}
 }
 
 // Folders of other programs become those of mailboxes that have none, also where that program knows them by the server's whole name.
