@@ -7,9 +7,9 @@ import (
 	"github.com/emersion/go-imap/v2"
 )
 
-// same says whether two identities are one message. Of what both know, the strongest counts: the bytes, then the
+// Same says whether two identities are one message. Of what both know, the strongest counts: the bytes, then the
 // server's own word, then Message-ID and size, and without a Message-ID header and size.
-func (a Identity) same(b Identity) bool {
+func (a Identity) Same(b Identity) bool {
 	var none [32]byte
 	switch {
 	case a.Hash != none && b.Hash != none:
@@ -86,7 +86,7 @@ func (p *pool[T]) add(n *newcomer[T]) {
 func (p *pool[T]) find(id Identity, fit func(*newcomer[T]) bool) *newcomer[T] {
 	for _, m := range id.marks() {
 		for _, n := range p.by[m] {
-			if !n.taken && id.same(p.id(&n.it)) && (fit == nil || fit(n)) {
+			if !n.taken && id.Same(p.id(&n.it)) && (fit == nil || fit(n)) {
 				return n
 			}
 		}
@@ -174,7 +174,7 @@ func (d *differ) met(f *newcomer[File], exact bool) {
 // embody gives a new file to a pair that had no body, if it is its message.
 func (b *box) embody() {
 	for _, f := range b.files {
-		i := slices.IndexFunc(b.bodyless, func(t *trio) bool { return !f.taken && t.pair.Key == "" && t.who().same(f.it.ID) })
+		i := slices.IndexFunc(b.bodyless, func(t *trio) bool { return !f.taken && t.pair.Key == "" && t.who().Same(f.it.ID) })
 		if i < 0 {
 			continue
 		}

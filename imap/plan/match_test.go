@@ -30,7 +30,7 @@ func TestIdentity(t *testing.T) {
 		{"marked, other size", Identity{MessageID: "<a>", Size: 27, Marks: 22}, Identity{MessageID: "<a>", Size: 6}, false},
 		{"header, other size", Identity{Header: h(1), Size: 5}, Identity{Header: h(1), Size: 6}, false},
 	} {
-		if got, back := test.a.same(test.b), test.b.same(test.a); got != test.want || back != test.want {
+		if got, back := test.a.Same(test.b), test.b.Same(test.a); got != test.want || back != test.want {
 			t.Errorf("%s: %v, the other way %v; want %v", test.name, got, back, test.want)
 		}
 		files := newPool(filesOf)

@@ -95,9 +95,6 @@ type Identity struct {
 	Hash      [32]byte // SHA-256 of the wire form
 }
 
-// Same says whether two identities are one message: of what both know, the strongest counts.
-func (a Identity) Same(b Identity) bool { return a.same(b) }
-
 // Base is the last agreement about one mailbox. nil sequences are empty. A sequence's error ends the Diff.
 type Base struct {
 	UIDValidity UIDValidity

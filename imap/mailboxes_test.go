@@ -1,0 +1,163 @@
+package imap_test
+
+import (
+	"errors"
+	"testing"
+
+	goimap "github.com/emersion/go-imap/v2"
+	diff "github.com/google/go-cmp/cmp"
+
+	"postie/imap"
+	"postie/imap/imaptest"
+)
+
+// Trap 10: a name that is not modified UTF-7, or not as it would be written again, is told and not listed.
+func TestTrap10BadNames(t *testing.T) {
+	var ev events
+	s := play(t, imaptest.Script{Text: loggedIn("") + `C: A LSUB "" "*"
+		C: B LIST "" "*"
+		S: * LSUB () "/" a
+		S: * LSUB (\Noselect) "/" gone
+		S: A OK
+		S: * LIST (\HasNoChildren x]y) "/" a
+		S: * LIST () "/" "&AOQ-\"b"
+		S: * LIST () NIL {3}
+		S: c d
+		S: * LIST () "/" "&bad"
+		S: * LIST () "/" "&AGE-"
+		S= "* LIST () \"/\" \"\xff\"\r\n"
+		S: * LIST () "/" "&AOQ-&AOQ-"
+		S: * LIST (\noselect) "." inBOX ("CHILDINFO" ("SUBSCRIBED"))
+		S: * LIST () "" x&-y
+		S: * LIST () "/" two words 
+		S: B OK`}, imap.Options{Event: ev.add})
+	all, err := s.List(t.Context(), false)
+	want := []imap.Mailbox{
+		{Name: "INBOX", Delim: '.', Attrs: []goimap.MailboxAttr{goimap.MailboxAttrNoSelect}},
+		{Name: "a", Delim: '/', Attrs: []goimap.MailboxAttr{goimap.MailboxAttrHasNoChildren, "x]y"}, Subscribed: true},
+		{Name: "c d"}, {Name: "two words", Delim: '/'}, {Name: "x&y"}, {Name: `ä"b`, Delim: '/'},
+	}
+	if d := diff.Diff(want, all, diff.AllowUnexported(imap.Mailbox{})); d != "" || err != nil {
+		t.Errorf("%v, %s", err, d)
+	}
+	if d := diff.Diff([]imap.Event{imap.Unusable("&bad"), imap.Unusable("&AGE-"), imap.Unusable("\xff"), imap.Unusable("&AOQ-&AOQ-")}, ev.get()); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestList(t *testing.T) {
+	yes := func(s string) *imap.Status { return &imap.Status{Messages: uint32(len(s))} }
+	for _, tt := range []struct{ name, caps, script string }{
+		{"one round trip", "LIST-EXTENDED LIST-STATUS SPECIAL-USE CONDSTORE OBJECTID", `
+			C: A LIST "" "*" RETURN (SUBSCRIBED STATUS (...) SPECIAL-USE)
+			S: * LIST (\Subscribed \Trash) "/" aa
+			S: * LIST (\NonExistent) "/" no
+			S: * LIST () "/" b
+			S: * STATUS b (MESSAGES 1)
+			S: * STATUS "aa" (X (1 2) UIDNEXT 4294967296 MESSAGES 2)
+			S: A OK`},
+		{"one status did not come", "LIST-EXTENDED LIST-STATUS SPECIAL-USE", `
+			C: A LIST "" "*" RETURN (SUBSCRIBED STATUS (...) SPECIAL-USE)
+			S: * LIST (\Subscribed \Trash) "/" aa
+			S: * STATUS "aa" (MESSAGES 2)
+			S: * LIST () "/" b
+			S: * LIST (\NonExistent) "/" no
+			S: A OK
+			C: B STATUS "b" (...)
+			S: * STATUS b (MESSAGES 1)
+			S: B OK`},
+		{"old server", "", `
+			C: A LSUB "" "*"
+			C: B LIST "" "*"
+			S: A BAD what
+			S: * LIST (\Subscribed \Trash) "/" aa
+			S: * LIST () "/" b
+			S: * LIST (\NonExistent) "/" no
+			S: B OK
+			C: C STATUS "aa" (...)
+			C: D STATUS "b" (...)
+			S: * STATUS aa (MESSAGES 2)
+			S: C OK
+			S: * STATUS b (MESSAGES 1)
+			S: D OK`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := script(t, tt.caps, tt.script)
+			all, err := s.List(t.Context(), true)
+			want := []imap.Mailbox{
+				{Name: "aa", Delim: '/', Attrs: []goimap.MailboxAttr{goimap.MailboxAttrSubscribed, goimap.MailboxAttrTrash}, Subscribed: true, Status: yes("12")},
+				{Name: "b", Delim: '/', Status: yes("1")},
+				{Name: "no", Delim: '/', Attrs: []goimap.MailboxAttr{goimap.MailboxAttrNonExistent}},
+			}
+			if d := diff.Diff(want, all, diff.AllowUnexported(imap.Mailbox{})); d != "" || err != nil {
+				t.Errorf("%v, %s", err, d)
+			}
+		})
+	}
+}
+
+func TestStatus(t *testing.T) {
+	var ev events
+	s := play(t, imaptest.Script{Text: loggedIn("CONDSTORE OBJECTID") + `C: A STATUS INBOX (...)
+		C: B STATUS "no" (...)
+		S: * STATUS other (MESSAGES 1)
+		S: * LIST () "/" new
+		S: * STATUS inbox (MESSAGES 3 UIDNEXT 9 UIDVALIDITY 7 UNSEEN 1 HIGHESTMODSEQ 99999999999 MAILBOXID (F1))
+		S: A OK
+		S: B NO [NONEXISTENT] no
+		C: C NOOP
+		S: C OK`}, imap.Options{Event: ev.add})
+	got, err := s.Status(t.Context(), "inbox", "no")
+	want := map[string]*imap.Status{"INBOX": {Messages: 3, UIDNext: 9, UIDValidity: 7, Unseen: 1, HighestModSeq: 99999999999}}
+	if d := diff.Diff(want, got); d != "" || err != nil {
+		t.Errorf("%v, %s", err, d)
+	}
+	if d := diff.Diff([]imap.Event{imap.Listed{Name: "new", Delim: '/'}, imap.ChangedMailbox{Name: "other", Status: imap.Status{Messages: 1}}}, ev.get(), diff.AllowUnexported(imap.Listed{})); d != "" {
+		t.Error(d)
+	}
+	if err := s.Noop(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestMailboxVerbs(t *testing.T) {
+	s := script(t, "UNSELECT", `C: A CREATE "a&AOQ-&-"
+		S: A OK
+		C: B DELETE "a\"\\"
+		S: B NO [CANNOT] no
+		C: C RENAME "a" "b"
+		S: C OK
+		C: D SUBSCRIBE INBOX
+		S: D OK
+		C: E UNSUBSCRIBE "a"
+		S: E OK
+		C: F UNSELECT
+		S: F OK
+		C: G LOGOUT
+		hang`)
+	ctx := t.Context()
+	if err := s.Create(ctx, "aä&"); err != nil {
+		t.Error(err)
+	}
+	var refused *imap.Error
+	if err := s.Delete(ctx, `a"\`); !errors.As(err, &refused) || refused.Code != "CANNOT" || refused.Command != "DELETE" {
+		t.Error(err)
+	}
+	for _, err := range []error{s.Rename(ctx, "a", "b"), s.Subscribe(ctx, "inbox"), s.Unsubscribe(ctx, "a"), s.Unselect(ctx), s.Logout(ctx)} {
+		if err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestNamespace(t *testing.T) {
+	for caps, text := range map[string]string{
+		"NAMESPACE": "C: A NAMESPACE\n" + `S: * NAMESPACE (("INBOX." ".")) NIL (("shared." "."))` + "\nS: A OK",
+		"":          "C: A LIST \"\" \"\"\n" + `S: * LIST (\Noselect) "." ""` + "\nS: A OK",
+	} {
+		prefix, delim, err := script(t, caps, text).Namespace(t.Context())
+		if want := map[string]string{"NAMESPACE": "INBOX."}[caps]; prefix != want || delim != '.' || err != nil {
+			t.Errorf("%s: %q, %q, %v", caps, prefix, delim, err)
+		}
+	}
+}
