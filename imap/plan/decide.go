@@ -148,6 +148,7 @@ func (d *differ) deleted(t *trio) {
 	case d.policy.Expunge && b.Expunges:
 		if op.Kind = Expunge; known == Marked {
 			op.Reason = "deleted here before"
+			d.tally[b].before++
 		}
 		d.add(b, op)
 	case known != Marked:

@@ -31,7 +31,13 @@ func (g Guard) Error() string {
 	}
 	switch g.Cause {
 	case Vanished:
-		return fmt.Sprintf("%s is gone %s: deleting it %s too, with %d messages, was refused", g.Mailbox, other, side, g.Would)
+		with := ""
+		if g.Would > 0 {
+			with = fmt.Sprintf(", with %d messages,", g.Would)
+		} else if g.Of > 0 && g.Side == Local { // none has a body here
+			with = fmt.Sprintf(", with what is known of %d messages,", g.Of)
+		}
+		return fmt.Sprintf("%s is gone %s: deleting it %s too%s was refused", g.Mailbox, other, side, with)
 	case Orphans:
 		return fmt.Sprintf("%s: %d messages here match none on the server: they were neither deleted nor uploaded", g.Mailbox, g.Would)
 	}
@@ -42,6 +48,7 @@ func (g Guard) Error() string {
 type tally struct {
 	remove  int // files
 	expunge int // messages, by whatever way of deleting
+	before  int // those among them that were deleted, and guarded, in an earlier run, and could only be marked then
 	moves   int // rows that go elsewhere
 	forgets int
 	stays   int // rows that are marked only
@@ -92,7 +99,7 @@ func (d *differ) guard(b *box, guarded map[string]Cause) (gs []Guard) {
 	for _, s := range []Side{Local, Remote} {
 		would := t.remove
 		if s == Remote {
-			would = t.expunge
+			would = t.expunge - t.before
 		}
 		many := would > 10 && float64(would) > d.policy.MaxDelete*float64(b.Count)
 		if cause == Vanished && b.Exist == s || cause == TooMany && many {
