@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -98,7 +101,7 @@ func (a *app) syncAll(ctx context.Context, accounts []config.Account, flags *syn
 		}
 		summary := ui.Summary{New: report.New, Uploaded: report.Uploaded, FlagsPulled: report.FlagsPulled, FlagsPushed: report.FlagsPushed,
 			Moved: report.Moved, DeletedLocal: report.DeletedLocal, DeletedRemote: report.DeletedRemote, Skipped: report.Skipped,
-			Failed: report.Failed, Bytes: report.Bytes}
+			Failed: report.Failed, Mailboxes: report.Mailboxes, Bytes: report.Bytes}
 		if j.dryRun {
 			summary.Bytes = s.showPlan(report.Plan)
 		}
@@ -160,7 +163,7 @@ func (s *syncing) show(e mirror.Event) {
 			u.Stored(m)
 		}
 	case mirror.Failed:
-		u.Error(ui.Failure{Account: name, Host: s.account.Host, Err: fmt.Errorf("%s: %w", e.Mailbox, e.Err), Exit: exitPartial})
+		u.Error(ui.Failure{Account: name, Host: s.account.Host, Err: fmt.Errorf("%s: %w", e.Mailbox, e.Err), Hint: s.without(e), Exit: exitPartial})
 	case mirror.Notice:
 		text := e.Text
 		if e.Mailbox != "" {
@@ -168,6 +171,22 @@ func (s *syncing) show(e mirror.Event) {
 		}
 		u.Notice(name, text)
 	}
+}
+
+// without says how to leave a mailbox out that will fail in each run.
+func (s *syncing) without(e mirror.Failed) string {
+	if !errors.Is(e.Err, mirror.ErrUIDs) {
+		return ""
+	}
+	patterns := s.account.Mailboxes
+	if len(patterns) == 0 {
+		patterns = []string{"*"}
+	}
+	var quoted []string
+	for _, p := range append(slices.Clip(patterns), "!"+e.Mailbox) {
+		quoted = append(quoted, strconv.Quote(p))
+	}
+	return "to leave it out: mailboxes = [" + strings.Join(quoted, ", ") + "]"
 }
 
 // showPlan prints what a run would do. It gives how many octets would come.

@@ -32,3 +32,34 @@ func TestTunnel(t *testing.T) {
 		t.Errorf("not what a tunnel is for:\n%s", out)
 	}
 }
+
+// A server that keeps no UIDs for a mailbox: it is a mailbox that failed, and one can leave it out.
+func TestNoUIDs(t *testing.T) {
+	f := newFleet(t, dovecot.Options{})
+	d := f.postie("one", maildir.FS)
+	tunnel := fmt.Sprintf("[account.one]\nprotocol = \"imap\"\nuser = \"alice\"\nmaildir = %q\ntls = \"none\"\ntunnel = [\"sh\", \"-c\", '\"$@\" | sed -uE \"s/UIDVALIDITY [0-9]+ ?//\"', \"-\", \"%s\"]\n",
+		filepath.Join(f.dir, "tunneled"), strings.Join(f.server.Tunnel("alice"), `", "`))
+	f.ok(os.WriteFile(d.config(), []byte(tunnel), 0o600))
+	out := d.exits(exitPartial)
+	if !strings.Contains(out, `mailboxes = ["*", "!INBOX"]`) {
+		t.Errorf("no hint:\n%s", out)
+	}
+	if out := d.exits(exitPartial, "--json"); !strings.Contains(out, `"1 mailbox failed; it is as it was"`) {
+		t.Errorf("not counted as a mailbox:\n%s", out)
+	}
+	f.ok(os.WriteFile(d.config(), []byte(tunnel+"mailboxes = [\"*\", \"!INBOX\"]\n"), 0o600))
+	d.exits(exitOK)
+}
+
+func TestFailures(t *testing.T) {
+	for want, n := range map[string][2]int{
+		"1 message failed; it is as it was":                           {1, 0},
+		"2 messages failed; they are where they were":                 {2, 0},
+		"1 mailbox failed; it is as it was":                           {0, 1},
+		"3 messages and 2 mailboxes failed; they are where they were": {3, 2},
+	} {
+		if got := failures(n[0], n[1]).Error(); got != want {
+			t.Errorf("%v: %s", n, got)
+		}
+	}
+}

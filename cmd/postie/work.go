@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -54,6 +55,28 @@ func (a *app) each(ctx context.Context, accounts []config.Account, c *connection
 	return nil
 }
 
+// failures counts messages and mailboxes that something failed for.
+func failures(messages, mailboxes int) error {
+	var parts []string
+	for _, it := range []struct {
+		n         int
+		one, many string
+	}{{messages, "message", "messages"}, {mailboxes, "mailbox", "mailboxes"}} {
+		switch it.n {
+		case 0:
+		case 1:
+			parts = append(parts, "1 "+it.one)
+		default:
+			parts = append(parts, fmt.Sprint(it.n, " ", it.many))
+		}
+	}
+	rest := "they are where they were"
+	if messages+mailboxes == 1 {
+		rest = "it is as it was"
+	}
+	return fmt.Errorf("%s failed; %s", strings.Join(parts, " and "), rest)
+}
+
 // conclude tells how the work on an account went, runs the hook, and returns the exit code.
 func (j *job) conclude(ctx context.Context, s ui.Summary, err error) int {
 	j.task.Done()
@@ -64,7 +87,7 @@ func (j *job) conclude(ctx context.Context, s ui.Summary, err error) int {
 		a.ui.Error(ui.Failure{Account: account.Name, Host: account.Host, Err: err, Hint: hint(err, account.Name), Exit: code})
 	}
 	if err == nil && s.Failed > 0 {
-		err, code = fmt.Errorf("%d messages failed; they are where they were", s.Failed), exitPartial
+		err, code = failures(s.Failed-s.Mailboxes, s.Mailboxes), exitPartial
 	}
 	j.remember(ctx, err, hint(err, account.Name), code)
 	if s.New > 0 && !j.dryRun && ctx.Err() == nil {

@@ -14,10 +14,15 @@ import (
 
 // fail tells of one operation that failed, counts it, and sees to it that the next run looks again.
 func (r *run) fail(op plan.Op, err error) {
-	r.count(func(p *Report) { p.Failed++ })
+	uid := cmp.Or(op.UID, op.Pair.UID)
+	r.count(func(p *Report) {
+		p.Failed++
+		if uid == 0 && op.Key == "" {
+			p.Mailboxes++
+		}
+	})
 	r.spoil(op)
 	r.Log.Info("operation failed", "op", op.String(), "err", err)
-	uid := cmp.Or(op.UID, op.Pair.UID)
 	switch {
 	case op.Kind == 0: // it was only to be looked at
 	case op.Key != "" && op.Side == plan.Remote:
@@ -64,6 +69,9 @@ func forbidden(err error) bool {
 	refused, ok := errors.AsType[*imap.Error](err)
 	return ok && refused.Code == "NOPERM"
 }
+
+// ErrUIDs: the server keeps no UIDs for a mailbox, of which it is the Err of a Failed in each run.
+const ErrUIDs = errUIDs
 
 // single says whether an error is about one message or mailbox only, so that the run goes on with the others.
 func single(err error) bool {

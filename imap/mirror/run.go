@@ -67,10 +67,11 @@ type Options struct {
 // Report is what a run did. It is true also beside an error: what was done is kept.
 type Report struct {
 	plan.Totals
-	Failed int   // messages and mailboxes that something could not be done for; they were told as events
-	Bytes  int64 // octets that came from the server, after decompression
-	Guards []plan.Guard
-	Plan   plan.Plan // with DryRun
+	Failed    int   // messages and mailboxes that something could not be done for; they were told as events
+	Mailboxes int   // of those: how many are mailboxes
+	Bytes     int64 // octets that came from the server, after decompression
+	Guards    []plan.Guard
+	Plan      plan.Plan // with DryRun
 }
 
 // run is one Run.

@@ -24,8 +24,9 @@ type Summary struct {
 	Seconds       float64 `json:"seconds"`
 	Error         OrNull  `json:"error"`
 	Exit          int     `json:"exit"`
-	Failed        int     `json:"failed,omitempty"`  // messages
-	DryRun        bool    `json:"dry_run,omitempty"` // the numbers say what would be done
+	Failed        int     `json:"failed,omitempty"`           // messages and mailboxes
+	Mailboxes     int     `json:"failed_mailboxes,omitempty"` // of those
+	DryRun        bool    `json:"dry_run,omitempty"`          // the numbers say what would be done
 }
 
 // Summary prints the result of one account: a line on standard output, or the last event. A run that failed before
