@@ -3,6 +3,7 @@ package mirror
 import (
 	"context"
 	"slices"
+	"strings"
 
 	goimap "github.com/emersion/go-imap/v2"
 
@@ -61,7 +62,24 @@ func (r *run) makeThere(ctx context.Context, b *box) error {
 		return err
 	}
 	b.remote = &imap.Mailbox{Name: b.server}
+	r.parents(ctx, b.Name)
 	return nil
+}
+
+// parents looks whether the server made the mailboxes above a new one too, as RFC 9051 section 6.3.4 wants it to: those that can
+// hold messages are in this run's next pass. (Cyrus and mox make such, Dovecot makes names only.)
+func (r *run) parents(ctx context.Context, name string) {
+	for {
+		i := strings.LastIndexByte(name, '/')
+		if i < 0 {
+			return
+		}
+		name = name[:i]
+		server, ok := r.naming.theirs(name)
+		if r.byName[name] == nil && ok && patterns(r.Mailboxes).match(name) {
+			r.again = r.again || r.thereAlready(ctx, server)
+		}
+	}
 }
 
 // createThere makes a mailbox on the server and learns what its UIDs will mean.

@@ -63,6 +63,7 @@ func (r *run) renameThere(ctx context.Context, old, b *box) error {
 	if err != nil && !(r.thereAlready(ctx, b.server) && !r.thereAlready(ctx, old.server)) {
 		return err
 	}
+	r.parents(ctx, b.Name)
 	if old.remote != nil && old.remote.Subscribed {
 		for _, err := range []error{r.session.Subscribe(ctx, b.server), r.session.Unsubscribe(ctx, old.server)} {
 			if err != nil && !single(err) {

@@ -2,7 +2,9 @@ package mirror
 
 import (
 	"context"
+	"os"
 	"slices"
+	"strings"
 	"testing"
 
 	"postie/imap/imaptest"
@@ -88,4 +90,38 @@ func guessStays(d *device) {
 		d.Errorf("here: %v", here)
 	}
 	d.quiet()
+}
+
+// A server that makes the mailboxes above a new one, as such that can hold messages: one run makes both sides equal.
+func TestParentsMadeThere(t *testing.T) {
+	w := newStreet(t, dovecot.Options{})
+	for name, first := range map[string]func(*device){"created": func(*device) {}, "renamed": func(d *device) {
+		d.deliver("Old", 1)
+		d.sync()
+		d.ok(os.MkdirAll(string(d.dir("Lokal/Neu")), 0o700), os.Rename(string(d.dir("Old")), string(d.dir("Lokal/Neu/Ünter"))))
+	}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := w.device(t)
+			s := d.remote()
+			first(d)
+			d.quirks = quirks{{Hears: func(_ *imaptest.Dialogue, c string) string {
+				if strings.Contains(c, " CREATE ") || strings.Contains(c, " RENAME ") {
+					d.create(s, "Lokal")
+					d.create(s, "Lokal/Neu")
+				}
+				return c
+			}}}
+			if name == "created" {
+				d.deliver("Lokal/Neu/Ünter", 1)
+			}
+			d.sync()
+			d.quirks = nil
+			d.equal()
+			if here := d.here(); here["Lokal/Neu"] != nil || len(here["Lokal/Neu/Ünter"]) != 1 {
+				t.Errorf("here: %v", here)
+			}
+			d.quiet()
+		})
+	}
 }
