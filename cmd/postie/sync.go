@@ -149,6 +149,8 @@ func (s *syncing) show(e mirror.Event) {
 	switch e := e.(type) {
 	case mirror.Planned:
 		s.task.Phase("syncing", ui.Amount{Messages: e.Messages, Bytes: e.Bytes})
+	case mirror.Revised:
+		s.task.Total(ui.Amount{Messages: e.Messages, Bytes: e.Bytes})
 	case mirror.Received:
 		s.task.Add(ui.Amount{Bytes: int64(e.Bytes)})
 	case mirror.Done:

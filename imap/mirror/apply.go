@@ -12,39 +12,68 @@ import (
 	"postie/maildir/index"
 )
 
-// apply carries a plan out in its order, group by group of operations that one command can do.
-func (r *run) apply(ctx context.Context, p plan.Plan) error {
+// apply carries a plan out in its order. What waits for windows of its own comes where the downloads are: deletions are the last.
+func (r *run) apply(ctx context.Context, p *plan.Plan) error {
 	if err := r.prepare(ctx); err != nil {
 		return err
 	}
 	broken := map[string]bool{"": false} // mailboxes that could not be made or renamed: the next run's
-	for i := 0; i < len(p.Ops); {
+	at := 0
+	for i, op := range p.Ops {
+		if op.Kind <= plan.Note {
+			at = i + 1
+		}
+	}
+	if err := r.carry(ctx, p.Ops[:at], broken); err != nil {
+		return err
+	}
+	if err := r.windows(ctx, p, broken); err != nil {
+		return err
+	}
+	return r.carry(ctx, p.Ops[at:], broken)
+}
+
+// carry carries operations out, group by group of those that one command can do.
+func (r *run) carry(ctx context.Context, all []plan.Op, broken map[string]bool) error {
+	for i := 0; i < len(all); {
 		j := i + 1
-		for j < len(p.Ops) && together(p.Ops[i], p.Ops[j]) {
+		for j < len(all) && together(all[i], all[j]) {
 			j++
 		}
-		ops := p.Ops[i:j]
+		ops := all[i:j]
 		i = j
 		if broken[ops[0].Mailbox] || broken[ops[0].To] {
 			r.spoil(ops[0])
 			continue
 		}
-		err := r.group(ctx, ops)
-		if err != nil && !single(err) {
-			return err
-		}
-		if errors.Is(err, errTurned) {
-			r.again = true
-			r.spoil(ops[0])
-		} else if err != nil {
-			r.refuse(plan.Op{Kind: ops[0].Kind, Mailbox: ops[0].Mailbox, To: ops[0].To}, err)
-			if k := ops[0].Kind; k == plan.Create || k == plan.Rename {
-				broken[ops[0].Mailbox], broken[ops[0].To] = true, ops[0].To != ""
+		if err := r.group(ctx, ops); err != nil {
+			if err := r.failed(ops[0], err, broken); err != nil {
+				return err
 			}
 		}
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
+	}
+	return nil
+}
+
+// failed takes care of operations like this one that could not be done, for a reason that only concerns them; else it gives that back.
+func (r *run) failed(op plan.Op, err error, broken map[string]bool) error {
+	if !single(err) {
+		return err
+	}
+	if b := r.byName[op.Mailbox]; b != nil {
+		b.refused = true
+	}
+	if errors.Is(err, errTurned) {
+		r.again = true
+		r.spoil(op)
+		return nil
+	}
+	r.refuse(plan.Op{Kind: op.Kind, Mailbox: op.Mailbox, To: op.To}, err)
+	if op.Kind == plan.Create || op.Kind == plan.Rename {
+		broken[op.Mailbox], broken[op.To] = true, op.To != ""
 	}
 	return nil
 }

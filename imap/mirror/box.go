@@ -31,6 +31,7 @@ type box struct {
 	now      index.Mailbox // as it was when it was read
 	read     bool          // all that changed there since ModSeq is in view
 	messages []plan.Message
+	rest     goimap.UIDSet // messages that the base does not know, and for which there is no room in this plan
 	byUID    []plan.Pair
 	newbase  []plan.Pair // after Rematch
 	wishes   []plan.Wish
@@ -57,6 +58,7 @@ type box struct {
 	pushed   bool          // this run changed it on the server
 	next     goimap.UID    // of what this run moves here
 	spoiled  bool          // something planned was not done
+	refused  bool          // a whole command was not: there is no use in more of them
 }
 
 // exist says on which sides a mailbox is.

@@ -17,6 +17,9 @@ type Planned struct {
 	Bytes    int64
 }
 
+// Revised comes while large mailboxes are read part by part: what Planned said, as far as is known by now.
+type Revised Planned
+
 // Received comes many times: so many more octets of bodies arrived.
 type Received struct{ Bytes int }
 
@@ -42,6 +45,7 @@ type Failed struct {
 type Notice struct{ Mailbox, Text string }
 
 func (Planned) event()  {}
+func (Revised) event()  {}
 func (Received) event() {}
 func (Done) event()     {}
 func (Stored) event()   {}

@@ -16,30 +16,48 @@ import (
 	"postie/maildir/message"
 )
 
-// newcomers asks who the messages are that the base does not know.
+// newcomers asks who the messages are that the base does not know. There may be very many of them: those for whom there is no
+// room in this plan wait for a window of their own, unless one of them may be something that is new or missing here.
 func (r *run) newcomers(ctx context.Context, b *box) error {
-	known := uids(b.byUID, func(p plan.Pair) goimap.UID { return p.UID })
-	var strange goimap.UIDSet
-	for _, m := range b.messages {
-		if b.mustMatch || !known.Contains(m.UID) {
-			strange.AddNum(m.UID)
-		}
+	set, rest, ask := b.rest, goimap.UIDSet(nil), r.sizes
+	switch {
+	case b.mustMatch:
+		set, ask = slices.Clone(b.rest), r.heads
+		set.AddSet(uids(b.messages, func(m plan.Message) goimap.UID { return m.UID }))
+	case len(b.fresh) > 0:
+		ask = r.heads
+	case set.Dynamic():
+		r.room -= int(r.selection.Exists)
+	default:
+		set, rest = cut(set, r.room)
+		r.room -= count(set)
 	}
-	if len(strange) == 0 {
+	b.rest = rest
+	if len(set) == 0 {
 		return nil
 	}
-	ask := r.sizes
-	if b.mustMatch || len(b.fresh) > 0 {
-		ask = r.heads
-	}
-	gone, err := ask(ctx, b, strange, false)
+	gone, err := ask(ctx, b, set, false)
 	if len(gone) > 0 {
 		b.messages = slices.DeleteFunc(b.messages, func(m plan.Message) bool { return gone.Contains(m.UID) })
 	}
 	return err
 }
 
-// sizes asks for size and date of messages in view: of those that nothing here can be, and that may yet turn out to be of the size
+// shown is a message in view, which it may not have been before.
+func (b *box) shown(seen imap.Message) *plan.Message {
+	i, ok := slices.BinarySearchFunc(b.messages, seen.UID, func(m plan.Message, uid goimap.UID) int { return cmp.Compare(m.UID, uid) })
+	if !ok {
+		b.messages = slices.Insert(b.messages, i, plan.Message{UID: seen.UID})
+	}
+	m := &b.messages[i]
+	if seen.Flags != nil && !m.Still {
+		m.Flags = flagsOf(seen.Flags)
+	}
+	m.ModSeq = max(m.ModSeq, plan.ModSeq(seen.ModSeq))
+	return m
+}
+
+// sizes asks for size and date of messages, and brings them into view: of those that nothing here can be, and that may yet turn out to be of the size
 // of something that is missing elsewhere (plan.Doubts). It names those that are not there any more.
 func (r *run) sizes(ctx context.Context, b *box, set goimap.UIDSet, _ bool) (gone goimap.UIDSet, err error) {
 	if _, err := r.selected(ctx, b, nil); err != nil {
@@ -50,19 +68,20 @@ func (r *run) sizes(ctx context.Context, b *box, set goimap.UIDSet, _ bool) (gon
 		if err != nil {
 			return nil, err
 		}
-		if seen := b.message(m.UID); seen != nil {
-			id := &seen.ID
-			id.Size, id.EmailID = max(m.Size, id.Size), cmp.Or(m.EmailID, id.EmailID)
-			if !m.Date.IsZero() { // RFC 9051 section 7.5.2: one message, several responses
-				id.Date = m.Date
-			}
-			came.AddNum(m.UID)
+		id := &b.shown(m).ID
+		id.Size, id.EmailID = max(m.Size, id.Size), cmp.Or(m.EmailID, id.EmailID)
+		if !m.Date.IsZero() { // RFC 9051 section 7.5.2: one message, several responses
+			id.Date = m.Date
 		}
+		came.AddNum(m.UID)
+	}
+	if set.Dynamic() {
+		return nil, nil
 	}
 	return less(set, came), nil
 }
 
-// heads asks for size, date and Message-ID of messages in view, or, for those in doubt, for the whole header. It
+// heads asks for size, date and Message-ID of messages, and brings them into view, or, for those in doubt, for the whole header. It
 // names those that are not there any more, or that the server cannot give. In a mailbox that is to be matched again the latter
 // are an error: their files would look as if they had been deleted there.
 func (r *run) heads(ctx context.Context, b *box, set goimap.UIDSet, whole bool) (gone goimap.UIDSet, err error) {
@@ -90,11 +109,7 @@ func (r *run) heads(ctx context.Context, b *box, set goimap.UIDSet, whole bool) 
 		if _, err := io.Copy(&header, m.Body); err != nil {
 			return nil, fmt.Errorf("read header: %w", err)
 		}
-		seen := b.message(m.UID)
-		if seen == nil {
-			continue
-		}
-		id := &seen.ID
+		id := &b.shown(m).ID
 		id.Size, id.Date, id.EmailID = max(m.Size, 0), m.Date, m.EmailID
 		id.MessageID, id.Marks = messageID(header.Bytes()), header.Marks()
 		if whole {

@@ -15,6 +15,7 @@ import (
 // observe looks at both sides of every mailbox, and puts together what a plan is made of: at all Maildirs first, and together,
 // since the files in them move.
 func (r *run) observe(ctx context.Context) ([]plan.Mailbox, error) {
+	r.room = cmp.Or(r.Window, window)
 	for _, b := range r.boxes {
 		b.mustMatch = b.matches()
 	}
@@ -44,13 +45,16 @@ func (r *run) observe(ctx context.Context) ([]plan.Mailbox, error) {
 			return nil, err
 		}
 	}
+	if err := r.widen(ctx); err != nil {
+		return nil, err
+	}
 	var views []plan.Mailbox
 	for _, b := range r.boxes {
 		if b.outside && b.looked == 0 && b.Name != r.Policy.Trash {
 			continue
 		}
 		if b.outside { // a file that is missing elsewhere may be here
-			b.byUID, b.messages = nil, nil
+			b.byUID, b.messages, b.rest = nil, nil, nil
 		}
 		v, err := r.view(ctx, b)
 		if err != nil {

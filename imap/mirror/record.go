@@ -51,7 +51,7 @@ func (r *run) upTo(ctx context.Context, b *box) (index.Mailbox, bool, error) {
 		if _, err := r.merge(ctx, probe, seen); err != nil {
 			return now, false, err
 		}
-		still := len(probe.messages) == len(probe.byUID)
+		still := len(probe.messages) == len(probe.byUID) && len(probe.rest) == 0
 		for _, m := range probe.messages {
 			still = still && m.Still
 		}

@@ -3,10 +3,7 @@ package mirror
 import (
 	"cmp"
 	"context"
-	"iter"
 	"slices"
-
-	goimap "github.com/emersion/go-imap/v2"
 
 	"postie/imap"
 	"postie/imap/plan"
@@ -22,7 +19,7 @@ func (b *box) unchanged() bool {
 
 // there finds what changed on the server, by the cheapest way that it offers.
 func (r *run) there(ctx context.Context, b *box) error {
-	b.now, b.messages, b.byUID = b.Mailbox, nil, nil
+	b.now, b.messages, b.byUID, b.rest = b.Mailbox, nil, nil, nil
 	if b.remote == nil {
 		return r.changes(ctx, b, sight{all: true})
 	}
@@ -35,13 +32,6 @@ func (r *run) there(ctx context.Context, b *box) error {
 	}
 	b.read = true
 	return r.changes(ctx, b, seen)
-}
-
-// sight is what was seen of a mailbox: messages that changed and UIDs that vanished, or everything.
-type sight struct {
-	all      bool
-	messages []imap.Message // by UID
-	vanished goimap.UIDSet  // may name UIDs that never were
 }
 
 // look reads what changed since the recorded point.
@@ -61,11 +51,11 @@ func (r *run) look(ctx context.Context, b *box) (sight, error) {
 	case s.Exists == 0:
 		return sight{all: true}, nil
 	case !b.known || b.mustMatch || b.UIDValidity != b.now.UIDValidity || b.ModSeq == 0 || b.now.ModSeq < b.ModSeq:
-		return r.readFlags(ctx, 0)
+		return r.whole(ctx, b)
 	case s.Resynced:
-		return sight{messages: byUID(s.Changed), vanished: s.Vanished}, nil
+		return sight{messages: plan.Seq(byUID(s.Changed)), set: setOf(s.Changed), vanished: s.Vanished}, nil
 	}
-	seen, err := r.readFlags(ctx, imap.ModSeq(b.ModSeq))
+	seen, err := r.changed(ctx, imap.ModSeq(b.ModSeq))
 	if err != nil || old.UIDNext == s.UIDNext && old.Messages == s.Exists {
 		return seen, err
 	}
@@ -92,36 +82,6 @@ func (b *box) observed(s *imap.Selected) {
 	b.now.Keeps, b.now.ReadOnly = keeps(s), s.ReadOnly
 }
 
-// readFlags reads the flags of all messages, or of those that changed.
-func (r *run) readFlags(ctx context.Context, since imap.ModSeq) (sight, error) {
-	seen := sight{all: since == 0}
-	if seen.all {
-		seen.messages = make([]imap.Message, 0, min(r.selection.Exists, 1<<17)) // a server may say anything
-	}
-	for m, err := range r.session.FetchFlags(ctx, every(), since, nil) {
-		if err != nil {
-			return seen, err
-		}
-		seen.messages = append(seen.messages, m)
-	}
-	seen.messages = byUID(seen.messages)
-	return seen, nil
-}
-
-// byUID sorts messages. Of those that came more than once the last counts.
-func byUID(ms []imap.Message) []imap.Message {
-	slices.SortStableFunc(ms, func(a, b imap.Message) int { return cmp.Compare(a.UID, b.UID) })
-	out := ms[:0]
-	for _, m := range ms {
-		if n := len(out); n > 0 && out[n-1].UID == m.UID {
-			out[n-1] = m
-		} else {
-			out = append(out, m)
-		}
-	}
-	return out
-}
-
 // changes puts into view where what was seen and the base differ, and what has to be in view always.
 func (r *run) changes(ctx context.Context, b *box, seen sight) error {
 	var odd []index.Row
@@ -144,50 +104,6 @@ func (r *run) changes(ctx context.Context, b *box, seen sight) error {
 	slices.SortFunc(b.byUID, func(a, b plan.Pair) int { return cmp.Compare(a.UID, b.UID) })
 	slices.SortFunc(b.messages, func(a, b plan.Message) int { return cmp.Compare(a.UID, b.UID) })
 	return r.newcomers(ctx, b)
-}
-
-// merge compares what was seen with the base. It gives the UIDs of the base that the view covers.
-func (r *run) merge(ctx context.Context, b *box, seen sight) (shown goimap.UIDSet, err error) {
-	var rows iter.Seq2[index.Row, error]
-	if seen.all {
-		rows = r.base.ByUID(ctx, b.ID, nil)
-	} else {
-		set := uids(seen.messages, func(m imap.Message) goimap.UID { return m.UID })
-		set.AddSet(seen.vanished)
-		if len(set) == 0 {
-			return nil, nil
-		}
-		rows = r.base.ByUID(ctx, b.ID, set)
-	}
-	rest := seen.messages
-	if seen.all && b.Count == 0 { // a first run: all of them
-		b.messages = slices.Grow(b.messages, len(rest))
-	}
-	for row, err := range rows {
-		if err != nil {
-			return nil, err
-		}
-		for len(rest) > 0 && rest[0].UID < row.UID {
-			b.messages = append(b.messages, plan.Message{UID: rest[0].UID, Flags: flagsOf(rest[0].Flags), ModSeq: plan.ModSeq(rest[0].ModSeq)})
-			rest = rest[1:]
-		}
-		shown.AddNum(row.UID)
-		if len(rest) == 0 || rest[0].UID != row.UID {
-			b.byUID = append(b.byUID, row.Pair)
-			continue
-		}
-		m := plan.Message{UID: row.UID, Flags: flagsOf(rest[0].Flags), ModSeq: plan.ModSeq(rest[0].ModSeq)}
-		rest = rest[1:]
-		m.Still = m.Flags == row.Remote && !b.mustMatch
-		if !m.Still || b.mustMatch || r.shows(b, &row) {
-			b.byUID = append(b.byUID, row.Pair)
-			b.messages = append(b.messages, m)
-		}
-	}
-	for _, m := range rest {
-		b.messages = append(b.messages, plan.Message{UID: m.UID, Flags: flagsOf(m.Flags), ModSeq: plan.ModSeq(m.ModSeq)})
-	}
-	return shown, nil
 }
 
 // odd are the pairs that may have to be in view though nothing happened to them, each once.

@@ -56,6 +56,7 @@ type Options struct {
 	DryRun    bool           // plan only: nothing changes anywhere
 	Wait      time.Duration  // for the lock of the root: 0 not at all, <0 for ever
 	Batch     int            // messages that become durable together; 0: 256, or 8 MiB
+	Window    int            // newcomers that are planned together; 0: 8192
 	Progress  func(Event)    // never called by two goroutines at once
 	Log       *slog.Logger   // nil: nothing is logged
 	Now       func() time.Time
@@ -88,6 +89,8 @@ type run struct {
 	said      []string        // notices of this run
 	before    []string        // those of the last run
 	again     bool            // something was done that only another look can make an agreement of
+	room      int             // for how many newcomers there is room in this plan
+	outlook   outlook
 	report    Report
 	mu        sync.Mutex // guards Progress and report, which the committing goroutine touches too
 }
@@ -183,14 +186,16 @@ func (r *run) pass(ctx context.Context) error {
 		p.Ops = append(aside, p.Ops...)
 		r.preview(p)
 	}
-	r.announce(p)
+	r.Log.Debug("planned", "mailboxes", len(r.boxes), "operations", len(p.Ops), "guards", len(p.Guards), "open", p.Open)
+	r.outlook = outlook{}
+	r.forecast(p)
 	for _, n := range p.Notices {
 		r.note(n.Mailbox, n.Text)
 	}
 	if r.DryRun {
 		return nil
 	}
-	if err := r.apply(ctx, p); err != nil {
+	if err := r.apply(ctx, &p); err != nil {
 		return err
 	}
 	return r.record(ctx, p)
@@ -201,21 +206,6 @@ func (r *run) preview(p plan.Plan) {
 	r.report.Plan = p
 	for _, op := range p.Ops {
 		r.report.Add(op, r.Policy)
-	}
-}
-
-// announce tells what is about to happen.
-func (r *run) announce(p plan.Plan) {
-	var total Planned
-	for _, op := range p.Ops {
-		if op.Kind == plan.Download || op.Kind == plan.Upload || op.Body {
-			total.Messages++
-			total.Bytes += op.Pair.Size
-		}
-	}
-	r.Log.Debug("planned", "mailboxes", len(r.boxes), "operations", len(p.Ops), "guards", len(p.Guards), "open", p.Open)
-	if !r.DryRun {
-		r.emit(total)
 	}
 }
 

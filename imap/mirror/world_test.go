@@ -2,6 +2,7 @@ package mirror
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"crypto/tls"
@@ -65,6 +66,7 @@ type device struct {
 	sep      string
 	quirks   []imaptest.Quirk // of the server, as a run sees it
 	bodies   *atomic.Int64    // that came
+	window   int              // Options.Window
 }
 
 func newDevice(t *testing.T, server *dovecot.Server, o dovecot.Options) *device {
@@ -106,6 +108,7 @@ func (d *device) options() Options {
 			}
 		}},
 		Progress: func(e Event) { d.events = append(d.events, e) },
+		Window:   cmp.Or(d.window, 3), // so that small mailboxes need several, and every test tries them
 		Now:      func() time.Time { return time.Now().Add(d.clock) },
 	}
 }

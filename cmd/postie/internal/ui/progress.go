@@ -75,6 +75,9 @@ func (t *Task) Phase(name string, total Amount) {
 	})
 }
 
+// Total corrects what is to be done in this phase, of which more is known by now.
+func (t *Task) Total(total Amount) { t.change(func() { t.total = total }) }
+
 // Add counts a as done. The zero Amount is allowed.
 func (t *Task) Add(a Amount) { t.change(func() { t.done = t.done.plus(a) }) }
 

@@ -1,0 +1,157 @@
+package mirror
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+
+	goimap "github.com/emersion/go-imap/v2"
+
+	"postie/imap/plan"
+)
+
+// window is how many newcomers are planned at once. What a plan says of one takes about a kilobyte.
+const window = 8192
+
+// calm says whether newcomers can be planned one part after the other: nothing is new here, and nothing is missing on
+// either side that one of them could be. Else a move would look like a deletion and a download.
+func (r *run) calm() bool {
+	if missing, news := r.strange(); missing+news > 0 || r.DryRun { // a dry run lists everything
+		return false
+	}
+	return !slices.ContainsFunc(r.boxes, func(b *box) bool {
+		there := uids(b.messages, func(m plan.Message) goimap.UID { return m.UID })
+		return b.mustMatch || b.unstable || b.blind || b.known && b.exist() != plan.Both ||
+			slices.ContainsFunc(b.byKey, func(p plan.Pair) bool { return p.UID == 0 || p.State != plan.Agreed }) ||
+			slices.ContainsFunc(b.byUID, func(p plan.Pair) bool { return !there.Contains(p.UID) })
+	})
+}
+
+// widen brings into view what waits, where it cannot wait.
+func (r *run) widen(ctx context.Context) error {
+	if r.calm() {
+		return nil
+	}
+	for _, b := range r.boxes {
+		if b.outside || len(b.rest) == 0 {
+			continue
+		}
+		r.room = count(b.rest)
+		if err := r.newcomers(ctx, b); err != nil && !single(err) {
+			return err
+		} else if err != nil {
+			b.outside = true
+			r.refuse(plan.Op{Mailbox: b.Name}, err)
+		}
+	}
+	return nil
+}
+
+// windows brings in what waits, part by part.
+func (r *run) windows(ctx context.Context, p *plan.Plan, broken map[string]bool) error {
+	for _, b := range r.boxes {
+		view := b.messages
+		for len(b.rest) > 0 && !b.outside {
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			if !b.here || b.remote == nil || b.refused || broken[b.Name] {
+				r.spoil(plan.Op{Mailbox: b.Name})
+				break
+			}
+			if err := r.bring(ctx, b, p, broken); err != nil {
+				return err
+			}
+		}
+		b.messages = view
+	}
+	return nil
+}
+
+// bring plans one window, and carries that out.
+func (r *run) bring(ctx context.Context, b *box, p *plan.Plan, broken map[string]bool) error {
+	err := r.opened(ctx, b)
+	if err == nil {
+		b.messages, r.room = nil, cmp.Or(r.Window, window)
+		err = r.newcomers(ctx, b)
+	}
+	if err != nil {
+		return r.failed(plan.Op{Kind: plan.Download, Mailbox: b.Name}, err, broken)
+	}
+	more, err := plan.Diff([]plan.Mailbox{{Name: b.Name, Known: true, Count: b.Count, Exist: plan.Both, Messages: plan.Seq(b.messages),
+		UIDValidity: b.now.UIDValidity, MailboxID: b.now.MailboxID, ModSeq: b.now.ModSeq, Keeps: b.now.Keeps, ReadOnly: b.now.ReadOnly,
+		Base: plan.Base{UIDValidity: b.UIDValidity, MailboxID: b.MailboxID}}}, r.Policy)
+	if err != nil {
+		return fmt.Errorf("plan: %w", err)
+	}
+	p.Open = append(p.Open, more.Open...)
+	for _, n := range more.Notices {
+		r.note(n.Mailbox, n.Text)
+	}
+	r.forecast(more)
+	return r.carry(ctx, more.Ops, broken)
+}
+
+// forecast tells what is ahead, guessing of what waits that it is like what was seen of the newcomers.
+func (r *run) forecast(p plan.Plan) {
+	t := &r.outlook
+	for _, op := range p.Ops {
+		if op.UID == 0 && (op.Kind == plan.Download || op.Kind == plan.Note) {
+			t.newcomers++
+		}
+		if op.Kind == plan.Download || op.Kind == plan.Upload || op.Body {
+			t.Messages++
+			t.Bytes += op.Pair.Size
+		}
+	}
+	total := t.Planned
+	for _, b := range r.boxes {
+		if t.newcomers > 0 && !b.outside {
+			n := count(b.rest)
+			total.Messages += int(int64(n) * int64(t.Messages) / int64(t.newcomers))
+			total.Bytes += int64(float64(n) * float64(t.Bytes) / float64(t.newcomers))
+		}
+	}
+	switch {
+	case r.DryRun:
+	case t.told:
+		r.emit(Revised(total))
+	default:
+		r.emit(total)
+	}
+	t.told = true
+}
+
+// outlook is what was planned so far.
+type outlook struct {
+	Planned
+	newcomers int
+	told      bool
+}
+
+// count is how many UIDs a set without '*' holds.
+func count(set goimap.UIDSet) (n int) {
+	for _, r := range set {
+		n += int(int64(r.Stop) - int64(r.Start) + 1)
+	}
+	return n
+}
+
+// cut parts the first n UIDs from a set without '*'.
+func cut(set goimap.UIDSet, n int) (some, rest goimap.UIDSet) {
+	for i, r := range set {
+		size := int(r.Stop-r.Start) + 1
+		if size <= n {
+			some, n = append(some, r), n-size
+			continue
+		}
+		rest = slices.Clone(set[i:])
+		if n > 0 {
+			some = append(some, goimap.UIDRange{Start: r.Start, Stop: r.Start + goimap.UID(n) - 1})
+			rest[0].Start += goimap.UID(n)
+		}
+		break
+	}
+	return some, rest
+}
