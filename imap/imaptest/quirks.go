@@ -124,6 +124,19 @@ func FlagsAgain(uid bool) Quirk {
 	}}
 }
 
+// Adds puts a field before the header of what is appended, as gluon does.
+func Adds(field string) Quirk {
+	form := regexp.MustCompile(`(?s)^(\S+ APPEND .*?)\{(\d+)(\+?)\}\r\n(.*)$`)
+	return Quirk{Hears: func(_ *Dialogue, command string) string {
+		m := form.FindStringSubmatch(command)
+		if m == nil {
+			return command
+		}
+		body := field + "\r\n" + m[4]
+		return fmt.Sprintf("%s{%d%s}\r\n%s", m[1], len(body), m[3], body)
+	}}
+}
+
 // SmallLetters writes all names of the protocol in small letters (RFC 9051 section 9: case does not matter).
 func SmallLetters() Quirk {
 	names := regexp.MustCompile(`"[^"]*"|\\?\b[A-Za-z][A-Z][A-Z0-9.-]+\b|\bOK\b|\bNO\b|\\[A-Z][a-z]+`)

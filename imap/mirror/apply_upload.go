@@ -91,7 +91,7 @@ func (r *run) pack(ctx context.Context, b *box, op plan.Op) (*parcel, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.disk = info.Size()
+	p.disk, p.op.Pair.Size = info.Size(), p.message.Wire.Size
 	return p, nil
 }
 
@@ -117,6 +117,12 @@ func (r *run) ship(ctx context.Context, b *box, batch []*parcel) error {
 	if err == nil {
 		err = r.locate(ctx, b, batch)
 	}
+	if err == nil {
+		if err = r.weigh(ctx, b, batch); err != nil && single(err) {
+			r.Log.Warn("sizes of uploads are not told", "mailbox", b.Name, "err", err)
+			err = nil
+		}
+	}
 	var ops []plan.Op
 	var as []index.Agreement
 	for _, p := range batch {
@@ -133,7 +139,7 @@ func (r *run) ship(ctx context.Context, b *box, batch []*parcel) error {
 
 func (r *run) uploaded(b *box, p *parcel) index.Agreement {
 	pair := p.op.Pair
-	pair.UID, pair.Key, pair.Size = p.uid, p.op.Key, p.message.Wire.Size
+	pair.UID, pair.Key = p.uid, p.op.Key
 	a := r.agreement(p.op, pair)
 	a.Mailbox, a.Entry, a.Message, a.Intent = b.ID, p.entry, p.message, p.intent.ID
 	return a

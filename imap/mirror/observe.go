@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"slices"
 
 	goimap "github.com/emersion/go-imap/v2"
 
@@ -144,15 +143,17 @@ func (r *run) who(ctx context.Context, b *box, p plan.Pair) (plan.Identity, erro
 
 // rematch finds out which file is which message, where the UIDs do not tell.
 func (r *run) rematch(ctx context.Context, b *box) error {
-	if err := r.doubtful(ctx, b); err != nil {
-		return err
-	}
 	v, err := r.view(ctx, b)
 	if err != nil {
 		return err
 	}
-	if b.newbase, err = plan.Rematch(v); err != nil {
+	alike := 0
+	b.newbase, alike, err = plan.Rematch(v, func(doubts []goimap.UID) (map[goimap.UID]plan.Identity, error) { return r.doubtful(ctx, b, doubts) })
+	if err != nil {
 		return err
+	}
+	if alike > 0 {
+		r.note(b.Name, fmt.Sprintf("%d messages are not there as they are here, and were matched by Message-ID or header: verify --deep compares them", alike))
 	}
 	if b.newbase == nil {
 		b.newbase = []plan.Pair{}
@@ -163,28 +164,18 @@ func (r *run) rematch(ctx context.Context, b *box) error {
 	return nil
 }
 
-// doubtful asks for the headers of messages without a Message-ID that have the size of a file.
-func (r *run) doubtful(ctx context.Context, b *box) error {
-	sizes := map[int64]bool{}
-	for _, f := range b.files {
-		for _, n := range f.ID.Sizes() {
-			sizes[n] = true
-		}
+// doubtful asks for the headers of messages that only these can tell.
+func (r *run) doubtful(ctx context.Context, b *box, doubts []goimap.UID) (map[goimap.UID]plan.Identity, error) {
+	ids, set := map[goimap.UID]plan.Identity{}, goimap.UIDSetNum(doubts...)
+	if _, err := r.heads(ctx, b, set, true); err != nil {
+		return nil, err
 	}
-	for _, p := range b.byKey {
-		sizes[p.Size] = true
-	}
-	var set goimap.UIDSet
 	for _, m := range b.messages {
-		if m.ID.MessageID == "" && slices.ContainsFunc(m.ID.Sizes(), func(n int64) bool { return sizes[n] }) {
-			set.AddNum(m.UID)
+		if set.Contains(m.UID) {
+			ids[m.UID] = m.ID
 		}
 	}
-	if len(set) == 0 {
-		return nil
-	}
-	_, err := r.heads(ctx, b, set, true)
-	return err
+	return ids, nil
 }
 
 // doubts asks for the headers that a plan depends on.

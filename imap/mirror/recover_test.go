@@ -2,6 +2,7 @@ package mirror
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,7 +16,37 @@ import (
 )
 
 func (d *device) home(name ...string) string {
-	return filepath.Join(append([]string{d.server.Home("alice"), "Maildir"}, name...)...)
+	return filepath.Join(append([]string{d.server.Home(d.user), "Maildir"}, name...)...)
+}
+
+// turn gives the INBOX on the server another UIDVALIDITY.
+func (d *device) turn(validity int) {
+	d.Helper()
+	list := d.home("dovecot-uidlist")
+	b, err := os.ReadFile(list)
+	d.ok(err)
+	head, rest, _ := strings.Cut(string(b), "\n")
+	var fields []string
+	for _, f := range strings.Fields(head) {
+		if strings.HasPrefix(f, "V") {
+			f = fmt.Sprint("V", validity)
+		}
+		fields = append(fields, f)
+	}
+	d.ok(os.WriteFile(list, []byte(strings.Join(fields, " ")+"\n"+rest), 0o600))
+	for _, f := range []string{"dovecot.index", "dovecot.index.log", "dovecot.index.cache"} {
+		os.Remove(d.home(f))
+	}
+}
+
+// forget takes the database away.
+func (d *device) forget() {
+	d.Helper()
+	db, err := filepath.Glob(filepath.Join(d.root, ".postie.db*"))
+	d.ok(err)
+	for _, f := range db {
+		d.ok(os.Remove(f))
+	}
 }
 
 // A new UIDVALIDITY: messages are matched again, no body is fetched, local flags are kept. What comes is counted: 4 KB a message
@@ -39,21 +70,7 @@ func TestNewUIDValidity(t *testing.T) {
 	d.ok(d.dir("INBOX").Remove(d.file("INBOX", 8)))
 	d.sync()
 	d.flag("INBOX", 9, maildir.FlagSeen) // not pushed yet
-	list := d.home("dovecot-uidlist")
-	b, err := os.ReadFile(list)
-	d.ok(err)
-	head, rest, _ := strings.Cut(string(b), "\n")
-	var fields []string
-	for _, f := range strings.Fields(head) {
-		if strings.HasPrefix(f, "V") {
-			f = "V1234567"
-		}
-		fields = append(fields, f)
-	}
-	d.ok(os.WriteFile(list, []byte(strings.Join(fields, " ")+"\n"+rest), 0o600))
-	for _, f := range []string{"dovecot.index", "dovecot.index.log", "dovecot.index.cache"} {
-		os.Remove(d.home(f))
-	}
+	d.turn(1234567)
 	r := d.sync()
 	if r.New != 0 || r.Uploaded != 0 || r.DeletedLocal != 0 || r.DeletedRemote != 0 || r.FlagsPushed != 1 || len(r.Guards) != 0 {
 		t.Errorf("%+v", r)
@@ -83,11 +100,7 @@ func TestLostDatabase(t *testing.T) {
 			d.equal()
 			d.flag("INBOX", 1, maildir.FlagFlagged)
 			d.deliver("INBOX", 99)
-			db, err := filepath.Glob(filepath.Join(d.root, ".postie.db*"))
-			d.ok(err)
-			for _, f := range db {
-				d.ok(os.Remove(f))
-			}
+			d.forget()
 			r := d.sync()
 			if r.New+r.Uploaded+r.DeletedLocal+r.DeletedRemote != 0 || r.FlagsPushed != 1 ||
 				len(r.Guards) != 1 || r.Guards[0].Cause != plan.Orphans || r.Guards[0].Would != 1 {

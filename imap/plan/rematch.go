@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/emersion/go-imap/v2"
+
 	"postie/maildir"
 )
 
@@ -14,7 +16,30 @@ import (
 //
 // A file that matches nothing becomes an Orphan, unless the base would know it: then it is new. Flags keep what the
 // base says, but that the server lacks some is not taken for somebody's wish; with no base they are united.
-func Rematch(m Mailbox) ([]Pair, error) {
+//
+// ask, if not nil, is asked once at most, for the identities, with Message-ID and header hash, of messages that only these can
+// tell. alike counts the messages that were matched though they may not be the file's octets (alike.go). Errors are those
+// of m's sequences and of ask.
+func Rematch(m Mailbox, ask func([]imap.UID) (map[imap.UID]Identity, error)) (pairs []Pair, alike int, err error) {
+	r, err := rematchOf(m)
+	if err != nil {
+		return nil, 0, err
+	}
+	r.exact()
+	r.dated()
+	if doubts := r.doubts(); len(doubts) > 0 && ask != nil {
+		if err := r.learn(ask(doubts)); err != nil {
+			return nil, 0, err
+		}
+		r.exact()
+	}
+	r.headed()
+	r.most()
+	return r.pairs(m.Known), r.alike, nil
+}
+
+// rematchOf sorts what is there.
+func rematchOf(m Mailbox) (*rematch, error) {
 	b := &box{Mailbox: m}
 	r := &rematch{messages: newPool(messagesOf)}
 	err := join(m.Base.ByKey, func(p *Pair) maildir.Key { return p.Key }, m.Files, func(f *File) maildir.Key { return f.Key },
@@ -26,12 +51,19 @@ func Rematch(m Mailbox) ([]Pair, error) {
 	}
 	for msg, e := range each(m.Messages) {
 		err = cmp.Or(err, e)
-		r.messages.add(&newcomer[Message]{box: b, it: msg})
+		n := &newcomer[Message]{box: b, it: msg}
+		r.all = append(r.all, n)
+		r.messages.add(n)
 	}
 	if err = cmp.Or(err, b.err); err != nil {
 		return nil, fmt.Errorf("match mailbox %q again: %w", m.Name, err)
 	}
-	// Files that are here come first: where there are fewer messages than pairs, those were expunged that are not here.
+	return r, nil
+}
+
+// exact matches what is the same. Files that are here come first: where there are fewer messages than pairs, those were
+// expunged that are not here.
+func (r *rematch) exact() {
 	for _, cs := range [][]candidate{r.here, r.gone, r.fresh} {
 		for _, exact := range []bool{true, false} {
 			for i := range cs {
@@ -39,13 +71,14 @@ func Rematch(m Mailbox) ([]Pair, error) {
 			}
 		}
 	}
-	return r.pairs(m.Known), nil
 }
 
 // rematch holds one mailbox in recovery: pairs whose file is here, pairs without, and files without a pair.
 type rematch struct {
 	here, gone, fresh []candidate
 	messages          *pool[Message]
+	all               []*newcomer[Message]
+	alike             int // matched, but perhaps not the same octets
 }
 
 type candidate struct {
@@ -75,9 +108,12 @@ func (r *rematch) match(c *candidate, exact bool) {
 		return
 	}
 	n := r.messages.find(c.id, func(n *newcomer[Message]) bool { return !exact || n.it.ID.Date.Equal(c.id.Date) })
-	if n == nil {
-		return
+	if n != nil {
+		c.take(n)
 	}
+}
+
+func (c *candidate) take(n *newcomer[Message]) {
 	n.taken, c.matched = true, true
 	p, m := &c.pair, n.it
 	if p.UID == 0 {

@@ -135,7 +135,7 @@ func TestDiffRefuses(t *testing.T) {
 	}
 	m := ok
 	m.Messages = fails
-	if _, err := Rematch(m); !errors.Is(err, broken) {
+	if _, _, err := Rematch(m, nil); !errors.Is(err, broken) {
 		t.Errorf("Rematch: %v", err)
 	}
 }

@@ -1,0 +1,125 @@
+package mirror
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"postie/imap"
+	"postie/imap/imaptest"
+	"postie/maildir"
+	"postie/testdata/dovecot"
+)
+
+// counting is a server that estimates sizes, as Exchange does.
+func counting(digit string) imaptest.Quirk {
+	return imaptest.Replace(`RFC822.SIZE (\d)`, "RFC822.SIZE "+digit+"$1")
+}
+
+// Servers that count octets in their own way, or keep others than they got: in each recovery, what is there is matched and not
+// fetched, nothing goes up again, flags are kept, it is said once, and then nothing is left to do.
+func TestSizes(t *testing.T) {
+	w := newStreet(t, dovecot.Options{})
+	for name, q := range map[string]quirks{
+		"estimates":           {counting("1")},
+		"adds a field":        {imaptest.Adds("X-Pm-Internal-Id: 4711")},
+		"adds, and estimates": {imaptest.Adds("X-Pm-Internal-Id: 4711"), counting("1")},
+		"adds, bare":          append(old(), imaptest.Without("UIDPLUS"), imaptest.Adds("X-Pm-Internal-Id: 4711")),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := w.device(t, q...)
+			s := d.remote()
+			d.create(s, "A")
+			d.put(s, "INBOX", 0, 8)
+			d.put(s, "INBOX", 5, 7) // twice
+			bare := strings.Replace(letter(9), "Message-ID: <9@example.org>\r\n", "", 1)
+			_, err := s.Append(t.Context(), "INBOX", imap.Upload{Date: dateOf(9), Size: int64(len(bare)), Body: strings.NewReader(bare)})
+			d.ok(err)
+			d.sync()
+			for n := range 5 {
+				d.deliver("INBOX", 100+n)
+			}
+			if r := d.sync(); r.Uploaded != 5 || d.bodies.Load() > 0 {
+				t.Fatalf("%+v", r)
+			}
+			d.quiet()
+			d.movesThere(s, 7, 103)
+			d.forget()
+			d.recovers("the database is lost", 1, true)
+			d.turn(1234567)
+			d.recovers("another UIDVALIDITY", 2, false)
+			d.turn(1234568)
+			d.quirks = append(d.quirks, counting("3"))
+			d.recovers("another server", 3, true)
+			d.foreign("INBOX")
+			d.forget()
+			d.recovers("a full Maildir", 4, true)
+			d.movesThere(d.remote(), 3, 100)
+		})
+	}
+}
+
+// recovers demands that two runs fetch, upload and delete nothing, that the first pushes a flag and tells whether messages were
+// matched that may not be the same octets, and that the second says nothing.
+func (d *device) recovers(what string, n int, tells bool) {
+	d.Helper()
+	d.flag("INBOX", n, maildir.FlagFlagged)
+	files, messages := len(d.entries("INBOX")), len(d.there()["INBOX"])
+	r := d.sync()
+	if r.New+r.Uploaded+r.DeletedLocal+r.DeletedRemote+r.FlagsPulled+len(r.Guards) > 0 || r.FlagsPushed != 1 || d.bodies.Load() > 0 {
+		d.Errorf("%s: %+v, %d bodies", what, r, d.bodies.Load())
+	}
+	if told := d.told(); told != tells {
+		d.Errorf("%s: told %v", what, told)
+	}
+	if d.quiet(); d.told() {
+		d.Errorf("%s: told twice", what)
+	}
+	if a, b := len(d.entries("INBOX")), len(d.there()["INBOX"]); a != files || b != messages {
+		d.Errorf("%s: %d files, were %d; %d messages, were %d", what, a, files, b, messages)
+	}
+}
+
+// told says whether the last run told of messages that may not be the same octets.
+func (d *device) told() bool {
+	return slices.ContainsFunc(d.events, func(e Event) bool {
+		n, ok := e.(Notice)
+		return ok && strings.Contains(n.Text, "not there as they are here")
+	})
+}
+
+// foreign makes of a Maildir that of another program: other names, and dates of when they were written, where there is a Message-ID.
+func (d *device) foreign(name string) {
+	d.Helper()
+	for n, e := range d.entries(name) {
+		path := d.dir(name).Path(e)
+		b, err := os.ReadFile(path)
+		d.ok(err)
+		if strings.Contains(string(b), "Message-ID") {
+			at := time.Date(2026, 1, 2, 3, 4, n, 0, time.UTC)
+			d.ok(os.Chtimes(path, at, at))
+		}
+		d.ok(os.Rename(path, filepath.Join(string(d.dir(name)), "cur", fmt.Sprintf("17000000%02d.R%d.elsewhere:2,%s", n, n, e.Set))))
+	}
+}
+
+// movesThere moves letters on the server; the files follow.
+func (d *device) movesThere(s *imap.Session, letters ...int) {
+	d.Helper()
+	d.select_(s, "INBOX")
+	for _, n := range letters {
+		set, err := s.SearchHeader(d.Context(), "Message-ID", fmt.Sprintf("<%d@example.org>", n), 1)
+		d.ok(err)
+		_, err = s.Move(d.Context(), set, d.theirs("A"))
+		d.ok(err)
+	}
+	if r := d.sync(); r.Moved != len(letters) || r.New+r.DeletedLocal+r.DeletedRemote > 0 || d.bodies.Load() > 0 {
+		d.Errorf("moved there: %+v, %d bodies", r, d.bodies.Load())
+	}
+	d.quiet()
+}

@@ -1,0 +1,37 @@
+package mirror
+
+import (
+	"context"
+
+	goimap "github.com/emersion/go-imap/v2"
+)
+
+// weigh asks what the server made of uploads: its size and date are what it will be known by when it is moved there, or when the
+// mailbox has to be matched again. Exchange and gluon store other octets than they got, or count them otherwise. Of what is not
+// told, what was sent counts.
+func (r *run) weigh(ctx context.Context, b *box, batch []*parcel) error {
+	set := uids(batch, func(p *parcel) goimap.UID { return p.uid })
+	if len(set) == 0 {
+		return nil
+	}
+	if _, err := r.selected(ctx, b, nil); err != nil {
+		return err
+	}
+	for m, err := range r.session.FetchSizes(ctx, set) {
+		if err != nil {
+			return err
+		}
+		for _, p := range batch {
+			if p.uid != m.UID {
+				continue
+			}
+			if m.Size > 0 {
+				p.op.Pair.Size = m.Size
+			}
+			if !m.Date.IsZero() { // RFC 9051 section 7.5.2: one message, several responses
+				p.op.Pair.Date = m.Date
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,166 @@
+package plan
+
+import (
+	"slices"
+
+	"github.com/emersion/go-imap/v2"
+
+	"postie/maildir"
+)
+
+// Not every server gives back what it was given, or tells a message's octets: Exchange estimates RFC822.SIZE, Proton's gluon
+// adds fields to the header of what is appended, and another server than before counts in its own way. So what is left over by
+// the exact rules is matched by less. Of two contents that are matched wrongly neither is lost, but one is not seen on the
+// other side; therefore these rules ask for more than a Message-ID. It is that of the draft, too, that a message is an edited
+// form of, and a copy has it that came through a mailing list. A file that is not here is never matched by less: that
+// would delete on the server what may be another message.
+
+// few is how many messages have to speak for each other where their dates do not.
+const few = 3
+
+// couple is a file and a message that may be the same.
+type couple struct {
+	file    *candidate
+	message *newcomer[Message]
+}
+
+// dated says whether both have one date, which is known.
+func (c couple) dated() bool {
+	return !c.file.id.Date.IsZero() && c.file.id.Date.Equal(c.message.it.ID.Date)
+}
+
+// draft says whether it is one, which may have been edited on either side.
+func (c couple) draft() bool {
+	return (c.file.file.Flags.Set|c.message.it.Flags.Set)&maildir.FlagDraft != 0
+}
+
+func (r *rematch) join(c couple) {
+	c.file.take(c.message)
+	r.alike++
+}
+
+// left are the files and messages that have no partner.
+func (r *rematch) left() (files []*candidate, messages []*newcomer[Message]) {
+	for _, cs := range [][]candidate{r.here, r.fresh} {
+		for i := range cs {
+			if !cs[i].matched {
+				files = append(files, &cs[i])
+			}
+		}
+	}
+	for _, n := range r.all {
+		if !n.taken {
+			messages = append(messages, n)
+		}
+	}
+	return files, messages
+}
+
+// lone are those of what is left whose Message-ID the mailbox has once on either side.
+func (r *rematch) lone(files []*candidate, messages []*newcomer[Message]) (couples []couple) {
+	if len(files) == 0 || len(messages) == 0 {
+		return nil
+	}
+	here, there := map[string]int{}, map[string]int{}
+	for _, c := range slices.Concat(r.here, r.gone, r.fresh) {
+		here[c.id.MessageID]++
+	}
+	for _, n := range r.all {
+		there[n.it.ID.MessageID]++
+	}
+	by := map[string]*newcomer[Message]{}
+	for _, n := range messages {
+		by[n.it.ID.MessageID] = n
+	}
+	for _, c := range files {
+		if id := c.id.MessageID; id != "" && here[id] == 1 && there[id] == 1 && by[id] != nil {
+			couples = append(couples, couple{c, by[id]})
+		}
+	}
+	return couples
+}
+
+// dated matches what has one date, and a Message-ID that nothing else has. That asks for no header.
+func (r *rematch) dated() {
+	for _, c := range r.lone(r.left()) {
+		if c.dated() {
+			r.join(c)
+		}
+	}
+}
+
+// doubts names the messages that a header may tell: those that have the Message-ID of a file that is left, and of those that
+// have none the ones of its size or date.
+func (r *rematch) doubts() (uids []imap.UID) {
+	files, messages := r.left()
+	ids, sizes, dates := map[string]bool{}, map[int64]bool{}, map[int64]bool{}
+	for _, c := range files {
+		if c.id.MessageID != "" {
+			ids[c.id.MessageID] = true
+		} else if !c.id.Date.IsZero() {
+			dates[c.id.Date.Unix()] = true
+		}
+	}
+	for _, cs := range [][]candidate{r.here, r.gone, r.fresh} {
+		for _, c := range cs {
+			for _, n := range c.id.Sizes() {
+				sizes[n] = sizes[n] || !c.matched && c.id.MessageID == ""
+			}
+		}
+	}
+	for _, n := range messages {
+		id := n.it.ID
+		fits := dates[id.Date.Unix()] || slices.ContainsFunc(id.Sizes(), func(n int64) bool { return sizes[n] })
+		if id.Header == [32]byte{} && (ids[id.MessageID] || id.MessageID == "" && fits) {
+			uids = append(uids, n.it.UID)
+		}
+	}
+	return uids
+}
+
+// learn takes in what was asked for.
+func (r *rematch) learn(ids map[imap.UID]Identity, err error) error {
+	for _, n := range r.all {
+		if id, ok := ids[n.it.UID]; ok && !n.taken {
+			n.it.ID = id
+			r.messages.add(n)
+		}
+	}
+	return err
+}
+
+// headed matches what has one Message-ID and one header, those of one date first. Drafts, and what has no Message-ID, must have
+// one date.
+func (r *rematch) headed() {
+	files, messages := r.left()
+	by := map[mark][]*newcomer[Message]{}
+	for _, n := range messages {
+		if id := n.it.ID; id.Header != [32]byte{} {
+			m := mark{text: id.MessageID, sum: id.Header}
+			by[m] = append(by[m], n)
+		}
+	}
+	for _, exact := range []bool{true, false} {
+		for _, f := range files {
+			for _, n := range by[mark{text: f.id.MessageID, sum: f.id.Header}] {
+				c := couple{f, n}
+				if !f.matched && !n.taken && (c.dated() || !exact && f.id.MessageID != "" && !c.draft()) {
+					r.join(c)
+				}
+			}
+		}
+	}
+}
+
+// most matches what has a Message-ID that nothing else has, if that holds for most of what is left: then it is the server's way,
+// or that of the program which put the files here, and not a coincidence.
+func (r *rematch) most() {
+	files, messages := r.left()
+	couples := slices.DeleteFunc(r.lone(files, messages), couple.draft)
+	if len(couples) < few || 2*len(couples) <= min(len(files), len(messages)) {
+		return
+	}
+	for _, c := range couples {
+		r.join(c)
+	}
+}
