@@ -70,6 +70,9 @@ func Open(ctx context.Context, root maildir.Dir, o *Options) (*Store, error) {
 	if o.Read && denied(err) {
 		err = s.borrow(ctx, string(root), o.State, err)
 	}
+	if err != nil && ctx.Err() != nil {
+		err = ctx.Err() // as in write: SQLite and database/sql have other words for it
+	}
 	if err != nil {
 		return nil, fmt.Errorf("open index: %w", errors.Join(err, s.giveBack()))
 	}

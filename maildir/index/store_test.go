@@ -2,6 +2,7 @@ package index
 
 import (
 	"bytes"
+	"context"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -117,6 +118,27 @@ func TestMigrate(t *testing.T) {
 		var have int
 		if err := s.w.QueryRow("PRAGMA user_version").Scan(&have); err != nil || have != len(migrations()) {
 			t.Errorf("version %d, %v", have, err)
+		}
+	}
+}
+
+// Interrupted at whatever moment while it makes a database, Open says that, and the next one goes on from there.
+func TestOpenInterrupted(t *testing.T) {
+	root := newRoot(t)
+	for delay := time.Duration(0); delay < 5*time.Millisecond; delay += 50 * time.Microsecond {
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(delay, cancel)
+		s, err := Open(ctx, root, nil)
+		if err == nil {
+			want(t, "set aside", s.SetAside(), "")
+			err = s.Close()
+		}
+		if err != nil && !errors.Is(err, context.Canceled) {
+			t.Errorf("after %v: %v", delay, err)
+		}
+		cancel()
+		if delay%(250*time.Microsecond) == 0 {
+			root = newRoot(t)
 		}
 	}
 }
