@@ -35,7 +35,8 @@ Expunge Near
 SyncState *
 `, `mbsync
 {"Name":"work","Protocol":"imap","Host":"imap.example.org","Port":1993,"TLS":"implicit","User":"bob","PasswordCommand":["sh","-c","pass show mail/bob"],"Auth":"scram-sha-256","Maildir":"/home/u/Mail/work","Mailboxes":["*","!Junk","!Old Stuff"],"Layout":"fs"}
-line 24: expunge Near: postie has create, expunge, bodies and trash for that; look at them`},
+line 24: expunge Near: postie has create, expunge, bodies and trash for that; look at them
+one program keeps a tree: once postie has synced, mbsync would upload again what postie brought there; stop its timer`},
 		{"x", `IMAPStore r
 Host h.test
 User u
@@ -51,7 +52,8 @@ Master :r:Lists
 Slave :l:
 `, `mbsync
 {"Name":"c","Protocol":"imap","Host":"h.test","TLS":"starttls","User":"u","HasPassword":true,"Maildir":"/home/u/Maildir","Mailboxes":["Lists"],"Layout":"maildir++"}
-line 4: the password is not carried over`},
+line 4: the password is not carried over
+one program keeps a tree: once postie has synced, mbsync would upload again what postie brought there; stop its timer`},
 		{"getmailrc", `[retriever]
 type = SimplePOP3SSLRetriever
 server = pop.example.org

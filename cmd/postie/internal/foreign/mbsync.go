@@ -53,6 +53,9 @@ func mbsync(text string) *Result {
 		r.mbsyncChannel(&a, channel, far2)
 		r.Accounts = append(r.Accounts, a)
 	}
+	if len(r.Accounts) > 0 { // for want of ",U=" in their names it takes files that others brought for new ones
+		r.note(0, "one program keeps a tree: once postie has synced, mbsync would upload again what postie brought there; stop its timer")
+	}
 	return r
 }
 
