@@ -43,8 +43,12 @@ func (s *Store) Mark(ctx context.Context, ms []Message, c Change) ([]Message, er
 		if m.Entry.Name == "" {
 			return m.canWish()
 		}
-		return s.atFile(m, func(dir maildir.Dir, e maildir.Entry) (maildir.Entry, error) {
-			e, without, err := mark(m, c, dir, e)
+		return s.atFile(ctx, m, func(dir maildir.Dir, e maildir.Entry) (maildir.Entry, error) {
+			from, err := s.cameFrom(ctx, m)
+			if err != nil {
+				return e, err
+			}
+			e, without, err := mark(m, c, dir, e, from)
 			if without != "" && !told[dir] {
 				told[dir] = true
 				s.log.Warn("a Maildir has letters for 26 keywords; more are kept in the index only", "folder", dir, "keywords", without)
@@ -66,15 +70,23 @@ func (s *Store) Mark(ctx context.Context, ms []Message, c Change) ([]Message, er
 }
 
 // mark renames a file so that it has the flags that it is to have. What the file says counts, not what the table does.
-// It returns the new keywords for which there is no letter, too.
-func mark(m *Message, c Change, dir maildir.Dir, e maildir.Entry) (maildir.Entry, maildir.Keywords, error) {
+// It returns the new keywords for which there is no letter, too. from is what cameFrom says.
+func mark(m *Message, c Change, dir maildir.Dir, e maildir.Entry, from *maildir.KeywordTable) (maildir.Entry, maildir.Keywords, error) {
 	table, err := dir.AddKeywords(c.Add)
 	if err != nil {
 		return e, "", err
 	}
 	_, without := table.Letters(c.Add)
+	now := table.Flags(e, m.Flags.Keywords)
 	_, unlisted := table.Keywords(e.Letters)
-	m.Flags = c.on(table.Flags(e, m.Flags.Keywords))
+	if from != nil {
+		now.Keywords = maildir.Carried(e.Letters, m.Entry.Letters, m.Flags.Keywords, from, &table)
+		_, unlisted = from.Keywords(unlisted)
+		if table, err = dir.AddKeywords(now.Keywords); err != nil {
+			return e, "", err
+		}
+	}
+	m.Flags = c.on(now)
 	letters, _ := table.Letters(m.Flags.Keywords)
 	e, err = dir.SetFlags(e, m.Flags.Set, letters+unlisted)
 	return e, without, err
@@ -87,7 +99,7 @@ func (s *Store) Remove(ctx context.Context, ms []Message) ([]Message, error) {
 		if m.Entry.Name == "" {
 			return m.canWish()
 		}
-		err := s.atFile(m, func(dir maildir.Dir, e maildir.Entry) (maildir.Entry, error) { return e, remove(m, dir, e) })
+		err := s.atFile(ctx, m, func(dir maildir.Dir, e maildir.Entry) (maildir.Entry, error) { return e, remove(m, dir, e) })
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil
 		}
@@ -139,7 +151,7 @@ func (s *Store) Move(ctx context.Context, ms []Message, mailbox string, layout m
 			m.Mailbox, m.folder = mailbox, cmp.Or(folder, layout.Folder(strings.Split(mailbox, "/")))
 			return m.canWish()
 		}
-		err := s.atFile(m, func(from maildir.Dir, e maildir.Entry) (maildir.Entry, error) { return from.MoveTo(e, dir) })
+		err := s.atFile(ctx, m, func(from maildir.Dir, e maildir.Entry) (maildir.Entry, error) { return from.MoveTo(e, dir) })
 		if err == nil {
 			m.Mailbox, m.folder = mailbox, folder
 		}
@@ -211,13 +223,13 @@ func (s *Store) change(ctx context.Context, ms []Message, do func(*Message) erro
 }
 
 // atFile does something with the file of a message, which other programs may have renamed since the last look.
-func (s *Store) atFile(m *Message, do func(maildir.Dir, maildir.Entry) (maildir.Entry, error)) error {
+func (s *Store) atFile(ctx context.Context, m *Message, do func(maildir.Dir, maildir.Entry) (maildir.Entry, error)) error {
 	dir := s.dirOf(*m)
 	e, err := do(dir, m.Entry)
 	if errors.Is(err, fs.ErrNotExist) {
 		found, ok, findErr := dir.Find(m.Entry.Key)
 		if findErr != nil || !ok {
-			return errors.Join(err, findErr)
+			return errors.Join(s.absent(ctx, m, err), findErr)
 		}
 		e, err = do(dir, found)
 	}
@@ -225,6 +237,31 @@ func (s *Store) atFile(m *Message, do func(maildir.Dir, maildir.Entry) (maildir.
 		m.Entry = e
 	}
 	return err
+}
+
+// absent is the error of a file that is not there. One that a sync is just about to publish is not gone.
+func (s *Store) absent(ctx context.Context, m *Message, err error) error {
+	n, queryErr := query(ctx, s, number, "SELECT count(*) FROM pair WHERE message = ? AND state = ?", m.ID, arriving)
+	if queryErr != nil || n[0] > 0 {
+		return cmp.Or(queryErr, errors.New("it is just coming in; try again when postie sync is done"))
+	}
+	return err
+}
+
+// cameFrom gives the keywords of the folder from which another program has moved the file of a message since the last sync: the
+// letters in its name may still be those. nil: it lies where it did.
+func (s *Store) cameFrom(ctx context.Context, m *Message) (*maildir.KeywordTable, error) {
+	if m.Entry.Letters == "" {
+		return nil, nil
+	}
+	folders, err := query(ctx, s, func(rows *sql.Rows) (folder string, err error) { return folder, rows.Scan(&folder) },
+		`SELECT h.folder FROM pair p JOIN box b ON b.id = p.box JOIN mailbox h ON h.id = b.mailbox
+		WHERE p.message = ? AND h.name <> ? AND h.folder IS NOT NULL`, m.ID, m.Mailbox)
+	if err != nil || len(folders) == 0 {
+		return nil, err
+	}
+	table, err := s.dirOf(Message{folder: folders[0]}).Keywords()
+	return &table, err
 }
 
 // place records where a message lies now, and its flags. If a Refresh has seen the file there first, its row gives way.
