@@ -157,7 +157,9 @@ func (s *syncing) show(e mirror.Event) {
 		if e.Op.Kind == plan.Download || e.Op.Kind == plan.Upload {
 			s.task.Add(ui.Amount{Messages: 1})
 		}
-		u.Verbose(1, name, e.Op.Mailbox+": "+sentence(e.Op)+": "+e.Op.Reason)
+		if s.app.verbose > 0 {
+			u.Verbose(1, name, e.Op.Mailbox+": "+sentence(e.Op)+": "+e.Op.Reason)
+		}
 	case mirror.Stored:
 		if s.app.json || s.app.verbose > 0 {
 			m := message(s.account, s.store, e.Message)

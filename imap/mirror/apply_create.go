@@ -93,7 +93,7 @@ func (r *run) createThere(ctx context.Context, b *box) error {
 	}
 	b.observed(s)
 	b.pushed = true
-	if b.Count > 0 { // UIDs of an earlier life
+	if b.Some { // UIDs of an earlier life
 		r.step("base orphan")
 		if err := r.base.Orphan(ctx, b.ID); err != nil {
 			return err

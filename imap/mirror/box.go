@@ -80,6 +80,13 @@ func (b *box) lacks(key maildir.Key) bool {
 	return at(b.byKey, key, func(p plan.Pair) maildir.Key { return p.Key }) != nil && !b.holds(key)
 }
 
+// intact says whether all pairs in view are agreed, and are there on both sides.
+func (b *box) intact() bool {
+	odd := func(p plan.Pair) bool { return p.UID == 0 || p.State != plan.Agreed }
+	return !slices.ContainsFunc(b.byKey, func(p plan.Pair) bool { return odd(p) || b.lacks(p.Key) }) &&
+		!slices.ContainsFunc(b.byUID, func(p plan.Pair) bool { return odd(p) || b.message(p.UID) == nil })
+}
+
 // holds says whether a file in view has that key.
 func (b *box) holds(key maildir.Key) bool {
 	return at(b.files, key, func(f plan.File) maildir.Key { return f.Key }) != nil

@@ -27,7 +27,7 @@ func (r *run) folders(ctx context.Context) error {
 	for _, m := range all {
 		b := r.box(m.Name)
 		// One that was entered and never read is as good as unknown.
-		b.Mailbox, b.known = m, m.UIDValidity != 0 || m.Count > 0
+		b.Mailbox, b.known = m, m.UIDValidity != 0 || m.Some
 		namer.Take(m.Folder)
 	}
 	if err := r.list(ctx); err != nil {

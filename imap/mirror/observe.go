@@ -108,7 +108,7 @@ func (r *run) seeThere(ctx context.Context, b *box) (err error) {
 // view is the mailbox as a plan sees it.
 func (r *run) view(ctx context.Context, b *box) (plan.Mailbox, error) {
 	v := plan.Mailbox{
-		Name: b.Name, Known: b.known, Count: b.Count, Exist: b.exist(), Outside: b.outside, Unstable: b.unstable,
+		Name: b.Name, Known: b.known, Exist: b.exist(), Outside: b.outside, Unstable: b.unstable,
 		UIDValidity: b.now.UIDValidity, MailboxID: b.now.MailboxID, ModSeq: b.now.ModSeq, Keeps: b.now.Keeps, ReadOnly: b.now.ReadOnly,
 		Expunges: b.expunges, Files: plan.Seq(b.files), Messages: plan.Seq(b.messages), Wishes: b.wishes,
 		Base: plan.Base{UIDValidity: b.UIDValidity, MailboxID: b.MailboxID, ByUID: plan.Seq(b.byUID), ByKey: plan.Seq(b.byKey)},
@@ -119,6 +119,12 @@ func (r *run) view(ctx context.Context, b *box) (plan.Mailbox, error) {
 	}
 	if b.newbase != nil {
 		v.Known, v.Count, v.Base = true, len(b.newbase), plan.BaseOf(b.newbase)
+	}
+	if b.newbase == nil && (!b.intact() || len(b.wishes) > 0 || b.exist() != plan.Both) { // something may be deleted
+		var err error
+		if v.Count, err = r.base.Count(ctx, b.ID); err != nil {
+			return v, err
+		}
 	}
 	v.Base.Identify = func(p plan.Pair) (plan.Identity, error) { return r.who(ctx, b, p) }
 	return v, nil

@@ -25,7 +25,7 @@ func (r *run) record(ctx context.Context, p plan.Plan) error {
 				return err
 			}
 			if ok {
-				now.ID, now.Name, now.Folder, now.Stamp, now.Count, now.Odd = m.ID, m.Name, m.Folder, m.Stamp, m.Count, m.Odd
+				now.ID, now.Name, now.Folder, now.Stamp, now.Some, now.Odd = m.ID, m.Name, m.Folder, m.Stamp, m.Some, m.Odd
 				m = now
 			}
 		}

@@ -86,7 +86,7 @@ func (b *box) observed(s *imap.Selected) {
 func (r *run) changes(ctx context.Context, b *box, seen sight) error {
 	var odd []index.Row
 	var err error
-	if b.Odd > 0 && !seen.all {
+	if b.Odd && !seen.all {
 		if odd, err = r.odd(ctx, b); err != nil {
 			return err
 		}

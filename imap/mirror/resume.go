@@ -56,7 +56,7 @@ func (r *run) arrivedAll(ctx context.Context, b *box) error {
 			lost = append(lost, row)
 		}
 	}
-	b.Odd += len(lost)
+	b.Odd = b.Odd || len(lost) > 0
 	r.step("base resume")
 	return r.base.Arrived(ctx, found, lost)
 }

@@ -57,7 +57,7 @@ func (b *box) miss(row index.Row) {
 
 // quiet shows what is to be shown of a folder in which nothing happened: files that wait for something.
 func (r *run) quiet(ctx context.Context, b *box) error {
-	if b.Odd == 0 {
+	if !b.Odd {
 		return nil
 	}
 	rows, err := r.base.Odd(ctx, b.ID)

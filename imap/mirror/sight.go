@@ -26,14 +26,16 @@ type sight struct {
 // whole reads the flags of all messages, or, where there is nothing to compare them with, only which there are.
 func (r *run) whole(ctx context.Context, b *box) (seen sight, err error) {
 	seen.all = true
-	held := int64(b.Count)
-	if held == 0 { // resume may have found some
-		if held, err = r.base.Held(ctx, b.ID); err != nil {
+	some := b.Some || b.mustMatch
+	if !some { // resume may have found some
+		held, err := r.base.Held(ctx, b.ID)
+		if err != nil {
 			return seen, err
 		}
+		some = held > 0
 	}
 	switch {
-	case held > 0 || b.mustMatch:
+	case some:
 		seen.messages = r.session.FetchFlags(ctx, every(), 0, nil)
 	case int64(r.selection.Exists) <= int64(r.room):
 		seen.news = every() // all that is wanted of them comes with the answer to one question

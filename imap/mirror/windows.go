@@ -21,10 +21,7 @@ func (r *run) calm() bool {
 		return false
 	}
 	return !slices.ContainsFunc(r.boxes, func(b *box) bool {
-		there := uids(b.messages, func(m plan.Message) goimap.UID { return m.UID })
-		return b.mustMatch || b.unstable || b.blind || b.known && b.exist() != plan.Both ||
-			slices.ContainsFunc(b.byKey, func(p plan.Pair) bool { return p.UID == 0 || p.State != plan.Agreed }) ||
-			slices.ContainsFunc(b.byUID, func(p plan.Pair) bool { return !there.Contains(p.UID) })
+		return b.mustMatch || b.unstable || b.blind || b.known && b.exist() != plan.Both || !b.intact()
 	})
 }
 
@@ -79,7 +76,7 @@ func (r *run) bring(ctx context.Context, b *box, p *plan.Plan, broken map[string
 	if err != nil {
 		return r.failed(plan.Op{Kind: plan.Download, Mailbox: b.Name}, err, broken)
 	}
-	more, err := plan.Diff([]plan.Mailbox{{Name: b.Name, Known: true, Count: b.Count, Exist: plan.Both, Messages: plan.Seq(b.messages),
+	more, err := plan.Diff([]plan.Mailbox{{Name: b.Name, Known: true, Exist: plan.Both, Messages: plan.Seq(b.messages),
 		UIDValidity: b.now.UIDValidity, MailboxID: b.now.MailboxID, ModSeq: b.now.ModSeq, Keeps: b.now.Keeps, ReadOnly: b.now.ReadOnly,
 		Base: plan.Base{UIDValidity: b.UIDValidity, MailboxID: b.MailboxID}}}, r.Policy)
 	if err != nil {

@@ -36,8 +36,8 @@ type Mailbox struct {
 	Keeps       plan.Keeps
 	ReadOnly    bool
 	Made        bool // by us, on one side or the other: what lies in it and has no pair is new
-	Count       int  // its pairs
-	Odd         int  // pairs that need a look in every run: a state, no body, or flags that differ
+	Some        bool // it has pairs
+	Odd         bool // it has pairs that need a look in every run: a state, no body, or flags that differ
 }
 
 // Account opens the base of an account, which may be new.
@@ -65,8 +65,8 @@ func (a *Account) enter(tx *sql.Tx) error {
 // Mailboxes lists those that are known, by name.
 func (a *Account) Mailboxes(ctx context.Context) ([]Mailbox, error) {
 	all, err := query(ctx, a.s, scanMailbox, `SELECT b.id, m.name, m.folder, b.validity, b.objectid, b.uidnext, b.messages, b.modseq,
-		b.stamp, b.flags, b.keywords, b.wildcard, b.readonly, b.made, (SELECT count(*) FROM pair p WHERE p.box = b.id),
-		(SELECT count(*) FROM pair p INDEXED BY pair_odd WHERE p.box = b.id AND
+		b.stamp, b.flags, b.keywords, b.wildcard, b.readonly, b.made, EXISTS (SELECT 1 FROM pair p WHERE p.box = b.id),
+		EXISTS (SELECT 1 FROM pair p INDEXED BY pair_odd WHERE p.box = b.id AND
 			(state <> 0 OR key IS NULL OR local <> remote OR local_keywords <> remote_keywords))
 		FROM box b JOIN mailbox m ON m.id = b.mailbox WHERE b.account = ? ORDER BY m.name`, a.id)
 	return all, verb("read base", err)
@@ -75,7 +75,7 @@ func (a *Account) Mailboxes(ctx context.Context) ([]Mailbox, error) {
 func scanMailbox(rows *sql.Rows) (m Mailbox, err error) {
 	var stamp string
 	err = rows.Scan(&m.ID, &m.Name, &m.Folder, &m.UIDValidity, &m.MailboxID, &m.UIDNext, &m.Messages, &m.ModSeq,
-		&stamp, &m.Keeps.Set, &m.Keeps.Keywords, &m.Keeps.Any, &m.ReadOnly, &m.Made, &m.Count, &m.Odd)
+		&stamp, &m.Keeps.Set, &m.Keeps.Keywords, &m.Keeps.Any, &m.ReadOnly, &m.Made, &m.Some, &m.Odd)
 	fmt.Sscanf(stamp, "%d %d", &m.Stamp.New, &m.Stamp.Cur) // what is not readable is scanned again
 	return m, err
 }
@@ -116,7 +116,7 @@ func (a *Account) rename(tx *sql.Tx, id, to int64) error {
 	return err
 }
 
-// Record writes down how far mailboxes were read: all but ID, Name, Folder, Count and Odd.
+// Record writes down how far mailboxes were read: all but ID, Name, Folder, Some and Odd.
 func (a *Account) Record(ctx context.Context, ms ...Mailbox) error {
 	if len(ms) == 0 {
 		return nil

@@ -106,6 +106,15 @@ func (a *Account) OfMessages(ctx context.Context, box int64, ids []int64) ([]Row
 	return rows, verb("read base", err)
 }
 
+// Count is how many pairs a mailbox has. It takes a while where they are many.
+func (a *Account) Count(ctx context.Context, box int64) (int, error) {
+	n, err := query(ctx, a.s, number, "SELECT count(*) FROM pair WHERE box = ?", box)
+	if err != nil {
+		return 0, verb("read base", err)
+	}
+	return int(n[0]), nil
+}
+
 // Held is how many pairs of a mailbox have a UID.
 func (a *Account) Held(ctx context.Context, box int64) (int64, error) {
 	n, err := query(ctx, a.s, number, "SELECT count(*) FROM pair WHERE box = ? AND uid IS NOT NULL", box)
