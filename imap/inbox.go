@@ -20,6 +20,7 @@ type inbox struct {
 	Status   map[string]*Status
 	Vanished imap.UIDSet  // VANISHED (EARLIER)
 	Found    *imap.UIDSet // SEARCH: gets what is found; nil: another command
+	Rights   *string      // MYRIGHTS: gets the letters; nil: another command
 	Personal *namespace   // NAMESPACE: gets the first of the user's own; nil: another command
 
 	Select *Selected // SELECT and EXAMINE: what is said of the mailbox; nil: another command

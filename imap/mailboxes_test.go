@@ -161,3 +161,25 @@ func TestNamespace(t *testing.T) {
 		}
 	}
 }
+
+// MYRIGHTS in all the forms that a server may choose (RFC 4314 section 3.8), and a server that says nothing.
+func TestMyRights(t *testing.T) {
+	s := script(t, "ACL", `C: A MYRIGHTS "Lists"
+		S: * MYRIGHTS Lists lrswtikcd
+		S: A OK done
+		C: B MYRIGHTS "Lists"
+		S= "* MYRIGHTS \"Lists\" {2}\r\nlr\r\n"
+		S: B OK done
+		C: C MYRIGHTS "Lists"
+		S: C OK done
+		C: D MYRIGHTS "Lists"
+		S: D NO what is that?`)
+	for _, want := range []imap.Rights{{Insert: true, Delete: true}, {}, {Insert: true, Delete: true, Expunge: true}} {
+		if got, err := s.MyRights(t.Context(), "Lists"); err != nil || got != want {
+			t.Errorf("%+v %v", got, err)
+		}
+	}
+	if _, err := s.MyRights(t.Context(), "Lists"); err == nil {
+		t.Error("no error")
+	}
+}

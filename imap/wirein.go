@@ -23,6 +23,8 @@ func (w *wire) untagged(line []byte) error {
 		return w.search(s)
 	case "ESEARCH":
 		return w.esearch(s)
+	case "MYRIGHTS":
+		return w.myRights(s)
 	case "NAMESPACE":
 		return w.namespace(s)
 	case "CAPABILITY":

@@ -36,6 +36,7 @@ type box struct {
 	newbase  []plan.Pair // after Rematch
 	wishes   []plan.Wish
 	expunges bool
+	forbids  forbids
 	// The Maildir.
 	stamp    maildir.Stamp                  // from before the scan; zero: not to be recorded
 	entries  map[maildir.Key]maildir.Entry  // of files in view

@@ -19,6 +19,9 @@ func (r *run) expunge(ctx context.Context, b *box, set goimap.UIDSet) (marked go
 	if _, err := r.store(ctx, b, set, plan.Change{Add: maildir.Flags{Set: maildir.FlagTrashed}}, 0); err != nil {
 		return nil, err
 	}
+	if b.forbids.expunge {
+		return r.left(ctx, b, set)
+	}
 	if r.session.Has(goimap.CapUIDPlus) {
 		r.step("expunge")
 		if err := r.session.Expunge(ctx, set); err != nil {

@@ -102,7 +102,7 @@ func (r *run) seeThere(ctx context.Context, b *box) (err error) {
 	if err != nil {
 		return err
 	}
-	return r.canExpunge(ctx, b)
+	return cmp.Or(r.canExpunge(ctx, b), r.rights(ctx, b))
 }
 
 // view is the mailbox as a plan sees it.
@@ -112,6 +112,10 @@ func (r *run) view(ctx context.Context, b *box) (plan.Mailbox, error) {
 		UIDValidity: b.now.UIDValidity, MailboxID: b.now.MailboxID, ModSeq: b.now.ModSeq, Keeps: b.now.Keeps, ReadOnly: b.now.ReadOnly,
 		Expunges: b.expunges, Files: plan.Seq(b.files), Messages: plan.Seq(b.messages), Wishes: b.wishes,
 		Base: plan.Base{UIDValidity: b.UIDValidity, MailboxID: b.MailboxID, ByUID: plan.Seq(b.byUID), ByKey: plan.Seq(b.byKey)},
+	}
+	v.Closed, v.Expunges = b.forbids.insert, v.Expunges && !b.forbids.expunge
+	if b.forbids.delete {
+		v.Keeps.Set &^= maildir.FlagTrashed
 	}
 	if b.remote == nil {
 		v.UIDValidity, v.MailboxID = 0, ""

@@ -9,6 +9,7 @@ import (
 const (
 	trashed  = maildir.FlagTrashed
 	unstable = "the Maildirs did not come to rest: deletions wait for the next run"
+	closed   = "the server takes no messages from us there: what is new here stays here"
 	readOnly = "the mailbox is read-only on the server, wholly or for deletions: changes here stay here"
 )
 
@@ -184,7 +185,7 @@ func (t *trio) tombstone(s State) Pair {
 func (d *differ) discard(t *trio, op Op) {
 	op.Kind, op.To = Trash, d.policy.Trash
 	trash := d.byName[op.To]
-	if trash == nil || trash.ReadOnly || (trash.Exist|d.policy.Create)&Remote == 0 {
+	if trash == nil || trash.ReadOnly || trash.Closed || (trash.Exist|d.policy.Create)&Remote == 0 {
 		d.wait("the trash takes nothing: deletions have to wait", t.home)
 		return
 	}

@@ -173,7 +173,7 @@ func (d *differ) wait(text string, boxes ...*box) {
 
 // takes says whether something can be put into a mailbox on that side, where it is made if need be.
 func (d *differ) takes(b *box, s Side) bool {
-	return !b.Outside && (b.Exist|d.policy.Create)&s != 0 && (s == Local || !b.ReadOnly)
+	return !b.Outside && (b.Exist|d.policy.Create)&s != 0 && (s == Local || !b.ReadOnly && !b.Closed)
 }
 
 // yields says whether messages can be taken out of a mailbox on the server. Who may not delete finds \Deleted missing
@@ -212,11 +212,15 @@ func (d *differ) upload(b *box, f File, s State, op Op) {
 	case d.takes(b, Remote):
 		d.add(b, op)
 		d.refused(b, f.Flags)
-	case b.ReadOnly && s == Agreed:
-		op.Kind, op.Side, op.Reason = Adopt, 0, "new here, but the mailbox is read-only: not uploaded"
+	case (b.ReadOnly || b.Closed) && s == Agreed:
+		reason, text := "new here, but the mailbox is read-only: not uploaded", readOnly
+		if !b.ReadOnly {
+			reason, text = "new here, but nothing may be put there", closed
+		}
+		op.Kind, op.Side, op.Reason = Adopt, 0, reason
 		op.Pair.State, op.Pair.Remote = Withheld, maildir.Flags{}
 		d.add(b, op)
-		d.notice(b, readOnly)
+		d.notice(b, text)
 	}
 }
 

@@ -68,7 +68,7 @@ type State uint8
 const (
 	Agreed   State = iota // both sides have it, or had: a pair without key has no body here
 	Marked                // deleted here; the server's message has only got \Deleted, from us
-	Withheld              // deleted here (UID) or new here (no UID), but the mailbox there is read-only
+	Withheld              // deleted here (UID) or new here (no UID), but the mailbox there is read-only, or Closed
 	Orphan                // lies here (no UID): nobody knows whether it is new or was deleted there
 )
 
@@ -152,6 +152,7 @@ type Mailbox struct {
 	ModSeq      ModSeq      // up to which Messages is complete; 0: no conditional STORE
 	Keeps       Keeps
 	ReadOnly    bool // on the server
+	Closed      bool // on the server: nothing may be put into it
 	Expunges    bool // UID EXPUNGE, or EXPUNGE would meet nothing but ours
 	Unstable    bool // the scan never came to rest: files may be there that it does not show, of any mailbox
 	Outside     bool // not part of this run: Files, and Messages if they are given with Base.ByUID, only show where things were moved to
