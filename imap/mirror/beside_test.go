@@ -10,8 +10,12 @@ import (
 	"sync"
 	"testing"
 
+	goimap "github.com/emersion/go-imap/v2"
+
+	"postie/imap/plan"
 	"postie/maildir"
 	"postie/maildir/index"
+	"postie/testdata/dovecot"
 )
 
 // beside are the commands that need no lock: what they do to messages, and what that leads to where these lay.
@@ -22,7 +26,7 @@ func beside() map[string]command {
 			return s.Mark(context.Background(), ms, index.Change{Set: maildir.FlagDraft})
 		}, func(was []string) []string {
 			for i := range was {
-				was[i] = strings.Replace(was[i], "[", "[D", 1)
+				was[i] = strings.Replace(strings.Replace(was[i], "[D", "[", 1), "[", "[D", 1)
 			}
 			return was
 		}},
@@ -48,16 +52,87 @@ type command struct {
 
 // Whatever somebody does beside a run, at every step of it, comes true; nothing else is lost, doubled or changed, and one more run ends it.
 func TestCommandsBesideEveryStep(t *testing.T) {
-	w := newTemplate(t, rungs()["full"])
-	for _, name := range slices.Sorted(maps.Keys(beside())) {
-		t.Run(name, func(t *testing.T) {
-			step, stride := 1, 5
+	newTemplate(t, rungs()["full"]).everything(30, func(d *device) map[int][]string {
+		d.equal()
+		return spots(d.here())
+	})
+}
+
+// So it is where bodies are not here, and what is done to messages is only wished; also while their bodies come.
+func TestCommandsBesideEveryStepWithoutBodies(t *testing.T) {
+	w := newBodyless(t)
+	t.Run("none", func(t *testing.T) {
+		w.T = t
+		w.everything(12, func(d *device) map[int][]string {
+			d.Helper()
+			there, listed := spots(d.there()), d.places()
+			if !maps.EqualFunc(there, listed, slices.Equal) {
+				d.Errorf("%v is listed, want %v", listed, there)
+			}
+			return there
+		})
+	})
+	t.Run("all", func(t *testing.T) {
+		w.T, w.d.policy.Bodies = t, plan.Bodies{}
+		w.everything(30, func(d *device) map[int][]string {
+			d.equal()
+			return spots(d.here())
+		})
+	})
+}
+
+// newBodyless is an account without bodies, with changes of every kind on both sides.
+func newBodyless(t *testing.T) *template {
+	w := newAccounts(t, dovecot.Options{})
+	w.d.policy.Bodies.None = true
+	d, s, ctx := w.d, w.d.remote(), context.Background()
+	d.create(s, "A")
+	d.create(s, "There")
+	d.put(s, "INBOX", 0, 13)
+	d.put(s, "A", 20, 25)
+	d.sync()
+	for name, letters := range map[string][]int{"mark": {1, 2}, "move": {5, 6}, "delete": {3, 4}} {
+		d.acts(beside()[name], letters)
+	}
+	d.put(s, "A", 30, 32, goimap.FlagFlagged)
+	d.select_(s, "INBOX")
+	_, err := s.Store(ctx, goimap.UIDSetNum(8), goimap.StoreFlagsAdd, []goimap.Flag{goimap.FlagAnswered}, 0)
+	d.ok(err)
+	_, err = s.Move(ctx, goimap.UIDSetNum(10), d.theirs("A"))
+	d.ok(err)
+	d.ok(s.Close())
+	first := w.copy()
+	first.sync()
+	w.want = first.there()
+	first.rest()
+	return w
+}
+
+// places says where letters are, and with which flags, as the index has it.
+func (d *device) places() map[int][]string {
+	d.Helper()
+	at := map[int][]string{}
+	d.opened(func() {
+		for m, err := range d.store.List(context.Background(), listAll()) {
+			d.ok(err)
+			at[number(m)] = append(at[number(m)], fmt.Sprintf("%s [%s %s]", m.Mailbox, m.Flags.Set, m.Flags.Keywords))
+		}
+	})
+	return at
+}
+
+// everything does each command at the steps of a run, of which there are as many as some at least. look says what there is in the end, and demands that it is so everywhere.
+func (w *template) everything(some int, look func(*device) map[int][]string) {
+	w.Helper()
+	for i, name := range slices.Sorted(maps.Keys(beside())) {
+		w.Run(name, func(t *testing.T) {
+			step, stride := 1+3*i, 11
 			if thorough() {
-				stride = 1
+				step, stride = 1, 1
 			}
-			for ; w.besides(t, name, step); step += stride {
+			for ; w.besides(t, name, step, look); step += stride {
 			}
-			if step < 30 {
+			if step < some {
 				t.Errorf("only %d steps", step)
 			}
 		})
@@ -68,7 +143,7 @@ func TestCommandsBesideEveryStep(t *testing.T) {
 func touched() []int { return []int{0, 1, 5, 7, 12, 20, 30, 100, 110} }
 
 // besides does something at the n-th step of a run, and says whether there was one.
-func (w *template) besides(t *testing.T, name string, n int) bool {
+func (w *template) besides(t *testing.T, name string, n int, look func(*device) map[int][]string) bool {
 	d, c, steps := w.copy(), beside()[name], 0
 	d.T = t
 	defer w.drop(d)
@@ -81,7 +156,7 @@ func (w *template) besides(t *testing.T, name string, n int) bool {
 			mu.Lock()
 			defer mu.Unlock()
 			if steps++; steps == n {
-				at, acted = step, d.acts(c)
+				at, acted = step, d.acts(c, touched())
 			}
 		}
 	})
@@ -89,9 +164,8 @@ func (w *template) besides(t *testing.T, name string, n int) bool {
 		t.Errorf("step %d, %s: %+v %v %v", n, at, r, err, d.events)
 	}
 	d.sync()
-	d.equal()
 	d.rest()
-	want, got := spots(w.want), spots(d.here())
+	want, got := spots(w.want), look(d)
 	for _, letter := range acted {
 		want[letter] = c.then(want[letter])
 	}
@@ -107,8 +181,8 @@ func (w *template) besides(t *testing.T, name string, n int) bool {
 	return steps >= n
 }
 
-// acts does something to what is listed, as the commands do, and names the letters.
-func (d *device) acts(c command) (acted []int) {
+// acts does something to those of letters that are listed, as the commands do, and names them.
+func (d *device) acts(c command, letters []int) (acted []int) {
 	d.Helper()
 	ctx := context.Background()
 	store, err := index.Open(ctx, maildir.Dir(d.root), &index.Options{Read: true})
@@ -119,7 +193,7 @@ func (d *device) acts(c command) (acted []int) {
 	var ms []index.Message
 	for m, err := range store.List(ctx, listAll()) {
 		d.ok(err)
-		if !hidden[m.ID] && slices.Contains(touched(), number(m)) {
+		if !hidden[m.ID] && slices.Contains(letters, number(m)) {
 			ms = append(ms, m)
 		}
 	}

@@ -86,7 +86,8 @@ type template struct {
 
 const templateUsers = 400
 
-func newTemplate(t *testing.T, o dovecot.Options) *template {
+// newAccounts is one in which nothing is yet.
+func newAccounts(t *testing.T, o dovecot.Options) *template {
 	o.Users = []string{"template"}
 	for n := range templateUsers {
 		o.Users = append(o.Users, fmt.Sprint("u", n))
@@ -94,6 +95,11 @@ func newTemplate(t *testing.T, o dovecot.Options) *template {
 	w := &template{T: t, o: o, server: dovecot.Start(t, o)}
 	w.d = newDevice(t, w.server, o)
 	w.d.user = "template"
+	return w
+}
+
+func newTemplate(t *testing.T, o dovecot.Options) *template {
+	w := newAccounts(t, o)
 	d, s, ctx := w.d, w.d.remote(), context.Background()
 	d.create(s, "A")
 	d.create(s, "Trashed")

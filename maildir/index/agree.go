@@ -112,10 +112,10 @@ func (w *agreeing) one(g *Agreement, state plan.State) error {
 	var olds []int64
 	w.email = ""
 	if g.UID != 0 {
-		if err := w.take(&olds, "DELETE FROM pair WHERE box = ? AND uid = ? RETURNING message, emailid", g.Mailbox, g.UID); err != nil {
+		if err := w.wishes(g); err != nil {
 			return err
 		}
-		if err := w.granted(g); err != nil {
+		if err := w.take(&olds, "DELETE FROM pair WHERE box = ? AND uid = ? RETURNING message, emailid", g.Mailbox, g.UID); err != nil {
 			return err
 		}
 	}
@@ -143,25 +143,6 @@ func (w *agreeing) one(g *Agreement, state plan.State) error {
 		return nil
 	}
 	return w.write(g, id, state)
-}
-
-// granted forgets the wish that an agreement grants. One that was made, or changed, since it was read is for the next run:
-// it goes where its message goes.
-func (w *agreeing) granted(g *Agreement) error {
-	if g.Wish.UID != 0 {
-		set, keywords := flagsWished(g.Wish)
-		if err := w.exec("DELETE FROM wish WHERE box = ? AND uid = ? AND flags IS ? AND keywords = ? AND dest = ? AND remove = ?",
-			g.Mailbox, g.UID, set, keywords, g.Wish.To, g.Wish.Delete); err != nil {
-			return err
-		}
-	}
-	if g.Pair.UID == 0 || g.Pair.State != plan.Agreed {
-		return w.exec("DELETE FROM wish WHERE box = ? AND uid = ?", g.Mailbox, g.UID)
-	}
-	if g.To == 0 && g.Pair.UID == g.UID {
-		return nil
-	}
-	return w.exec("UPDATE OR REPLACE wish SET box = ?, uid = ? WHERE box = ? AND uid = ?", cmp.Or(g.To, g.Mailbox), g.Pair.UID, g.Mailbox, g.UID)
 }
 
 // take runs a DELETE … RETURNING.

@@ -1,6 +1,7 @@
 package index
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -81,14 +82,63 @@ func (a *Account) Honour(ctx context.Context, layout maildir.Layout) error {
 func (a *Account) honour(ctx context.Context, id int64, w plan.Wish, local maildir.Flags, layout maildir.Layout) error {
 	ms, err := a.s.messages(ctx, "m.id = ?", id)
 	if f := w.Flags; err == nil && f != nil {
-		ms, err = a.s.Mark(ctx, ms, Change{Set: f.Set &^ local.Set, Clear: local.Set &^ f.Set,
-			Add: lessKeywords(f.Keywords, local.Keywords), Remove: lessKeywords(local.Keywords, f.Keywords)})
+		ms, err = a.s.Mark(ctx, ms, between(local, *f))
 	}
 	if err == nil && w.To != "" {
 		ms, err = a.s.Move(ctx, ms, w.To, layout)
 	}
 	if err == nil && w.Delete {
 		_, err = a.s.Remove(ctx, ms)
+	}
+	return err
+}
+
+// between is the change that makes a into b.
+func between(a, b maildir.Flags) Change {
+	return Change{Set: b.Set &^ a.Set, Clear: a.Set &^ b.Set, Add: lessKeywords(b.Keywords, a.Keywords), Remove: lessKeywords(a.Keywords, b.Keywords)}
+}
+
+// wishes forgets the wish that an agreement grants. One that was made, or changed, since it was read is for the next run: it goes where its
+// message goes, and remains the change that it was.
+func (w *agreeing) wishes(g *Agreement) error {
+	if g.Wish.UID != 0 {
+		set, keywords := flagsWished(g.Wish)
+		if err := w.exec("DELETE FROM wish WHERE box = ? AND uid = ? AND flags IS ? AND keywords = ? AND dest = ? AND remove = ?",
+			g.Mailbox, g.UID, set, keywords, g.Wish.To, g.Wish.Delete); err != nil {
+			return err
+		}
+	}
+	if g.Pair.UID == 0 || g.Pair.State != plan.Agreed {
+		return w.exec("DELETE FROM wish WHERE box = ? AND uid = ?", g.Mailbox, g.UID)
+	}
+	if err := w.wishAgain(g); err != nil || g.To == 0 && g.Pair.UID == g.UID {
+		return err
+	}
+	return w.exec("UPDATE OR REPLACE wish SET box = ?, uid = ? WHERE box = ? AND uid = ?", cmp.Or(g.To, g.Mailbox), g.Pair.UID, g.Mailbox, g.UID)
+}
+
+// wishAgain rewrites the flags that are wished: they were meant against those that were agreed until now, and would take
+// back whatever the server has changed.
+func (w *agreeing) wishAgain(g *Agreement) error {
+	st, err := w.st(`SELECT w.flags, w.keywords, p.local, p.local_keywords FROM wish w JOIN pair p ON p.box = w.box AND p.uid = w.uid
+		WHERE w.box = ? AND w.uid = ? AND w.flags IS NOT NULL`)
+	if err != nil {
+		return err
+	}
+	var want, was maildir.Flags
+	err = st.QueryRow(g.Mailbox, g.UID).Scan(&want.Set, &want.Keywords, &was.Set, &was.Keywords)
+	if errors.Is(err, sql.ErrNoRows) || err == nil && was == g.Pair.Local {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if want = between(was, want).on(g.Pair.Local); want != g.Pair.Local {
+		return w.exec("UPDATE wish SET flags = ?, keywords = ? WHERE box = ? AND uid = ?", want.Set, string(want.Keywords), g.Mailbox, g.UID)
+	}
+	err = w.exec("DELETE FROM wish WHERE box = ? AND uid = ? AND dest = '' AND remove = 0", g.Mailbox, g.UID) // the server has made it true
+	if err == nil {
+		err = w.exec("UPDATE wish SET flags = NULL, keywords = '' WHERE box = ? AND uid = ?", g.Mailbox, g.UID)
 	}
 	return err
 }

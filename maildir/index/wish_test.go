@@ -39,6 +39,40 @@ func TestWishGranted(t *testing.T) {
 	}
 }
 
+// Flags that were wished while a sync took those of the server over remain the change that they were.
+func TestWishBesideAnAgreement(t *testing.T) {
+	for _, c := range []struct {
+		change      Change
+		server      maildir.FlagSet
+		to          bool // the message is moved besides
+		left, shown string
+	}{
+		{Change{Set: maildir.FlagFlagged}, maildir.FlagReplied, false, "FR", "F"},
+		{Change{Set: maildir.FlagFlagged}, maildir.FlagReplied, true, "FR", "F"},
+		{Change{Set: maildir.FlagFlagged}, maildir.FlagFlagged | maildir.FlagReplied, false, "", "F"},
+		{Change{Set: maildir.FlagFlagged}, 0, false, "F", "F"},
+	} {
+		s, a, in, other := based(t)
+		ctx, g := t.Context(), paired(in, 1, "")
+		must(t, a.Agree(ctx, []Agreement{g}))
+		ms, err := s.Mark(ctx, numbered(t, s, 1), c.change)
+		must(t, err)
+		want(t, "shown", ms[0].Flags.Set.String(), c.shown)
+		box := in
+		if g.UID, g.Pair.Local.Set, g.Pair.Remote.Set = 1, c.server, c.server; c.to {
+			g.To, box = other.ID, other
+		}
+		must(t, a.Agree(ctx, []Agreement{g}))
+		left := ""
+		all, err := a.Wishes(ctx, box.ID)
+		for _, w := range all {
+			left += w.Flags.Set.String()
+		}
+		must(t, err)
+		want(t, fmt.Sprint(c), left, c.left)
+	}
+}
+
 // What is so already is no wish, and a later one does not forget an earlier one.
 func TestWishes(t *testing.T) {
 	s, a, in, _ := based(t)
