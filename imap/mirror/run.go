@@ -35,6 +35,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -149,6 +150,9 @@ func (r *run) run(ctx context.Context) (err error) {
 			return err
 		}
 	}
+	if len(r.Mailboxes) > 0 && !slices.ContainsFunc(r.boxes, func(b *box) bool { return patterns(r.Mailboxes).match(b.Name) }) {
+		r.emit(Notice{Text: "no mailbox is chosen by " + strings.Join(r.Mailboxes, " ")})
+	}
 	if err := r.unwanted(ctx); err != nil {
 		return err
 	}
@@ -162,7 +166,7 @@ func (r *run) run(ctx context.Context) (err error) {
 
 // pass is observe, plan, apply, record.
 func (r *run) pass(ctx context.Context) error {
-	r.Policy.Now = r.Now()
+	r.Policy.Now, r.Policy.Trash = r.Now(), inbox(r.Policy.Trash)
 	if err := r.folders(ctx); err != nil {
 		return err
 	}

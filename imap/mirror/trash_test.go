@@ -105,6 +105,17 @@ func TestTrashLeftOut(t *testing.T) {
 	d.rest()
 }
 
+// INBOX may be the trash, in any case: what is deleted in it is deleted.
+func TestTrashIsInbox(t *testing.T) {
+	p := withTrash()
+	p.Trash = "inbox"
+	d := trashing(t, dovecot.Options{}, p)
+	d.delete("INBOX", 3)
+	d.sync()
+	d.has(9, 9, 0, 0)
+	d.rest()
+}
+
 // Where mailboxes are made on the server only, so is the trash.
 func TestTrashMadeThereOnly(t *testing.T) {
 	d := trashing(t, dovecot.Options{}, withTrash())

@@ -44,6 +44,21 @@ func TestEmptyFoldersMissing(t *testing.T) {
 	d.rest()
 }
 
+// A slip of the pen must not look as if all were well.
+func TestNoMailboxChosen(t *testing.T) {
+	d := newDevice(t, dovecot.Start(t, dovecot.Options{}), dovecot.Options{})
+	for _, tt := range []struct {
+		patterns []string
+		said     int
+	}{{[]string{"Nosuch"}, 1}, {[]string{"Nosuch"}, 1}, {[]string{"Nosuch", "inbox"}, 0}, {nil, 0}} {
+		d.patterns = tt.patterns
+		d.sync()
+		if n := len(d.notices()); n != tt.said {
+			t.Errorf("%q: %q", tt.patterns, d.notices())
+		}
+	}
+}
+
 // Another layout is for mailboxes that are new. Those that are here stay where they are, and none is taken for gone.
 func TestLayoutChanged(t *testing.T) {
 	layouts := []maildir.Layout{maildir.FS, maildir.MaildirPlusPlus, maildir.FS}
