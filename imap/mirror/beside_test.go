@@ -229,3 +229,50 @@ func spots(all mails) map[int][]string {
 	}
 	return at
 }
+
+// The same beside free: what is done to a message whose body is just being dropped comes true, or is refused, and nothing else
+// is deleted for it.
+func TestCommandsBesideFree(t *testing.T) {
+	w := newAccounts(t, dovecot.Options{})
+	s, ctx := w.d.remote(), context.Background()
+	w.d.create(s, "There")
+	w.d.put(s, "INBOX", 0, 4)
+	w.d.ok(s.Close())
+	w.d.sync()
+	w.want = w.d.there()
+	for name, c := range beside() {
+		for n := 1; ; n++ {
+			d, steps, at, acted := w.copy(), 0, "", []int(nil)
+			d.opened(func() {
+				var ms []index.Message
+				for m, err := range d.store.List(ctx, listAll()) {
+					d.ok(err)
+					ms = append(ms, m)
+				}
+				d.store.Free(ctx, ms[:2], func(step string) { // what it refuses stays as it is
+					if steps++; steps == n && step != "base freed" { // which holds the index
+						at, acted = step, d.acts(c, []int{0, 1, 2, 3})
+					}
+				})
+			})
+			if r := d.sync(); r.New+r.DeletedLocal > 0 {
+				t.Errorf("%s at %s: %+v", name, at, r)
+			}
+			d.rest()
+			want, got := spots(w.want), spots(d.there())
+			for _, letter := range acted {
+				want[letter] = c.then(want[letter])
+			}
+			maps.DeleteFunc(want, func(_ int, places []string) bool { return len(places) == 0 })
+			if !maps.EqualFunc(want, got, slices.Equal) || !maps.EqualFunc(want, d.places(), slices.Equal) {
+				t.Errorf("%s at %s: %v, and %v are listed, want %v", name, at, got, d.places(), want)
+			}
+			if w.drop(d); steps < n {
+				if n < 5 {
+					t.Errorf("%s: only %d steps", name, steps)
+				}
+				break
+			}
+		}
+	}
+}
