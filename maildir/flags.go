@@ -105,3 +105,44 @@ type Flags struct {
 	Set      FlagSet
 	Keywords Keywords
 }
+
+// Or is what f or g has. As in all that follows, keywords that differ in case only are one.
+func (f Flags) Or(g Flags) Flags {
+	or := Flags{Set: f.Set | g.Set, Keywords: f.Keywords}
+	if f.Keywords == "" {
+		or.Keywords = g.Keywords
+	} else if g.Keywords != "" {
+		or.Keywords = NewKeywords(string(f.Keywords), string(g.Keywords))
+	}
+	return or
+}
+
+// And is what both have, as f spells it.
+func (f Flags) And(g Flags) Flags {
+	return Flags{Set: f.Set & g.Set, Keywords: f.Keywords.among(g.Keywords, true)}
+}
+
+// Without is what f has and g has not.
+func (f Flags) Without(g Flags) Flags {
+	return Flags{Set: f.Set &^ g.Set, Keywords: f.Keywords.among(g.Keywords, false)}
+}
+
+// Xor is what only one of both has.
+func (f Flags) Xor(g Flags) Flags { return f.Without(g).Or(g.Without(f)) }
+
+// Same says whether both have the same.
+func (f Flags) Same(g Flags) bool { return f == g || f.Xor(g) == Flags{} }
+
+// among are those that are among others, or those that are not.
+func (k Keywords) among(others Keywords, in bool) Keywords {
+	switch {
+	case k == others && in, others == "" && !in:
+		return k
+	case k == others, k == "", others == "":
+		return ""
+	}
+	names := others.Names()
+	return NewKeywords(slices.DeleteFunc(k.Names(), func(name string) bool {
+		return slices.ContainsFunc(names, func(o string) bool { return strings.EqualFold(name, o) }) != in
+	})...)
+}

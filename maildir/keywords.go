@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -86,16 +85,8 @@ func Carried(letters, before string, had Keywords, from, to *KeywordTable) Keywo
 }
 
 // apart is how many keywords only one of two has.
-func apart(a, b Keywords) (n int) {
-	for _, pair := range [][2]Keywords{{a, b}, {b, a}} {
-		others := pair[1].Names()
-		for _, k := range pair[0].Names() {
-			if !slices.ContainsFunc(others, func(o string) bool { return strings.EqualFold(o, k) }) {
-				n++
-			}
-		}
-	}
-	return n
+func apart(a, b Keywords) int {
+	return len(Flags{Keywords: a}.Xor(Flags{Keywords: b}).Keywords.Names())
 }
 
 func (t *KeywordTable) index(keyword string) int {

@@ -83,7 +83,7 @@ func (b *box) seeFile(p *Pair, f *File) {
 	case f == nil && p.State == Agreed:
 		b.trio(*p).at = nil
 	case f == nil: // a tombstone has no file
-	case p.State != Agreed || !f.Still && !same(f.Flags, p.Local):
+	case p.State != Agreed || !f.Still && !f.Flags.Same(p.Local):
 		t := b.trio(*p)
 		t.at = b
 		t.file.Flags = p.Local
@@ -108,9 +108,9 @@ func (b *box) seeMessage(p *Pair, m *Message, policy Policy) {
 		b.messages = append(b.messages, &newcomer[Message]{box: b, it: *m})
 	case m == nil:
 		b.trio(*p).on = nil
-	case !m.Still && !same(m.Flags, p.Remote):
+	case !m.Still && !m.Flags.Same(p.Remote):
 		b.trio(*p).message = *m
-	case p.State != Agreed, p.Key == "" && policy.Wants(*p), b.wished[p.UID], !same(p.Local, p.Remote):
+	case p.State != Agreed, p.Key == "" && policy.Wants(*p), b.wished[p.UID], !p.Local.Same(p.Remote):
 		t := b.trio(*p)
 		t.message.ModSeq = m.ModSeq
 	}

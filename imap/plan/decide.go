@@ -56,7 +56,7 @@ func (d *differ) settle(t *trio, op Op) Op {
 	if t.at != t.home || t.on != t.home {
 		op.Body = op.Key == "" && d.policy.Wants(op.Pair)
 	}
-	d.refused(t.on, sub(t.file.Flags, t.pair.Local))
+	d.refused(t.on, t.file.Flags.Without(t.pair.Local))
 	return op
 }
 
@@ -78,7 +78,7 @@ func (d *differ) agree(t *trio) {
 		op.Pull, op.Reason = Change{}, "its body is wanted now" // the file comes with the flags that both will have
 		d.download(t.home, op)
 	case op.Kind == Flags || op.To != "" || op.Pair != t.pair:
-		if t.on.ReadOnly && !same(op.Pair.Local, op.Pair.Remote) {
+		if t.on.ReadOnly && !op.Pair.Local.Same(op.Pair.Remote) {
 			d.notice(t.on, readOnly)
 		}
 		d.add(t.home, op)
@@ -96,7 +96,7 @@ func (t *trio) why(op Op) string {
 		return [...]string{Local: "changed there", Remote: "changed here", Both: "changed on both sides"}[op.Side]
 	case t.pair.Key != "" && t.pair.Key != op.Key:
 		return "renamed here"
-	case !same(op.Pair.Local, op.Pair.Remote):
+	case !op.Pair.Local.Same(op.Pair.Remote):
 		return "changed here, which the server does not keep"
 	}
 	return "the same on both sides"

@@ -239,7 +239,7 @@ func (d *differ) download(b *box, op Op) {
 
 // refused says which flags the server will not keep. They are remembered in the pair, so it is said once.
 func (d *differ) refused(b *box, wanted maildir.Flags) {
-	lost := sub(wanted, b.Keeps.only(wanted))
+	lost := wanted.Without(b.Keeps.only(wanted))
 	if lost != (maildir.Flags{}) && !b.ReadOnly {
 		d.notice(b, "the server cannot keep "+Change{Add: lost}.String()[1:])
 	}

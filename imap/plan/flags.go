@@ -1,7 +1,6 @@
 package plan
 
 import (
-	"slices"
 	"strings"
 
 	"postie/maildir"
@@ -11,10 +10,10 @@ import (
 type Change struct{ Add, Remove maildir.Flags }
 
 // between is the change that makes a into b.
-func between(a, b maildir.Flags) Change { return Change{Add: sub(b, a), Remove: sub(a, b)} }
+func between(a, b maildir.Flags) Change { return Change{Add: b.Without(a), Remove: a.Without(b)} }
 
 // On applies a change to flags.
-func (c Change) On(f maildir.Flags) maildir.Flags { return or(sub(f, c.Remove), c.Add) }
+func (c Change) On(f maildir.Flags) maildir.Flags { return f.Without(c.Remove).Or(c.Add) }
 
 // String is "+FS work -T".
 func (c Change) String() string {
@@ -32,8 +31,8 @@ func (c Change) String() string {
 // at the last agreement, so on one flag they cannot contradict each other; only where the server could not keep what was
 // wished here can they, and there the wish here counts, as soon as it can be kept.
 func merge(p Pair, local, remote maildir.Flags, k Keeps) (push, pull Change, after Pair) {
-	theirs := sub(xor(remote, p.Remote), xor(local, p.Local))
-	want := or(sub(local, theirs), and(remote, theirs))
+	theirs := remote.Xor(p.Remote).Without(local.Xor(p.Local))
+	want := local.Without(theirs).Or(remote.And(theirs))
 	push, pull = k.of(between(remote, want)), between(local, want)
 	after = p
 	after.Local, after.Remote = pull.On(local), push.On(remote)
@@ -50,46 +49,9 @@ func united(local, remote maildir.Flags) maildir.Flags {
 func (k Keeps) of(c Change) Change { return Change{Add: k.only(c.Add), Remove: k.only(c.Remove)} }
 
 func (k Keeps) only(f maildir.Flags) maildir.Flags {
-	kept := and(f, k.Flags)
+	kept := f.And(k.Flags)
 	if k.Any {
 		kept.Keywords = f.Keywords
 	}
 	return kept
-}
-
-// same: spelling apart. The server may write a keyword in another case than the Maildir.
-func same(a, b maildir.Flags) bool { return a == b || xor(a, b) == maildir.Flags{} }
-
-func xor(a, b maildir.Flags) maildir.Flags { return or(sub(a, b), sub(b, a)) }
-
-func or(a, b maildir.Flags) maildir.Flags {
-	f := maildir.Flags{Set: a.Set | b.Set, Keywords: a.Keywords}
-	if a.Keywords == "" {
-		f.Keywords = b.Keywords
-	} else if b.Keywords != "" {
-		f.Keywords = maildir.NewKeywords(string(a.Keywords), string(b.Keywords))
-	}
-	return f
-}
-
-func and(a, b maildir.Flags) maildir.Flags {
-	return maildir.Flags{Set: a.Set & b.Set, Keywords: among(a.Keywords, b.Keywords, true)}
-}
-
-func sub(a, b maildir.Flags) maildir.Flags {
-	return maildir.Flags{Set: a.Set &^ b.Set, Keywords: among(a.Keywords, b.Keywords, false)}
-}
-
-// among is those of a that are among b, or those that are not.
-func among(a, b maildir.Keywords, in bool) maildir.Keywords {
-	switch {
-	case a == b && in, b == "" && !in:
-		return a
-	case a == b, a == "", b == "":
-		return ""
-	}
-	others := b.Names()
-	return maildir.NewKeywords(slices.DeleteFunc(a.Names(), func(k string) bool {
-		return slices.ContainsFunc(others, func(o string) bool { return strings.EqualFold(k, o) }) != in
-	})...)
 }

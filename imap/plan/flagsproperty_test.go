@@ -55,7 +55,7 @@ func TestFlagsAreMerged(t *testing.T) {
 		p.rest()
 		for _, b := range p.w.local {
 			for _, f := range b {
-				if !same(f.flags, want[f.content]) {
+				if !f.flags.Same(want[f.content]) {
 					p.Fatalf("%s has %+v, want %+v\n%s", f.content, f.flags, want[f.content], p.w)
 				}
 			}

@@ -120,9 +120,9 @@ func (c *candidate) take(n *newcomer[Message]) {
 		p.State, p.Local = Agreed, united(c.file.Flags, m.Flags)
 		p.Remote = p.Local
 	} else {
-		lost := sub(p.Remote, m.Flags)
+		lost := p.Remote.Without(m.Flags)
 		lost.Set &^= trashed
-		p.Remote = sub(p.Remote, lost)
+		p.Remote = p.Remote.Without(lost)
 	}
 	p.UID, p.Size, p.Date = m.UID, m.ID.Size, m.ID.Date
 }

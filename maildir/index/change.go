@@ -25,15 +25,7 @@ type Change struct {
 }
 
 func (c Change) on(f maildir.Flags) maildir.Flags {
-	keywords := maildir.NewKeywords(append(f.Keywords.Names(), c.Add.Names()...)...)
-	return maildir.Flags{Set: (f.Set | c.Set) &^ c.Clear, Keywords: lessKeywords(keywords, c.Remove)}
-}
-
-// lessKeywords is all but some, in whatever case.
-func lessKeywords(all, some maildir.Keywords) maildir.Keywords {
-	return maildir.NewKeywords(slices.DeleteFunc(all.Names(), func(k string) bool {
-		return slices.ContainsFunc(some.Names(), func(s string) bool { return strings.EqualFold(k, s) })
-	})...)
+	return f.Or(maildir.Flags{Set: c.Set, Keywords: c.Add}).Without(maildir.Flags{Set: c.Clear, Keywords: c.Remove})
 }
 
 // Mark changes flags. It returns the messages that it was done to, as they are now; the error names the others.

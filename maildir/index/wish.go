@@ -95,7 +95,8 @@ func (a *Account) honour(ctx context.Context, id int64, w plan.Wish, local maild
 
 // between is the change that makes a into b.
 func between(a, b maildir.Flags) Change {
-	return Change{Set: b.Set &^ a.Set, Clear: a.Set &^ b.Set, Add: lessKeywords(b.Keywords, a.Keywords), Remove: lessKeywords(a.Keywords, b.Keywords)}
+	add, remove := b.Without(a), a.Without(b)
+	return Change{Set: add.Set, Clear: remove.Set, Add: add.Keywords, Remove: remove.Keywords}
 }
 
 // wishes forgets the wish that an agreement grants. One that was made, or changed, since it was read is for the next run: it goes where its
