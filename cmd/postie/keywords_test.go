@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -20,6 +21,7 @@ func TestMovedKeywords(t *testing.T) {
 	}
 	f.put("INBOX", 1, 4, "NonJunk")
 	f.put("INBOX", 4, 6, "NonJunk", "Later")
+	f.put("INBOX", 6, 8, "NonJunk")
 	f.put("Work", 10, 11, "work", "play")
 	d.sync()
 	moves := []struct {
@@ -34,6 +36,8 @@ func TestMovedKeywords(t *testing.T) {
 		{3, "Work", func(f file) { d.rename(f, "F"+f.Letters) }, nil, "NonJunk"},
 		{4, "Work", func(f file) { d.rename(f, "S"+f.Letters[1:]) }, nil, d.keywords("INBOX", d.find("INBOX", 4).Letters[1:])},
 		{5, "Work", nil, func(file) { d.must("list") }, "Later NonJunk"},
+		{6, "Work", nil, func(it file) { d.rekey(it) }, "NonJunk"},
+		{7, "Work", nil, func(it file) { d.rekey(it); d.must("list") }, "NonJunk"},
 	}
 	for _, m := range moves {
 		if m.before != nil {
@@ -73,6 +77,14 @@ func TestMovedKeywords(t *testing.T) {
 			t.Errorf("the copy has %q", it.keywords)
 		}
 	}
+}
+
+// rekey gives a file a name of its own, with the same flags and letters, as mutt does with what it moves.
+func (d *device) rekey(f file) {
+	d.Helper()
+	dir := d.maildir(f.mailbox)
+	_, flags, _ := strings.Cut(f.Name, ":2,")
+	d.ok(os.Rename(dir.Path(f.Entry), filepath.Join(string(dir), "cur", fmt.Sprintf("1762164000.R%d.mutt:2,%s", f.n, flags))))
 }
 
 // keywords are those of letters in a mailbox.

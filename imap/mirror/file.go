@@ -34,7 +34,7 @@ func (r *run) identify(ctx context.Context, b *box, e maildir.Entry, table *mail
 		b.fresh[e.Key] = m
 	}
 	var err error
-	if e, f.Flags.Keywords, err = r.carried(ctx, b, e, table); err != nil {
+	if e, f.Flags.Keywords, err = r.carried(ctx, b, e, m, table); err != nil {
 		r.Log.Warn("keywords cannot be read", "path", b.dir.Path(e), "err", err)
 	}
 	m.Entry, m.Flags = e, f.Flags

@@ -157,9 +157,26 @@ func (a *Account) WithKey(ctx context.Context, key maildir.Key) ([]Message, erro
 	return a.s.messages(ctx, "m.key = ?", string(key))
 }
 
+// WithContent gives the messages of a date (to the millisecond) whose wire form has this SHA-256, in whatever mailbox.
+func (a *Account) WithContent(ctx context.Context, date time.Time, hash [32]byte) ([]Message, error) {
+	return a.s.messages(ctx, "m.date = ? AND m.hash = ?", date.UnixMilli(), hash[:])
+}
+
 // WithFile gives the messages of a key, in whatever mailbox, and those that are not Exact and whose file gives this wire form.
 func (a *Account) WithFile(ctx context.Context, key maildir.Key, own [32]byte) ([]Message, error) {
 	return a.s.messages(ctx, "(m.key = ? OR m.id IN (SELECT message FROM own WHERE hash = ?))", string(key), own[:])
+}
+
+// Home tells in which mailbox the base has a message, by its NUMBER; "": in none.
+func (a *Account) Home(ctx context.Context, id int64) (string, error) {
+	names, err := query(ctx, a.s, func(rows *sql.Rows) (name string, err error) {
+		err = rows.Scan(&name)
+		return name, err
+	}, "SELECT m.name FROM pair p JOIN box b ON b.id = p.box JOIN mailbox m ON m.id = b.mailbox WHERE p.message = ? AND b.account = ?", id, a.id)
+	if err != nil || len(names) == 0 {
+		return "", verb("read base", err)
+	}
+	return names[0], nil
 }
 
 // Homes tells in which mailboxes the base has a key, by the NUMBER of the message; its file may have been moved since.
