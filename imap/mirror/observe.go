@@ -163,7 +163,7 @@ func (r *run) rematch(ctx context.Context, b *box) error {
 		return err
 	}
 	if alike > 0 {
-		r.note(b.Name, fmt.Sprintf("%d messages are not there as they are here, and were matched by Message-ID or header: verify --deep compares them", alike))
+		r.note(b.Name, fmt.Sprintf("%d messages have another size or header on the server than here: they were matched by Message-ID, header or date, and not fetched again", alike))
 	}
 	if b.newbase == nil {
 		b.newbase = []plan.Pair{}

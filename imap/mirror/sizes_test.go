@@ -89,7 +89,7 @@ func (d *device) recovers(what string, n int, tells bool) {
 func (d *device) told() bool {
 	return slices.ContainsFunc(d.events, func(e Event) bool {
 		n, ok := e.(Notice)
-		return ok && strings.Contains(n.Text, "not there as they are here")
+		return ok && strings.Contains(n.Text, "on the server than here")
 	})
 }
 
