@@ -109,7 +109,7 @@ func (s *Session) capabilities() error {
 	return nil
 }
 
-// setUp sends ID, ENABLE and COMPRESS, in one flight. NetEase serves no SELECT before an ID. A refusal means doing without.
+// setUp sends ID, ENABLE, NAMESPACE and COMPRESS, in one flight. NetEase serves no SELECT before an ID. A refusal means doing without.
 func (s *Session) setUp(o *Options) error {
 	var commands []string
 	if o.ID != nil && s.Has(imap.CapID) {
@@ -118,6 +118,12 @@ func (s *Session) setUp(o *Options) error {
 	if enable := s.enableCommand(); enable != "" {
 		commands = append(commands, enable)
 	}
+	box, mine := &inbox{}, namespace{}
+	if o.Naming && s.Has(imap.CapNamespace) {
+		box.Personal = &mine
+		commands = append(commands, "NAMESPACE")
+	}
+	named := len(commands)
 	compress := o.Compress && s.Has("COMPRESS=DEFLATE")
 	if compress {
 		commands = append(commands, "COMPRESS DEFLATE") // the last: RFC 4978 section 3
@@ -125,16 +131,18 @@ func (s *Session) setUp(o *Options) error {
 	if len(commands) == 0 {
 		return nil
 	}
-	box := &inbox{}
 	err := s.wire.ask(box, commands...)
 	var refused *Error
 	if err != nil && !errors.As(err, &refused) || refused != nil && refused.Status == "BYE" {
 		return err
 	}
+	if box.Personal != nil && s.wire.ok(len(commands)-named) {
+		s.mine = &mine
+	}
 	if box.Enabled != nil {
 		s.enabled = box.Enabled
 	}
-	if compress && s.wire.lastOK() {
+	if compress && s.wire.ok(0) {
 		s.wire.read.Store(s.wire.stream.read.Load())
 		return s.wire.stream.deflate()
 	}

@@ -183,3 +183,23 @@ func TestMyRights(t *testing.T) {
 		t.Error("no error")
 	}
 }
+
+// Asked for when the session begins, the namespace costs no round trip of its own. A server that would not tell then is asked again.
+func TestNaming(t *testing.T) {
+	const told = "\nS: * NAMESPACE ((\"INBOX.\" \".\")) NIL NIL\n"
+	for name, text := range map[string]string{
+		"told":    "C: A NAMESPACE" + told + "S: A OK",
+		"refused": "C: A NAMESPACE\nS: A NO [LIMIT] later\nC: B NAMESPACE" + told + "S: B OK",
+	} {
+		s := play(t, imaptest.Script{Text: "S: * PREAUTH [CAPABILITY IMAP4rev1 NAMESPACE] hi\n" + text}, imap.Options{Naming: true})
+		for range 2 {
+			prefix, delim, err := s.Namespace(t.Context())
+			if prefix != "INBOX." || delim != '.' || err != nil {
+				t.Errorf("%s: %q, %q, %v", name, prefix, delim, err)
+			}
+			if name == "refused" {
+				break
+			}
+		}
+	}
+}

@@ -9,6 +9,9 @@ import (
 // Namespace gives the prefix of the user's own mailboxes ("", or "INBOX." on some servers; UTF-8) and the hierarchy
 // separator (0: there is no hierarchy), by NAMESPACE (RFC 2342), else by LIST "" "" (RFC 9051 section 6.3.9).
 func (s *Session) Namespace(ctx context.Context) (prefix string, delim rune, err error) {
+	if s.mine != nil {
+		return s.mine.prefix, s.mine.delim, nil
+	}
 	box := &inbox{List: true}
 	if !s.Has(imap.CapNamespace) {
 		c, err := s.begin(ctx, "LIST", box)

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"path/filepath"
 
-	"postie/imap"
 	"postie/imap/plan"
 	"postie/maildir"
 )
@@ -44,7 +43,7 @@ func (r *run) fetch(ctx context.Context, ids []int64) (err error) {
 	if err != nil || len(wanted) == 0 {
 		return err
 	}
-	if r.session, err = imap.Connect(ctx, r.IMAP); err != nil {
+	if r.session, err = r.connect(ctx); err != nil {
 		return err
 	}
 	if r.naming.prefix, r.naming.delim, err = r.session.Namespace(ctx); err != nil {

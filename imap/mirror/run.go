@@ -141,7 +141,7 @@ func (r *run) run(ctx context.Context) (err error) {
 	if r.before, err = r.base.Notices(ctx); err != nil {
 		return err
 	}
-	if r.session, err = imap.Connect(ctx, r.IMAP); err != nil {
+	if r.session, err = r.connect(ctx); err != nil {
 		return err
 	}
 	for pass := 0; pass == 0 || r.again && pass < passes; pass++ {
@@ -162,6 +162,13 @@ func (r *run) run(ctx context.Context) (err error) {
 		}
 	}
 	return r.session.Logout(ctx)
+}
+
+// connect begins the session of a run, which has to know how mailboxes are named.
+func (r *run) connect(ctx context.Context) (*imap.Session, error) {
+	o := r.IMAP
+	o.Naming = true
+	return imap.Connect(ctx, o)
 }
 
 // pass is observe, plan, apply, record.
