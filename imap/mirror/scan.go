@@ -82,20 +82,20 @@ func (r *run) scan(ctx context.Context, b *box, full bool) (err error) {
 		return err
 	}
 	b.firm = age(b.seen, began) >= tick
-	var entries []maildir.Entry
+	var files listing
 	for e, err := range b.dir.Scan() {
 		if err != nil {
 			return err
 		}
-		entries = append(entries, e)
+		files.add(e)
 	}
-	entries, twins := b.unique(entries)
+	twins := b.unique(&files)
 	if b.twins = len(twins); b.twins > 0 && b.looked > 1 && !r.DryRun {
-		if entries, err = r.part(b, entries, twins); err != nil {
+		if err = r.part(b, &files, twins); err != nil {
 			return err
 		}
 	}
-	renamed, err := r.compare(ctx, b, entries, full)
+	renamed, err := r.compare(ctx, b, &files, full)
 	if err != nil {
 		return err
 	}
@@ -112,32 +112,11 @@ func (r *run) scan(ctx context.Context, b *box, full bool) (err error) {
 	return r.base.Renamed(ctx, renamed)
 }
 
-// unique sorts entries by key. Of several that have the same key, which renaming makes, that is taken which is there;
-// twins are those of which more are there.
-func (b *box) unique(entries []maildir.Entry) (out, twins []maildir.Entry) {
-	slices.SortStableFunc(entries, func(a, b maildir.Entry) int { return cmp.Compare(a.Key, b.Key) })
-	out = entries[:0]
-	for _, e := range entries {
-		last := len(out) - 1
-		switch {
-		case last < 0 || out[last].Key != e.Key:
-			out = append(out, e)
-		case out[last].Rel() == e.Rel():
-		case !exists(b.dir.Path(out[last])):
-			out[last] = e
-		case exists(b.dir.Path(e)):
-			twins = append(twins, e)
-		}
-	}
-	return out, twins
-}
-
-func entryKey(e maildir.Entry) maildir.Key { return e.Key }
-
 // part gives twins of different content keys of their own: they are different messages.
-func (r *run) part(b *box, entries, twins []maildir.Entry) ([]maildir.Entry, error) {
+func (r *run) part(b *box, files *listing, twins []maildir.Entry) error {
+	var parted []maildir.Entry
 	for _, twin := range twins {
-		first, err := maildir.WireAt(b.dir.Path(*at(entries, twin.Key, entryKey)))
+		first, err := maildir.WireAt(b.dir.Path(files.find(twin.Key)))
 		if err != nil {
 			continue // it is gone, and with it the question
 		}
@@ -147,23 +126,26 @@ func (r *run) part(b *box, entries, twins []maildir.Entry) ([]maildir.Entry, err
 		}
 		draft, err := b.dir.Create() // for its key
 		if err != nil {
-			return entries, err
+			return err
 		}
 		e := maildir.EntryOf(string(draft.Key())+twin.Name[len(twin.Key):], twin.New)
 		r.step("rename " + twin.Name)
 		err = cmp.Or(draft.Close(), os.Rename(b.dir.Path(twin), b.dir.Path(e)))
 		if err == nil {
-			entries = append(entries, e)
+			parted = append(parted, e)
 		} else if !errors.Is(err, fs.ErrNotExist) {
-			return entries, err
+			return err
 		}
 	}
-	slices.SortFunc(entries, func(a, b maildir.Entry) int { return cmp.Compare(a.Key, b.Key) })
-	return entries, nil
+	for _, e := range parted {
+		files.add(e)
+	}
+	files.sort()
+	return nil
 }
 
 // compare puts into view where entries and base differ. It gives the rows of files that only have another name.
-func (r *run) compare(ctx context.Context, b *box, entries []maildir.Entry, full bool) (renamed []index.Row, err error) {
+func (r *run) compare(ctx context.Context, b *box, files *listing, full bool) (renamed []index.Row, err error) {
 	b.byKey, b.files, b.missing, b.news = nil, nil, nil, 0
 	table, err := b.dir.Keywords()
 	if err != nil {
@@ -194,24 +176,25 @@ func (r *run) compare(ctx context.Context, b *box, entries []maildir.Entry, full
 			b.byKey = append(b.byKey, row.Pair)
 		}
 	}
-	rest := entries
+	next, stop := iter.Pull(files.all())
+	defer stop()
+	e, more := next()
 	for row, err := range r.base.ByKey(ctx, b.ID) {
 		if err != nil {
 			return nil, err
 		}
-		for len(rest) > 0 && rest[0].Key < row.Key {
-			see(rest[0], nil)
-			rest = rest[1:]
+		for ; more && e.Key < row.Key; e, more = next() {
+			see(e, nil)
 		}
-		if len(rest) > 0 && rest[0].Key == row.Key {
-			see(rest[0], &row)
-			rest = rest[1:]
+		if more && e.Key == row.Key {
+			see(e, &row)
+			e, more = next()
 			continue
 		}
 		b.byKey = append(b.byKey, row.Pair)
 		b.miss(row)
 	}
-	for _, e := range rest {
+	for ; more; e, more = next() {
 		see(e, nil)
 	}
 	return renamed, r.spelled(b)
