@@ -156,7 +156,7 @@ func (c *crowd) changeThere() {
 	case what == 0 && c.mayMove(n):
 		c.note("server: expunge %d of %s", n, mailbox)
 		c.letters[n].places = append(c.letters[n].places, "")
-		c.expunge(mailbox, set)
+		c.expunge(set)
 	case what == 1 && c.mayMove(n):
 		to := c.mailbox()
 		if to == mailbox {

@@ -112,7 +112,7 @@ func TestDryRunTellsTheRun(t *testing.T) {
 	f.put("INBOX", 30, 32)
 	f.ok(f.client.Create("There", nil).Wait())
 	f.put("There", 40, 41)
-	f.expunge("INBOX", f.uid("INBOX", 1))
+	f.expunge(f.uid("INBOX", 1))
 	f.flag(f.uid("INBOX", 2), imap.StoreFlagsAdd, imap.FlagSeen, "work")
 	_, err := f.client.Move(f.uid("INBOX", 3), "Old").Wait()
 	f.ok(err)

@@ -361,8 +361,8 @@ func (f *fleet) put(mailbox string, from, to int, flags ...imap.Flag) {
 	}
 }
 
-// expunge deletes letters.
-func (f *fleet) expunge(mailbox string, set imap.UIDSet) {
+// expunge deletes letters of the selected mailbox.
+func (f *fleet) expunge(set imap.UIDSet) {
 	f.Helper()
 	f.flag(set, imap.StoreFlagsAdd, imap.FlagDeleted)
 	f.ok(f.client.UIDExpunge(set).Close())

@@ -29,7 +29,7 @@ func TestGuards(t *testing.T) {
 		{"Maildir removed", func(d *device) { d.ok(os.RemoveAll(string(d.maildir("A")))) }, map[string]int{"INBOX": each, "B": each + 2}},
 		{"mailbox emptied on the server", func(d *device) {
 			d.fetch("A", &imap.FetchOptions{UID: true})
-			d.expunge("A", imap.UIDSet{{Start: 1, Stop: 0}})
+			d.expunge(imap.UIDSet{{Start: 1, Stop: 0}})
 		}, map[string]int{"INBOX": each, "A": 0, "B": each + 2}},
 		{"mailbox removed on the server", func(d *device) {
 			d.ok(d.client.Unselect().Wait())
@@ -37,7 +37,7 @@ func TestGuards(t *testing.T) {
 		}, map[string]int{"INBOX": each, "B": each + 2}},
 		{"INBOX emptied on the server", func(d *device) {
 			d.fetch("INBOX", &imap.FetchOptions{UID: true})
-			d.expunge("INBOX", imap.UIDSet{{Start: 1, Stop: 0}})
+			d.expunge(imap.UIDSet{{Start: 1, Stop: 0}})
 		}, map[string]int{"INBOX": 0, "A": each, "B": each + 2}},
 		{"INBOX removed here", func(d *device) {
 			for _, sub := range []string{"cur", "new", "tmp"} {
@@ -58,7 +58,7 @@ func TestGuards(t *testing.T) {
 		{"database removed, and some deleted on the server", func(d *device) {
 			d.forget()
 			d.fetch("A", &imap.FetchOptions{UID: true})
-			d.expunge("A", imap.UIDSet{{Start: 1, Stop: 3}})
+			d.expunge(imap.UIDSet{{Start: 1, Stop: 3}})
 		}, map[string]int{"INBOX": each, "A": each, "B": each + 2}}, // nobody can tell whether they were new
 	}
 	f := newFleet(t, dovecot.Options{Users: users(len(tests))})

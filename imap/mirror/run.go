@@ -9,15 +9,17 @@
 // Run and its passes: run.go; what it tells: event.go; what fails, and whether the run goes on: failure.go.
 //
 // Mailboxes: folders.go finds them, each a box (box.go); names.go says what they are called on either side, walk.go which
-// Maildirs are theirs, rotate.go which were put aside under another name; select.go opens one;
-// turned.go tells when its UIDs mean other messages.
+// Maildirs are theirs, rotate.go which were put aside under another name; select.go opens one; turned.go tells when its
+// UIDs mean other messages.
 //
 // Observe: observe.go. Here: snapshot.go sees all Maildirs at one moment, scan.go reads one, file.go and keywords.go a file.
-// There: remote.go finds what changed, newcomers.go who is new.
+// There: remote.go finds what changed, sight.go compares it with the base, newcomers.go finds out who is new, rights.go
+// what is allowed.
 //
-// Apply: apply.go, and apply_*.go for each kind of operation. What they share: relook.go looks at the Maildirs once more
-// before what cannot be taken back; expunge.go; arrival.go makes durable what comes down; quest.go finds again what went up;
-// insist.go gets past messages that the server cannot give.
+// Apply: apply.go, and apply_*.go for each kind of operation; windows.go plans and applies very many newcomers a part at a
+// time. What they share: relook.go looks at the Maildirs once more before what cannot be taken back; expunge.go takes away
+// what we deleted, and nothing else; arrival.go makes durable what comes down; quest.go finds again what went up, weigh.go
+// asks what became of it; insist.go gets past messages that the server cannot give.
 //
 // Record: record.go; after a crash resume.go, and resolve.go for what went up. Beside Run: fetch.go, bodies on demand.
 //

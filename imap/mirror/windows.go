@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"slices"
 
-	goimap "github.com/emersion/go-imap/v2"
-
 	"postie/imap/plan"
 )
 
@@ -125,30 +123,4 @@ type outlook struct {
 	Planned
 	newcomers int
 	told      bool
-}
-
-// count is how many UIDs a set without '*' holds.
-func count(set goimap.UIDSet) (n int) {
-	for _, r := range set {
-		n += int(int64(r.Stop) - int64(r.Start) + 1)
-	}
-	return n
-}
-
-// cut parts the first n UIDs from a set without '*'.
-func cut(set goimap.UIDSet, n int) (some, rest goimap.UIDSet) {
-	for i, r := range set {
-		size := int(r.Stop-r.Start) + 1
-		if size <= n {
-			some, n = append(some, r), n-size
-			continue
-		}
-		rest = slices.Clone(set[i:])
-		if n > 0 {
-			some = append(some, goimap.UIDRange{Start: r.Start, Stop: r.Start + goimap.UID(n) - 1})
-			rest[0].Start += goimap.UID(n)
-		}
-		break
-	}
-	return some, rest
 }

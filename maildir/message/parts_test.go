@@ -168,14 +168,14 @@ func TestSearch(t *testing.T) {
 		"calendar-invitation": {"invite.ics", "the big oak"},
 		"boundary-unclosed":   {"notes.txt", "second part ends"},
 	} {
-		words, err := message.Search(bytes.NewReader(sample(t, name)), 10000)
+		words, err := search(bytes.NewReader(sample(t, name)), 10000)
 		for _, w := range want {
 			if !strings.Contains(words, w) || err != nil {
 				t.Errorf("%s: no %q in %q, %v", name, w, words, err)
 			}
 		}
 	}
-	words, err := message.Search(strings.NewReader("\n"+strings.Repeat("wörd ", 10000)), 999)
+	words, err := search(strings.NewReader("\n"+strings.Repeat("wörd ", 10000)), 999)
 	if err != nil || len(words) > 1000 || len(words) < 990 {
 		t.Errorf("%d bytes, %v", len(words), err)
 	}
@@ -186,4 +186,13 @@ func BenchmarkWritePart(b *testing.B) {
 	for b.Loop() {
 		message.WritePart(io.Discard, messages.Large(10<<20), 2)
 	}
+}
+
+// search is Index with names and text in one.
+func search(r io.Reader, limit int) (string, error) {
+	w, err := message.Index(r, limit)
+	if w.Names == "" {
+		return w.Text, err
+	}
+	return w.Names + "\n" + w.Text, err
 }

@@ -36,12 +36,3 @@ func Index(r io.Reader, limit int) (Words, error) {
 func (e *entity) attached() bool {
 	return !e.preamble && e.depth > 0 && (e.disposition == "attachment" || e.name != "" && e.disposition != "inline")
 }
-
-// Search is Index with names and text in one.
-func Search(r io.Reader, limit int) (string, error) {
-	w, err := Index(r, limit)
-	if w.Names == "" {
-		return w.Text, err
-	}
-	return w.Names + "\n" + w.Text, err
-}

@@ -179,7 +179,7 @@ func TestReadErrorComesWithWhatWasRead(t *testing.T) {
 	if parts, err := message.Parts(in()); err != broken || len(parts) != 2 {
 		t.Errorf("Parts: %v, %v", parts, err)
 	}
-	if words, err := message.Search(in(), 1000); err != broken || words != "first\n\nsec\n" {
+	if words, err := search(in(), 1000); err != broken || words != "first\n\nsec\n" {
 		t.Errorf("Search: %q, %v", words, err)
 	}
 	if _, err := message.WritePart(io.Discard, in(), 2); err != broken {
@@ -210,7 +210,7 @@ func FuzzText(f *testing.F) {
 		if err != nil || !utf8.ValidString(body.Text) || strings.Contains(body.Text, "\r") {
 			t.Errorf("%q: %q, %v", wire, body.Text, err)
 		}
-		words, err := message.Search(bytes.NewReader(wire), 100)
+		words, err := search(bytes.NewReader(wire), 100)
 		if err != nil || !utf8.ValidString(words) || len(words) > 300 {
 			t.Errorf("%q: %q, %v", wire, words, err)
 		}
