@@ -12,17 +12,29 @@ import (
 	"postie/testdata/dovecot"
 )
 
-// cutAt is a server whose connection breaks when it has carried out n commands of a kind, and not told UIDs.
+// cutAt is a server that hears n commands of a kind, does not tell UIDs, and whose connection breaks when all are carried out: nothing is
+// under way any more when the next run looks.
 func cutAt(command string, n int) quirks {
-	return quirks{imaptest.Replace(`\[(APPENDUID|COPYUID) [^]]*\] `, ""), {Says: func(d *imaptest.Dialogue, response string) []string {
-		if strings.HasPrefix(d.Answers(response), command) {
-			if n--; n == 0 {
-				d.Close()
-				return nil
+	heard, said := 0, 0
+	return quirks{imaptest.Replace(`\[(APPENDUID|COPYUID) [^]]*\] `, ""), {
+		Hears: func(_ *imaptest.Dialogue, c string) string {
+			if _, rest, _ := strings.Cut(c, " "); strings.HasPrefix(rest, command) {
+				if heard++; heard > n {
+					return ""
+				}
 			}
-		}
-		return []string{response}
-	}}}
+			return c
+		},
+		Says: func(d *imaptest.Dialogue, response string) []string {
+			if strings.HasPrefix(d.Answers(response), command) {
+				if said++; said == n {
+					d.Close()
+					return nil
+				}
+			}
+			return []string{response}
+		},
+	}}
 }
 
 func oldest() quirks {
@@ -53,7 +65,7 @@ func TestManyUploadsCut(t *testing.T) {
 			commands := int(d.trips.Load()) - (68 - there)
 			d.quirks = nil
 			d.equal()
-			if there < 38 || r.Uploaded != 60 || commands > 16 {
+			if there != 38 || r.Uploaded != 60 || commands > 16 {
 				t.Errorf("%d messages there, then %+v with %d commands but uploads", there, r, commands)
 			}
 			if there = len(d.there()["INBOX"]); there != 68 {
@@ -105,14 +117,14 @@ func TestCutAmongFilesOfOneMessageID(t *testing.T) {
 		d.ok(os.WriteFile(file, []byte(strings.ReplaceAll(text, "\r\n", "\n")), 0o600))
 	}
 	appends := 0
-	d.quirks = append(cutAt("APPEND", 1), imaptest.Quirk{Hears: func(_ *imaptest.Dialogue, c string) string {
+	d.quirks = append(quirks{{Hears: func(_ *imaptest.Dialogue, c string) string {
 		if strings.Contains(c, " APPEND ") {
 			if appends++; appends == 1 {
 				return ""
 			}
 		}
 		return c
-	}})
+	}}}, cutAt("APPEND", 1)...)
 	if _, err := d.run(nil); err == nil {
 		t.Fatal("nothing was cut")
 	}
@@ -157,5 +169,37 @@ func TestRenamedAfterAnUploadThatWasCut(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// What was cut off cannot be looked for, since the server refuses: nothing is done twice meanwhile.
+func TestCutAndRefused(t *testing.T) {
+	w := newStreet(t, dovecot.Options{})
+	for _, command := range []string{`^SELECT "?INBOX`, `^UID FETCH .*HEADER`} {
+		t.Run(command, func(t *testing.T) {
+			t.Parallel()
+			d := w.device(t)
+			d.create(d.remote(), "A")
+			d.sync()
+			for n := 100; n < 104; n++ {
+				d.deliver("INBOX", n)
+			}
+			d.quirks = cutAt("APPEND", 4)
+			if _, err := d.run(nil); err == nil {
+				t.Fatal("nothing was cut")
+			}
+			d.deliver("A", 200)
+			d.quirks = quirks{imaptest.Refuse(command, 1, "NO [UNAVAILABLE] not so fast")}
+			if r, err := d.run(nil); err != nil || r.Failed > 1 || r.Uploaded != 1 {
+				t.Errorf("%+v %v", r, err)
+			}
+			d.quirks = nil
+			d.sync()
+			d.equal()
+			d.quiet()
+			if there := d.numbers("INBOX"); len(there) != 4 || len(d.there()["INBOX"]) != 4 {
+				t.Errorf("INBOX has %v", there)
+			}
+		})
 	}
 }
