@@ -62,7 +62,7 @@ func exitCode(err error) int {
 		return done.code
 	case errors.Is(err, errInterrupted), errors.Is(err, context.Canceled):
 		return exitInterrupted
-	case is[*usageError](err), is[*config.Error](err), is[*credential.NoSecretError](err), is[*index.NameError](err):
+	case is[*usageError](err), is[*config.Error](err), is[*credential.NoSecretError](err), is[*index.NameError](err), is[*mirror.SharedError](err):
 		return exitUsage
 	case is[*retrieve.Guard](err), is[plan.Guard](err):
 		return exitGuard
@@ -163,6 +163,8 @@ func hint(err error, account string) string {
 			`who empties an inbox by habit writes max_delete = "100%"`
 	case is[plan.Guard](err):
 		return "look at both sides. If it was done on purpose: " + again("sync", account) + " --allow-mass-delete"
+	case is[*mirror.SharedError](err):
+		return "give each account a maildir of its own"
 	case is[*index.Locked](err):
 		return "wait for it with --wait"
 	case errors.Is(err, mirror.ErrGone), errors.Is(err, mirror.ErrUIDValidity):

@@ -16,6 +16,7 @@ import (
 	"postie/cmd/postie/internal/connect"
 	"postie/cmd/postie/internal/credential"
 	"postie/imap"
+	"postie/imap/mirror"
 	"postie/imap/plan"
 	"postie/maildir/index"
 	"postie/pop3"
@@ -60,6 +61,7 @@ func TestExitCode(t *testing.T) {
 		{syscall.ECONNRESET, 5},
 		{&retrieve.Guard{}, 6},
 		{plan.Guard{}, 6},
+		{&mirror.SharedError{}, 2},
 		{&imap.Error{Status: "BYE"}, 5},
 		{&imap.Error{Status: "NO"}, 1},
 		{&imap.LoginError{Err: &imap.Error{Status: "NO"}}, 4},

@@ -104,7 +104,7 @@ const passes = 3
 
 // Run makes Maildirs and account equal, once.
 //
-// Errors: *index.Locked; those of imap.Connect and of the session; a full disk or another failure of the store that more
+// Errors: *index.Locked; *SharedError; those of imap.Connect and of the session; a full disk or another failure of the store that more
 // operations would only repeat. What fails by itself is a Failed event and a count in the report; what the deletion
 // guard stopped is in Report.Guards.
 func Run(ctx context.Context, o Options) (Report, error) {
@@ -138,6 +138,9 @@ func locked(ctx context.Context, o Options, do func(*run) error) (Report, error)
 
 func (r *run) run(ctx context.Context) (err error) {
 	if r.base, err = r.Store.Account(ctx, r.Account); err != nil {
+		return err
+	}
+	if err := r.alone(ctx); err != nil {
 		return err
 	}
 	if r.before, err = r.base.Notices(ctx); err != nil {

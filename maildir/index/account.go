@@ -53,6 +53,12 @@ func (s *Store) Account(ctx context.Context, m Maildrop) (*Account, error) {
 	return a, nil
 }
 
+// Others are the accounts whose mailboxes this root holds too. None is known of one that is not the root's own yet.
+func (a *Account) Others(ctx context.Context) ([]Maildrop, error) {
+	return query(ctx, a.s, func(rows *sql.Rows) (m Maildrop, err error) { return m, rows.Scan(&m.User, &m.Host) },
+		"SELECT user, host FROM account WHERE id <> ? AND id IN (SELECT account FROM box) ORDER BY id", a.id)
+}
+
 // enter makes the row of the account, so that a dry run makes none.
 func (a *Account) enter(tx *sql.Tx) error {
 	if a.id != 0 {
