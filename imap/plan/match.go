@@ -2,6 +2,7 @@ package plan
 
 import (
 	"cmp"
+	"postie/maildir"
 	"slices"
 
 	"github.com/emersion/go-imap/v2"
@@ -103,10 +104,12 @@ func in[T any](p *pool[T], b *box, id Identity, exact bool) func(*newcomer[T]) b
 }
 
 // locate finds where the missing halves of pairs went, and which newcomers are halves of one message. The order
-// matters: a file that was only renamed must not be taken for the partner of an equal message that came by chance.
+// matters: a file that was only renamed must not be taken for the partner of an equal message that came by chance; and a
+// file serves first those pairs whose message is there. One whose message is gone would have it removed, while another's
+// would be deleted for want of it: both halves of one message.
 func (d *differ) locate() {
 	for _, exact := range []bool{true, false} {
-		d.each(func(t *trio) { d.renamed(t, exact) })
+		d.each(func(t *trio) { d.renamed(t, exact, true) })
 	}
 	d.each(d.bothMoved)
 	for _, exact := range []bool{true, false} {
@@ -119,7 +122,12 @@ func (d *differ) locate() {
 	for _, b := range d.boxes {
 		b.embody()
 	}
-	d.each(d.oneMoved)
+	d.each(d.fileMoved)
+	for _, exact := range []bool{true, false} {
+		d.each(func(t *trio) { d.renamed(t, exact, false) })
+	}
+	d.each(d.messageMoved)
+	d.reunite()
 }
 
 func (d *differ) each(do func(*trio)) {
@@ -130,9 +138,10 @@ func (d *differ) each(do func(*trio)) {
 	}
 }
 
-// renamed finds a file under another key in the same mailbox. For a tombstone that is a message that came back.
-func (d *differ) renamed(t *trio, exact bool) {
-	if t.at != nil || t.pair.Key == "" || t.pair.UID == 0 {
+// renamed finds a file under another key in the same mailbox, for pairs whose message is there or for the others. For a
+// tombstone that is a message that came back.
+func (d *differ) renamed(t *trio, exact, there bool) {
+	if t.at != nil || t.pair.Key == "" || t.pair.UID == 0 || (t.on != nil) != there {
 		return
 	}
 	if f := d.files.find(t.who(), in(d.files, t.home, t.who(), exact)); f != nil {
@@ -186,23 +195,42 @@ func (b *box) embody() {
 	}
 }
 
-// oneMoved finds a file, or a message, that left its other half behind for another mailbox.
-func (d *differ) oneMoved(t *trio) {
-	if t.pair.State != Agreed {
-		return
-	}
-	if t.at == nil && t.on != nil && t.pair.Key != "" {
+// fileMoved finds a file that left its message behind for another mailbox.
+func (d *differ) fileMoved(t *trio) {
+	if t.pair.State == Agreed && t.at == nil && t.on != nil && t.pair.Key != "" {
 		f := d.files.find(t.who(), func(f *newcomer[File]) bool { return f.it.Key == t.pair.Key })
 		if f = cmp.Or(f, d.files.find(t.who(), nil)); f != nil {
 			t.take(f)
 		}
 	}
-	if t.on == nil && t.at != nil {
+}
+
+// messageMoved finds a message that left its file behind for another mailbox.
+func (d *differ) messageMoved(t *trio) {
+	if t.pair.State == Agreed && t.on == nil && t.at != nil {
 		m := d.messages.find(t.who(), in(d.messages, t.home, t.who(), false))
 		if m = cmp.Or(m, d.messages.find(t.who(), nil)); m != nil {
 			t.follow(m)
 		}
 	}
+}
+
+// reunite joins a file whose message is gone with a message whose file is gone, if both were known by one key: the base knows
+// the file in two mailboxes, because a run that saw only one of them met it there on its way.
+func (d *differ) reunite() {
+	lone := map[maildir.Key]*trio{}
+	d.each(func(t *trio) {
+		if t.pair.State == Agreed && t.pair.Key != "" && t.at != nil && t.on == nil {
+			lone[t.pair.Key] = t
+		}
+	})
+	d.each(func(t *trio) {
+		f := lone[t.pair.Key]
+		if f != nil && t.pair.State == Agreed && t.at == nil && t.on != nil && t.who().Same(f.who()) {
+			t.file, t.at, f.at = f.file, f.at, nil
+			delete(lone, t.pair.Key)
+		}
+	})
 }
 
 func (t *trio) take(f *newcomer[File]) {
