@@ -13,50 +13,60 @@ import (
 	"postie/maildir/index"
 )
 
-// box is a mailbox in a run: what the index knows, and what is seen on either side.
+// box is a mailbox in a run: what the index knows, what is seen on either side, and what the run did to it.
 type box struct {
-	index.Mailbox               // ID 0: not known
-	known         bool          // there is a base
-	outside       bool          // not part of this run
-	blind         bool          // its Maildir cannot be read
-	server        string        // its name there; "": it is not there and cannot be
-	remote        *imap.Mailbox // nil: not there
-	here          bool          // its Maildir is here
-	dir           maildir.Dir
+	index.Mailbox             // ID 0: not known
+	known         bool        // there is a base
+	outside       bool        // not part of this run
+	mustMatch     bool        // its UIDs mean nothing any more, or nobody knows yet what they mean: plan.Rematch
+	newbase       []plan.Pair // after Rematch
+	maildirSide
+	serverSide
+	effects
+}
 
-	apart     bool // Gmail's virtual ones, and what has a name twice
-	mustMatch bool // its UIDs mean nothing any more, or nobody knows yet what they mean: plan.Rematch
-
-	// The server's side.
-	now      index.Mailbox // as it was when it was read
-	read     bool          // all that changed there since ModSeq is in view
-	messages []plan.Message
-	rest     goimap.UIDSet // messages that the base does not know, and for which there is no room in this plan
-	byUID    []plan.Pair
-	newbase  []plan.Pair // after Rematch
-	wishes   []plan.Wish
-	expunges bool
-	forbids  forbids
-	// The Maildir.
-	stamp    maildir.Stamp                  // from before the scan; zero: not to be recorded
+// maildirSide is a mailbox as its Maildir shows it.
+type maildirSide struct {
+	here     bool // it is there
+	dir      maildir.Dir
+	blind    bool                           // it cannot be read
 	entries  map[maildir.Key]maildir.Entry  // of files in view
 	fresh    map[maildir.Key]*index.Message // files that the base does not know
-	files    []plan.File
-	byKey    []plan.Pair
-	respelt  bool          // files have other letters now, which is not durable yet
-	missing  goimap.UIDSet // messages whose file is not here
-	news     int           // files that the base does not know
-	twins    int           // files whose key another one has
-	looked   int           // how often it was read
-	seen     maildir.Stamp // from before the last reading
-	firm     bool          // a change after that reading must show in the stamp
-	unstable bool          // it did not come to rest, or could not be read
-	later    *box          // how it was just before something was pushed; nil: nothing changed
-	left     []passage     // of later
-	came     []passage     // of later
+	files    []plan.File                    // in view, by key
+	byKey    []plan.Pair                    // of the base, in view
+	missing  goimap.UIDSet                  // messages whose file is not here
+	news     int                            // files that the base does not know
+	twins    int                            // files whose key another one has
+	respelt  bool                           // files have other letters now, which is not durable yet
+	stamp    maildir.Stamp                  // from before the scan; zero: not to be recorded
+	looked   int                            // how often it was read
+	seen     maildir.Stamp                  // from before the last reading
+	firm     bool                           // a change after that reading must show in the stamp
+	unstable bool                           // it did not come to rest, or could not be read
+	later    *box                           // how it was just before something was pushed; nil: nothing changed
+	left     []passage                      // of later
+	came     []passage                      // of later
+}
 
+// serverSide is a mailbox as the server shows it.
+type serverSide struct {
+	server   string         // its name there; "": it is not there and cannot be
+	remote   *imap.Mailbox  // nil: not there
+	apart    bool           // Gmail's virtual ones, and what has a name twice
+	now      index.Mailbox  // as it was when it was read
+	read     bool           // all that changed there since ModSeq is in view
+	messages []plan.Message // in view, by UID
+	rest     goimap.UIDSet  // messages that the base does not know, and for which there is no room in this plan
+	byUID    []plan.Pair    // of the base, in view
+	wishes   []plan.Wish    // for messages that have no body here
+	expunges bool           // an EXPUNGE would take only what is ours
+	forbids  forbids
+}
+
+// effects are what this run did to a mailbox, or could not do.
+type effects struct {
 	withheld goimap.UIDSet // what the server did not let us mark as deleted
-	pushed   bool          // this run changed it on the server
+	pushed   bool          // it was changed on the server
 	next     goimap.UID    // of what this run moves here
 	spoiled  bool          // something planned was not done
 	refused  bool          // a whole command was not: there is no use in more of them

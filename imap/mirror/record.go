@@ -42,7 +42,7 @@ func (r *run) record(ctx context.Context, p plan.Plan) error {
 func (r *run) upTo(ctx context.Context, b *box) (index.Mailbox, bool, error) {
 	now := b.now
 	if b.pushed && now.ModSeq > 0 {
-		probe := &box{Mailbox: now, known: true, server: b.server, remote: &imap.Mailbox{Name: b.server}}
+		probe := &box{Mailbox: now, known: true, serverSide: serverSide{server: b.server, remote: &imap.Mailbox{Name: b.server}}}
 		probe.ID, probe.now = b.ID, now
 		seen, err := r.look(ctx, probe)
 		if err != nil {

@@ -46,7 +46,8 @@ func (r *run) reread(ctx context.Context, b *box, force bool) error {
 			err = r.pause(ctx, []*box{b})
 		}
 		force = false
-		b.later = &box{Mailbox: b.Mailbox, known: b.known, here: true, dir: b.dir, entries: map[maildir.Key]maildir.Entry{}, fresh: b.fresh, unstable: true}
+		b.later = &box{Mailbox: b.Mailbox, known: b.known, maildirSide: maildirSide{here: true, dir: b.dir, entries: map[maildir.Key]maildir.Entry{},
+			fresh: b.fresh, unstable: true}}
 		if err == nil {
 			err = r.scan(ctx, b.later, false)
 		}
