@@ -145,6 +145,7 @@ func start(o Options) (*Server, error) {
 	var output bytes.Buffer
 	s.cmd = exec.Command("dovecot", "-F", "-c", filepath.Join(s.Dir, "dovecot.conf"))
 	s.cmd.Stdout, s.cmd.Stderr = &output, &output
+	s.cmd.SysProcAttr = group()
 	if err := s.cmd.Start(); err != nil {
 		return nil, err
 	}
@@ -290,7 +291,7 @@ func (s *Server) Tunnel(user string) []string {
 
 // Stop ends the server, if it still runs, and waits for its end.
 func (s *Server) Stop() {
-	s.cmd.Process.Signal(syscall.SIGTERM)
+	syscall.Kill(-s.cmd.Process.Pid, syscall.SIGTERM) // the master alone takes a second to end its children
 	select {
 	case <-s.done:
 	case <-time.After(10 * time.Second):
