@@ -291,12 +291,14 @@ func (s *Server) Tunnel(user string) []string {
 
 // Stop ends the server, if it still runs, and waits for its end.
 func (s *Server) Stop() {
-	syscall.Kill(-s.cmd.Process.Pid, syscall.SIGTERM) // the master alone takes a second to end its children
-	select {
-	case <-s.done:
-	case <-time.After(10 * time.Second):
-		s.cmd.Process.Kill()
-		<-s.done
+	// The master alone takes a second to end its children, and sometimes waits for one that has ended.
+	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL} {
+		syscall.Kill(-s.cmd.Process.Pid, signal)
+		select {
+		case <-s.done:
+			return
+		case <-time.After(time.Second):
+		}
 	}
 }
 
