@@ -41,10 +41,10 @@ func (d *device) idOf(n int) string {
 	return id
 }
 
-// The scenario: 5,000 messages (1,000 without POSTIE_TEST_LONG), of which only headers come; reading without a server; one body on demand; what is done here is seen there,
+// 5,000 messages, of which only headers come; reading without a server; one body on demand; what is done here is seen there,
 // and on another device.
 func TestSummariesOfThousands(t *testing.T) {
-	many := rounds(1000, 5000)
+	const many = 5000
 	f := newFleet(t, dovecot.Options{})
 	f.fillWith("INBOX", 0, many, bulk)
 	m := f.meter()
