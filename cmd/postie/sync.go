@@ -83,7 +83,7 @@ func (f *syncFlags) policy(a config.Account) plan.Policy {
 		Trash: a.Trash, Bodies: bodies, Create: create}
 }
 
-// patterns are the mailboxes wanted: those of -m among those of the account.
+// patterns are the mailboxes wanted: those of -m in place of those of the account.
 func (f *syncFlags) patterns(a config.Account) []string {
 	if len(f.mailboxes) > 0 {
 		return f.mailboxes
