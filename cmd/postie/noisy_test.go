@@ -102,26 +102,32 @@ func renaming(n *noise, f file, to string) {
 
 // copying moves a file as mutt does: written anew under another name, and then removed.
 func copying(n *noise, f file, to string) {
-	if content, err := os.ReadFile(n.maildir(f.mailbox).Path(f.Entry)); err == nil {
-		n.write(content, f.Set, to)
+	if publish := n.write(f, to); publish != nil {
+		publish()
 		n.unlink(f)
 	}
 }
 
-// rewriting moves a file the other way round: for a moment it is nowhere.
+// rewriting moves a file the other way round: for a moment it is nowhere. (Only for a moment: what is nowhere for as long as a run
+// takes is deleted.)
 func rewriting(n *noise, f file, to string) {
-	if content, err := os.ReadFile(n.maildir(f.mailbox).Path(f.Entry)); err == nil {
+	if publish := n.write(f, to); publish != nil {
 		n.unlink(f)
-		n.write(content, f.Set, to)
+		publish()
 	}
 }
 
-func (n *noise) write(content []byte, flags maildir.FlagSet, to string) {
+// write writes a file anew, under another name that publish gives it; nil: it is not where it was.
+func (n *noise) write(f file, to string) (publish func()) {
+	content, err := os.ReadFile(n.maildir(f.mailbox).Path(f.Entry))
+	if err != nil {
+		return nil
+	}
 	n.written++
 	name := fmt.Sprintf("%d.M%dQ%d.rewritten", time.Now().Unix(), os.Getpid(), n.written)
 	tmp := filepath.Join(string(n.maildir(to)), "tmp", name)
 	n.ok(os.WriteFile(tmp, content, 0o600))
-	n.ok(os.Rename(tmp, filepath.Join(string(n.maildir(to)), "cur", name+":2,"+flags.String())))
+	return func() { n.ok(os.Rename(tmp, filepath.Join(string(n.maildir(to)), "cur", name+":2,"+f.Set.String()))) }
 }
 
 // unlink removes a file, by whatever name postie may have given it meanwhile.
