@@ -26,8 +26,8 @@ var buffers = sync.Pool{New: func() any { return new([bufferSize]byte) }}
 type Draft struct {
 	dir   Dir
 	key   Key
-	file  *os.File // nil once durable
-	buf   []byte   // room from buffers, once something is written; nil once complete: a batch may hold hundreds of drafts
+	file  *messageFile // nil once durable
+	buf   []byte       // room from buffers, once something is written; nil once complete: a batch may hold hundreds of drafts
 	hash  hash.Hash
 	size  int64 // octets of the wire form
 	disk  int64 // octets of the LF form
@@ -55,9 +55,9 @@ const (
 func (d Dir) Create() (*Draft, error) {
 	key := newKey(time.Now())
 	path := d.sub("tmp", string(key))
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	file, err := createMessageFile(path)
 	if errors.Is(err, fs.ErrNotExist) && d.Complete() == nil {
-		file, err = os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+		file, err = createMessageFile(path)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("create message: %w", err)
@@ -212,7 +212,7 @@ func (f *Draft) stage(flags Flags) {
 		f.put('\r')
 	}
 	f.flush()
-	startWriteback(f.file) // the disk works while the next message comes in
+	f.file.startWriteback() // the disk works while the next message comes in
 	f.letGo()
 	f.state = staged
 	if !f.mtime.IsZero() {
@@ -224,7 +224,7 @@ func (f *Draft) stage(flags Flags) {
 
 // sync makes the file durable in tmp/ and closes it.
 func (f *Draft) sync() {
-	f.fail("fsync message", f.file.Sync()) // F_FULLFSYNC on macOS
+	f.fail("fsync message", f.file.Sync())
 	f.fail("write message", f.file.Close())
 	f.file = nil
 	if f.err == nil {

@@ -2,7 +2,6 @@ package maildir
 
 import (
 	"errors"
-	"os"
 	"syscall"
 	"testing"
 )
@@ -14,7 +13,7 @@ func TestDraftDiskFull(t *testing.T) {
 		f, err := d.Create()
 		must(t, err)
 		must(t, f.file.Close())
-		f.file, err = os.OpenFile("/dev/full", os.O_WRONLY, 0)
+		f.file, err = openMessageFile("/dev/full", 0)
 		must(t, err)
 		if _, err := f.Write(make([]byte, size)); (size > bufferSize) != errors.Is(err, syscall.ENOSPC) {
 			t.Errorf("write of %d: %v", size, err)

@@ -49,8 +49,8 @@ func parallel(n int, paths []string) error {
 // hint is counted in full here; in a Batch most of it happens while messages come in.
 func hint(paths []string) {
 	for _, path := range paths {
-		if f, err := os.OpenFile(path, os.O_RDWR, 0); err == nil {
-			startWriteback(f)
+		if f, err := openMessageFile(path, 0); err == nil {
+			f.startWriteback()
 			f.Close()
 		}
 	}

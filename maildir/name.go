@@ -6,6 +6,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -25,16 +26,20 @@ func KeyOf(name string) Key {
 func newKey(now time.Time) Key {
 	var r [8]byte
 	rand.Read(r[:]) // never fails
-	return Key(fmt.Sprintf("%d.M%dP%dR%x.%s", now.Unix(), now.Nanosecond()/1000, os.Getpid(), r, hostname()))
+	return Key(fmt.Sprintf("%d.M%dP%dR%x.%s", now.Unix(), now.Nanosecond()/1000, processID(), r, hostname()))
 }
 
-func hostname() string {
-	host, err := os.Hostname()
-	if err != nil || host == "" {
-		host = "localhost"
-	}
-	return plainHost(host)
-}
+// The kernel is asked once, not for each message.
+var (
+	processID = sync.OnceValue(os.Getpid)
+	hostname  = sync.OnceValue(func() string {
+		host, err := os.Hostname()
+		if err != nil || host == "" {
+			host = "localhost"
+		}
+		return plainHost(host)
+	})
+)
 
 // plainHost replaces what would end a key, or the file name: "/" by "\057" and ":" by "\072", says the specification.
 func plainHost(host string) string {
