@@ -2,18 +2,14 @@ package main
 
 import (
 	"cmp"
-	"context"
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
 	"postie/cmd/postie/internal/config"
 	"postie/cmd/postie/internal/connect"
 	"postie/cmd/postie/internal/credential"
+	"postie/cmd/postie/internal/exit"
 	"postie/imap"
 	"postie/pop3"
 )
@@ -59,7 +55,7 @@ func distinct(accounts []config.Account) error {
 	for _, a := range accounts {
 		id := [3]string{a.User, strings.ToLower(a.Host), a.Maildir}
 		if other, twice := seen[id]; twice {
-			return usage("%s and %s are one account: %s on %s, into %s", other, a.Name, a.User, a.Host, a.Maildir)
+			return exit.Usagef("%s and %s are one account: %s on %s, into %s", other, a.Name, a.User, a.Host, a.Maildir)
 		}
 		seen[id] = a.Name
 	}
@@ -68,11 +64,11 @@ func distinct(accounts []config.Account) error {
 
 func fromURL(raw string, p config.Protocol, maildir string) (config.Account, error) {
 	if maildir == "" {
-		return config.Account{}, &usageError{fmt.Errorf("a URL does not say where to store"), "add -d DIR"}
+		return config.Account{}, exit.Usage(fmt.Errorf("a URL does not say where to store"), "add -d DIR")
 	}
 	account, err := config.ParseURL(raw, maildir)
 	if err == nil && account.Protocol != p {
-		err = usage("%s is for %s", raw, map[config.Protocol]string{config.POP3: "postie fetch", config.IMAP: "postie sync"}[account.Protocol])
+		err = exit.Usagef("%s is for %s", raw, map[config.Protocol]string{config.POP3: "postie fetch", config.IMAP: "postie sync"}[account.Protocol])
 	}
 	return account, err
 }
@@ -182,18 +178,6 @@ func (a *app) imapOptions(account config.Account, terminal *credential.Terminal)
 	return o, nil
 }
 
-// absolute makes a path of the command line independent of the working folder.
-func absolute(path string) string {
-	if path == "" {
-		return ""
-	}
-	abs, err := filepath.Abs(path)
-	if err != nil {
-		return path
-	}
-	return abs
-}
-
 func count(values ...string) (n int) {
 	for _, v := range values {
 		if v != "" {
@@ -201,18 +185,4 @@ func count(values ...string) (n int) {
 		}
 	}
 	return n
-}
-
-// exists says whether there is anything at path.
-func exists(path string) bool {
-	_, err := os.Lstat(path)
-	return !errors.Is(err, fs.ErrNotExist)
-}
-
-// cause prefers the reason that a context was cancelled for over the bare fact.
-func cause(ctx context.Context, err error) error {
-	if errors.Is(err, context.Canceled) {
-		return cmp.Or(context.Cause(ctx), err)
-	}
-	return err
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/emersion/go-imap/v2"
 
+	"postie/cmd/postie/internal/exit"
 	"postie/maildir"
 	"postie/testdata/dovecot"
 )
@@ -66,9 +67,9 @@ func TestSeveralAccounts(t *testing.T) {
 		code := run(append([]string{"sync", "-c", config, "--json"}, args...), &out, &errs)
 		return code, out.String()
 	}
-	want := map[string]int{"alice": 0, "bob": 0, "carol": 0, "dora": exitLogin, "emil": exitConnection}
+	want := map[string]int{"alice": 0, "bob": 0, "carol": 0, "dora": exit.Login, "emil": exit.Connection}
 	code, out := sync()
-	if got := summaries(t, out); code != exitPartial || fmt.Sprint(got) != fmt.Sprint(want) {
+	if got := summaries(t, out); code != exit.Partial || fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Fatalf("exit code %d, %v, want %v\n%s", code, got, want, out)
 	}
 	for _, name := range []string{"alice", "bob", "carol"} {
@@ -79,9 +80,9 @@ func TestSeveralAccounts(t *testing.T) {
 	all["bob"].empty("INBOX") // the guard's
 	all["carol"].fetch("INBOX", &imap.FetchOptions{UID: true})
 	all["carol"].flag(imap.UIDSetNum(1), imap.StoreFlagsAdd, imap.FlagFlagged)
-	want["bob"] = exitGuard
+	want["bob"] = exit.Guard
 	code, out = sync()
-	if got := summaries(t, out); code != exitPartial || fmt.Sprint(got) != fmt.Sprint(want) {
+	if got := summaries(t, out); code != exit.Partial || fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Fatalf("exit code %d, %v, want %v\n%s", code, got, want, out)
 	}
 	all["alice"].equal()
@@ -89,7 +90,7 @@ func TestSeveralAccounts(t *testing.T) {
 	if n := len(all["bob"].there("INBOX")); n != 20 {
 		t.Errorf("%d letters are left", n)
 	}
-	for name, want := range map[string]int{"alice": exitOK, "bob": exitGuard, "dora": exitLogin, "emil": exitConnection} {
+	for name, want := range map[string]int{"alice": exit.OK, "bob": exit.Guard, "dora": exit.Login, "emil": exit.Connection} {
 		if code, out := sync(name); code != want {
 			t.Errorf("%s alone: exit code %d, want %d\n%s", name, code, want, out)
 		}

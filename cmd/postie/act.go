@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"postie/cmd/postie/internal/exit"
 	"postie/cmd/postie/internal/ui"
 	"postie/maildir/index"
 )
@@ -29,9 +30,9 @@ func (f *acting) register(flags *pflag.FlagSet) {
 func (f *acting) check(ids []string, flags *pflag.FlagSet) error {
 	switch {
 	case flags.Changed("search") && len(ids) > 0:
-		return usage("--search stands in place of IDs")
+		return exit.Usagef("--search stands in place of IDs")
 	case !flags.Changed("search") && len(ids) == 0:
-		return &usageError{errors.New("which messages?"), "give IDs as postie list prints them, or --search QUERY"}
+		return exit.Usage(errors.New("which messages?"), "give IDs as postie list prints them, or --search QUERY")
 	}
 	return nil
 }
@@ -89,11 +90,11 @@ func (l *library) act(ctx context.Context, ids []string, f *acting, verb, past s
 	}
 	err = errors.Join(errs...)
 	if n > 0 || err == nil {
-		l.app.ui.Print(fmt.Sprintf("%s %s", howMany(n, "message"), past))
+		l.app.ui.Print(fmt.Sprintf("%s %s", ui.HowMany(n, "message"), past))
 	}
 	if err != nil && n > 0 && ctx.Err() == nil {
-		l.app.ui.Error(ui.Failure{Err: err, Exit: exitPartial})
-		return reported{exitPartial}
+		l.app.ui.Error(ui.Failure{Err: err, Exit: exit.Partial})
+		return exit.Reported(exit.Partial)
 	} else if err != nil {
 		return err
 	}
@@ -116,7 +117,7 @@ func (l *library) meant(ctx context.Context, ids []string, f *acting) ([]item, e
 	for _, s := range l.shelves {
 		for i, err := range s.visible(s.index.Search(ctx, q, index.SearchOptions{Accounts: s.names()})) {
 			if err != nil {
-				return nil, cause(ctx, err)
+				return nil, exit.Cause(ctx, err)
 			}
 			all = append(all, i)
 		}
@@ -130,7 +131,7 @@ func (l *library) confirm(ctx context.Context, verb string, n int) (bool, error)
 		return true, nil
 	}
 	if !l.app.ui.Interactive() {
-		return false, &usageError{fmt.Errorf("the query finds %s; nothing was done", howMany(n, "message")), "add --yes to " + verb + " them"}
+		return false, exit.Usage(fmt.Errorf("the query finds %s; nothing was done", ui.HowMany(n, "message")), "add --yes to "+verb+" them")
 	}
-	return l.app.ui.Asker(os.Stdin).Confirm(ctx, fmt.Sprintf("The query finds %s: %s them?", howMany(n, "message"), verb), false)
+	return l.app.ui.Asker(os.Stdin).Confirm(ctx, fmt.Sprintf("The query finds %s: %s them?", ui.HowMany(n, "message"), verb), false)
 }

@@ -17,6 +17,7 @@ import (
 	"postie/cmd/postie/internal/config"
 	"postie/cmd/postie/internal/connect"
 	"postie/cmd/postie/internal/credential"
+	"postie/cmd/postie/internal/exit"
 	"postie/cmd/postie/internal/ui"
 )
 
@@ -83,8 +84,8 @@ func (a *app) checkAll(ctx context.Context, path string, accounts []config.Accou
 			return err
 		}
 	}
-	if code := combined(codes); code != exitOK {
-		return reported{code}
+	if code := exit.Combined(codes); code != exit.OK {
+		return exit.Reported(code)
 	}
 	return nil
 }
@@ -98,7 +99,7 @@ func (c *checking) run(ctx context.Context) {
 	c.maildir()
 	c.space()
 	c.clock()
-	c.report.OK, c.report.Exit = c.err == nil, exitCode(c.err)
+	c.report.OK, c.report.Exit = c.err == nil, exit.Code(c.err)
 	c.app.ui.Event(c.report)
 }
 
@@ -120,33 +121,12 @@ func (c *checking) fail(step string, err error, try string) {
 	c.err = cmp.Or(c.err, err)
 	c.add(step, "fail", strings.TrimPrefix(err.Error(), step+": "), try)
 	if c.app.quiet && !c.app.json { // nothing was printed
-		c.app.ui.Error(ui.Failure{Account: c.account.Name, Host: c.account.Host, Err: fmt.Errorf("%s: %w", step, err), Hint: try, Exit: exitCode(err)})
+		c.app.ui.Error(ui.Failure{Account: c.account.Name, Host: c.account.Host, Err: fmt.Errorf("%s: %w", step, err), Hint: try, Exit: exit.Code(err)})
 	}
 }
 
 func (c *checking) configuration() {
-	c.ok("configuration", "%s: %s, %s, %s", c.path, c.account.Protocol, secretOf(c.account), c.account.Maildir)
-}
-
-// secretOf says where an account's secret comes from.
-func secretOf(a config.Account) string {
-	switch p := a.Password; {
-	case a.OAuth2 != nil:
-		return "OAuth2 login of " + cmp.Or(a.OAuth2.Provider, a.OAuth2.TokenURL)
-	case len(a.TokenCommand) > 0:
-		return "token from " + a.TokenCommand[0]
-	case len(p.Command) > 0:
-		return "password from " + p.Command[0]
-	case p.File != "":
-		return "password from " + p.File
-	case p.Env != "":
-		return "password from $" + p.Env
-	case p.Keyring:
-		return "password from the keyring"
-	case p.Literal != "":
-		return "password in the file"
-	}
-	return "password from systemd, ~/.netrc or the terminal"
+	c.ok("configuration", "%s: %s, %s, %s", c.path, c.account.Protocol, c.account.SecretFrom(), c.account.Maildir)
 }
 
 // reachable looks up the host and tries each of its addresses.
@@ -159,7 +139,7 @@ func (c *checking) reachable(ctx context.Context) bool {
 	defer cancel()
 	addresses, err := net.DefaultResolver.LookupHost(ctx, ascii(c.account.Host))
 	if err != nil {
-		c.fail("lookup", err, cmp.Or(hint(err, c.account.Name), "check the network, and the name server in /etc/resolv.conf"))
+		c.fail("lookup", err, cmp.Or(exit.Hint(err, c.account.Name), "check the network, and the name server in /etc/resolv.conf"))
 		return false
 	}
 	c.ok("lookup", "%s: %s", c.account.Host, strings.Join(addresses, ", "))
@@ -193,7 +173,7 @@ func (c *checking) addresses(ctx context.Context, list []string) bool {
 		case reached:
 			c.add("address", "warn", errs[i].Error(), "others answer, so it works; a broken IPv6 or IPv4 route makes each run slower")
 		default:
-			c.fail("address", errs[i], hint(all, c.account.Name))
+			c.fail("address", errs[i], exit.Hint(all, c.account.Name))
 		}
 	}
 	return reached
@@ -214,7 +194,7 @@ func (c *checking) server(ctx context.Context) {
 	case err == nil:
 		c.ok("login", "none needed")
 	default:
-		c.fail(stage(err, v), err, remedy(err, c.account))
+		c.fail(stage(err, v), err, exit.Remedy(err, c.account))
 		return
 	}
 	if v.pop3 != nil {
@@ -229,30 +209,10 @@ func stage(err error, v *visit) string {
 	switch {
 	case v.asked:
 		return "login"
-	case is[*connect.CertificateError](err), is[*connect.HandshakeError](err), refusedTLS(err):
+	case exit.Is[*connect.CertificateError](err), exit.Is[*connect.HandshakeError](err), exit.RefusedTLS(err):
 		return "tls"
 	}
 	return "greeting"
-}
-
-// remedy is hint, where there is one, or else what concerns the account's secret.
-func remedy(err error, a config.Account) string {
-	switch {
-	case is[*connect.CertificateError](err):
-		return "check the host name and this machine's clock; a private authority: tls_ca; a certificate that you know: tls_fingerprint"
-	case is[*connect.HandshakeError](err):
-		return "check port and tls: 993 and 995 speak TLS at once (implicit), 143 and 110 after STARTTLS (starttls)"
-	case is[*credential.NoSecretError](err), is[*credential.SourceError](err):
-		if a.Password.Keyring {
-			return "postie login " + a.Name
-		}
-		return "make the password's source work, or store it in the keyring: keyring = true, and postie login " + a.Name
-	case is[*credential.NeedLoginError](err):
-		return "postie login " + a.Name
-	case is[*credential.NotOfferedError](err):
-		return `remove auth = …, so that the strongest offered is taken, or ask the provider`
-	}
-	return cmp.Or(hint(err, a.Name), "postie check -vv "+a.Name+" shows the dialogue")
 }
 
 // soon is when a certificate's end is worth a warning: automatic renewals happen a month before it.

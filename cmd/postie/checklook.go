@@ -16,6 +16,8 @@ import (
 
 	"postie/cmd/postie/internal/config"
 	"postie/cmd/postie/internal/connect"
+	"postie/cmd/postie/internal/exit"
+	"postie/cmd/postie/internal/paths"
 	"postie/cmd/postie/internal/ui"
 	ourimap "postie/imap"
 	"postie/pop3"
@@ -27,13 +29,6 @@ func ascii(host string) string {
 		return name
 	}
 	return host
-}
-
-func howMany(n int, word string) string {
-	if n != 1 {
-		word += "s"
-	}
-	return fmt.Sprint(n, " ", word)
 }
 
 // capability is one that matters, and what it costs not to have it.
@@ -74,10 +69,10 @@ func (c *checking) pop3(ctx context.Context, s *pop3.Session) {
 		{"PIPELINING", caps.Pipelining, "one round trip for each message"},
 	})
 	if err != nil {
-		c.fail("messages", err, remedy(err, c.account))
+		c.fail("messages", err, exit.Remedy(err, c.account))
 		return
 	}
-	c.ok("messages", "%s, %s", howMany(len(items), "message"), ui.Size(c.need))
+	c.ok("messages", "%s, %s", ui.HowMany(len(items), "message"), ui.Size(c.need))
 }
 
 func (c *checking) imap(ctx context.Context, s *ourimap.Session) {
@@ -94,7 +89,7 @@ func (c *checking) imap(ctx context.Context, s *ourimap.Session) {
 	})
 	boxes, err := s.List(ctx, false)
 	if err != nil {
-		c.fail("folders", err, remedy(err, c.account))
+		c.fail("folders", err, exit.Remedy(err, c.account))
 		return
 	}
 	n := 0
@@ -103,9 +98,9 @@ func (c *checking) imap(ctx context.Context, s *ourimap.Session) {
 			n++
 		}
 	}
-	text := howMany(n, "folder")
+	text := ui.HowMany(n, "folder")
 	if status, err := s.Status(ctx, "INBOX"); err == nil && status["INBOX"] != nil {
-		text += fmt.Sprintf("; INBOX holds %s, %d unread", howMany(int(status["INBOX"].Messages), "message"), status["INBOX"].Unseen)
+		text += fmt.Sprintf("; INBOX holds %s, %d unread", ui.HowMany(int(status["INBOX"].Messages), "message"), status["INBOX"].Unseen)
 	}
 	c.ok("folders", "%s", text)
 }
@@ -113,7 +108,7 @@ func (c *checking) imap(ctx context.Context, s *ourimap.Session) {
 // place is the folder that is there and stands nearest to the Maildir.
 func (c *checking) place() string {
 	dir := c.account.Maildir
-	for !exists(dir) && dir != filepath.Dir(dir) {
+	for !paths.Exists(dir) && dir != filepath.Dir(dir) {
 		dir = filepath.Dir(dir)
 	}
 	return dir
@@ -141,7 +136,7 @@ func (c *checking) maildir() {
 
 func (c *checking) writable(root string, info fs.FileInfo) {
 	dir := root
-	if c.account.Protocol == config.POP3 && exists(filepath.Join(root, "tmp")) {
+	if c.account.Protocol == config.POP3 && paths.Exists(filepath.Join(root, "tmp")) {
 		dir = filepath.Join(root, "tmp")
 	}
 	file, err := os.CreateTemp(dir, ".postie-check-*")

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"postie/cmd/postie/internal/config"
+	"postie/cmd/postie/internal/exit"
 	"postie/cmd/postie/internal/ui"
 )
 
@@ -62,7 +63,7 @@ func (a *app) editConfig(ctx context.Context) error {
 	if err == nil {
 		err = a.editDraft(ctx, path, old, draft)
 	}
-	if is[*rejected](err) {
+	if exit.Is[*rejected](err) {
 		return fmt.Errorf("%w\nthe configuration is as it was; your text is kept in %s", err, draft)
 	}
 	return errors.Join(err, os.RemoveAll(dir))
@@ -96,7 +97,7 @@ func (a *app) editDraft(ctx context.Context, path string, old []byte, draft stri
 		if !a.ui.Interactive() || errors.Is(err, config.ErrChanged) {
 			return &rejected{err}
 		}
-		a.ui.Error(ui.Failure{Err: err, Exit: exitUsage})
+		a.ui.Error(ui.Failure{Err: err, Exit: exit.BadUsage})
 		if again, asked := asker.Confirm(ctx, "Edit it again", true); asked != nil || !again {
 			return &rejected{errors.Join(err, asked)}
 		}
@@ -114,7 +115,7 @@ func edit(ctx context.Context, path string) error {
 	cmd := exec.CommandContext(ctx, "sh", "-c", editor+` "$@"`, "sh", path)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stderr, os.Stderr // standard output is for what was asked for
 	if err := cmd.Run(); err != nil {
-		return &usageError{fmt.Errorf("editor %q: %w; the configuration is as it was", editor, err), "set $VISUAL or $EDITOR"}
+		return exit.Usage(fmt.Errorf("editor %q: %w; the configuration is as it was", editor, err), "set $VISUAL or $EDITOR")
 	}
 	return nil
 }

@@ -8,6 +8,8 @@ import (
 
 	"postie/cmd/postie/internal/config"
 	"postie/cmd/postie/internal/demo"
+	"postie/cmd/postie/internal/exit"
+	"postie/cmd/postie/internal/paths"
 	"postie/maildir/index"
 )
 
@@ -22,8 +24,8 @@ against them into folders, and shows what came of it. It needs no account and no
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if dir == "" {
 				dir = unused(demoDir)
-			} else if exists(dir) || exists(laptop(dir)) || exists(phone(dir)) {
-				return &usageError{fmt.Errorf("%s is there already", dir), "give a folder that is not there yet"}
+			} else if paths.Exists(dir) || paths.Exists(laptop(dir)) || paths.Exists(phone(dir)) {
+				return exit.Usage(fmt.Errorf("%s is there already", dir), "give a folder that is not there yet")
 			}
 			if err := a.demoFetch(cmd.Context(), dir); err != nil {
 				return err
@@ -49,7 +51,7 @@ const demoDir = "postie-demo"
 // unused is name, or the first of name-2, name-3, … that is not there yet: one demo does not fill another's folder.
 func unused(name string) string {
 	for n, free := 2, name; ; n++ {
-		if !exists(free) && !exists(laptop(free)) && !exists(phone(free)) {
+		if !paths.Exists(free) && !paths.Exists(laptop(free)) && !paths.Exists(phone(free)) {
 			return free
 		}
 		free = fmt.Sprintf("%s-%d", name, n)
@@ -58,7 +60,7 @@ func unused(name string) string {
 
 // demoAccount is the one account of a built-in server.
 func demoAccount(name, scheme, host string, port int, dir string) (config.Account, error) {
-	account, err := config.ParseURL(fmt.Sprintf("%s://%s@%s:%d", scheme, demo.User, host, port), absolute(dir))
+	account, err := config.ParseURL(fmt.Sprintf("%s://%s@%s:%d", scheme, demo.User, host, port), paths.Absolute(dir))
 	account.Name = name
 	account.Password = config.Password{Literal: demo.Password}
 	account.SetTLS(config.None)

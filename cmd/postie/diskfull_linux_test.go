@@ -8,6 +8,7 @@ import (
 	"syscall"
 	"testing"
 
+	"postie/cmd/postie/internal/exit"
 	"postie/maildir"
 	"postie/pop3/pop3test"
 	"postie/testdata/messages"
@@ -40,7 +41,7 @@ func TestDiskFull(t *testing.T) {
 		return code, out.String()
 	}
 	code, out := fetch()
-	if code != exitFailed || !strings.Contains(out, "no space left on device") || !strings.Contains(out, "nothing was deleted on the server") {
+	if code != exit.Failed || !strings.Contains(out, "no space left on device") || !strings.Contains(out, "nothing was deleted on the server") {
 		t.Errorf("exit code %d\n%s", code, out)
 	}
 	if left := len(server.Maildrop("alice")); left != 600 {
@@ -53,7 +54,7 @@ func TestDiskFull(t *testing.T) {
 	if err := syscall.Mount("tmpfs", disk, "tmpfs", syscall.MS_REMOUNT, "size=40m"); err != nil {
 		t.Fatal(err)
 	}
-	if code, out := fetch(); code != exitOK {
+	if code, out := fetch(); code != exit.OK {
 		t.Errorf("with room again: exit code %d\n%s", code, out)
 	}
 	n := 0

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"postie/cmd/postie/internal/exit"
 	"postie/maildir"
 	"postie/testdata/dovecot"
 )
@@ -25,17 +26,17 @@ func TestFetchFromDovecot(t *testing.T) {
 		out  string // what must be in the output
 		mail int    // in the Maildir afterwards
 	}{
-		{"implicit TLS", []string{secure, "--tls-ca", server.CA, "--password-env", "PW"}, exitOK, "1 new", 1},
-		{"STLS", []string{plain, "--tls-ca", server.CA, "--password-env", "PW"}, exitOK, "1 new", 2},
-		{"in the clear, to this machine", []string{plain, "--tls", "none", "--password-env", "PW", "-vv"}, exitOK, "1 new", 3},
-		{"unknown authority", []string{secure, "--password-env", "PW"}, exitFailed, "sha256:", 3},
-		{"unknown authority, STLS", []string{plain, "--password-env", "PW"}, exitFailed, "sha256:", 3},
-		{"wrong password", []string{secure, "--tls-ca", server.CA, "--password-env", "WRONG"}, exitLogin, "server refused", 3},
-		{"kept", []string{secure, "--tls-ca", server.CA, "--password-env", "PW", "--keep"}, exitOK, "1 new", 4},
+		{"implicit TLS", []string{secure, "--tls-ca", server.CA, "--password-env", "PW"}, exit.OK, "1 new", 1},
+		{"STLS", []string{plain, "--tls-ca", server.CA, "--password-env", "PW"}, exit.OK, "1 new", 2},
+		{"in the clear, to this machine", []string{plain, "--tls", "none", "--password-env", "PW", "-vv"}, exit.OK, "1 new", 3},
+		{"unknown authority", []string{secure, "--password-env", "PW"}, exit.Failed, "sha256:", 3},
+		{"unknown authority, STLS", []string{plain, "--password-env", "PW"}, exit.Failed, "sha256:", 3},
+		{"wrong password", []string{secure, "--tls-ca", server.CA, "--password-env", "WRONG"}, exit.Login, "server refused", 3},
+		{"kept", []string{secure, "--tls-ca", server.CA, "--password-env", "PW", "--keep"}, exit.OK, "1 new", 4},
 	}
 	for i, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if tt.code == exitOK {
+			if tt.code == exit.OK {
 				server.Deliver(t, "alice", fmt.Appendf(nil, "Message-ID: <%d@example.test>\r\nSubject: %s\r\n\r\ntext\r\n", i, tt.name))
 			}
 			var out bytes.Buffer

@@ -13,6 +13,7 @@ import (
 
 	"github.com/emersion/go-imap/v2"
 
+	"postie/cmd/postie/internal/exit"
 	"postie/maildir"
 	"postie/testdata/dovecot"
 )
@@ -65,11 +66,11 @@ func (d *device) paths() (all []string) {
 func (d *device) keepsItsWord() int {
 	d.Helper()
 	before := fmt.Sprint(d.paths(), d.there(d.mailboxes()...))
-	lines, out := d.exits(exitOK, "-n"), d.exits(exitOK, "-n", "--json")
+	lines, out := d.exits(exit.OK, "-n"), d.exits(exit.OK, "-n", "--json")
 	if after := fmt.Sprint(d.paths(), d.there(d.mailboxes()...)); after != before {
 		d.Error("the dry run changed something")
 	}
-	run := d.exits(exitOK, "-v", "--json")
+	run := d.exits(exit.OK, "-v", "--json")
 	told, done := told(d.T, lines, out), done(run)
 	if !slices.Equal(told, done) {
 		d.Errorf("told:\n%s\ndone:\n%s", strings.Join(told, "\n"), strings.Join(done, "\n"))

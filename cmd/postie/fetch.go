@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"postie/cmd/postie/internal/config"
+	"postie/cmd/postie/internal/exit"
 	"postie/cmd/postie/internal/ui"
 	"postie/maildir/index"
 	"postie/pop3/retrieve"
@@ -60,11 +61,11 @@ Without an account all POP3 accounts are fetched, several side by side.`,
 func (f *fetchFlags) check() error {
 	switch {
 	case f.keep && f.keepFor != 0:
-		return usage("--keep and --keep-for contradict each other")
+		return exit.Usagef("--keep and --keep-for contradict each other")
 	case f.limit < 0:
-		return usage("--limit %d: it must be 0 (no limit) or more", f.limit)
+		return exit.Usagef("--limit %d: it must be 0 (no limit) or more", f.limit)
 	case f.jobs < 1:
-		return usage("--jobs %d: it must be 1 or more", f.jobs)
+		return exit.Usagef("--jobs %d: it must be 1 or more", f.jobs)
 	}
 	return nil
 }
@@ -156,7 +157,7 @@ func (f *fetching) show(e retrieve.Event) {
 	case retrieve.Skipped:
 		u.Notice(name, fmt.Sprintf("message %d (%s) is larger than %s and was left on the server", e.Item.Number, ui.Size(e.Item.Size), ui.Size(e.Limit)))
 	case retrieve.Failed:
-		u.Error(ui.Failure{Account: name, Host: f.account.Host, Err: e.Err, Exit: exitPartial})
+		u.Error(ui.Failure{Account: name, Host: f.account.Host, Err: e.Err, Exit: exit.Partial})
 	case retrieve.Notice:
 		u.Notice(name, e.Text)
 	}

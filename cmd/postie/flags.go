@@ -6,6 +6,8 @@ import (
 	"github.com/spf13/pflag"
 
 	"postie/cmd/postie/internal/config"
+	"postie/cmd/postie/internal/exit"
+	"postie/cmd/postie/internal/paths"
 )
 
 // duration is a flag such as "90s" or "14d".
@@ -84,9 +86,9 @@ func (c *connection) register(f *pflag.FlagSet) {
 // override puts the flags that were given over what the account says, and checks the result.
 func (c *connection) override(a *config.Account) error {
 	if n := count(c.passwordCommand, c.passwordFile, c.passwordEnv); n > 1 {
-		return usage("only one of --password-command, --password-file and --password-env can be given")
+		return exit.Usagef("only one of --password-command, --password-file and --password-env can be given")
 	} else if n == 1 {
-		a.Password = config.Password{File: absolute(c.passwordFile), Env: c.passwordEnv}
+		a.Password = config.Password{File: paths.Absolute(c.passwordFile), Env: c.passwordEnv}
 		if c.passwordCommand != "" {
 			a.Password.Command = []string{"sh", "-c", c.passwordCommand}
 		}
@@ -94,22 +96,22 @@ func (c *connection) override(a *config.Account) error {
 	if c.tls != "" {
 		mode, err := config.ParseTLS(c.tls)
 		if err != nil {
-			return &usageError{err, ""}
+			return exit.Usage(err, "")
 		}
 		a.SetTLS(mode)
 	}
 	if c.tlsCA != "" {
-		a.TLSCA = absolute(c.tlsCA)
+		a.TLSCA = paths.Absolute(c.tlsCA)
 	}
 	if c.fingerprint != "" {
 		pin, err := config.ParseFingerprint(c.fingerprint)
 		if err != nil {
-			return &usageError{err, ""}
+			return exit.Usage(err, "")
 		}
 		a.TLSFingerprint = pin
 	}
 	if c.maildir != "" {
-		a.Maildir = absolute(c.maildir)
+		a.Maildir = paths.Absolute(c.maildir)
 	}
 	return a.Check()
 }

@@ -21,6 +21,8 @@ import (
 	"github.com/emersion/go-imap/v2"
 	"github.com/emersion/go-imap/v2/imapclient"
 
+	"postie/cmd/postie/internal/exit"
+	"postie/cmd/postie/internal/paths"
 	"postie/maildir"
 	"postie/testdata/dovecot"
 )
@@ -84,7 +86,7 @@ func (f *fleet) postie(name string, layout maildir.Layout, more ...string) *devi
 	text := fmt.Sprintf("[account.%s]\nprotocol = \"imap\"\nhost = %q\nport = %d\ntls = \"none\"\nuser = %q\npassword_env = \"PW\"\nmaildir = %q\nlayout = %q\n%s\n",
 		name, dovecot.Host, f.server.IMAP, f.user, d.root, kind, strings.Join(more, "\n"))
 	f.ok(os.WriteFile(d.config(), []byte(text), 0o600))
-	d.sync = func() { d.Helper(); d.exits(exitOK) }
+	d.sync = func() { d.Helper(); d.exits(exit.OK) }
 	return d
 }
 
@@ -110,7 +112,7 @@ func (d *device) exits(want int, args ...string) string {
 // rests demands that nothing is left to do.
 func (d *device) rests() {
 	d.Helper()
-	if out := d.exits(exitOK, "-n", "--json"); strings.Contains(out, `"event":"plan"`) {
+	if out := d.exits(exit.OK, "-n", "--json"); strings.Contains(out, `"event":"plan"`) {
 		d.Fatalf("%s: something is left to do:\n%s", d.name, out)
 	}
 }
@@ -196,7 +198,7 @@ func (d *device) files(mailboxes ...string) (all []file) {
 	d.Helper()
 	for _, mailbox := range mailboxes {
 		dir := d.maildir(mailbox)
-		if !exists(filepath.Join(string(dir), "cur")) {
+		if !paths.Exists(filepath.Join(string(dir), "cur")) {
 			continue
 		}
 		for e, err := range dir.Scan() {

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"postie/cmd/postie/internal/config"
+	"postie/cmd/postie/internal/exit"
 	"postie/maildir/index"
 )
 
@@ -27,7 +28,7 @@ The copy of a POP3 account may be the only one, and is never freed.`,
 			}
 			return a.act(cmd.Context(), ids, &flags, "free", "freed", func(ctx context.Context, s *shelf, ms []index.Message) ([]index.Message, error) {
 				if s.accounts[0].Protocol == config.POP3 {
-					return nil, &usageError{fmt.Errorf("%s is a POP3 account: its Maildir may hold the only copy", s.accounts[0].Name), "postie delete, if they are not wanted any more"}
+					return nil, exit.Usage(fmt.Errorf("%s is a POP3 account: its Maildir may hold the only copy", s.accounts[0].Name), "postie delete, if they are not wanted any more")
 				}
 				lock, err := s.index.Lock(ctx, time.Duration(a.wait))
 				if err != nil {

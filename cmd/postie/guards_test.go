@@ -12,6 +12,8 @@ import (
 
 	"github.com/emersion/go-imap/v2"
 
+	"postie/cmd/postie/internal/exit"
+	"postie/cmd/postie/internal/paths"
 	"postie/maildir"
 	"postie/testdata/dovecot"
 )
@@ -70,14 +72,14 @@ func TestGuards(t *testing.T) {
 			here, there := d.counts(true), d.counts(false)
 			d.put("B", 900, 902)
 			here["B"], there["B"] = each+2, each+2
-			known := exists(filepath.Join(d.root, ".postie.db"))
+			known := paths.Exists(filepath.Join(d.root, ".postie.db"))
 			if known { // everything else goes on, both ways
 				d.remove(d.find("B", 60))
 				d.rename(d.find("B", 61), "F")
 				d.deliver("B", 910, "S")
 			}
 			for range 2 {
-				if out := d.exits(exitGuard); !strings.Contains(out, "--allow-mass-delete") {
+				if out := d.exits(exit.Guard); !strings.Contains(out, "--allow-mass-delete") {
 					t.Errorf("it does not say how to go on:\n%s", out)
 				}
 			}
@@ -85,10 +87,10 @@ func TestGuards(t *testing.T) {
 			if text := difference(d.here("B"), d.there("B")); text != "" || known && !strings.HasPrefix(d.letters("B"), "[61F ") {
 				t.Errorf("B did not go on: %s\n%s", d.letters("B"), text)
 			}
-			if plan := steps(d.exits(exitOK, "-n", "--json", "--allow-mass-delete")); len(plan) == 0 {
+			if plan := steps(d.exits(exit.OK, "-n", "--json", "--allow-mass-delete")); len(plan) == 0 {
 				t.Error("a dry run showed nothing of it")
 			}
-			d.exits(exitOK, "--allow-mass-delete")
+			d.exits(exit.OK, "--allow-mass-delete")
 			d.holds("allowed", tt.allowed, tt.allowed)
 			if !t.Failed() {
 				d.equal()
@@ -167,7 +169,7 @@ func (d *device) forget() {
 func (d *device) counts(here bool) map[string]int {
 	counts := map[string]int{}
 	for _, mailbox := range []string{"INBOX", "A", "B"} {
-		if here && exists(string(d.maildir(mailbox))) {
+		if here && paths.Exists(string(d.maildir(mailbox))) {
 			counts[mailbox] = len(d.files(mailbox))
 		}
 		if !here && slices.Contains(d.mailboxes(), mailbox) {
@@ -196,7 +198,7 @@ func TestDatabaseLost(t *testing.T) {
 			d.sync()
 			tt.lose(d)
 			d.put("INBOX", 900, 901)
-			out := d.exits(exitOK, "--json")
+			out := d.exits(exit.OK, "--json")
 			if want := fmt.Sprintf(`"new":%d,"uploaded":0`, tt.new); !strings.Contains(out, want) || !strings.Contains(out, `"deleted_local":0,"deleted_remote":0`) {
 				t.Errorf("want %s: %s", want, out[strings.LastIndex(strings.TrimSpace(out), "\n")+1:])
 			}
@@ -221,7 +223,7 @@ func TestRootWipedStateKept(t *testing.T) {
 	if n := len(f.there("INBOX")); n != 30 {
 		t.Errorf("%d letters are left on the server", n)
 	}
-	if code != exitOK {
+	if code != exit.OK {
 		t.Fatalf("exit code %d\n%s", code, out)
 	}
 	d.equal()

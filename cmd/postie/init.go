@@ -15,6 +15,8 @@ import (
 
 	"postie/cmd/postie/internal/config"
 	"postie/cmd/postie/internal/credential"
+	"postie/cmd/postie/internal/exit"
+	"postie/cmd/postie/internal/paths"
 	"postie/cmd/postie/internal/ui"
 )
 
@@ -98,7 +100,7 @@ func (a *app) init(ctx context.Context, flags *initFlags, args []string) error {
 	}
 	if flags.importer != "" {
 		if len(args) > 0 {
-			return usage("--import takes the accounts from its file, not from an address")
+			return exit.Usagef("--import takes the accounts from its file, not from an address")
 		}
 		return s.importFile(ctx)
 	}
@@ -107,7 +109,7 @@ func (a *app) init(ctx context.Context, flags *initFlags, args []string) error {
 	}
 	for _, step := range []func(context.Context) error{s.askAddress, s.server, s.names, s.askSecret, s.tryLogin, s.write} {
 		if err := step(ctx); err != nil {
-			return cause(ctx, err)
+			return exit.Cause(ctx, err)
 		}
 	}
 	return nil
@@ -129,7 +131,7 @@ func (s *setup) begin() (err error) {
 	case s.app.ui.Interactive() && !s.app.json:
 		s.asker = s.app.ui.Asker(os.Stdin)
 	default:
-		return &usageError{errors.New("there is no terminal to ask on"), "add --yes, and answer by flags: see `postie init --help`"}
+		return exit.Usage(errors.New("there is no terminal to ask on"), "add --yes, and answer by flags: see `postie init --help`")
 	}
 	return nil
 }
@@ -149,10 +151,10 @@ func (s *setup) askAddress(ctx context.Context) (err error) {
 		s.address = s.flags.user
 		return nil
 	case s.address == "":
-		return usage("which address? postie init ADDRESS")
+		return exit.Usagef("which address? postie init ADDRESS")
 	}
 	if err := check(s.address); err != nil {
-		return usage("%q: %w", s.address, err)
+		return exit.Usagef("%q: %w", s.address, err)
 	}
 	return nil
 }
@@ -167,9 +169,9 @@ func (s *setup) names(ctx context.Context) error {
 	if a.Name == "" {
 		a.Name = unusedName(defaultName(s.address), taken)
 	} else if taken(a.Name) {
-		return &usageError{fmt.Errorf("there is an account %s already in %s", a.Name, s.path), "choose another --name, or postie config edit"}
+		return exit.Usage(fmt.Errorf("there is an account %s already in %s", a.Name, s.path), "choose another --name, or postie config edit")
 	}
-	a.Maildir = folder(s.flags.maildir)
+	a.Maildir = paths.Folder(s.flags.maildir)
 	if a.Maildir != "" {
 		return nil
 	}
@@ -179,20 +181,12 @@ func (s *setup) names(ctx context.Context) error {
 	}
 	text, err := s.asker.Ask(ctx, "Maildir", a.Maildir, func(text string) error {
 		trial := *a
-		trial.Maildir = folder(text)
+		trial.Maildir = paths.Folder(text)
 		_, err := s.parse(trial)
 		return err
 	})
-	a.Maildir = folder(text)
+	a.Maildir = paths.Folder(text)
 	return err
-}
-
-// folder makes a path independent of the working folder; ~ stays as it is.
-func folder(path string) string {
-	if path == "~" || strings.HasPrefix(path, "~/") {
-		return path
-	}
-	return absolute(path)
 }
 
 // defaultName is the first part of the address's domain, as people write it.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"postie/cmd/postie/internal/config"
+	"postie/cmd/postie/internal/exit"
 	"postie/cmd/postie/internal/foreign"
 	"postie/cmd/postie/internal/ui"
 )
@@ -25,12 +26,12 @@ func (s *setup) importFile(ctx context.Context) error {
 	}
 	found, err := foreign.Read(path, data, home)
 	if err != nil {
-		return &usageError{err, ""}
+		return exit.Usage(err, "")
 	}
 	text, names, skipped := s.translate(found)
 	if len(names) == 0 {
 		s.tellNotes(found)
-		return usage("%s: no account could be translated", path)
+		return exit.Usagef("%s: no account could be translated", path)
 	}
 	s.app.ui.Print(text)
 	s.tellNotes(found)
@@ -51,7 +52,7 @@ func (s *setup) importFile(ctx context.Context) error {
 	}
 	s.app.ui.Print(fmt.Sprintf("added to %s: %d accounts of %s\nnext: postie check", s.path, len(names), found.Program))
 	if skipped > 0 {
-		return reported{exitPartial}
+		return exit.Reported(exit.Partial)
 	}
 	return nil
 }
@@ -76,7 +77,7 @@ func (s *setup) translate(found *foreign.Result) (text string, names []string, s
 			block = "\n" + block
 		}
 		if _, err := config.Parse(s.path, appended(s.old, text+block)); err != nil {
-			s.app.ui.Error(ui.Failure{Account: f.Name, Err: fmt.Errorf("not translated: %w", err), Exit: exitPartial})
+			s.app.ui.Error(ui.Failure{Account: f.Name, Err: fmt.Errorf("not translated: %w", err), Exit: exit.Partial})
 			skipped++
 			continue
 		}

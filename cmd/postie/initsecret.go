@@ -13,6 +13,8 @@ import (
 
 	"postie/cmd/postie/internal/config"
 	"postie/cmd/postie/internal/credential"
+	"postie/cmd/postie/internal/exit"
+	"postie/cmd/postie/internal/paths"
 	"postie/cmd/postie/internal/ui"
 	"postie/imap"
 	"postie/imap/mirror"
@@ -27,13 +29,13 @@ func (s *setup) askSecret(ctx context.Context) error {
 	}
 	switch {
 	case n > 1:
-		return usage("only one of --password-command, --password-file, --password-env, --keyring, --token-command and --client-id can be given")
+		return exit.Usagef("only one of --password-command, --password-file, --password-env, --keyring, --token-command and --client-id can be given")
 	case f.clientID != "" && s.preset == "":
-		return &usageError{errors.New("--client-id: no OAuth2 addresses are known for this provider"), "write oauth2 = { … } with its addresses by postie config edit, or use --token-command"}
+		return exit.Usage(errors.New("--client-id: no OAuth2 addresses are known for this provider"), "write oauth2 = { … } with its addresses by postie config edit, or use --token-command")
 	case f.clientID != "":
 		a.OAuth2 = &config.OAuth2{Provider: s.preset, ClientID: f.clientID}
 	case n == 1:
-		a.Password = config.Password{Command: argv(f.passwordCommand), File: folder(f.passwordFile), Env: f.passwordEnv, Keyring: f.keyring}
+		a.Password = config.Password{Command: argv(f.passwordCommand), File: paths.Folder(f.passwordFile), Env: f.passwordEnv, Keyring: f.keyring}
 		a.TokenCommand = argv(f.token)
 		if f.keyring {
 			return s.readSecret(ctx)
@@ -41,7 +43,7 @@ func (s *setup) askSecret(ctx context.Context) error {
 	case s.asker != nil:
 		return s.chooseSecret(ctx)
 	case s.only:
-		return &usageError{errors.New("this provider takes OAuth2 only"), "give --client-id ID (of an application of your own) or --token-command"}
+		return exit.Usage(errors.New("this provider takes OAuth2 only"), "give --client-id ID (of an application of your own) or --token-command")
 	}
 	return nil
 }
@@ -126,9 +128,9 @@ func (s *setup) askFile(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.account.Password.File = folder(path)
+	s.account.Password.File = paths.Folder(path)
 	account, err := s.parse(s.account)
-	if err != nil || exists(account.Password.File) {
+	if err != nil || paths.Exists(account.Password.File) {
 		return err
 	}
 	return s.readSecret(ctx)
@@ -144,7 +146,7 @@ func (s *setup) tryLogin(ctx context.Context) error {
 		if s.asker == nil || ctx.Err() != nil {
 			return fmt.Errorf("nothing was written: %w", err)
 		}
-		s.app.ui.Error(ui.Failure{Account: s.account.Name, Host: s.account.Host, Err: err, Hint: remedy(err, s.account), Exit: exitCode(err)})
+		s.app.ui.Error(ui.Failure{Account: s.account.Name, Host: s.account.Host, Err: err, Hint: exit.Remedy(err, s.account), Exit: exit.Code(err)})
 		done, err := s.again(ctx, err)
 		if done || err != nil {
 			return err
@@ -175,7 +177,7 @@ func (s *setup) tryOnce(ctx context.Context) error {
 		return err
 	}
 	err = try(account.User)
-	if exitCode(err) == exitLogin && s.local != "" {
+	if exit.Code(err) == exit.Login && s.local != "" {
 		if try(s.local) == nil {
 			s.account.User, err = s.local, nil
 		}
@@ -212,7 +214,7 @@ func (s *setup) again(ctx context.Context, failed error) (done bool, err error) 
 	case n == 2:
 		return true, nil
 	}
-	return false, reported{cmp.Or(exitCode(failed), exitFailed)}
+	return false, exit.Reported(cmp.Or(exit.Code(failed), exit.Failed))
 }
 
 // keepSecret puts the password where the account will look for it.

@@ -15,6 +15,8 @@ import (
 	"postie/cmd/postie/internal/config"
 	"postie/cmd/postie/internal/connect"
 	"postie/cmd/postie/internal/discover"
+	"postie/cmd/postie/internal/exit"
+	"postie/cmd/postie/internal/paths"
 	"postie/cmd/postie/internal/ui"
 )
 
@@ -25,15 +27,15 @@ func (s *setup) server(ctx context.Context) error {
 		return err
 	}
 	a := &s.account
-	a.TLSCA, a.User = absolute(s.flags.tlsCA), s.flags.user
+	a.TLSCA, a.User = paths.Absolute(s.flags.tlsCA), s.flags.user
 	if s.flags.fingerprint != "" {
 		if a.TLSFingerprint, err = config.ParseFingerprint(s.flags.fingerprint); err != nil {
-			return &usageError{err, ""}
+			return exit.Usage(err, "")
 		}
 	}
 	if s.flags.host != "" {
 		if protocol == "" {
-			return usage("--host needs --protocol")
+			return exit.Usagef("--host needs --protocol")
 		}
 		a.Protocol, a.Host, a.TLS = protocol, s.flags.host, config.Implicit
 	} else if err := s.discover(ctx, protocol); err != nil {
@@ -41,7 +43,7 @@ func (s *setup) server(ctx context.Context) error {
 	}
 	if s.flags.tls != "" {
 		if a.TLS, err = config.ParseTLS(s.flags.tls); err != nil {
-			return &usageError{err, ""}
+			return exit.Usage(err, "")
 		}
 		a.Port = 0
 	}
@@ -60,7 +62,7 @@ func parseProtocol(text string) (config.Protocol, error) {
 	case "", config.IMAP, config.POP3:
 		return p, nil
 	}
-	return "", usage("--protocol is imap or pop3, not %q", text)
+	return "", exit.Usagef("--protocol is imap or pop3, not %q", text)
 }
 
 // keep reads --keep.
@@ -69,7 +71,7 @@ func (s *setup) keep() error {
 	case text == "":
 		return nil
 	case s.account.Protocol == config.IMAP:
-		return usage("--keep is for POP3: sync deletes on the server only what you delete here")
+		return exit.Usagef("--keep is for POP3: sync deletes on the server only what you delete here")
 	case text == "true":
 		s.account.Keep = config.Keep{Mode: config.KeepForever}
 	case text == "false":
@@ -79,7 +81,7 @@ func (s *setup) keep() error {
 	default:
 		age, err := config.ParseDuration(text)
 		if err != nil {
-			return &usageError{fmt.Errorf("--keep: %w", err), "true, false, until-deleted, or a time such as 14d"}
+			return exit.Usage(fmt.Errorf("--keep: %w", err), "true, false, until-deleted, or a time such as 14d")
 		}
 		s.account.Keep = config.Keep{Mode: config.KeepFor, For: age}
 	}
@@ -98,7 +100,7 @@ func (s *setup) discover(ctx context.Context, protocol config.Protocol) error {
 		}
 	}
 	if errors.Is(err, discover.ErrNothing) {
-		return &usageError{err, "name it: postie init " + s.address + " --protocol imap --host HOST (-v tells what was tried)"}
+		return exit.Usage(err, "name it: postie init "+s.address+" --protocol imap --host HOST (-v tells what was tried)")
 	} else if err != nil {
 		return err
 	}
@@ -108,7 +110,7 @@ func (s *setup) discover(ctx context.Context, protocol config.Protocol) error {
 	}
 	answer, server, ok := result.Best(discover.Protocol(protocol))
 	if !ok {
-		return usage("%s: there is no server for %s; drop --protocol to see what there is", s.address, protocol)
+		return exit.Usagef("%s: there is no server for %s; drop --protocol to see what there is", s.address, protocol)
 	}
 	if err := s.vouch(ctx, answer, server, result.Domain); err != nil {
 		return err
@@ -172,8 +174,8 @@ func (s *setup) vouch(ctx context.Context, answer *discover.Answer, server disco
 		return nil
 	}
 	what := fmt.Sprintf("by %s the server of %s is %s, and no certificate vouches for that: whoever is on the way could say so", answer.Source, domain, server.Host)
-	refusal := &usageError{errors.New(what),
-		fmt.Sprintf("if you know it: --protocol %s --host %s --port %d --tls %s", server.Protocol, server.Host, server.Port, server.TLS)}
+	refusal := exit.Usage(errors.New(what),
+		fmt.Sprintf("if you know it: --protocol %s --host %s --port %d --tls %s", server.Protocol, server.Host, server.Port, server.TLS))
 	if s.asker == nil {
 		return refusal
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"postie/cmd/postie/internal/exit"
 	"postie/maildir"
 	"postie/testdata/dovecot"
 )
@@ -48,7 +49,7 @@ func TestMovedKeywords(t *testing.T) {
 			m.after(d.find(m.to, m.n))
 		}
 	}
-	if out := d.exits(exitOK, "-n", "--json"); strings.Count(out, `"event":"plan"`) != len(moves) {
+	if out := d.exits(exit.OK, "-n", "--json"); strings.Count(out, `"event":"plan"`) != len(moves) {
 		t.Errorf("plan:\n%s", out)
 	}
 	d.sync()
@@ -100,7 +101,7 @@ func (d *device) keywords(mailbox, letters string) string {
 func (d *device) must(args ...string) {
 	d.Helper()
 	var out strings.Builder
-	if code := run(append(args, "-c", d.config()), &out, &out); code != exitOK {
+	if code := run(append(args, "-c", d.config()), &out, &out); code != exit.OK {
 		d.Fatalf("%v: exit code %d\n%s", args, code, out.String())
 	}
 }

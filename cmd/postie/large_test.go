@@ -14,6 +14,7 @@ import (
 
 	"github.com/emersion/go-imap/v2"
 
+	"postie/cmd/postie/internal/exit"
 	"postie/maildir"
 	"postie/testdata/dovecot"
 )
@@ -134,7 +135,7 @@ func TestLargeAccount(t *testing.T) {
 	m := f.meter()
 	d := f.postie("one", maildir.FS).through(m)
 	began := time.Now()
-	if out := d.exits(exitOK, "--json", "-q"); !strings.Contains(out, `"new":`+fmt.Sprint(len(boxes)*each)+",") {
+	if out := d.exits(exit.OK, "--json", "-q"); !strings.Contains(out, `"new":`+fmt.Sprint(len(boxes)*each)+",") {
 		t.Error(out[max(0, len(out)-400):])
 	}
 	t.Logf("%d messages in %v, %d turns", len(boxes)*each, time.Since(began).Round(time.Millisecond), m.turns.Load())
@@ -179,7 +180,7 @@ func newUIDValidity(t *testing.T, f *fleet, d *device, m *meter, boxes []string,
 	f.login("alice")
 	m.reset()
 	began := time.Now()
-	out := d.exits(exitOK, "--json", "-vv")
+	out := d.exits(exit.OK, "--json", "-vv")
 	t.Logf("another UIDVALIDITY: %v, %d turns, %d octets", time.Since(began).Round(time.Millisecond), m.turns.Load(), m.bodies.Load())
 	if strings.Contains(out, "BODY.PEEK[]") || !strings.Contains(out, "BODY.PEEK[HEADER") {
 		t.Error("bodies were fetched")

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"postie/cmd/postie/internal/exit"
 	"postie/cmd/postie/internal/ui"
 	"postie/imap/mirror"
 	"postie/maildir/index"
@@ -33,7 +34,7 @@ func (f *listing) register(flags *pflag.FlagSet) {
 
 func (f *listing) check() error {
 	if f.limit < -1 {
-		return usage("--limit %d: how many messages is that?", f.limit)
+		return exit.Usagef("--limit %d: how many messages is that?", f.limit)
 	}
 	return nil
 }
@@ -85,19 +86,19 @@ func (f *listFlags) options(now time.Time) (index.ListOptions, error) {
 	if f.since != "" {
 		span, err := index.ParseSpan(f.since, now)
 		if err != nil {
-			return o, usage("--since: %w", err)
+			return o, exit.Usagef("--since: %w", err)
 		}
 		o.Since = span.From
 	}
 	if f.until != "" {
 		span, err := index.ParseSpan(f.until, now)
 		if err != nil {
-			return o, usage("--until: %w", err)
+			return o, exit.Usagef("--until: %w", err)
 		}
 		o.Until = span.To
 	}
 	if f.since != "" && f.until != "" && !o.Since.Before(o.Until) {
-		return o, usage("--since %s is after --until %s", f.since, f.until)
+		return o, exit.Usagef("--since %s is after --until %s", f.since, f.until)
 	}
 	return o, nil
 }
@@ -140,7 +141,7 @@ func (l *library) mailboxes(ctx context.Context, patterns []string) ([]string, e
 		return !slices.Contains(patterns, name) && !mirror.Match(patterns, name)
 	})
 	if len(chosen) == 0 {
-		return nil, &usageError{fmt.Errorf("there is no mailbox %s", strings.Join(patterns, " ")), "known are " + strings.Join(all, ", ")}
+		return nil, exit.Usage(fmt.Errorf("there is no mailbox %s", strings.Join(patterns, " ")), "known are "+strings.Join(all, ", "))
 	}
 	return chosen, nil
 }
@@ -155,7 +156,7 @@ func (l *library) print(ctx context.Context, most int, of func(*shelf) iter.Seq2
 	n := 0
 	for i, err := range merged(seqs) {
 		if err != nil {
-			return cause(ctx, err)
+			return exit.Cause(ctx, err)
 		}
 		if n++; most > 0 && n > most {
 			break

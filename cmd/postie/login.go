@@ -16,6 +16,8 @@ import (
 
 	"postie/cmd/postie/internal/config"
 	"postie/cmd/postie/internal/credential"
+	"postie/cmd/postie/internal/exit"
+	"postie/cmd/postie/internal/paths"
 )
 
 // loginFlags are those of login alone.
@@ -60,14 +62,14 @@ at the provider's page, or with --device shows a code for a browser on another m
 func (a *app) loginOne(ctx context.Context, account config.Account, flags loginFlags) error {
 	switch {
 	case len(account.TokenCommand) > 0:
-		return &usageError{fmt.Errorf("account %s gets its tokens from token_command: there is nothing to store", account.Name), "postie check " + account.Name}
+		return exit.Usage(fmt.Errorf("account %s gets its tokens from token_command: there is nothing to store", account.Name), "postie check "+account.Name)
 	case account.OAuth2 == nil && !account.Password.Keyring:
-		return &usageError{fmt.Errorf("account %s does not take its password from the keyring: %s", account.Name, secretOf(account)),
-			"write keyring = true into [account." + account.Name + "] in place of that, then run it again"}
+		return exit.Usage(fmt.Errorf("account %s does not take its password from the keyring: %s", account.Name, account.SecretFrom()),
+			"write keyring = true into [account."+account.Name+"] in place of that, then run it again")
 	case flags.device && account.OAuth2 == nil:
-		return usage("--device is for OAuth2, and account %s has a password", account.Name)
+		return exit.Usagef("--device is for OAuth2, and account %s has a password", account.Name)
 	case flags.stdin && account.OAuth2 != nil:
-		return usage("--stdin is for passwords, and account %s logs in by OAuth2", account.Name)
+		return exit.Usagef("--stdin is for passwords, and account %s logs in by OAuth2", account.Name)
 	case flags.forget:
 		return a.forget(ctx, account)
 	case account.OAuth2 != nil:
@@ -77,7 +79,7 @@ func (a *app) loginOne(ctx context.Context, account config.Account, flags loginF
 	if err != nil {
 		return err
 	}
-	if err := a.try(ctx, account, secret); err != nil && exitCode(err) != exitConnection {
+	if err := a.try(ctx, account, secret); err != nil && exit.Code(err) != exit.Connection {
 		return fmt.Errorf("nothing was stored: %w", err)
 	} else if err != nil {
 		a.ui.Notice(account.Name, "the password could not be tried: "+err.Error())
@@ -90,7 +92,7 @@ func askSecret(ctx context.Context, account config.Account, stdin bool) (credent
 	if !stdin {
 		secret, err := credential.NewTerminal("").Ask(ctx, fmt.Sprintf("Password of %s at %s:", account.User, account.Host))
 		if errors.Is(err, fs.ErrNotExist) {
-			return secret, &usageError{errors.New("there is no terminal to ask for the password"), "give it on standard input with --stdin"}
+			return secret, exit.Usage(errors.New("there is no terminal to ask for the password"), "give it on standard input with --stdin")
 		}
 		return secret, err
 	}
@@ -100,7 +102,7 @@ func askSecret(ctx context.Context, account config.Account, stdin bool) (credent
 	}
 	secret := credential.NewSecret(strings.TrimRight(line, "\r\n"))
 	if secret.IsZero() {
-		return secret, usage("standard input gave no password")
+		return secret, exit.Usagef("standard input gave no password")
 	}
 	return secret, nil
 }
@@ -138,7 +140,7 @@ func (a *app) forget(ctx context.Context, account config.Account) error {
 	err = v.Delete(ctx, key)
 	if _, left := v.Get(ctx, key); errors.Is(left, fs.ErrNotExist) {
 		err = nil
-	} else if err != nil && !exists(v.Path(key)) {
+	} else if err != nil && !paths.Exists(v.Path(key)) {
 		// Without a keyring nothing can be in it.
 		a.ui.Notice(account.Name, "the keyring was not reached: "+err.Error())
 		err = nil
@@ -173,7 +175,7 @@ func (a *app) authorize(ctx context.Context, account config.Account, device bool
 		})
 	}
 	if err != nil {
-		return cause(ctx, err)
+		return exit.Cause(ctx, err)
 	}
 	a.ui.Print(fmt.Sprintf("%s: the login is kept in %s", account.Name, place))
 	return nil

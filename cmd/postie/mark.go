@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"postie/cmd/postie/internal/exit"
 	"postie/maildir"
 	"postie/maildir/index"
 )
@@ -69,7 +70,7 @@ func (f *markFlags) change(flags *pflag.FlagSet) (c index.Change, err error) {
 		off, _ := flags.GetBool(m.off)
 		switch {
 		case on && off:
-			return c, usage("--%s and --%s contradict each other", m.on, m.off)
+			return c, exit.Usagef("--%s and --%s contradict each other", m.on, m.off)
 		case on:
 			c.Set |= m.flag
 		case off:
@@ -80,7 +81,7 @@ func (f *markFlags) change(flags *pflag.FlagSet) (c index.Change, err error) {
 		c.Remove, err = keywords(f.without, &c.Clear)
 	}
 	if err == nil && c == (index.Change{}) {
-		err = usage("mark as what? --seen, --unseen, --flagged, --unflagged, --answered, --unanswered, --keyword K or --no-keyword K")
+		err = exit.Usagef("mark as what? --seen, --unseen, --flagged, --unflagged, --answered, --unanswered, --keyword K or --no-keyword K")
 	}
 	return c, err
 }
@@ -94,7 +95,7 @@ func keywords(names []string, set *maildir.FlagSet) (maildir.Keywords, error) {
 		case flag != 0:
 			*set |= flag
 		case !keyword(name):
-			return "", usage("%q cannot be a keyword: letters, digits and signs other than ( ) { %% * \" \\ ] can", name)
+			return "", exit.Usagef("%q cannot be a keyword: letters, digits and signs other than ( ) { %% * \" \\ ] can", name)
 		default:
 			ks = append(ks, name)
 		}

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"postie/cmd/postie/internal/config"
+	"postie/cmd/postie/internal/exit"
 	"postie/maildir"
 	"postie/maildir/index"
 )
@@ -44,7 +45,7 @@ func (a *app) move(ctx context.Context, ids []string, mailbox string, f *acting)
 	}
 	defer l.closing(&err)
 	if _, err := l.find(ctx, mailbox); err == nil {
-		return &usageError{fmt.Errorf("%s is a message; the last argument is the mailbox to move to", mailbox), ""}
+		return exit.Usage(fmt.Errorf("%s is a message; the last argument is the mailbox to move to", mailbox), "")
 	}
 	return l.act(ctx, ids, f, "move", "moved", func(ctx context.Context, s *shelf, ms []index.Message) ([]index.Message, error) {
 		to, err := s.destination(ctx, mailbox)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/emersion/go-imap/v2"
 
+	"postie/cmd/postie/internal/exit"
 	"postie/maildir"
 	"postie/testdata/dovecot"
 )
@@ -154,7 +155,7 @@ func (n *noise) delivers() {
 func (n *noise) reads() {
 	for _, args := range [][]string{{"list", "--limit", "3"}, {"search", "is:flagged"}, {"status"}} {
 		var out bytes.Buffer
-		if code := run(append(args, "-c", n.config()), &out, &out); code != exitOK {
+		if code := run(append(args, "-c", n.config()), &out, &out); code != exit.OK {
 			n.Errorf("%v: exit code %d\n%s", args, code, &out)
 		}
 	}
@@ -199,12 +200,12 @@ func noisy(t *testing.T, short int, mover func(*noise, file, string)) {
 			f.flag(imap.UIDSetNum(imap.UID(1+r.IntN(first))), []imap.StoreFlagsOp{imap.StoreFlagsAdd, imap.StoreFlagsDel}[r.IntN(2)], imap.FlagAnswered)
 		}
 		// A file that is renamed again and again under its upload may be left to the next run.
-		if out := d.exits(exitOK, "--json"); !strings.Contains(out, `"deleted_local":0,"deleted_remote":0`) {
+		if out := d.exits(exit.OK, "--json"); !strings.Contains(out, `"deleted_local":0,"deleted_remote":0`) {
 			t.Errorf("something was deleted: %s", out)
 		}
 	}
 	n.end()
-	if out := d.exits(exitOK, "--json"); !strings.Contains(out, `"deleted_local":0,"deleted_remote":0`) {
+	if out := d.exits(exit.OK, "--json"); !strings.Contains(out, `"deleted_local":0,"deleted_remote":0`) {
 		t.Errorf("something was deleted: %s", out)
 	}
 	d.sync()

@@ -9,6 +9,7 @@ import (
 
 	"postie/cmd/postie/internal/config"
 	"postie/cmd/postie/internal/credential"
+	"postie/cmd/postie/internal/exit"
 	"postie/cmd/postie/internal/ui"
 	"postie/imap/mirror"
 	mail "postie/maildir/message"
@@ -24,22 +25,22 @@ func (a *app) body(ctx context.Context, i *item, f *showFlags) (*os.File, error)
 	if err = a.onDemand(ctx, i); err == nil {
 		return i.open()
 	}
-	err = cause(ctx, err)
+	err = exit.Cause(ctx, err)
 	if !a.json && !f.raw && f.part == 0 {
 		if err := a.ui.Letter(ui.Letter{Message: i.show(), Headers: a.fields(*i, summaryFields(i)), Text: "(only the summary is here)"}); err != nil {
 			return nil, err
 		}
 	}
-	account, code := i.accounts[0], exitCode(err)
-	a.ui.Error(ui.Failure{Account: account.Name, Host: account.Host, Err: fmt.Errorf("the body of %s: %w", i.show().ID, err), Hint: hint(err, account.Name), Exit: code})
-	return nil, reported{code}
+	account, code := i.accounts[0], exit.Code(err)
+	a.ui.Error(ui.Failure{Account: account.Name, Host: account.Host, Err: fmt.Errorf("the body of %s: %w", i.show().ID, err), Hint: exit.Hint(err, account.Name), Exit: code})
+	return nil, exit.Reported(code)
 }
 
 // onDemand fetches the body of a message.
 func (a *app) onDemand(ctx context.Context, i *item) error {
 	account := i.accounts[0]
 	if account.Host == "" {
-		return &usageError{errors.New("nothing says which server has it"), "leave out -d, or postie sync URL -d " + account.Maildir + " --bodies all"}
+		return exit.Usage(errors.New("nothing says which server has it"), "leave out -d, or postie sync URL -d "+account.Maildir+" --bodies all")
 	}
 	terminal := credential.NewTerminal("")
 	terminal.Hold = a.ui.Hold

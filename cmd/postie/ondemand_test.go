@@ -11,6 +11,7 @@ import (
 
 	"github.com/emersion/go-imap/v2"
 
+	"postie/cmd/postie/internal/exit"
 	"postie/maildir"
 	"postie/maildir/index"
 	"postie/testdata/dovecot"
@@ -32,7 +33,7 @@ func bulk(n int) string { return letter(n) + strings.Repeat("more of it, and not
 // idOf is the ID of letter n.
 func (d *device) idOf(n int) string {
 	d.Helper()
-	out := d.command(exitOK, "search", fmt.Sprintf(`subject:"letter %d"`, n), "--json")
+	out := d.command(exit.OK, "search", fmt.Sprintf(`subject:"letter %d"`, n), "--json")
 	_, rest, _ := strings.Cut(out, `"id":"`)
 	id, _, _ := strings.Cut(rest, `"`)
 	if id == "" {
@@ -61,33 +62,33 @@ func TestSummariesOfThousands(t *testing.T) {
 	}
 
 	f.ok(m.listener.Close()) // no server from here on
-	if n := strings.Count(d.command(exitOK, "list", "--limit", "0", "--json"), "\n"); n != many {
+	if n := strings.Count(d.command(exit.OK, "list", "--limit", "0", "--json"), "\n"); n != many {
 		t.Errorf("%d are listed", n)
 	}
 	ids := map[int]string{}
 	for n := range 6 {
 		ids[n] = d.idOf(n)
 	}
-	if out := d.command(exitConnection, "show", ids[0]); !strings.Contains(out, "Subject: letter 0\n") || !strings.Contains(out, "(only the summary is here)") || !strings.Contains(out, "refused") {
+	if out := d.command(exit.Connection, "show", ids[0]); !strings.Contains(out, "Subject: letter 0\n") || !strings.Contains(out, "(only the summary is here)") || !strings.Contains(out, "refused") {
 		t.Error(out)
 	}
 	f.ok(m.open())
 	m.reset()
-	if out := d.command(exitOK, "show", ids[0]); !strings.Contains(out, "Hello 0.") || !strings.Contains(out, "more of it") {
+	if out := d.command(exit.OK, "show", ids[0]); !strings.Contains(out, "Hello 0.") || !strings.Contains(out, "more of it") {
 		t.Error(out)
 	}
 	if n := m.bodies.Load(); n > 2*int64(len(bulk(0)))+4000 || m.turns.Load() > 10 {
 		t.Errorf("one body: %d octets, %d turns", n, m.turns.Load())
 	}
 	f.ok(m.listener.Close())
-	d.command(exitOK, "show", ids[0], "--raw") // it stayed
+	d.command(exit.OK, "show", ids[0], "--raw") // it stayed
 	f.ok(m.open())
 
-	d.command(exitOK, "mark", ids[1], ids[0], "--flagged")
-	d.command(exitOK, "move", ids[2], "Archive")
-	d.command(exitOK, "delete", ids[3])
+	d.command(exit.OK, "mark", ids[1], ids[0], "--flagged")
+	d.command(exit.OK, "move", ids[2], "Archive")
+	d.command(exit.OK, "delete", ids[3])
 	d.sync()
-	if out := d.command(exitOK, "status", "--json"); !strings.Contains(out, `"waiting":0,"last_success"`) {
+	if out := d.command(exit.OK, "status", "--json"); !strings.Contains(out, `"waiting":0,"last_success"`) {
 		t.Error(out)
 	}
 	there := map[string]string{}
@@ -135,7 +136,7 @@ func TestShowOnDemand(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m.fails(exitInUse, "--wait", "show", "4")
+	m.fails(exit.InUse, "--wait", "show", "4")
 	m.postie("show", "3") // what is here never waits
 	go func() {
 		time.Sleep(300 * time.Millisecond)
@@ -154,17 +155,17 @@ func TestShowOnDemand(t *testing.T) {
 			os.Remove(name)
 		}
 	}
-	m.fails(exitFailed, "the message is not there any more", "show", "5")
-	m.fails(exitFailed, "postie sync work", "show", "5", "--raw")
-	m.fails(exitFailed, `"event":"error"`, "show", "5", "--json")
+	m.fails(exit.Failed, "the message is not there any more", "show", "5")
+	m.fails(exit.Failed, "postie sync work", "show", "5", "--raw")
+	m.fails(exit.Failed, `"event":"error"`, "show", "5", "--json")
 	m.postie("sync")
-	m.fails(exitUsage, "there is no message 5", "show", "5")
+	m.fails(exit.BadUsage, "there is no message 5", "show", "5")
 	out, code := m.run("show", "6", "-d", m.root)
-	if code != exitUsage || !strings.Contains(out, "which server") {
+	if code != exit.BadUsage || !strings.Contains(out, "which server") {
 		t.Errorf("exit code %d: %s", code, out)
 	}
 	m.server.Stop()
-	m.fails(exitConnection, "Subject: letter 6", "show", "6")
+	m.fails(exit.Connection, "Subject: letter 6", "show", "6")
 	m.postie("show", "4")
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/emersion/go-imap/v2"
 
+	"postie/cmd/postie/internal/exit"
 	"postie/maildir"
 	"postie/testdata/dovecot"
 )
@@ -44,7 +45,7 @@ func (f *fleet) over(other *device, layout maildir.Layout, root string) *device 
 // matches demands that a run fetches, uploads and deletes nothing.
 func (d *device) matches() {
 	d.Helper()
-	out := d.exits(exitOK, "--json")
+	out := d.exits(exit.OK, "--json")
 	for _, nothing := range []string{`"new":0,`, `"uploaded":0,`, `"deleted_local":0,`, `"deleted_remote":0,`} {
 		if !strings.Contains(out, nothing) {
 			d.Errorf("not %s: %s", nothing, out)

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"postie/cmd/postie/internal/exit"
 	"postie/maildir"
 	"postie/maildir/index"
 	"postie/testdata/dovecot"
@@ -50,7 +51,7 @@ func (m *mirrored) run(args ...string) (string, int) {
 func (m *mirrored) postie(args ...string) string {
 	m.Helper()
 	out, code := m.run(args...)
-	if code != exitOK {
+	if code != exit.OK {
 		m.Fatalf("postie %v: exit code %d\n%s", args, code, out)
 	}
 	return out
@@ -171,7 +172,7 @@ func TestActWithBodies(t *testing.T) {
 		t.Error(out)
 	}
 	m.postie("mark", "4", "--seen")
-	if out, code := m.run("free", "4"); code != exitFailed || !strings.Contains(out, "run postie sync first") {
+	if out, code := m.run("free", "4"); code != exit.Failed || !strings.Contains(out, "run postie sync first") {
 		t.Errorf("exit code %d: %s", code, out)
 	}
 	m.postie("sync", "--bodies", "none")

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"postie/cmd/postie/internal/exit"
 	"postie/maildir"
 )
 
@@ -120,48 +121,48 @@ func (s *stranger) want(out string, lines ...string) {
 func TestReadOnly(t *testing.T) {
 	s := newStranger(t)
 	s.deliver(1)
-	s.want(s.run(exitOK, "list"), "inbox/INBOX/1")
-	s.want(s.run(exitOK, "search", "body1"), "inbox/INBOX/1")
+	s.want(s.run(exit.OK, "list"), "inbox/INBOX/1")
+	s.want(s.run(exit.OK, "search", "body1"), "inbox/INBOX/1")
 	s.walls(0o755)
 	var out strings.Builder
 	for _, args := range []string{"list", "move 1 Old", "delete 1", "list"} { // so that NUMBERs are not what a look would give
-		if code := run(append(strings.Fields(args), "-d", string(s.mail)), &out, &out); code != exitOK {
+		if code := run(append(strings.Fields(args), "-d", string(s.mail)), &out, &out); code != exit.OK {
 			t.Fatal(code, out.String())
 		}
 	}
 	s.deliver(2)
 	past := time.Now().Add(-time.Hour)
 	s.must(os.Chtimes(filepath.Join(string(s.mail), "cur"), past, past), os.Chtimes(filepath.Join(string(s.mail), "new"), past, past))
-	if code := run([]string{"search", "body2", "-d", string(s.mail)}, &out, &out); code != exitOK {
+	if code := run([]string{"search", "body2", "-d", string(s.mail)}, &out, &out); code != exit.OK {
 		t.Fatal(code, out.String())
 	}
 	db := filepath.Join(string(s.mail), ".postie.db")
 	s.must(os.Chmod(db, 0o644), os.Chmod(filepath.Join(s.home, "tmp"), 0o555)) // nothing has changed: no copy is made
-	s.want(s.run(exitOK, "list"), "inbox/INBOX/2")
+	s.want(s.run(exit.OK, "list"), "inbox/INBOX/2")
 	s.must(os.Chmod(filepath.Join(s.home, "tmp"), 0o777))
 	for _, mode := range []fs.FileMode{0o644, 0o444} {
 		s.must(os.Chmod(db, mode))
-		s.want(s.run(exitOK, "list"), "inbox/INBOX/2")
-		s.want(s.run(exitOK, "search", "body2"), "inbox/INBOX/2")
+		s.want(s.run(exit.OK, "list"), "inbox/INBOX/2")
+		s.want(s.run(exit.OK, "search", "body2"), "inbox/INBOX/2")
 	}
 	s.deliver(3)
-	s.want(s.run(exitOK, "list"), "inbox/INBOX/2", "inbox/INBOX/3")
-	s.want(s.run(exitOK, "search", "body3"), "inbox/INBOX/3")
-	if out := s.run(exitOK, "show", "3"); !strings.Contains(out, "body3") {
+	s.want(s.run(exit.OK, "list"), "inbox/INBOX/2", "inbox/INBOX/3")
+	s.want(s.run(exit.OK, "search", "body3"), "inbox/INBOX/3")
+	if out := s.run(exit.OK, "show", "3"); !strings.Contains(out, "body3") {
 		t.Error(out)
 	}
-	if out := s.run(exitOK, "status"); !strings.Contains(out, "inbox/INBOX         2") {
+	if out := s.run(exit.OK, "status"); !strings.Contains(out, "inbox/INBOX         2") {
 		t.Error(out)
 	}
 	for _, args := range []string{"mark 2 --flagged", "move 2 Old", "delete 2", "index", "index --rebuild"} {
-		if out := s.run(exitFailed, strings.Fields(args)...); !strings.Contains(out, "can only be read") {
+		if out := s.run(exit.Failed, strings.Fields(args)...); !strings.Contains(out, "can only be read") {
 			t.Error(out)
 		}
 	}
 	s.must(os.WriteFile(db, []byte("no database"), 0o644))
-	s.want(s.run(exitOK, "list"), "note: index cannot be read", "inbox/INBOX/1", "inbox/INBOX/2")
+	s.want(s.run(exit.OK, "list"), "note: index cannot be read", "inbox/INBOX/1", "inbox/INBOX/2")
 	s.must(os.Chmod(db, 0o000))
-	s.want(s.run(exitOK, "list"), "note: index cannot be read", "inbox/INBOX/1", "inbox/INBOX/2")
+	s.want(s.run(exit.OK, "list"), "note: index cannot be read", "inbox/INBOX/1", "inbox/INBOX/2")
 }
 
 // Whoever only reads waits a moment, not for the end, of what another process writes.
@@ -181,7 +182,7 @@ func TestReadBesideLongWrite(t *testing.T) {
 		t.Helper()
 		var out, errs strings.Builder
 		began := time.Now()
-		if code := run(append(args, "-d", string(dir)), &out, &errs); code != exitOK || strings.Count(out.String(), "inbox/INBOX") != lines || !strings.Contains(errs.String(), note) {
+		if code := run(append(args, "-d", string(dir)), &out, &errs); code != exit.OK || strings.Count(out.String(), "inbox/INBOX") != lines || !strings.Contains(errs.String(), note) {
 			t.Errorf("%v: exit code %d\n%s%s", args, code, &out, &errs)
 		}
 		if time.Since(began) > 5*time.Second { // a write waits for ten

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"postie/cmd/postie/internal/exit"
 	"postie/maildir"
 )
 
@@ -34,22 +35,22 @@ func TestReadAtTerminal(t *testing.T) {
 		}
 		return seen
 	}
-	seen := see(exitOK, "the newest 50; --limit N shows more", "list")
+	seen := see(exit.OK, "the newest 50; --limit N shows more", "list")
 	if n := strings.Count(seen, "inbox/INBOX/"); n != listed {
 		t.Errorf("%d lines", n)
 	}
-	seen = see(exitOK, "letter", "search", "letter", "--limit", "0")
+	seen = see(exit.OK, "letter", "search", "letter", "--limit", "0")
 	if n := strings.Count(seen, "inbox/INBOX/"); n != listed+10 || strings.Contains(seen, "newest") {
 		t.Errorf("%d lines", n)
 	}
-	see(exitOK, "␛[31mtext", "show", "1")
-	see(exitOK, "␛]0;owned␇", "show", "1", "--raw")
+	see(exit.OK, "␛[31mtext", "show", "1")
+	see(exit.OK, "␛]0;owned␇", "show", "1", "--raw")
 
 	ask := func(answer, contains string, left int) {
 		t.Helper()
 		q := onTerminal(t, nil, "delete", "-d", dir, "--search", "subject:letter")
 		q.await("[no]: ", answer)
-		if code := q.end(); code != exitOK || !strings.Contains(q.seen.String(), contains) {
+		if code := q.end(); code != exit.OK || !strings.Contains(q.seen.String(), contains) {
 			t.Errorf("exit code %d\n%s", code, q.seen.String())
 		}
 		if entries, err := os.ReadDir(filepath.Join(dir, "new")); err != nil || len(entries) != left {

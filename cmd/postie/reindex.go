@@ -9,6 +9,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"postie/cmd/postie/internal/config"
+	"postie/cmd/postie/internal/exit"
+	"postie/cmd/postie/internal/ui"
 	"postie/maildir/index"
 )
 
@@ -39,7 +41,7 @@ func (a *app) index(ctx context.Context, names []string, r reading, rebuild bool
 	for _, s := range l.shelves {
 		errs = append(errs, a.reindex(ctx, s, rebuild))
 	}
-	return cause(ctx, errors.Join(errs...))
+	return exit.Cause(ctx, errors.Join(errs...))
 }
 
 func (a *app) reindex(ctx context.Context, s *shelf, rebuild bool) (err error) {
@@ -58,7 +60,7 @@ func (a *app) reindex(ctx context.Context, s *shelf, rebuild bool) (err error) {
 	}
 	left, err := s.index.Unindexed(ctx)
 	if err == nil && left > 0 {
-		err = fmt.Errorf("%s of %s could not be read", howMany(left, "message"), s.accounts[0].Name)
+		err = fmt.Errorf("%s of %s could not be read", ui.HowMany(left, "message"), s.accounts[0].Name)
 	}
 	return err
 }
@@ -92,7 +94,7 @@ func (a *app) indexNew(ctx context.Context, accounts []config.Account, opened *s
 
 // remember records how the work on an account went, for status.
 func (j *job) remember(ctx context.Context, err error, hint string, code int) {
-	if j.dryRun || code == exitInterrupted || code == exitInUse {
+	if j.dryRun || code == exit.Interrupted || code == exit.InUse {
 		return
 	}
 	s, openErr := j.stores.of(ctx, j.account)

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"postie/cmd/postie/internal/exit"
 	"postie/maildir"
 	"postie/testdata/dovecot"
 )
@@ -58,7 +59,7 @@ func TestRights(t *testing.T) {
 			d.deliver("INBOX", 3, "S")
 			here := d.files("INBOX", "A")
 			for i := range 3 {
-				out := d.exits(exitOK)
+				out := d.exits(exit.OK)
 				for _, said := range tt.said {
 					if strings.Contains(out, said) != (i == 0) {
 						t.Errorf("run %d: %s", i, out)
@@ -101,7 +102,7 @@ func TestRightsTold(t *testing.T) {
 			d.move(d.find("A", 12), "INBOX")
 			d.deliver("INBOX", 3, "S")
 			for i := range 3 {
-				out := d.exits(exitOK, "-vv")
+				out := d.exits(exit.OK, "-vv")
 				if strings.Contains(out, tt.said) != (i == 0) {
 					t.Errorf("run %d: %s", i, out)
 				}
@@ -122,7 +123,7 @@ func TestRightsTold(t *testing.T) {
 			if a, inbox := d.letters("A"), d.letters("INBOX"); a != "[10F 13 20]" || inbox != "[0 1 2 3S 12]" {
 				t.Error(a, inbox)
 			}
-			if out := d.exits(exitOK, "-vv"); strings.Contains(out, "MYRIGHTS") {
+			if out := d.exits(exit.OK, "-vv"); strings.Contains(out, "MYRIGHTS") {
 				t.Error("rights are asked for though there is nothing to do")
 			}
 		})

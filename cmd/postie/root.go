@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"postie/cmd/postie/internal/config"
+	"postie/cmd/postie/internal/exit"
 	"postie/cmd/postie/internal/ui"
 )
 
@@ -45,19 +46,16 @@ func run(args []string, out, errOut io.Writer) int {
 	if a.ui == nil { // the flags themselves were wrong
 		a.ui = ui.New(ui.Options{Out: out, Err: errOut})
 	}
-	code := exitCode(err)
-	if err != nil && !errors.As(err, new(reported)) {
-		a.ui.Error(ui.Failure{Err: err, Hint: hint(err, ""), Exit: code})
+	code := exit.Code(err)
+	if err != nil && !errors.As(err, new(exit.Reported)) {
+		a.ui.Error(ui.Failure{Err: err, Hint: exit.Hint(err, ""), Exit: code})
 	}
-	if err := a.ui.Close(); err != nil && code == exitOK {
+	if err := a.ui.Close(); err != nil && code == exit.OK {
 		fmt.Fprintln(errOut, "postie: write output:", err)
-		code = exitFailed
+		code = exit.Failed
 	}
 	return code
 }
-
-// errInterrupted is the cause by which a signal cancels the context.
-var errInterrupted = errors.New("interrupted; what was done is kept")
 
 // interruptible is cancelled by the first SIGINT, SIGTERM or SIGHUP; a second one ends the process at once.
 func interruptible() (context.Context, func()) {
@@ -71,7 +69,7 @@ func interruptible() (context.Context, func()) {
 	go func() {
 		if _, ok := <-signals; ok {
 			signal.Stop(signals)
-			cancel(errInterrupted)
+			cancel(exit.ErrInterrupted)
 		}
 	}()
 	return ctx, func() { signal.Stop(signals); close(signals); cancel(nil) }
@@ -94,7 +92,7 @@ Nothing is deleted on a server before it is durable here, whatever is killed.`,
 	root.SetOut(a.out)
 	root.SetErr(a.err)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return &usageError{fmt.Errorf("%w", err), "see `" + cmd.CommandPath() + " --help`"}
+		return exit.Usage(fmt.Errorf("%w", err), "see `"+cmd.CommandPath()+" --help`")
 	})
 	f := root.PersistentFlags()
 	f.StringVarP(&a.config, "config", "c", "", "configuration `FILE` (default $XDG_CONFIG_HOME/postie/config.toml)")
@@ -115,7 +113,7 @@ Nothing is deleted on a server before it is durable here, whatever is killed.`,
 // begin makes the UI from the flags.
 func (a *app) begin() error {
 	if err := ui.CheckColor(a.color); err != nil {
-		return &usageError{err, ""}
+		return exit.Usage(err, "")
 	}
 	a.ui = ui.New(ui.Options{Out: a.out, Err: a.err, Quiet: a.quiet, Verbose: a.verbose, JSON: a.json, Color: a.color})
 	return nil
@@ -126,7 +124,7 @@ func wrapArgs(cmd *cobra.Command) {
 	if check := cmd.Args; check != nil {
 		cmd.Args = func(cmd *cobra.Command, args []string) error {
 			if err := check(cmd, args); err != nil {
-				return &usageError{err, "see `" + cmd.CommandPath() + " --help`"}
+				return exit.Usage(err, "see `"+cmd.CommandPath()+" --help`")
 			}
 			return nil
 		}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"postie/cmd/postie/internal/exit"
 	"postie/cmd/postie/internal/ui"
 	"postie/maildir/index"
 )
@@ -43,7 +44,7 @@ Put it in quotes where the shell would read it; a query that begins with - goes 
 		},
 	}
 	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
-		return &usageError{err, "a query that begins with - goes after --, as in `postie search -- -is:read`"}
+		return exit.Usage(err, "a query that begins with - goes after --, as in `postie search -- -is:read`")
 	})
 	f := cmd.Flags()
 	f.SortFlags = false
@@ -100,11 +101,11 @@ func (a *app) search(ctx context.Context, text string, f *listing) (err error) {
 
 func query(text string) (index.Query, error) {
 	if strings.TrimSpace(text) == "" {
-		return index.Query{}, usage("the query is empty")
+		return index.Query{}, exit.Usagef("the query is empty")
 	}
 	q, err := index.ParseQuery(text, time.Now())
 	if err != nil {
-		return q, &usageError{fmt.Errorf("query: %w", err), "see `postie search --help`"}
+		return q, exit.Usage(fmt.Errorf("query: %w", err), "see `postie search --help`")
 	}
 	return q, nil
 }
@@ -114,7 +115,7 @@ func (l *library) indexText(ctx context.Context) error {
 	for _, s := range l.shelves {
 		err := s.index.Hurry(func() error { return l.app.indexText(ctx, s, index.TextOptions{}) })
 		if err != nil && ctx.Err() != nil {
-			return cause(ctx, ctx.Err())
+			return exit.Cause(ctx, ctx.Err())
 		}
 		if index.Busy(err) {
 			l.app.ui.Warn(s.accounts[0].Name, "another run is writing the index: the newest mail can be searched later")

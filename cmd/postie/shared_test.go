@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"postie/cmd/postie/internal/exit"
 	"postie/maildir"
 	"postie/testdata/dovecot"
 )
@@ -23,7 +24,7 @@ func TestRootIsShared(t *testing.T) {
 	f.ok(err)
 	f.ok(os.WriteFile(e.config(), []byte(strings.Replace(string(text), e.root, d.root, 1)), 0o600))
 	for _, args := range [][]string{{"-n"}, {}, {"--allow-mass-delete"}} {
-		if out := e.exits(exitUsage, args...); !strings.Contains(out, "alice@") {
+		if out := e.exits(exit.BadUsage, args...); !strings.Contains(out, "alice@") {
 			t.Errorf("it does not say whose it is: %s", out)
 		}
 	}
@@ -36,7 +37,7 @@ func TestRootIsShared(t *testing.T) {
 	text, err = os.ReadFile(d.config())
 	f.ok(err)
 	f.ok(os.WriteFile(d.config(), []byte(strings.Replace(string(text), `"`+dovecot.Host+`"`, `"localhost"`, 1)), 0o600))
-	if out := d.exits(exitOK, "--json"); !strings.Contains(out, `"new":0,"uploaded":0`) {
+	if out := d.exits(exit.OK, "--json"); !strings.Contains(out, `"new":0,"uploaded":0`) {
 		t.Error(out)
 	}
 }

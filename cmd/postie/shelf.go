@@ -13,6 +13,8 @@ import (
 	"github.com/spf13/pflag"
 
 	"postie/cmd/postie/internal/config"
+	"postie/cmd/postie/internal/exit"
+	"postie/cmd/postie/internal/paths"
 	"postie/cmd/postie/internal/ui"
 	"postie/maildir"
 	"postie/maildir/index"
@@ -74,7 +76,7 @@ func (a *app) library(ctx context.Context, names []string, r reading) (*library,
 		}
 	}
 	if len(l.shelves) == 0 {
-		return nil, &usageError{errors.New("nothing is here yet"), "postie fetch, or postie sync"}
+		return nil, exit.Usage(errors.New("nothing is here yet"), "postie fetch, or postie sync")
 	}
 	for _, s := range l.shelves {
 		if err := l.look(ctx, s); err != nil {
@@ -86,37 +88,37 @@ func (a *app) library(ctx context.Context, names []string, r reading) (*library,
 
 // inUse says whether an account's mail was ever stored, so that no index is made in some other folder.
 func inUse(a config.Account) bool {
-	in := func(name string) bool { return exists(filepath.Join(a.Maildir, name)) }
+	in := func(name string) bool { return paths.Exists(filepath.Join(a.Maildir, name)) }
 	return in("cur") || in(".postie.db") || in(".postie.id")
 }
 
 func nothingHere(a config.Account) error {
 	if a.Host == "" {
-		return &usageError{fmt.Errorf("there is no mail in %s", a.Maildir), "name a Maildir, or the root of what postie sync made"}
+		return exit.Usage(fmt.Errorf("there is no mail in %s", a.Maildir), "name a Maildir, or the root of what postie sync made")
 	}
 	command := map[config.Protocol]string{config.POP3: "postie fetch ", config.IMAP: "postie sync "}[a.Protocol]
-	return &usageError{fmt.Errorf("nothing of %s is here yet", a.Name), command + a.Name}
+	return exit.Usage(fmt.Errorf("nothing of %s is here yet", a.Name), command+a.Name)
 }
 
 // local are the accounts whose mail is meant.
 func (a *app) local(names []string, r reading) ([]config.Account, error) {
 	if r.maildir == "" && r.flags.Changed("maildir") { // a variable of a script that is not set must not mean all accounts
-		return nil, usage("-d wants a folder")
+		return nil, exit.Usagef("-d wants a folder")
 	}
 	if r.maildir != "" {
-		dir := absolute(r.maildir)
+		dir := paths.Absolute(r.maildir)
 		account := config.Account{Name: filepath.Base(dir), Maildir: dir, IndexBodies: true, Protocol: config.POP3}
-		if exists(dir) && !exists(filepath.Join(dir, "cur")) {
+		if paths.Exists(dir) && !paths.Exists(filepath.Join(dir, "cur")) {
 			account.Protocol, account.Layout = config.IMAP, config.LayoutFS
 		}
 		if len(names) > 0 && names[0] != account.Name {
-			return nil, usage("-d says which mail is meant; %s does so too", names[0])
+			return nil, exit.Usagef("-d says which mail is meant; %s does so too", names[0])
 		}
 		return []config.Account{account}, nil
 	}
 	file, err := a.load()
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, &usageError{err, "name a Maildir with -d DIR, or make a configuration with postie init"}
+		return nil, exit.Usage(err, "name a Maildir with -d DIR, or make a configuration with postie init")
 	}
 	if err != nil {
 		return nil, err
@@ -166,7 +168,7 @@ func (l *library) look(ctx context.Context, s *shelf) error {
 	defer task.Done()
 	err := s.index.Hurry(func() (err error) {
 		var refreshErr error
-		if exists(filepath.Join(string(s.dir), "cur")) {
+		if paths.Exists(filepath.Join(string(s.dir), "cur")) {
 			_, refreshErr = s.index.Refresh(ctx)
 		}
 		s.hidden, err = s.index.Follow(ctx)
@@ -179,7 +181,7 @@ func (l *library) look(ctx context.Context, s *shelf) error {
 	default:
 		l.app.ui.Warn(s.accounts[0].Name, fmt.Sprintf("not all changes could be seen: %v", err))
 	}
-	return cause(ctx, ctx.Err())
+	return exit.Cause(ctx, ctx.Err())
 }
 
 func (l *library) close() error { return l.stores.close() }
@@ -209,14 +211,14 @@ func (s *shelf) names() (names []string) {
 // find gives the message of an ID: ACCOUNT/MAILBOX/NUMBER, without the account when there is one Maildir, and without
 // the mailbox too. The mailbox may be one that the message has left since: NUMBER counts.
 func (l *library) find(ctx context.Context, id string) (item, error) {
-	unknown := &usageError{fmt.Errorf("there is no message %s", id), "postie list shows the IDs"}
+	unknown := exit.Usage(fmt.Errorf("there is no message %s", id), "postie list shows the IDs")
 	place, number := "", id
 	if i := strings.LastIndexByte(id, '/'); i >= 0 {
 		place, number = id[:i], id[i+1:]
 	}
 	n, err := strconv.ParseInt(number, 10, 64)
 	if err != nil || n < 1 {
-		return item{}, &usageError{fmt.Errorf("%q is no ID", id), "an ID is ACCOUNT/MAILBOX/NUMBER, as postie list prints it"}
+		return item{}, exit.Usage(fmt.Errorf("%q is no ID", id), "an ID is ACCOUNT/MAILBOX/NUMBER, as postie list prints it")
 	}
 	for _, s := range l.shelves {
 		ok, err := s.holds(ctx, place, len(l.shelves) == 1)

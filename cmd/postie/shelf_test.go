@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"postie/cmd/postie/internal/exit"
 	"postie/maildir"
 	"postie/maildir/index"
 	mail "postie/maildir/message"
@@ -125,8 +126,8 @@ func TestReadWhileLocked(t *testing.T) {
 		code int
 		want string
 	}{
-		{[]string{"list"}, exitOK, "inbox/INBOX/1"}, {[]string{"search", "text"}, exitOK, "inbox/INBOX/1"}, {[]string{"status"}, exitOK, "inbox/INBOX"},
-		{[]string{"mark", "1", "--seen"}, exitOK, "1 message marked"}, {[]string{"index", "--rebuild"}, exitInUse, "in use by"},
+		{[]string{"list"}, exit.OK, "inbox/INBOX/1"}, {[]string{"search", "text"}, exit.OK, "inbox/INBOX/1"}, {[]string{"status"}, exit.OK, "inbox/INBOX"},
+		{[]string{"mark", "1", "--seen"}, exit.OK, "1 message marked"}, {[]string{"index", "--rebuild"}, exit.InUse, "in use by"},
 	} {
 		var out bytes.Buffer
 		if code := run(append(c.args, "-d", dir), &out, &out); code != c.code || !strings.Contains(out.String(), c.want) {
@@ -157,7 +158,7 @@ func TestSharedMaildir(t *testing.T) {
 		code       int
 	}{
 		{"list", "home/INBOX/", 2, 0}, {"list club", "club/INBOX/", 2, 0}, {"search account:club", "home/INBOX/", 2, 0}, {"search account:other", "INBOX", 0, 0},
-		{"show club/INBOX/1", "Subject: mail", 1, 0}, {"show home/INBOX/1", "Subject: mail", 1, 0}, {"show other/INBOX/1", "no message", 1, exitUsage}, {"status", "home+club/INBOX", 1, 0},
+		{"show club/INBOX/1", "Subject: mail", 1, 0}, {"show home/INBOX/1", "Subject: mail", 1, 0}, {"show other/INBOX/1", "no message", 1, exit.BadUsage}, {"status", "home+club/INBOX", 1, 0},
 	} {
 		var out bytes.Buffer
 		code := run(append([]string{"-c", config}, strings.Fields(c.args)...), &out, &out)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"postie/cmd/postie/internal/exit"
 	"postie/cmd/postie/internal/ui"
 	"postie/maildir"
 	"postie/maildir/index"
@@ -60,13 +61,13 @@ A part is written as it is, in its own charset; with -o into a new file: nothing
 func (f *showFlags) check(json bool) error {
 	switch {
 	case f.raw && f.part != 0:
-		return usage("--raw and --part contradict each other")
+		return exit.Usagef("--raw and --part contradict each other")
 	case json && (f.raw || f.part != 0):
-		return usage("--json goes with neither --raw nor --part, which write bytes as they are")
+		return exit.Usagef("--json goes with neither --raw nor --part, which write bytes as they are")
 	case f.output != "" && !f.raw && f.part == 0:
-		return usage("-o goes with --part or --raw")
+		return exit.Usagef("-o goes with --part or --raw")
 	case f.part < 0:
-		return usage("--part %d: parts are numbered from 1", f.part)
+		return exit.Usagef("--part %d: parts are numbered from 1", f.part)
 	}
 	return nil
 }
@@ -158,7 +159,7 @@ func (a *app) writePart(f *showFlags, file *os.File) error {
 		return err
 	}
 	if f.part > len(parts) {
-		return &usageError{&mail.NoPart{Number: f.part, Have: len(parts)}, "postie show -v lists them"}
+		return exit.Usage(&mail.NoPart{Number: f.part, Have: len(parts)}, "postie show -v lists them")
 	}
 	return a.write(f.output, fileName(parts[f.part-1]), func(w io.Writer) error {
 		_, err := mail.WritePart(w, file, f.part)
@@ -206,7 +207,7 @@ func (a *app) write(to, name string, content func(io.Writer) error) error {
 	defer root.Close()
 	file, err := root.OpenFile(base, os.O_CREATE|os.O_EXCL|os.O_WRONLY|syscall.O_NOFOLLOW, 0o600)
 	if errors.Is(err, fs.ErrExist) {
-		return &usageError{fmt.Errorf("%s is there already; nothing is overwritten", filepath.Join(dir, base)), "-o FILE names another file"}
+		return exit.Usage(fmt.Errorf("%s is there already; nothing is overwritten", filepath.Join(dir, base)), "-o FILE names another file")
 	}
 	if err != nil {
 		return err

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"postie/cmd/postie/internal/exit"
 	"postie/maildir"
 	"postie/testdata/dovecot"
 )
@@ -42,7 +43,7 @@ func TestStateElsewhere(t *testing.T) {
 	// All that is seen of the root is removed; the id stays, so this is the Maildir that we know.
 	f.ok(os.RemoveAll(string(one.maildir("INBOX"))))
 	for range 2 {
-		if out := one.exits(exitGuard); !strings.Contains(out, "--allow-mass-delete") {
+		if out := one.exits(exit.Guard); !strings.Contains(out, "--allow-mass-delete") {
 			t.Error(out)
 		}
 	}
@@ -50,11 +51,11 @@ func TestStateElsewhere(t *testing.T) {
 	if n := len(f.there("INBOX")); n != 29 {
 		t.Errorf("%d letters are left on the server", n)
 	}
-	one.exits(exitOK, "--allow-mass-delete")
+	one.exits(exit.OK, "--allow-mass-delete")
 	if n := len(f.there("INBOX")); n != 0 {
 		t.Errorf("%d letters are left on the server", n)
 	}
-	if out := two.exits(exitGuard); !strings.Contains(out, "--allow-mass-delete") { // now it is the mailbox that was emptied
+	if out := two.exits(exit.Guard); !strings.Contains(out, "--allow-mass-delete") { // now it is the mailbox that was emptied
 		t.Error(out)
 	}
 	if n := len(two.files("INBOX")); n != 29 {

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"postie/cmd/postie/internal/config"
+	"postie/cmd/postie/internal/exit"
 	"postie/cmd/postie/internal/ui"
 	"postie/maildir/index"
 )
@@ -122,7 +123,7 @@ func (s *shelf) status(ctx context.Context, a config.Account, counts []index.Cou
 	run, err := s.index.LastRun(ctx, string(a.Protocol), index.Maildrop{User: a.User, Host: a.Host})
 	one.Success, one.Failure = ui.Time{Time: run.Succeeded}, ui.Time{Time: run.Failed}
 	one.Error, one.Exit, one.Next = ui.OrNull(run.Error), run.Code, ui.OrNull(run.Hint)
-	if one.Next == "" && run.Code == exitConnection {
+	if one.Next == "" && run.Code == exit.Connection {
 		one.Next = "the next run tries again"
 	}
 	return one, err

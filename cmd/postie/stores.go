@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"postie/cmd/postie/internal/config"
+	"postie/cmd/postie/internal/paths"
 	"postie/maildir"
 	"postie/maildir/index"
 )
@@ -49,7 +50,7 @@ func (s *stores) of(ctx context.Context, a config.Account) (*store, error) {
 
 func (s *stores) openOne(ctx context.Context, o *store, a config.Account) error {
 	state := a.State
-	if s.dryRun && state == "" && !exists(filepath.Join(a.Maildir, ".postie.db")) {
+	if s.dryRun && state == "" && !paths.Exists(filepath.Join(a.Maildir, ".postie.db")) {
 		var err error
 		if o.dir, err = s.standIn(a.Maildir); err != nil {
 			return err
@@ -100,11 +101,11 @@ func (s *stores) standIn(root string) (maildir.Dir, error) {
 
 // missingFolders names what a Maildir that has an index ought to have and has not: something took the mail away.
 func missingFolders(dir maildir.Dir) (lost []string) {
-	if !exists(filepath.Join(string(dir), ".postie.db")) {
+	if !paths.Exists(filepath.Join(string(dir), ".postie.db")) {
 		return nil
 	}
 	for _, sub := range []string{"new", "cur"} {
-		if !exists(filepath.Join(string(dir), sub)) {
+		if !paths.Exists(filepath.Join(string(dir), sub)) {
 			lost = append(lost, sub)
 		}
 	}

@@ -13,6 +13,7 @@ import (
 
 	"postie/cmd/postie/internal/config"
 	"postie/cmd/postie/internal/credential"
+	"postie/cmd/postie/internal/exit"
 	"postie/cmd/postie/internal/ui"
 	"postie/imap/mirror"
 	"postie/imap/plan"
@@ -62,9 +63,9 @@ Without an account all IMAP accounts are synced, several side by side.`,
 func (f *syncFlags) check() error {
 	switch {
 	case f.bodies != "" && f.bodies != "all" && f.bodies != "none":
-		return usage("--bodies %s: it must be all or none", f.bodies)
+		return exit.Usagef("--bodies %s: it must be all or none", f.bodies)
 	case f.jobs < 1:
-		return usage("--jobs %d: it must be 1 or more", f.jobs)
+		return exit.Usagef("--jobs %d: it must be 1 or more", f.jobs)
 	}
 	return nil
 }
@@ -167,7 +168,7 @@ func (s *syncing) show(e mirror.Event) {
 			u.Stored(m)
 		}
 	case mirror.Failed:
-		u.Error(ui.Failure{Account: name, Host: s.account.Host, Err: fmt.Errorf("%s: %w", e.Mailbox, e.Err), Hint: s.without(e), Exit: exitPartial})
+		u.Error(ui.Failure{Account: name, Host: s.account.Host, Err: fmt.Errorf("%s: %w", e.Mailbox, e.Err), Hint: s.without(e), Exit: exit.Partial})
 	case mirror.Notice:
 		text := e.Text
 		if e.Mailbox != "" {

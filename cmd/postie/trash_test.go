@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"postie/cmd/postie/internal/exit"
+	"postie/cmd/postie/internal/paths"
 	"postie/maildir"
 	"postie/testdata/dovecot"
 )
@@ -38,7 +40,7 @@ func TestTrashPolicy(t *testing.T) {
 		t.Errorf("%d messages left in the trash", n)
 	}
 	g := f.postie("three", maildir.FS, `trash = "Trash"`)
-	if g.exits(exitOK, "-n", "-m", "INBOX"); exists(g.root) {
+	if g.exits(exit.OK, "-n", "-m", "INBOX"); paths.Exists(g.root) {
 		t.Error("a dry run made the Maildir")
 	}
 }
@@ -50,7 +52,7 @@ func TestInitNamesTheTrash(t *testing.T) {
 	file := filepath.Join(f.dir, "config.toml")
 	var out bytes.Buffer
 	if code := run([]string{"init", "alice@example.org", "-c", file, "--yes", "--protocol", "imap", "--host", dovecot.Host, "--port", fmt.Sprint(f.server.IMAP),
-		"--tls", "none", "--user", "alice", "--password-env", "PW", "-d", filepath.Join(f.dir, "mail")}, &out, &out); code != exitOK {
+		"--tls", "none", "--user", "alice", "--password-env", "PW", "-d", filepath.Join(f.dir, "mail")}, &out, &out); code != exit.OK {
 		t.Fatalf("exit code %d\n%s", code, out.String())
 	}
 	content, err := os.ReadFile(file)

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"postie/cmd/postie/internal/exit"
 	"postie/maildir"
 	"postie/testdata/dovecot"
 )
@@ -28,7 +29,7 @@ func TestTunnel(t *testing.T) {
 	d.sync()
 	d.equal()
 	d.rests()
-	if out := d.exits(exitOK, "-vv"); strings.Contains(out, " LOGIN ") || strings.Contains(out, "AUTHENTICATE") || !strings.Contains(out, "* PREAUTH") {
+	if out := d.exits(exit.OK, "-vv"); strings.Contains(out, " LOGIN ") || strings.Contains(out, "AUTHENTICATE") || !strings.Contains(out, "* PREAUTH") {
 		t.Errorf("not what a tunnel is for:\n%s", out)
 	}
 }
@@ -40,15 +41,15 @@ func TestNoUIDs(t *testing.T) {
 	tunnel := fmt.Sprintf("[account.one]\nprotocol = \"imap\"\nuser = \"alice\"\nmaildir = %q\ntls = \"none\"\ntunnel = [\"sh\", \"-c\", '\"$@\" | sed -uE \"s/UIDVALIDITY [0-9]+ ?//\"', \"-\", \"%s\"]\n",
 		filepath.Join(f.dir, "tunneled"), strings.Join(f.server.Tunnel("alice"), `", "`))
 	f.ok(os.WriteFile(d.config(), []byte(tunnel), 0o600))
-	out := d.exits(exitPartial)
+	out := d.exits(exit.Partial)
 	if !strings.Contains(out, `mailboxes = ["*", "!INBOX"]`) {
 		t.Errorf("no hint:\n%s", out)
 	}
-	if out := d.exits(exitPartial, "--json"); !strings.Contains(out, `"1 mailbox failed; it is as it was"`) {
+	if out := d.exits(exit.Partial, "--json"); !strings.Contains(out, `"1 mailbox failed; it is as it was"`) {
 		t.Errorf("not counted as a mailbox:\n%s", out)
 	}
 	f.ok(os.WriteFile(d.config(), []byte(tunnel+"mailboxes = [\"*\", \"!INBOX\"]\n"), 0o600))
-	d.exits(exitOK)
+	d.exits(exit.OK)
 }
 
 func TestFailures(t *testing.T) {

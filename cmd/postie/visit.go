@@ -8,6 +8,7 @@ import (
 
 	"postie/cmd/postie/internal/config"
 	"postie/cmd/postie/internal/credential"
+	"postie/cmd/postie/internal/exit"
 	"postie/imap"
 	"postie/pop3"
 )
@@ -34,14 +35,14 @@ func (a *app) visit(ctx context.Context, account config.Account, terminal *crede
 			v.login, o.Login = o.Login, v
 			v.pop3, err = pop3.Connect(ctx, o)
 		}
-		return v, cause(ctx, err)
+		return v, exit.Cause(ctx, err)
 	}
 	o, err := a.imapOptions(account, terminal)
 	if err == nil {
 		v.login, o.Login = o.Login, v
 		v.imap, err = imap.Connect(ctx, o)
 	}
-	return v, cause(ctx, err)
+	return v, exit.Cause(ctx, err)
 }
 
 // Login stands between protocol and credential, and notes what passes.

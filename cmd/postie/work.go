@@ -10,6 +10,7 @@ import (
 
 	"postie/cmd/postie/internal/config"
 	"postie/cmd/postie/internal/credential"
+	"postie/cmd/postie/internal/exit"
 	"postie/cmd/postie/internal/ui"
 )
 
@@ -49,8 +50,8 @@ func (a *app) each(ctx context.Context, accounts []config.Account, c *connection
 	if err := opened.close(); err != nil {
 		return err
 	}
-	if code := combined(codes); code != exitOK {
-		return reported{code}
+	if code := exit.Combined(codes); code != exit.OK {
+		return exit.Reported(code)
 	}
 	return nil
 }
@@ -81,20 +82,20 @@ func failures(messages, mailboxes int) error {
 func (j *job) conclude(ctx context.Context, s ui.Summary, err error) int {
 	j.task.Done()
 	a, account := j.app, j.account
-	err = cause(ctx, err)
-	code := exitCode(err)
+	err = exit.Cause(ctx, err)
+	code := exit.Code(err)
 	if err != nil {
-		a.ui.Error(ui.Failure{Account: account.Name, Host: account.Host, Err: err, Hint: hint(err, account.Name), Exit: code})
+		a.ui.Error(ui.Failure{Account: account.Name, Host: account.Host, Err: err, Hint: exit.Hint(err, account.Name), Exit: code})
 	}
 	if err == nil && s.Failed > 0 {
-		err, code = failures(s.Failed-s.Mailboxes, s.Mailboxes), exitPartial
+		err, code = failures(s.Failed-s.Mailboxes, s.Mailboxes), exit.Partial
 	}
-	j.remember(ctx, err, hint(err, account.Name), code)
+	j.remember(ctx, err, exit.Hint(err, account.Name), code)
 	if s.New > 0 && !j.dryRun && ctx.Err() == nil {
 		if hookErr := a.newMail(ctx, account, s.New); hookErr != nil {
-			a.ui.Error(ui.Failure{Account: account.Name, Err: hookErr, Hint: "the mail is stored; check [hooks] in the configuration", Exit: exitPartial})
+			a.ui.Error(ui.Failure{Account: account.Name, Err: hookErr, Hint: "the mail is stored; check [hooks] in the configuration", Exit: exit.Partial})
 			if err == nil {
-				err, code = hookErr, exitPartial
+				err, code = hookErr, exit.Partial
 			}
 		}
 	}

@@ -2,6 +2,7 @@ package config
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -134,4 +135,25 @@ func quote(v any) string {
 		return `""` // not reached: nothing but strings, lists of them, integers and booleans comes here
 	}
 	return strings.ReplaceAll(strings.TrimSuffix(b.String(), "\n"), "\x7f", `\u007f`)
+}
+
+// SecretFrom says where an account's secret comes from.
+func (a Account) SecretFrom() string {
+	switch p := a.Password; {
+	case a.OAuth2 != nil:
+		return "OAuth2 login of " + cmp.Or(a.OAuth2.Provider, a.OAuth2.TokenURL)
+	case len(a.TokenCommand) > 0:
+		return "token from " + a.TokenCommand[0]
+	case len(p.Command) > 0:
+		return "password from " + p.Command[0]
+	case p.File != "":
+		return "password from " + p.File
+	case p.Env != "":
+		return "password from $" + p.Env
+	case p.Keyring:
+		return "password from the keyring"
+	case p.Literal != "":
+		return "password in the file"
+	}
+	return "password from systemd, ~/.netrc or the terminal"
 }

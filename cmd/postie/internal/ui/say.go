@@ -181,3 +181,11 @@ func (u *UI) Plan(s Step) error {
 	}
 	return u.write(&u.out, text+"\n")
 }
+
+// HowMany is a number with its word: "1 message", "2 messages".
+func HowMany(n int, word string) string {
+	if n != 1 {
+		word += "s"
+	}
+	return fmt.Sprint(n, " ", word)
+}

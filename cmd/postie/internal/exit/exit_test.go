@@ -1,4 +1,4 @@
-package main
+package exit
 
 import (
 	"context"
@@ -43,10 +43,10 @@ func TestExitCode(t *testing.T) {
 		{&imap.TLSRefusedError{Reason: "not offered"}, 1},
 		{&credential.SourceError{Way: "keyring", Err: &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}}, 1},
 		{&credential.CleartextError{}, 1},
-		{usage("wrong"), 2},
+		{Usagef("wrong"), 2},
 		{&config.Error{Msg: "wrong"}, 2},
 		{&credential.NoSecretError{}, 2},
-		{reported{3}, 3},
+		{Reported(3), 3},
 		{refused(""), 4},
 		{refused("AUTH"), 4},
 		{&imap.LoginError{Mechanism: "PLAIN", Err: &imap.Error{Command: "AUTHENTICATE", Status: "NO"}}, 4},
@@ -67,7 +67,7 @@ func TestExitCode(t *testing.T) {
 		{&imap.LoginError{Err: &imap.Error{Status: "NO"}}, 4},
 		{errors.Join(&retrieve.Guard{}, io.ErrUnexpectedEOF), 6},
 		{&index.Locked{}, 7},
-		{errInterrupted, 130},
+		{ErrInterrupted, 130},
 		{context.Canceled, 130},
 	}
 	for _, tt := range tests {
@@ -75,7 +75,7 @@ func TestExitCode(t *testing.T) {
 		if tt.err != nil {
 			wrapped = fmt.Errorf("wrapped: %w", tt.err)
 		}
-		if got := exitCode(wrapped); got != tt.want {
+		if got := Code(wrapped); got != tt.want {
 			t.Errorf("%T %v: exit code %d, want %d", tt.err, tt.err, got, tt.want)
 		}
 	}
@@ -88,7 +88,7 @@ func TestCombined(t *testing.T) {
 	}{
 		{nil, 0}, {[]int{0}, 0}, {[]int{0, 0}, 0}, {[]int{4, 4}, 4}, {[]int{4, 5}, 3}, {[]int{0, 4}, 3}, {[]int{5}, 5}, {[]int{0, 130}, 130},
 	} {
-		if got := combined(tt.codes); got != tt.want {
+		if got := Combined(tt.codes); got != tt.want {
 			t.Errorf("%v: %d, want %d", tt.codes, got, tt.want)
 		}
 	}
@@ -100,7 +100,7 @@ func TestHintToGoOn(t *testing.T) {
 		"work":             "postie sync work --allow-mass-delete",
 		"bob@mail.example": "the same command with --allow-mass-delete",
 	} {
-		if got := hint(plan.Guard{}, account); !strings.HasSuffix(got, ": "+want) {
+		if got := Hint(plan.Guard{}, account); !strings.HasSuffix(got, ": "+want) {
 			t.Errorf("%s: %q, want …%q", account, got, want)
 		}
 	}

@@ -1,0 +1,224 @@
+// Package exit says what an error means to who called postie: the exit code for scripts, and the hint for people, what to do next.
+package exit
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os/exec"
+	"strings"
+	"syscall"
+
+	"postie/cmd/postie/internal/config"
+	"postie/cmd/postie/internal/connect"
+	"postie/cmd/postie/internal/credential"
+	"postie/imap"
+	"postie/imap/mirror"
+	"postie/imap/plan"
+	"postie/maildir/index"
+	"postie/pop3"
+	"postie/pop3/retrieve"
+)
+
+// The exit codes, on which scripts rely.
+const (
+	OK          = 0
+	Failed      = 1
+	BadUsage    = 2
+	Partial     = 3 // some messages or accounts failed, the rest is safe
+	Login       = 4
+	Connection  = 5 // worth trying again
+	Guard       = 6
+	InUse       = 7
+	Interrupted = 130
+)
+
+// UsageError is a command line that cannot be carried out.
+type UsageError struct {
+	err  error
+	hint string
+}
+
+func (e *UsageError) Error() string { return e.err.Error() }
+func (e *UsageError) Unwrap() error { return e.err }
+
+// Usage is an error of the command line, and what to do about it ("": nothing to say).
+func Usage(err error, hint string) error { return &UsageError{err, hint} }
+
+// Usagef is one without a hint.
+func Usagef(format string, args ...any) error {
+	return Usage(fmt.Errorf(format, args...), "")
+}
+
+// Reported is an exit code whose reasons the user was told already, account by account.
+type Reported int
+
+func (e Reported) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
+
+// ErrInterrupted is the cause by which a signal cancels the context.
+var ErrInterrupted = errors.New("interrupted; what was done is kept")
+
+// Cause prefers the reason that a context was cancelled for over the bare fact.
+func Cause(ctx context.Context, err error) error {
+	if errors.Is(err, context.Canceled) {
+		return cmp.Or(context.Cause(ctx), err)
+	}
+	return err
+}
+
+// Code says in what a run that ended with err exits.
+func Code(err error) int {
+	var done Reported
+	switch {
+	case err == nil:
+		return OK
+	case errors.As(err, &done):
+		return int(done)
+	case errors.Is(err, ErrInterrupted), errors.Is(err, context.Canceled):
+		return Interrupted
+	case Is[*UsageError](err), Is[*config.Error](err), Is[*credential.NoSecretError](err), Is[*index.NameError](err), Is[*mirror.SharedError](err):
+		return BadUsage
+	case Is[*retrieve.Guard](err), Is[plan.Guard](err):
+		return Guard
+	case Is[*index.Locked](err):
+		return InUse
+	case Is[*connect.CertificateError](err), Is[*connect.HandshakeError](err), RefusedTLS(err), Is[*credential.CleartextError](err):
+		return Failed
+	case refusedLogin(err):
+		return Login
+	case Is[*credential.SourceError](err): // a keyring that is not reached is no server that is not
+		return Failed
+	case lostLine(err):
+		return Connection
+	}
+	return Failed
+}
+
+// Is says whether an error of type E is in the chain of err.
+func Is[E error](err error) bool {
+	_, ok := errors.AsType[E](err)
+	return ok
+}
+
+// refusedLogin says whether it was user, password, token or mechanism that the server would not take.
+func refusedLogin(err error) bool {
+	return badCredential(err) || Is[*credential.NotOfferedError](err) || Is[*credential.NeedLoginError](err)
+}
+
+// badCredential says whether the server answered to user, password or token, and said no.
+func badCredential(err error) bool {
+	overPOP3, isPOP3 := errors.AsType[*pop3.LoginError](err)
+	overIMAP, isIMAP := errors.AsType[*imap.LoginError](err)
+	return isPOP3 && overPOP3.Refused() || isIMAP && overIMAP.Refused()
+}
+
+// RefusedTLS says whether STARTTLS or STLS was refused or tampered with.
+func RefusedTLS(err error) bool {
+	return Is[*pop3.TLSRefusedError](err) || Is[*imap.TLSRefusedError](err)
+}
+
+// lostLine says whether the server was not reached, was lost, or has a passing trouble.
+func lostLine(err error) bool {
+	refusal, ok := errors.AsType[*pop3.Error](err)
+	refused, isIMAP := errors.AsType[*imap.Error](err)
+	return ok && refusal.Temporary() || isIMAP && (refused.Temporary() || refused.Status == "BYE") || netError(err) || Is[*connect.TunnelError](err) || Is[*exec.Error](err) ||
+		errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) ||
+		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+}
+
+func timedOut(err error) bool {
+	e, ok := errors.AsType[net.Error](err)
+	return ok && e.Timeout()
+}
+
+// netError says whether err is one of the network. A bare errno has the methods of net.Error, whatever it came from.
+func netError(err error) bool {
+	e, ok := errors.AsType[net.Error](err)
+	_, bare := e.(syscall.Errno)
+	return ok && !bare
+}
+
+// Combined is the exit code of a run over several accounts: if all fail alike that code, otherwise 'part done'.
+func Combined(codes []int) int {
+	for _, code := range codes {
+		if code == Interrupted {
+			return code
+		}
+	}
+	for _, code := range codes {
+		if code != codes[0] {
+			return Partial
+		}
+	}
+	if len(codes) == 0 {
+		return OK
+	}
+	return codes[0]
+}
+
+// Again is how an account is worked on again. One that a URL stands for, as the '@' tells, has no name that a command takes.
+func Again(command, account string) string {
+	if strings.Contains(account, "@") {
+		return "the same command with"
+	}
+	return "postie " + command + " " + account
+}
+
+// Hint says what to do next about an error of an account ("": of none).
+func Hint(err error, account string) string {
+	if u, ok := errors.AsType[*UsageError](err); ok {
+		return u.hint
+	}
+	var dns *net.DNSError
+	switch {
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return "make room and run it again; nothing was deleted on the server"
+	case Is[*retrieve.Guard](err):
+		return "look into the Maildir. If the messages were deleted on purpose: " + Again("fetch", account) + " --allow-mass-delete\n" +
+			`who empties an inbox by habit writes max_delete = "100%"`
+	case Is[plan.Guard](err):
+		return "look at both sides. If it was done on purpose: " + Again("sync", account) + " --allow-mass-delete"
+	case Is[*mirror.SharedError](err):
+		return "give each account a maildir of its own"
+	case Is[*index.Locked](err):
+		return "wait for it with --wait"
+	case errors.Is(err, mirror.ErrGone), errors.Is(err, mirror.ErrUIDValidity):
+		return "postie sync " + account + " finds out what became of it"
+	case Is[*index.Newer](err):
+		return "install that postie, or a newer one"
+	case RefusedTLS(err):
+		return `somebody may be in between; if the server has a port for TLS alone: tls = "implicit"`
+	case badCredential(err):
+		return "check user and password; some providers want an app password, or POP3 or IMAP switched on in their settings"
+	case errors.As(err, &dns) && dns.IsNotFound:
+		return "check the name of the host"
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return "check host and port, and whether the server runs"
+	case timedOut(err):
+		return "try again later; a slow line may want a longer --timeout"
+	}
+	return ""
+}
+
+// Remedy is Hint, where there is one, or else what concerns the account's secret.
+func Remedy(err error, a config.Account) string {
+	switch {
+	case Is[*connect.CertificateError](err):
+		return "check the host name and this machine's clock; a private authority: tls_ca; a certificate that you know: tls_fingerprint"
+	case Is[*connect.HandshakeError](err):
+		return "check port and tls: 993 and 995 speak TLS at once (implicit), 143 and 110 after STARTTLS (starttls)"
+	case Is[*credential.NoSecretError](err), Is[*credential.SourceError](err):
+		if a.Password.Keyring {
+			return "postie login " + a.Name
+		}
+		return "make the password's source work, or store it in the keyring: keyring = true, and postie login " + a.Name
+	case Is[*credential.NeedLoginError](err):
+		return "postie login " + a.Name
+	case Is[*credential.NotOfferedError](err):
+		return `remove auth = …, so that the strongest offered is taken, or ask the provider`
+	}
+	return cmp.Or(Hint(err, a.Name), "postie check -vv "+a.Name+" shows the dialogue")
+}
