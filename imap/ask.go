@@ -15,6 +15,7 @@ func (w *wire) request(line, shown string) (tag string, err error) {
 	w.tags++
 	tag = fmt.Sprintf("%c%d", ownTag, w.tags)
 	w.pending[tag], _, _ = strings.Cut(line, " ")
+	w.idle.expect(true)
 	return tag, w.line(tag+" "+line, tag+" "+shown)
 }
 
@@ -49,7 +50,10 @@ func (w *wire) await(tag string, more func(challenge string) error) (reply, erro
 // step reads one response; a continuation request is given to the caller, if he wants one.
 func (w *wire) step(wanted bool) (*string, error) {
 	next, err := w.stream.r.Peek(1)
-	if err != nil || next[0] != '+' || !wanted {
+	switch {
+	case err != nil:
+		return nil, w.lost(err)
+	case next[0] != '+' || !wanted:
 		return nil, w.response()
 	}
 	line, err := w.in.next()

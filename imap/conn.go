@@ -16,39 +16,97 @@ import (
 // DefaultIdle is how long a connection may go without a byte in either direction while a command is under way.
 const DefaultIdle = time.Minute
 
-// idleConn gives up when nothing moved for idle while an answer is due. It lies below TLS and compression, whose readers
-// do not survive a deadline that is lifted again.
+// How long an answer may take in all. Octets alone are no answer: a server that says "* OK" or sends one octet now and
+// then would hold the run, and its lock, for ever.
+const (
+	patience  = 3  // times idle may be waited in all for one answer
+	leastRate = 64 // octets a second of what was asked for keep the wait from ending: GSM carries some 1,000
+)
+
+// idleConn gives up when nothing moved for idle while an answer is due, or when the answer does not come although something
+// moves. Only the time that is spent waiting for the server counts. It lies below TLS and compression, whose readers do
+// not survive a deadline that is lifted again.
 type idleConn struct {
 	net.Conn
 	idle time.Duration
 
-	mu  sync.Mutex
-	due bool // an answer is due: silence is a fault
+	mu    sync.Mutex
+	due   bool          // an answer is due: silence is a fault
+	left  time.Duration // how long it may still be waited for
+	since time.Time     // when the Read began that waits now; zero: none does
+	ended error         // of the first Read that failed: who reads once more must not wait once more
+}
+
+func newIdleConn(conn net.Conn, idle time.Duration) *idleConn {
+	if idle <= 0 {
+		idle = DefaultIdle
+	}
+	return &idleConn{Conn: conn, idle: idle, due: true, left: patience * idle}
 }
 
 // expect says whether an answer is due from now on, also for a Read that is already waiting.
 func (c *idleConn) expect(due bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.due = due; due {
-		c.Conn.SetReadDeadline(time.Now().Add(c.idle))
+	c.due = due
+	c.spend()
+	if c.left = patience * c.idle; due {
+		c.arm()
 	}
 }
 
-func (c *idleConn) arm() {
+// came takes note of n octets of what was asked for, in either direction: they prolong the wait.
+func (c *idleConn) came(n int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.spend()
+	c.left = min(c.left+time.Duration(n)*time.Second/leastRate, patience*c.idle)
+	if c.due && !c.since.IsZero() {
+		c.arm()
+	}
+}
+
+// answered takes note of a part of the answer that is one by itself, such as a message that was asked for.
+func (c *idleConn) answered() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.spend()
+	c.left = patience * c.idle
+}
+
+// spend takes off what was waited until now.
+func (c *idleConn) spend() {
+	if !c.since.IsZero() {
+		now := time.Now()
+		c.left -= now.Sub(c.since)
+		c.since = now
+	}
+}
+
+// arm sets the deadline of reading.
+func (c *idleConn) arm() {
 	if c.due {
-		c.Conn.SetReadDeadline(time.Now().Add(c.idle))
+		c.Conn.SetReadDeadline(time.Now().Add(min(c.idle, c.left)))
 	} else {
 		c.Conn.SetReadDeadline(time.Time{})
 	}
 }
 
 func (c *idleConn) Read(p []byte) (int, error) {
+	if c.ended != nil {
+		return 0, c.ended
+	}
+	c.mu.Lock()
+	c.since = time.Now()
 	c.arm()
+	c.mu.Unlock()
 	n, err := c.Conn.Read(p)
-	return n, c.timed(err)
+	c.mu.Lock()
+	c.spend()
+	c.since = time.Time{}
+	c.mu.Unlock()
+	c.ended = c.timed(err)
+	return n, c.ended
 }
 
 // Write counts as progress for a Read that waits: an upload may take longer than idle before the server says a word.
@@ -56,20 +114,26 @@ func (c *idleConn) Read(p []byte) (int, error) {
 func (c *idleConn) Write(p []byte) (n int, err error) {
 	const piece = 16 << 10
 	for err == nil && n < len(p) {
-		c.arm()
+		c.came(0)
 		c.Conn.SetWriteDeadline(time.Now().Add(c.idle))
 		var m int
 		m, err = c.Conn.Write(p[n:min(n+piece, len(p))])
+		c.came(m)
 		n += m
 	}
 	return n, c.timed(err)
 }
 
 func (c *idleConn) timed(err error) error {
-	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return idleError{c.idle}
+	if !errors.Is(err, os.ErrDeadlineExceeded) {
+		return err
 	}
-	return err
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.left <= 0 {
+		return idleError{patience * c.idle, true}
+	}
+	return idleError{idle: c.idle}
 }
 
 // bottom is the lowest connection: closing it ends everything at once, while tls.Conn.Close may wait seconds for the other side.

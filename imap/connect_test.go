@@ -362,7 +362,116 @@ func TestTrap6Idle(t *testing.T) {
 	}
 }
 
-// Silence is no fault where nothing is asked, nor in IDLE; and an answer may take longer than Idle in all.
+// Each wait on the way to a session has a limit, whatever the server holds back, and however it does: nothing is said any
+// more; "* OK" once a second; one octet a second of the answer that is due.
+func TestEveryWaitEnds(t *testing.T) {
+	const full = "[CAPABILITY IMAP4rev1 ENABLE CONDSTORE QRESYNC ID NAMESPACE COMPRESS=DEFLATE AUTH=PLAIN"
+	server, client := certified(t)
+	plain := &who{client: sasl.NewPlainClient("", "u", "p")}
+	for name, tt := range map[string]struct {
+		text string
+		o    imap.Options
+	}{
+		"greeting":               {"", imap.Options{}},
+		"CAPABILITY":             {"S: * OK hi\nC: A CAPABILITY", imap.Options{}},
+		"STARTTLS":               {"S: * OK " + full + " STARTTLS] hi\nC: A STARTTLS", imap.Options{TLS: client}},
+		"STARTTLS, asked for":    {"S: * OK hi\nC: A CAPABILITY\nS: * CAPABILITY IMAP4rev1 STARTTLS\nS: A OK\nC: B STARTTLS", imap.Options{TLS: client}},
+		"handshake":              {"S: * OK " + full + " STARTTLS] hi\nC: A STARTTLS\nS: A OK", imap.Options{TLS: client}},
+		"behind STARTTLS":        {"S: * OK " + full + " STARTTLS] hi\nC: A STARTTLS\nS: A OK\nstarttls\nC: B CAPABILITY", imap.Options{TLS: client}},
+		"LOGIN":                  {"S: * OK [CAPABILITY IMAP4rev1] hi\nC: A LOGIN ...", imap.Options{}},
+		"LOGIN, asked for":       {"S: * OK hi\nC: A CAPABILITY\nS: * CAPABILITY IMAP4rev1\nS: A OK\nC: B LOGIN ...", imap.Options{}},
+		"LOGIN's literal":        {"S: * OK [CAPABILITY IMAP4rev1] hi\nC: A LOGIN {2}", imap.Options{Login: &who{user: "ü"}}},
+		"AUTHENTICATE":           {"S: * OK [CAPABILITY IMAP4rev1 AUTH=PLAIN] hi\nC: A AUTHENTICATE PLAIN", imap.Options{Login: plain}},
+		"AUTHENTICATE, answered": {"S: * OK [CAPABILITY IMAP4rev1 AUTH=PLAIN] hi\nC: A AUTHENTICATE PLAIN\nS: +\nC: ...", imap.Options{Login: plain}},
+		"CAPABILITY in the end":  {"S: * OK [CAPABILITY IMAP4rev1] hi\nC: A LOGIN ...\nS: A OK in\nC: B CAPABILITY", imap.Options{}},
+		"ID":                     {"S: * OK [CAPABILITY IMAP4rev1] hi\nC: A LOGIN ...\nS: A OK " + full + "] in\nC: B ID ...", imap.Options{ID: map[string]string{"name": "x"}}},
+		"ENABLE":                 {"S: * OK [CAPABILITY IMAP4rev1] hi\nC: A LOGIN ...\nS: A OK " + full + "] in\nC: B ENABLE ...", imap.Options{}},
+		"COMPRESS":               {"S: * OK [CAPABILITY IMAP4rev1] hi\nC: A LOGIN ...\nS: A OK [CAPABILITY IMAP4rev1 COMPRESS=DEFLATE] in\nC: B COMPRESS ...", imap.Options{Compress: true}},
+		"PREAUTH":                {"S: * PREAUTH " + full + "] hi\nC: A ENABLE ...", imap.Options{}},
+	} {
+		for way, rest := range map[string]string{"silence": "hang", "chatter": "chatter", "an octet a second": "octets"} {
+			t.Run(name+"/"+way, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					srv := imaptest.Script{Text: tt.text + "\n" + rest, TLS: server}.Start()
+					o := tt.o
+					o.Dial, o.Idle, o.Login = srv.Dial, 20*time.Second, cmp.Or[imap.Login](o.Login, &who{user: "u", password: "p"})
+					began := time.Now()
+					s, err := imap.Connect(t.Context(), o)
+					if s != nil {
+						s.Close()
+					}
+					srv.Wait()
+					var line net.Error
+					refused := name == "handshake" && way != "silence" && errors.As(err, new(*imap.TLSRefusedError))
+					if !refused && !(errors.As(err, &line) && line.Timeout()) {
+						t.Errorf("got %v", err)
+					}
+					most := 3*o.Idle + 10*time.Second
+					if way == "silence" || name == "handshake" {
+						most = o.Idle
+					}
+					if took := time.Since(began); took > most {
+						t.Errorf("it took %v", took)
+					}
+				})
+			})
+		}
+	}
+}
+
+// A session that is up does not wait for ever either: an answer that is due has to come, and a body that comes slowly is
+// not cut while it is as fast as the slowest line.
+func TestSlowAnswers(t *testing.T) {
+	fetch := "C: A UID FETCH ...\n" + `S= "* 1 FETCH (UID 1 FLAGS () INTERNALDATE \"x\" BODY[] {100000}\r\n"` + "\n"
+	for name, tt := range map[string]struct {
+		text string
+		ends bool // by the time limit
+	}{
+		"chatter instead of a body":    {"C: A UID FETCH ...\nchatter", true},
+		"chatter within a body":        {fetch + "octets", true},
+		"flags of others":              {"C: A UID FETCH ...\nrows", true},
+		"a body of 100 octets/s":       {fetch + "slow 100000 100\nS: )\nS: A OK", false},
+		"chatter behind a quick body":  {fetch + "slow 100000 100000\nS: )\nchatter", true},
+		"messages that take a minute":  {"C: A UID FETCH ...\nminutes 20\nS: A OK", false},
+		"an octet a second of a reply": {"C: A UID FETCH ...\noctets", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				srv := imaptest.Script{Text: loggedIn("") + tt.text}.Start()
+				s, err := imap.Connect(t.Context(), imap.Options{Dial: srv.Dial})
+				if err != nil {
+					t.Fatal(err)
+				}
+				began := time.Now()
+				_, err = collect(t, s.FetchBodies(t.Context(), goimap.UIDSet{{Start: 1, Stop: 20}}))
+				s.Close()
+				srv.Wait()
+				var line net.Error
+				if timeout := errors.As(err, &line) && line.Timeout(); timeout != tt.ends {
+					t.Errorf("got %v after %v", err, time.Since(began))
+				}
+				if tt.ends && time.Since(began) > 6*imap.DefaultIdle {
+					t.Errorf("it took %v", time.Since(began))
+				}
+			})
+		})
+	}
+}
+
+// A server that answers STARTTLS with a continuation request waits for something that it will not get.
+func TestSTARTTLSContinued(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, client := certified(t)
+		srv := imaptest.Script{Text: "S: * OK [CAPABILITY IMAP4rev1 STARTTLS] hi\nC: A STARTTLS\nS: + go on\nhang"}.Start()
+		began := time.Now()
+		_, err := imap.Connect(t.Context(), imap.Options{Dial: srv.Dial, TLS: client, Login: &who{}})
+		if !errors.As(err, new(*imap.TLSRefusedError)) || time.Since(began) > 0 {
+			t.Errorf("after %v: %v", time.Since(began), err)
+		}
+	})
+}
+
+// Silence is no fault where nothing is asked, nor in IDLE; and an answer may take longer than Idle in all, though not for ever.
 func TestSilence(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client, server := net.Pipe()
@@ -371,8 +480,9 @@ func TestSilence(t *testing.T) {
 			r := bufio.NewReader(server)
 			slowly := func(answer string) {
 				r.ReadString('\n')
+				time.Sleep(imap.DefaultIdle / 2)
 				for _, c := range []byte(answer) {
-					time.Sleep(imap.DefaultIdle - time.Second)
+					time.Sleep(imap.DefaultIdle / 20)
 					server.Write([]byte{c})
 				}
 			}

@@ -129,10 +129,19 @@ var (
 	errUnexpected = errors.New("imapclient wrote a command in a way not known")
 )
 
-// idleError is the net.Error of a server that went silent.
-type idleError struct{ idle time.Duration }
+// idleError is the net.Error of a server that went silent, or does not answer whatever else it sends.
+type idleError struct {
+	idle   time.Duration
+	babble bool
+}
 
-func (e idleError) Error() string   { return fmt.Sprintf("no answer from the server for %v", e.idle) }
+func (e idleError) Error() string {
+	if e.babble {
+		return fmt.Sprintf("no answer from the server within %v, though it sent something now and then", e.idle)
+	}
+	return fmt.Sprintf("no answer from the server for %v", e.idle)
+}
+
 func (e idleError) Timeout() bool   { return true }
 func (e idleError) Temporary() bool { return false }
 func (e idleError) Unwrap() error   { return os.ErrDeadlineExceeded }

@@ -170,6 +170,7 @@ func (f *fetch) plain(a *arrival) {
 		return
 	}
 	if a.UID != 0 && f.set.Contains(a.UID) {
+		f.c.s.wire.idle.answered() // each message that was asked for is an answer, however long a server thinks about it
 		f.left = !f.yield(a.Message, nil)
 		return
 	}
@@ -229,6 +230,7 @@ func (f *fetch) give(p *part) {
 		delete(f.held, p.Seq)
 	}
 	f.got.AddNum(p.UID)
+	f.c.s.wire.idle.answered()
 	if !f.left {
 		f.left = !f.yield(p.Message, nil)
 	}

@@ -96,7 +96,7 @@ func (w *wire) section(s *scanner, a *arrival, whole bool) {
 		}
 		return
 	}
-	body := &literal{r: w.stream.r, left: n, broke: w.broke}
+	body := &literal{r: w.stream.r, left: n, broke: w.broke, came: w.idle.came}
 	if w.begins(s, a, body, whole); s.err != nil {
 		return
 	}
@@ -153,6 +153,7 @@ type literal struct {
 	r     *bufio.Reader
 	left  int64
 	broke func(error)
+	came  func(n int) // told of what was read; nil: nobody counts it
 	err   error
 }
 
@@ -166,7 +167,7 @@ func (l *literal) Read(p []byte) (int, error) {
 		return 0, nil
 	}
 	n, err := l.r.Read(p[:min(int64(len(p)), l.left)])
-	l.left -= int64(n)
+	l.took(n)
 	if err != nil && l.left > 0 {
 		l.short(err)
 	}
@@ -183,13 +184,20 @@ func (l *literal) WriteTo(w io.Writer) (written int64, err error) {
 		p, _ := l.r.Peek(int(min(int64(l.r.Buffered()), l.left)))
 		n, err := w.Write(p)
 		l.r.Discard(n)
-		l.left -= int64(n)
+		l.took(n)
 		written += int64(n)
 		if err != nil {
 			return written, err
 		}
 	}
 	return written, l.err
+}
+
+func (l *literal) took(n int) {
+	l.left -= int64(n)
+	if l.came != nil {
+		l.came(n)
+	}
 }
 
 // short: the connection ended before the literal did (trap 2).

@@ -22,6 +22,7 @@ type lines struct {
 	s     *stream
 	long  []byte // a line that did not fit into the buffer
 	trace func(dir byte, line string)
+	came  func(n int) // told of octets that may have been asked for; nil: nobody counts them
 }
 
 // next returns a line, valid until the next read. A lone LF ends a line too, as the library has it.
@@ -36,9 +37,11 @@ func (l *lines) next() ([]byte, error) {
 			return nil, err
 		}
 		if err == nil && len(l.long) == 0 {
+			l.count(part, len(part))
 			return l.done(part), nil
 		}
 		l.long = append(l.long, part...)
+		l.count(l.long, len(part))
 		if err == nil {
 			return l.done(l.long), nil
 		}
@@ -46,6 +49,29 @@ func (l *lines) next() ([]byte, error) {
 			return nil, nonsense(l.long, "line of more than %d octets", limitOf(l.long))
 		}
 	}
+}
+
+// count takes n octets of a line for progress, unless the line is one that servers send unasked. What they send
+// unasked as FETCH, LIST or STATUS is rare, and the least rate tells it from a dialogue.
+func (l *lines) count(line []byte, n int) {
+	star, rest, _ := bytes.Cut(line[:min(len(line), 40)], []byte(" "))
+	first, rest, _ := bytes.Cut(rest, []byte(" "))
+	second, _, _ := bytes.Cut(rest, []byte(" "))
+	if l.came == nil || string(star) == "*" && !asked(first) && !asked(second) {
+		return
+	}
+	l.came(n)
+}
+
+// asked says whether a response of that name answers a command.
+func asked(name []byte) bool {
+	name = bytes.TrimRight(name, "\r\n")
+	for _, known := range []string{"FETCH", "LIST", "LSUB", "STATUS", "SEARCH", "ESEARCH", "VANISHED", "EXPUNGE"} {
+		if len(name) == len(known) && strings.EqualFold(string(name), known) {
+			return true
+		}
+	}
+	return false
 }
 
 func (l *lines) done(line []byte) []byte {

@@ -3,6 +3,8 @@ package imap
 import (
 	"context"
 	"crypto/tls"
+	"errors"
+	"fmt"
 
 	"github.com/emersion/go-imap/v2"
 )
@@ -21,9 +23,24 @@ func (s *Session) startTLS(ctx context.Context, config *tls.Config) error {
 	if err := s.requestTLS(); err != nil {
 		return err
 	}
+	return s.handshake(ctx, config)
+}
+
+// handshake has the time limit for all of it: an octet now and then is no handshake.
+func (s *Session) handshake(ctx context.Context, config *tls.Config) error {
+	limit := s.wire.idle.idle
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, idleError{idle: limit})
+	defer cancel()
 	t := s.wire.stream.startTLS(config)
-	if err := t.HandshakeContext(ctx); err != nil {
-		return err
+	err := t.HandshakeContext(ctx)
+	var garbage tls.RecordHeaderError
+	switch {
+	case errors.As(err, &garbage):
+		return &TLSRefusedError{Reason: "cleartext instead of a handshake"}
+	case err != nil && ctx.Err() != nil:
+		return fmt.Errorf("TLS handshake: %w", context.Cause(ctx))
+	case err != nil:
+		return fmt.Errorf("TLS handshake: %w", cut(err))
 	}
 	state := t.ConnectionState()
 	s.tls, s.caps = &state, nil
@@ -36,7 +53,9 @@ func (s *Session) requestTLS() error {
 	if err != nil {
 		return err
 	}
-	r, err := s.wire.await(tag, nil)
+	r, err := s.wire.await(tag, func(string) error {
+		return &TLSRefusedError{Reason: "the server asks for more instead of answering"}
+	})
 	if err != nil {
 		return err
 	}

@@ -42,7 +42,7 @@ type wire struct {
 
 func newWire(conn net.Conn, o *Options) *wire {
 	w := &wire{
-		idle:    &idleConn{Conn: conn, idle: o.Idle, due: true},
+		idle:    newIdleConn(conn, o.Idle),
 		event:   o.Event,
 		pending: map[string]string{},
 		own:     map[string]reply{},
@@ -50,15 +50,12 @@ func newWire(conn net.Conn, o *Options) *wire {
 		nonSync: func(int64) bool { return false },
 		dead:    make(chan struct{}),
 	}
-	if w.idle.idle <= 0 {
-		w.idle.idle = DefaultIdle
-	}
 	if o.Trace != nil {
 		var mu sync.Mutex // both directions trace
 		w.show = func(dir byte, line string) { mu.Lock(); defer mu.Unlock(); o.Trace(dir, line) }
 	}
 	w.stream = newStream(w.idle)
-	w.in = &lines{s: &w.stream, trace: w.show}
+	w.in = &lines{s: &w.stream, trace: w.show, came: w.idle.came}
 	w.toLibrary.init()
 	return w
 }
@@ -159,7 +156,7 @@ func (w *wire) ends(tag string, r reply) bool {
 		return false
 	}
 	delete(w.pending, tag)
-	w.idle.expect(len(w.pending) > 0)
+	w.idle.expect(len(w.pending) > 0 || tag[0] == ownTag) // before the session is up each silence is a fault
 	w.inbox.answered(tag, r)
 	if tag[0] == ownTag {
 		w.own[tag] = r

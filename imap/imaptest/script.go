@@ -9,6 +9,11 @@
 //	starttls                               TLS from here on, the server's side
 //	deflate                                both directions are compressed from here on
 //	hang                                   reads on, without an answer, until the client closes
+//	chatter                                sends "* OK" once a second until the client closes
+//	rows                                   sends the flags of a message once a second until the client closes
+//	octets                                 sends an octet of an untagged response once a second until the client closes
+//	slow 1000 50                           sends 1000 octets x, 50 of them a second
+//	minutes 20                             sends whole messages with UID 1 to 20, one every 59 seconds
 //	close                                  closes the connection; so does the end of the script
 //
 // In C: lines "..." stands for any text. The first word of a C: line, when it is one capital letter, stands for the
@@ -28,6 +33,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Script is a dialogue and how it is played.
@@ -114,8 +120,36 @@ func (s *Server) step(step string) error {
 	case "hang":
 		io.Copy(io.Discard, s.conn)
 		return nil
+	case "chatter", "rows", "octets", "slow", "minutes":
+		return s.slowly(verb, rest)
 	}
 	return errors.New("no such step")
+}
+
+// slowly sends what has its time.
+func (s *Server) slowly(verb, rest string) (err error) {
+	go io.Copy(io.Discard, s.conn)
+	var n, rate int
+	fmt.Sscan(rest, &n, &rate)
+	for i := 1; err == nil && (n == 0 || i <= n); i++ {
+		text, wait := "* OK still here\r\n", time.Second
+		switch verb {
+		case "rows":
+			text = "* 1 FETCH (FLAGS (\\Seen))\r\n"
+		case "octets":
+			text = "* OK x"[min(i, 6)-1 : min(i, 6)]
+		case "slow":
+			text, i = strings.Repeat("x", min(rate, n-i+1)), i+min(rate, n-i+1)-1
+		case "minutes":
+			text, wait = fmt.Sprintf("* %d FETCH (UID %d FLAGS () INTERNALDATE \"x\" BODY[] {1}\r\nx)\r\n", i, i), 59*time.Second
+		}
+		time.Sleep(wait)
+		err = s.send(text)
+	}
+	if n == 0 {
+		err = nil // the client has enough
+	}
+	return err
 }
 
 func (s *Server) tagged(line string) string {
