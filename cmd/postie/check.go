@@ -18,6 +18,7 @@ import (
 	"postie/cmd/postie/internal/connect"
 	"postie/cmd/postie/internal/credential"
 	"postie/cmd/postie/internal/exit"
+	"postie/cmd/postie/internal/session"
 	"postie/cmd/postie/internal/ui"
 )
 
@@ -181,33 +182,33 @@ func (c *checking) addresses(ctx context.Context, list []string) bool {
 
 // server logs in and looks around.
 func (c *checking) server(ctx context.Context) {
-	v, err := c.app.visit(ctx, c.account, c.terminal)
-	defer v.close(ctx)
-	if v.asked {
+	v, err := c.app.session().Visit(ctx, c.account, c.terminal)
+	defer v.Close(ctx)
+	if v.Asked {
 		c.tls(v)
-	} else if v.imap != nil && v.imap.Preauthenticated() {
+	} else if v.IMAP != nil && v.IMAP.Preauthenticated() {
 		c.ok("tls", "the tunnel logs in")
 	}
 	switch {
-	case err == nil && v.mechanism != "":
-		c.ok("login", "%s as %s (offered: %s)", v.mechanism, c.account.User, cmp.Or(strings.Join(v.offered, ", "), "user and password"))
+	case err == nil && v.Mechanism != "":
+		c.ok("login", "%s as %s (offered: %s)", v.Mechanism, c.account.User, cmp.Or(strings.Join(v.Offered, ", "), "user and password"))
 	case err == nil:
 		c.ok("login", "none needed")
 	default:
 		c.fail(stage(err, v), err, exit.Remedy(err, c.account))
 		return
 	}
-	if v.pop3 != nil {
-		c.pop3(ctx, v.pop3)
+	if v.POP3 != nil {
+		c.pop3(ctx, v.POP3)
 	} else {
-		c.imap(ctx, v.imap)
+		c.imap(ctx, v.IMAP)
 	}
 }
 
 // stage is the step that an error of a visit belongs to.
-func stage(err error, v *visit) string {
+func stage(err error, v *session.Visit) string {
 	switch {
-	case v.asked:
+	case v.Asked:
 		return "login"
 	case exit.Is[*connect.CertificateError](err), exit.Is[*connect.HandshakeError](err), exit.RefusedTLS(err):
 		return "tls"
@@ -218,8 +219,8 @@ func stage(err error, v *visit) string {
 // soon is when a certificate's end is worth a warning: automatic renewals happen a month before it.
 const soon = 14 * 24 * time.Hour
 
-func (c *checking) tls(v *visit) {
-	if v.state == nil {
+func (c *checking) tls(v *session.Visit) {
+	if v.State == nil {
 		text := "none: whoever is on the way reads everything"
 		if c.account.Private() {
 			text = "none, and none is needed: nothing leaves this machine or the tunnel"
@@ -227,12 +228,12 @@ func (c *checking) tls(v *visit) {
 		c.ok("tls", "%s", text)
 		return
 	}
-	found := tls.VersionName(v.state.Version)
-	if len(v.state.PeerCertificates) == 0 {
+	found := tls.VersionName(v.State.Version)
+	if len(v.State.PeerCertificates) == 0 {
 		c.ok("tls", "%s", found)
 		return
 	}
-	leaf := v.state.PeerCertificates[0]
+	leaf := v.State.PeerCertificates[0]
 	left := time.Until(leaf.NotAfter)
 	found += fmt.Sprintf(", certificate by %q good for %d more days (until %s)", leaf.Issuer.String(), int(left.Hours()/24), leaf.NotAfter.UTC().Format(time.DateOnly))
 	if c.account.TLSFingerprint != "" {

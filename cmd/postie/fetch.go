@@ -118,7 +118,7 @@ func (f *fetching) run(ctx context.Context, policy retrieve.Policy) (retrieve.Re
 	if f.store, err = f.stores.of(ctx, f.account); err != nil {
 		return retrieve.Report{}, err
 	}
-	options, err := f.app.pop3Options(f.account, f.terminal)
+	options, err := f.app.session().POP3(f.account, f.terminal)
 	if err != nil {
 		return retrieve.Report{}, err
 	}

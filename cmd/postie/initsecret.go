@@ -169,10 +169,10 @@ func (s *setup) tryOnce(ctx context.Context) error {
 		if !s.secret.IsZero() {
 			account.Password = config.Password{Literal: config.Secret(s.secret.Reveal())}
 		}
-		v, err := s.app.visit(ctx, account, nil)
-		defer v.close(ctx)
-		if err == nil && v.imap != nil {
-			s.trash(ctx, v.imap)
+		v, err := s.app.session().Visit(ctx, account, nil)
+		defer v.Close(ctx)
+		if err == nil && v.IMAP != nil {
+			s.trash(ctx, v.IMAP)
 		}
 		return err
 	}

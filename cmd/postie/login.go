@@ -18,6 +18,7 @@ import (
 	"postie/cmd/postie/internal/credential"
 	"postie/cmd/postie/internal/exit"
 	"postie/cmd/postie/internal/paths"
+	"postie/cmd/postie/internal/session"
 )
 
 // loginFlags are those of login alone.
@@ -110,13 +111,13 @@ func askSecret(ctx context.Context, account config.Account, stdin bool) (credent
 // try logs in with a secret that is not stored yet.
 func (a *app) try(ctx context.Context, account config.Account, secret credential.Secret) error {
 	account.Password = config.Password{Literal: config.Secret(secret.Reveal())}
-	v, err := a.visit(ctx, account, nil)
-	v.close(ctx)
+	v, err := a.session().Visit(ctx, account, nil)
+	v.Close(ctx)
 	return err
 }
 
 func (a *app) store(ctx context.Context, account config.Account, secret credential.Secret) error {
-	v, err := vault()
+	v, err := session.Vault()
 	if err != nil {
 		return err
 	}
@@ -129,7 +130,7 @@ func (a *app) store(ctx context.Context, account config.Account, secret credenti
 }
 
 func (a *app) forget(ctx context.Context, account config.Account) error {
-	v, err := vault()
+	v, err := session.Vault()
 	if err != nil {
 		return err
 	}
@@ -153,7 +154,7 @@ func (a *app) forget(ctx context.Context, account config.Account) error {
 
 // authorize logs in by OAuth2 and stores the refresh token.
 func (a *app) authorize(ctx context.Context, account config.Account, device bool) error {
-	o, err := oauth(account)
+	o, err := session.OAuth(account)
 	if err != nil {
 		return err
 	}

@@ -132,7 +132,7 @@ func (s *syncing) run(ctx context.Context, flags *syncFlags) (mirror.Report, err
 
 // mirrorOptions turns an account and its index into the options of a run.
 func (a *app) mirrorOptions(account config.Account, s *store, terminal *credential.Terminal) (mirror.Options, error) {
-	options, err := a.imapOptions(account, terminal)
+	options, err := a.session().IMAP(account, terminal)
 	return mirror.Options{
 		Account: index.Maildrop{User: account.User, Host: account.Host},
 		IMAP:    options,

@@ -1,0 +1,127 @@
+// Package session turns an account of the configuration into what connects and logs in: the one place where the words
+// of the configuration become options of connect, credential, pop3 and imap.
+package session
+
+import (
+	"cmp"
+	"postie/cmd/postie/internal/config"
+	"postie/cmd/postie/internal/connect"
+	"postie/cmd/postie/internal/credential"
+	"postie/imap"
+	"postie/pop3"
+	"time"
+)
+
+// Options are what the command line says about all connections.
+type Options struct {
+	Timeout time.Duration // no progress for that long ends a connection
+	Version string        // told to IMAP servers (RFC 2971)
+
+	// Trace is given each line of the dialogue, without credentials; nil: nobody wants it. dir is '<' or '>'.
+	Trace func(account string, dir byte, text string)
+}
+
+// connecting turns an account into what dials.
+func connecting(a config.Account, timeout time.Duration) *connect.Options {
+	return &connect.Options{
+		Host: a.Host, Port: a.Port,
+		TLS:    map[config.TLS]connect.Mode{config.Implicit: connect.Implicit, config.StartTLS: connect.StartTLS, config.None: connect.None}[a.TLS],
+		CAFile: a.TLSCA, Fingerprint: a.TLSFingerprint, ClientCert: a.ClientCert, ClientKey: a.ClientKey,
+		Tunnel: a.Tunnel, Proxy: a.Proxy.URL(), Timeout: timeout,
+	}
+}
+
+// login turns an account into what answers a server's question who we are.
+func login(a config.Account, terminal *credential.Terminal) (*credential.Login, error) {
+	o := credential.Options{
+		User: a.User, Host: a.Host, Port: a.Port, Protocol: string(a.Protocol), Mechanism: a.Auth,
+		AllowCleartext: a.AllowCleartext, Loopback: a.Loopback() || len(a.Tunnel) > 0, ClientCertificate: a.ClientCert != "",
+	}
+	switch {
+	case len(a.TokenCommand) > 0:
+		o.Token = credential.TokenCommand(a.TokenCommand, 0)
+	case a.OAuth2 != nil:
+		oauth, err := OAuth(a)
+		if err != nil {
+			return nil, err
+		}
+		o.Token, o.Forget = oauth.Token, oauth.Forget
+	default:
+		source := &credential.Source{Account: a.Name, User: a.User, Host: a.Host,
+			Password: credential.NewSecret(string(a.Password.Literal)), Command: a.Password.Command,
+			File: a.Password.File, Env: a.Password.Env, Terminal: terminal}
+		if a.Password.Keyring {
+			v, err := Vault()
+			if err != nil {
+				return nil, err
+			}
+			source.Vault = &v
+		}
+		o.Secret = source.Secret
+	}
+	return credential.NewLogin(o), nil
+}
+
+// Vault is where postie keeps secrets.
+func Vault() (credential.Vault, error) {
+	dir, err := credential.StateDir()
+	return credential.Vault{Keyring: true, Dir: dir}, err
+}
+
+// OAuth turns an account's oauth2 into what gives tokens.
+func OAuth(a config.Account) (*credential.OAuth, error) {
+	o := a.OAuth2
+	provider := credential.Provider{AuthURL: o.AuthURL, TokenURL: o.TokenURL, DeviceURL: o.DeviceURL, Scopes: o.Scopes, Redirect: o.RedirectURL}
+	if o.TokenURL == "" {
+		var err error
+		if provider, err = credential.ProviderOf(o.Provider, string(a.Protocol)); err != nil {
+			return nil, err
+		}
+		provider.Redirect = cmp.Or(o.RedirectURL, provider.Redirect)
+		if len(o.Scopes) > 0 {
+			provider.Scopes = o.Scopes
+		}
+	}
+	v, err := Vault()
+	return &credential.OAuth{Account: a.Name, User: a.User, Host: a.Host, Provider: provider, ClientID: o.ClientID,
+		ClientSecret: credential.NewSecret(string(o.ClientSecret)), Vault: v}, err
+}
+
+// POP3 turns an account into a session's options.
+func (o Options) POP3(account config.Account, terminal *credential.Terminal) (pop3.Options, error) {
+	line := connecting(account, o.Timeout)
+	auth, err := login(account, terminal)
+	if err != nil {
+		return pop3.Options{}, err
+	}
+	s := pop3.Options{Dial: line.Dial, Login: auth, Idle: o.Timeout}
+	if account.TLS == config.StartTLS {
+		if s.TLS, err = line.TLSConfig(); err != nil {
+			return s, err
+		}
+	}
+	if o.Trace != nil {
+		s.Trace = func(dir byte, text string) { o.Trace(account.Name, dir, text) }
+	}
+	return s, nil
+}
+
+// IMAP turns an account into a session's options.
+func (o Options) IMAP(account config.Account, terminal *credential.Terminal) (imap.Options, error) {
+	line := connecting(account, o.Timeout)
+	auth, err := login(account, terminal)
+	if err != nil {
+		return imap.Options{}, err
+	}
+	s := imap.Options{Dial: line.Dial, Login: auth, Idle: o.Timeout, Compress: !account.Loopback(),
+		ID: map[string]string{"name": "postie", "version": o.Version}}
+	if account.TLS == config.StartTLS {
+		if s.TLS, err = line.TLSConfig(); err != nil {
+			return s, err
+		}
+	}
+	if o.Trace != nil {
+		s.Trace = func(dir byte, text string) { o.Trace(account.Name, dir, text) }
+	}
+	return s, nil
+}
