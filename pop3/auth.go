@@ -100,6 +100,7 @@ func (s *Session) challenge(command string) (challenge []byte, more bool, err er
 	if err != nil {
 		return nil, false, fmt.Errorf("%s: %w", command, err)
 	}
+	s.fence.answered()
 	if text, ok := bytes.CutPrefix(line, []byte("-ERR")); ok {
 		s.heard(line)
 		return nil, false, newError(command, string(text))

@@ -107,10 +107,19 @@ func (e *TLSRefusedError) Error() string {
 
 func (e *TLSRefusedError) Unwrap() error { return e.Err }
 
-// idleError is the net.Error of a server that went silent.
-type idleError struct{ idle time.Duration }
+// idleError is the net.Error of a server that went silent, or does not come to the end of an answer.
+type idleError struct {
+	idle time.Duration
+	slow bool
+}
 
-func (e idleError) Error() string   { return fmt.Sprintf("no answer from the server for %v", e.idle) }
+func (e idleError) Error() string {
+	if e.slow {
+		return fmt.Sprintf("no whole answer from the server within %v, though it sent something now and then", e.idle)
+	}
+	return fmt.Sprintf("no answer from the server for %v", e.idle)
+}
+
 func (e idleError) Timeout() bool   { return true }
 func (e idleError) Temporary() bool { return false }
 func (e idleError) Unwrap() error   { return os.ErrDeadlineExceeded }

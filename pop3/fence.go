@@ -19,6 +19,11 @@ const (
 	// maxLine limits status lines, lists, CAPA and challenges, never bodies. RFC 2449 section 4 allows 512 octets;
 	// SASL challenges may be longer (RFC 5034 section 4).
 	maxLine = 16 << 10
+
+	// How long an answer may take in all: octets alone are none, and a server that sends one now and then would hold the
+	// run, and its lock, for ever.
+	patience  = 3  // times idle may be waited in all for one answer
+	leastRate = 64 // octets a second keep the wait from ending: GSM carries some 1,000
 )
 
 // fence is the net.Conn that the library works on. Its Read never gives more than the rest of the current line, so
@@ -28,9 +33,10 @@ type fence struct {
 	net.Conn // what Dial gave
 	idle     time.Duration
 	r        *bufio.Reader
-	line     []byte // the line that the library was given last, with its end
-	err      error  // the first error of reading; it stays
-	received int64  // octets read, under TLS what it carried
+	line     []byte        // the line that the library was given last, with its end
+	err      error         // the first error of reading; it stays
+	received int64         // octets read, under TLS what it carried
+	left     time.Duration // how long the answer that is due may still be waited for
 
 	mu    sync.Mutex
 	top   net.Conn // Conn, or TLS over it
@@ -38,7 +44,7 @@ type fence struct {
 }
 
 func newFence(conn net.Conn, idle time.Duration) *fence {
-	f := &fence{Conn: conn, idle: idle, top: conn}
+	f := &fence{Conn: conn, idle: idle, left: patience * idle, top: conn}
 	f.r = bufio.NewReaderSize((*source)(f), readAhead)
 	return f
 }
@@ -111,6 +117,9 @@ func trimEnd(line []byte) []byte {
 	return bytes.TrimSuffix(bytes.TrimSuffix(line, []byte("\n")), []byte("\r"))
 }
 
+// answered is called when an answer is whole: the next one has its own time.
+func (f *fence) answered() { f.left = patience * f.idle }
+
 // secure puts TLS between the line and all who read and write. Nothing may be buffered.
 func (f *fence) secure(conn *tls.Conn) {
 	f.mu.Lock()
@@ -145,8 +154,11 @@ func (s *source) Read(p []byte) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	began := time.Now()
 	n, err := top.Read(p)
 	s.received += int64(n)
+	// Only what is waited for the server counts, not what the caller does between two reads.
+	s.left = min(s.left-time.Since(began)+time.Duration(n)*time.Second/leastRate, patience*s.idle)
 	return n, s.explain(err)
 }
 
@@ -157,7 +169,7 @@ func (s *source) arm() (net.Conn, error) {
 	if s.cause != nil {
 		return nil, s.cause
 	}
-	s.Conn.SetReadDeadline(time.Now().Add(s.idle)) // fails on a broken line; what broke it Read says better
+	s.Conn.SetReadDeadline(time.Now().Add(min(s.idle, s.left))) // fails on a broken line; what broke it Read says better
 	return s.top, nil
 }
 
@@ -173,8 +185,10 @@ func (s *source) explain(err error) error {
 		return s.cause
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrClosedPipe):
 		return io.ErrUnexpectedEOF
+	case errors.As(err, &ne) && ne.Timeout() && s.left <= 0:
+		return idleError{patience * s.idle, true}
 	case errors.As(err, &ne) && ne.Timeout():
-		return idleError{s.idle}
+		return idleError{idle: s.idle}
 	}
 	return err
 }

@@ -170,6 +170,7 @@ func (s *Session) verdict(command string, libErr error) (text string, err error)
 	if s.fence.err != nil {
 		return "", fmt.Errorf("%s: %w", command, s.fence.err)
 	}
+	s.fence.answered()
 	line := trimEnd(s.fence.line)
 	s.heard(line)
 	ok, isOK := bytes.CutPrefix(line, []byte("+OK"))
@@ -193,6 +194,7 @@ func (s *Session) list(each func(line []byte) error) error {
 		s.heard(line)
 		if rest, dot := bytes.CutPrefix(line, []byte(".")); dot {
 			if line = rest; len(line) == 0 {
+				s.fence.answered()
 				return nil
 			}
 		}

@@ -36,7 +36,7 @@ func (s *Session) stls(ctx context.Context) (*tls.ConnectionState, error) {
 
 // handshake has Options.Idle for all of it.
 func (s *Session) handshake(ctx context.Context) (*tls.ConnectionState, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, s.o.Idle, idleError{s.o.Idle})
+	ctx, cancel := context.WithTimeoutCause(ctx, s.o.Idle, idleError{idle: s.o.Idle})
 	defer cancel()
 	conn := tls.Client(s.fence.Conn, s.o.TLS)
 	err := conn.HandshakeContext(ctx)

@@ -11,6 +11,7 @@ import (
 	"net"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Script is a written dialogue, one step a line:
@@ -22,6 +23,8 @@ import (
 //	TLS                       the server side of a TLS handshake; all goes through TLS from here
 //	CLOSE                     the server hangs up
 //	SILENCE                   the server waits until the client hangs up
+//	DRIBBLE: +OK 1            the server sends this, an octet a second, then x without end, until the client hangs up
+//	SLOW: 1000 50             the server sends 1000 octets x, 50 of them a second
 //
 // Blanks around a step, empty lines and lines that begin with # mean nothing. After the last step the client may say
 // nothing more, only hang up.
@@ -95,12 +98,33 @@ func (p *player) step(step string, config *tls.Config) (over bool, err error) {
 		err = conn.Handshake()
 	case "CLOSE":
 		return true, p.conn.Close()
+	case "DRIBBLE":
+		go io.Copy(io.Discard, p.in)
+		p.slowly(text, 1<<30, 1)
+		return true, nil
+	case "SLOW":
+		var n, rate int
+		fmt.Sscan(text, &n, &rate)
+		return false, p.slowly("", n, rate)
 	case "SILENCE":
 		return true, p.silence()
 	default:
 		err = errors.New("no such step")
 	}
 	return false, err
+}
+
+// slowly writes begin and n octets more, rate of them a second.
+func (p *player) slowly(begin string, n, rate int) (err error) {
+	for sent := 0; err == nil && sent < len(begin)+n; sent += rate {
+		time.Sleep(time.Second)
+		text := strings.Repeat("x", min(rate, len(begin)+n-sent))
+		if sent < len(begin) {
+			text = begin[sent : sent+1]
+		}
+		_, err = io.WriteString(p.conn, text)
+	}
+	return err
 }
 
 // expect reads as many octets as want has, or to the first line end that differs.
