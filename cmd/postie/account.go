@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -8,6 +9,7 @@ import (
 	"postie/cmd/postie/internal/config"
 	"postie/cmd/postie/internal/exit"
 	"postie/cmd/postie/internal/session"
+	"postie/maildir/index"
 )
 
 // accounts are those that the arguments name: accounts of the configuration, URLs, or without any all of a protocol.
@@ -42,7 +44,32 @@ func (a *app) accounts(args []string, p config.Protocol, c *connection) ([]confi
 			return nil, err
 		}
 	}
-	return picked, distinct(picked)
+	return picked, cmp.Or(distinct(picked), a.apart(picked))
+}
+
+// apart refuses roots that lie inside one another: those of these accounts, of the others of the configuration, and those that
+// other configurations made. What lies in both would be taken for mail of both.
+func (a *app) apart(picked []config.Account) error {
+	all, seen := picked, map[string]bool{}
+	for _, p := range picked {
+		seen[p.Name] = true
+	}
+	if file, err := a.load(); err == nil { // without one, or beside a broken one that is not needed, there are URLs
+		for _, other := range file.Accounts {
+			if !seen[other.Name] {
+				all = append(all[:len(all):len(all)], other)
+			}
+		}
+	}
+	if err := config.Apart(all); err != nil {
+		return err
+	}
+	for _, p := range picked {
+		if err := index.Apart(p.Maildir); err != nil {
+			return fmt.Errorf("account %s: %w", p.Name, err)
+		}
+	}
+	return nil
 }
 
 // distinct refuses what would wait for itself: one user on one host twice, into one Maildir.

@@ -24,7 +24,8 @@ func (s *Store) locate(ctx context.Context, root, state string) error {
 	}
 	s.root, s.base = maildir.Dir(root), filepath.Join(root, ".postie")
 	if state == "" {
-		return nil
+		_, err = ensureID(root) // so that the root is known as one when its database is lost
+		return err
 	}
 	if state, err = filepath.Abs(state); err != nil {
 		return err
@@ -58,14 +59,13 @@ func (s *Store) identify(root, state string) error {
 	if err != nil {
 		return err
 	}
-	id, err := rootID(root)
+	id, err := ensureID(root)
 	if err != nil {
 		return err
 	}
-	if id == "" || isCopy(root, id, paths[id]) {
-		id = strings.ToLower(rand.Text())
-		if err := replace(filepath.Join(root, ".postie.id"), id+"\n"); err != nil {
-			return fmt.Errorf("write root id: %w", err)
+	if isCopy(root, id, paths[id]) {
+		if id, err = newID(root); err != nil {
+			return err
 		}
 	}
 	s.base = base(id)
@@ -124,6 +124,23 @@ func rootID(root string) (string, error) {
 	return id, nil
 }
 
+// ensureID reads the id of a root, and makes one where there is none.
+func ensureID(root string) (string, error) {
+	id, err := rootID(root)
+	if id != "" || err != nil {
+		return id, err
+	}
+	return newID(root)
+}
+
+func newID(root string) (string, error) {
+	id := strings.ToLower(rand.Text())
+	if err := replace(filepath.Join(root, ".postie.id"), id+"\n"); err != nil {
+		return "", fmt.Errorf("write root id: %w", err)
+	}
+	return id, nil
+}
+
 // isCopy reports whether root has its id from another root that is still there: cp -a of a Maildir.
 func isCopy(root, id, other string) bool {
 	if other == "" || other == root {
@@ -137,7 +154,7 @@ func isCopy(root, id, other string) bool {
 
 // replace gives a small file new content, durably and at once.
 func replace(path, text string) error {
-	f, err := os.OpenFile(path+".tmp", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+"-*.tmp") // a new file, never one that a link leads to
 	if err != nil {
 		return err
 	}

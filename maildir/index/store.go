@@ -67,7 +67,7 @@ func Open(ctx context.Context, root maildir.Dir, o *Options) (*Store, error) {
 		s.now = o.Now
 	}
 	err := s.begin(ctx, string(root), o)
-	if o.Read && denied(err) {
+	if _, inside := errors.AsType[*Nested](err); o.Read && (inside || denied(err)) {
 		err = s.borrow(ctx, string(root), o.State, err)
 	}
 	if err != nil && ctx.Err() != nil {
@@ -81,6 +81,11 @@ func Open(ctx context.Context, root maildir.Dir, o *Options) (*Store, error) {
 
 // begin finds the database and opens it.
 func (s *Store) begin(ctx context.Context, root string, o *Options) error {
+	if o.Read {
+		if err := nested(root); err != nil {
+			return err
+		}
+	}
 	if err := s.locate(ctx, root, o.State); err != nil {
 		return err
 	}

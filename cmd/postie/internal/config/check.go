@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 )
@@ -79,31 +80,57 @@ func (p *parser) checkRoots(accounts []Account) {
 				continue
 			}
 			other := p.line([]string{"account", a.Name, key})
-			p.report([]string{"account", b.Name, key}, fmt.Sprintf("%s account %q (line %d)", msg, a.Name, other), hint)
+			p.report([]string{"account", b.Name, key}, fmt.Sprintf("%s %q (line %d)", msg, a.Name, other), hint)
 		}
 	}
 }
 
-// clash says which key of b cannot stand beside account a, and why.
+// Apart reports the first account whose root lies inside that of another, or holds it, as *Error without a file: call it for
+// accounts that were changed by flags, or that come from elsewhere.
+func Apart(accounts []Account) error {
+	for i, b := range accounts {
+		for _, a := range accounts[:i] {
+			if msg := nested(&a, &b); msg != "" {
+				return &Error{Key: keyName("account", b.Name, "maildir"), Msg: fmt.Sprintf("%s %q, %s", msg, a.Name, a.Maildir), Hint: beside}
+			}
+		}
+	}
+	return nil
+}
+
+const beside = "give each account a folder beside the other's"
+
+// nested says that the root of b and that of a lie one inside the other, up to the name of a; "": they do not.
+func nested(a, b *Account) string {
+	switch ra, rb := resolved(a.Maildir), resolved(b.Maildir); {
+	case a.Maildir == "" || b.Maildir == "" || same(ra, rb):
+		return ""
+	case inside(ra, rb):
+		return fmt.Sprintf("%q lies inside the Maildir of account", b.Maildir)
+	case inside(rb, ra):
+		return fmt.Sprintf("%q holds the Maildir of account", b.Maildir)
+	}
+	return ""
+}
+
+// clash says which key of b cannot stand beside account a, and why, up to the name of a.
 func clash(a, b *Account) (key, msg, hint string) {
 	if a.Maildir == "" || b.Maildir == "" {
 		return "", "", ""
 	}
-	ra, rb := resolved(a.Maildir), resolved(b.Maildir)
+	if msg := nested(a, b); msg != "" {
+		return "maildir", msg, beside
+	}
 	switch {
-	case ra != rb && inside(ra, rb):
-		return "maildir", fmt.Sprintf("%q lies inside the Maildir of", b.Maildir), "give each account a folder beside the other's"
-	case ra != rb && inside(rb, ra):
-		return "maildir", fmt.Sprintf("%q holds the Maildir of", b.Maildir), "give each account a folder beside the other's"
-	case ra != rb:
+	case !same(resolved(a.Maildir), resolved(b.Maildir)):
 		return "", "", ""
 	case a.Protocol == IMAP || b.Protocol == IMAP:
-		return "maildir", fmt.Sprintf("%q is also the Maildir of", b.Maildir), "only pop3 accounts may share one"
-	case resolved(a.stateDir()) != resolved(b.stateDir()):
-		return "state", "differs, though the Maildir is shared with", "accounts that share a Maildir share its state"
+		return "maildir", fmt.Sprintf("%q is also the Maildir of account", b.Maildir), "only pop3 accounts may share one"
+	case !same(resolved(a.stateDir()), resolved(b.stateDir())):
+		return "state", "differs, though the Maildir is shared with account", "accounts that share a Maildir share its state"
 	case a.User == b.User && strings.EqualFold(a.Host, b.Host) && (a.User != "" || len(a.Tunnel) > 0):
 		// The ledger of what was retrieved goes by user and host.
-		return "user", "user, host and Maildir are those of", "remove one of the two, or set host to tell them apart"
+		return "user", "user, host and Maildir are those of account", "remove one of the two, or set host to tell them apart"
 	}
 	return "", "", ""
 }
@@ -115,8 +142,26 @@ func (a *Account) stateDir() string {
 	return a.State
 }
 
+// same says whether two resolved paths are one folder, also where a file system knows it in any case.
+func same(a, b string) bool {
+	if a == b {
+		return true
+	}
+	ia, errA := os.Stat(a)
+	ib, errB := os.Stat(b)
+	return errA == nil && errB == nil && os.SameFile(ia, ib)
+}
+
+// inside says whether a folder above path is root. Both are resolved.
 func inside(root, path string) bool {
-	return strings.HasPrefix(path, strings.TrimSuffix(root, "/")+"/")
+	for dir := filepath.Dir(path); ; dir = filepath.Dir(dir) {
+		if same(root, dir) {
+			return true
+		}
+		if dir == filepath.Dir(dir) {
+			return false
+		}
+	}
 }
 
 // resolved follows the symbolic links in that part of path which exists.

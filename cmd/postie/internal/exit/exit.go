@@ -79,7 +79,7 @@ func Code(err error) int {
 		return int(done)
 	case errors.Is(err, ErrInterrupted), errors.Is(err, context.Canceled):
 		return Interrupted
-	case Is[*UsageError](err), Is[*config.Error](err), Is[*credential.NoSecretError](err), Is[*index.NameError](err), Is[*mirror.SharedError](err):
+	case Is[*UsageError](err), Is[*config.Error](err), Is[*credential.NoSecretError](err), Is[*index.NameError](err), Is[*mirror.SharedError](err), Is[*index.Nested](err):
 		return BadUsage
 	case Is[*retrieve.Guard](err), Is[plan.Guard](err):
 		return Guard
@@ -183,6 +183,8 @@ func Hint(err error, account string) string {
 		return "look at both sides. If it was done on purpose: " + Again("sync", account) + " --allow-mass-delete"
 	case Is[*mirror.SharedError](err):
 		return "give each account a maildir of its own"
+	case Is[*index.Nested](err):
+		return nestedHint(err)
 	case Is[*index.Locked](err):
 		return "wait for it with --wait"
 	case errors.Is(err, mirror.ErrGone), errors.Is(err, mirror.ErrUIDValidity):
@@ -221,4 +223,10 @@ func Remedy(err error, a config.Account) string {
 		return `remove auth = …, so that the strongest offered is taken, or ask the provider`
 	}
 	return cmp.Or(Hint(err, a.Name), "postie check -vv "+a.Name+" shows the dialogue")
+}
+
+// nestedHint says how to get roots apart.
+func nestedHint(err error) string {
+	e, _ := errors.AsType[*index.Nested](err)
+	return "give each account a folder beside the other's, with maildir or -d; if " + e.Other + " is no account's any more, remove what is called .postie.* in it"
 }
