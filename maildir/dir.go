@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 )
@@ -80,8 +81,16 @@ func mkdir(path string) error {
 
 // Sync makes every name in new/ and cur/ durable. SetFlags and Remove leave that to their caller,
 // who does it once for many; after a crash it confirms files that were found published.
-func (d Dir) Sync() error {
-	return errors.Join(SyncDir(d.sub("new")), SyncDir(d.sub("cur")))
+func (d Dir) Sync() error { return d.SyncBut(nil) }
+
+// SyncBut is Sync of a Maildir that need not be whole: without the folders that [Dir.Parts] calls lost.
+func (d Dir) SyncBut(lost []string) (err error) {
+	for _, sub := range []string{"new", "cur"} {
+		if !slices.Contains(lost, sub) {
+			err = errors.Join(err, SyncDir(d.sub(sub)))
+		}
+	}
+	return err
 }
 
 // syncFile makes content and mtime of a file durable. os.File.Sync does F_FULLFSYNC on macOS.
@@ -123,6 +132,25 @@ func (d Dir) Stamp() (Stamp, error) {
 		return Stamp{}, fmt.Errorf("stamp: %w", err)
 	}
 	return Stamp{n.ModTime().UnixNano(), c.ModTime().UnixNano()}, nil
+}
+
+// Parts is Stamp for a Maildir that need not be whole. It names those of new/ and cur/ that are not there as folders, their mtime
+// is 0: removed, or with something else in their place, such as a file, or a symbolic link to nothing.
+func (d Dir) Parts() (s Stamp, lost []string, err error) {
+	for _, sub := range []string{"new", "cur"} {
+		fi, err := os.Stat(d.sub(sub))
+		switch {
+		case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR), errors.Is(err, syscall.ELOOP), err == nil && !fi.IsDir():
+			lost = append(lost, sub)
+		case err != nil:
+			return Stamp{}, nil, fmt.Errorf("stamp: %w", err)
+		case sub == "new":
+			s.New = fi.ModTime().UnixNano()
+		default:
+			s.Cur = fi.ModTime().UnixNano()
+		}
+	}
+	return s, lost, nil
 }
 
 // Settled reports whether the stamp may be relied on later: not if an mtime lies within the two seconds before

@@ -21,9 +21,15 @@ const scanChunk = 1024
 //
 // One pass, and not more than that: while another program renames, a pass may miss a file that is there, or see one
 // twice. new/ is read before cur/, so that a file on its way from new/ to cur/ is seen at least once.
-func (d Dir) Scan() iter.Seq2[Entry, error] {
+func (d Dir) Scan() iter.Seq2[Entry, error] { return d.ScanBut(nil) }
+
+// ScanBut is Scan of a Maildir that need not be whole: without the folders that [Dir.Parts] calls lost.
+func (d Dir) ScanBut(lost []string) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
 		for _, sub := range []string{"new", "cur"} {
+			if slices.Contains(lost, sub) {
+				continue
+			}
 			for name, err := range names(d.sub(sub)) {
 				if err != nil {
 					yield(Entry{}, fmt.Errorf("scan: %w", err))
@@ -81,9 +87,10 @@ func (d Dir) Find(k Key) (Entry, bool, error) {
 	return Entry{}, false, nil
 }
 
-// Subfolders lists the Maildir++ folders: names below the root that begin with '.' and hold a cur/, sorted.
+// Subfolders lists the Maildir++ folders: names below the root that begin with '.' and hold a cur/, sorted. Beside an error the
+// list is true, but for what could not be looked into; it is nil if that is the root.
 func (d Dir) Subfolders() ([]string, error) {
-	var subs []string
+	subs, closed := []string{}, error(nil)
 	for name, err := range names(string(d)) {
 		if err != nil {
 			return nil, fmt.Errorf("list subfolders: %w", err)
@@ -95,9 +102,9 @@ func (d Dir) Subfolders() ([]string, error) {
 		if err == nil && fi.IsDir() {
 			subs = append(subs, name)
 		} else if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR) {
-			return nil, fmt.Errorf("list subfolders: %w", err)
+			closed = errors.Join(closed, fmt.Errorf("list subfolders: %w", err))
 		}
 	}
 	slices.Sort(subs)
-	return subs, nil
+	return subs, closed
 }

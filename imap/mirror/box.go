@@ -30,6 +30,8 @@ type maildirSide struct {
 	here     bool // it is there
 	dir      maildir.Dir
 	blind    bool                           // it cannot be read
+	lost     []string                       // of new/ and cur/: those that are not there
+	emptied  string                         // one of lost from which messages are missing
 	entries  map[maildir.Key]maildir.Entry  // of files in view
 	fresh    map[maildir.Key]*index.Message // files that the base does not know
 	files    []plan.File                    // in view, by key

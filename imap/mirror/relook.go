@@ -35,8 +35,10 @@ func (r *run) reread(ctx context.Context, b *box, force bool) error {
 	}
 	for range times {
 		last := cmp.Or(b.later, b)
-		stamp, err := b.dir.Stamp()
+		stamp, lost, err := b.dir.Parts()
 		switch {
+		case err == nil && !slices.Equal(lost, b.lost):
+			err = fs.ErrNotExist // what went with a folder of its own since the plan was made is the next run's
 		case err == nil && last.firm && stamp == last.seen && !force:
 			if last == b.later {
 				last.unstable = false

@@ -35,8 +35,12 @@ func (r *run) arrivedAll(ctx context.Context, b *box) error {
 	}
 	here := map[maildir.Key]bool{}
 	if b.here {
+		_, missing, err := b.dir.Parts()
+		if err != nil {
+			return err
+		}
 		for range 2 { // others may rename meanwhile
-			for e, err := range b.dir.Scan() {
+			for e, err := range b.dir.ScanBut(missing) {
 				if err != nil {
 					return err
 				}
@@ -44,7 +48,7 @@ func (r *run) arrivedAll(ctx context.Context, b *box) error {
 			}
 		}
 		r.step("fsync-dir " + b.Name)
-		if err := b.dir.Sync(); err != nil {
+		if err := b.dir.SyncBut(missing); err != nil {
 			return err
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"iter"
 	"os"
+	"path"
 	"slices"
 
 	"postie/imap/plan"
@@ -21,16 +22,11 @@ func (r *run) local(ctx context.Context, b *box, full bool) error {
 		b.byKey, b.files, b.missing = nil, nil, nil
 		return b.gone(r.base.ByKey(ctx, b.ID))
 	}
-	stamp, err := b.dir.Stamp()
-	if errors.Is(err, fs.ErrNotExist) && !r.DryRun {
-		if err = b.dir.Complete(); err == nil {
-			stamp, err = b.dir.Stamp()
-		}
-	}
+	stamp, lost, err := b.dir.Parts()
 	if err != nil {
 		return err
 	}
-	if b.looked == 1 && b.known && !full && stamp == b.Stamp {
+	if b.looked == 1 && b.known && !full && stamp == b.Stamp && len(lost) == 0 {
 		b.stamp, b.seen, b.firm = stamp, stamp, true
 		return r.quiet(ctx, b)
 	}
@@ -50,8 +46,12 @@ func (b *box) gone(rows iter.Seq2[index.Row, error]) error {
 }
 
 func (b *box) miss(row index.Row) {
-	if row.State == plan.Agreed && row.UID != 0 {
-		b.missing.AddNum(row.UID)
+	if row.State != plan.Agreed || row.UID == 0 {
+		return
+	}
+	b.missing.AddNum(row.UID)
+	if sub := path.Dir(row.Entry.Rel()); slices.Contains(b.lost, sub) {
+		b.emptied = sub
 	}
 }
 
@@ -78,12 +78,12 @@ func (r *run) quiet(ctx context.Context, b *box) error {
 // scan reads a folder once and compares it with the base. snapshot and relook say what a reading is worth.
 func (r *run) scan(ctx context.Context, b *box, full bool) (err error) {
 	began := r.Now()
-	if b.seen, err = b.dir.Stamp(); err != nil {
+	if b.seen, b.lost, err = b.dir.Parts(); err != nil {
 		return err
 	}
 	b.firm = age(b.seen, began) >= tick
 	var files listing
-	for e, err := range b.dir.Scan() {
+	for e, err := range b.dir.ScanBut(b.lost) {
 		if err != nil {
 			return err
 		}
@@ -99,11 +99,11 @@ func (r *run) scan(ctx context.Context, b *box, full bool) (err error) {
 	if err != nil {
 		return err
 	}
-	after, err := b.dir.Stamp()
+	after, lost, err := b.dir.Parts()
 	if err != nil {
 		return err
 	}
-	if b.stamp = (maildir.Stamp{}); after.Settled(began) {
+	if b.stamp = (maildir.Stamp{}); after.Settled(began) && len(lost) == 0 {
 		b.stamp = after
 	}
 	if r.DryRun {
@@ -146,7 +146,7 @@ func (r *run) part(b *box, files *listing, twins []maildir.Entry) error {
 
 // compare puts into view where entries and base differ. It gives the rows of files that only have another name.
 func (r *run) compare(ctx context.Context, b *box, files *listing, full bool) (renamed []index.Row, err error) {
-	b.byKey, b.files, b.missing, b.news = nil, nil, nil, 0
+	b.byKey, b.files, b.missing, b.news, b.emptied = nil, nil, nil, 0, ""
 	table, err := b.dir.Keywords()
 	if err != nil {
 		return nil, err

@@ -96,8 +96,8 @@ func (r *run) moving() (late []*box) {
 		if b.looked == 0 || !b.here || b.blind {
 			continue
 		}
-		stamp, err := b.dir.Stamp()
-		if err != nil || stamp != b.seen || !b.firm || b.looked == 1 && len(b.missing)+b.twins > 0 {
+		stamp, lost, err := b.dir.Parts()
+		if err != nil || stamp != b.seen || !slices.Equal(lost, b.lost) || !b.firm || b.looked == 1 && len(b.missing)+b.twins > 0 {
 			late = append(late, b)
 		}
 	}
@@ -108,7 +108,7 @@ func (r *run) moving() (late []*box) {
 func (r *run) pause(ctx context.Context, boxes []*box) error {
 	var wait time.Duration
 	for _, b := range boxes {
-		if stamp, err := b.dir.Stamp(); err == nil {
+		if stamp, _, err := b.dir.Parts(); err == nil {
 			wait = max(wait, tick-age(stamp, r.Now()))
 		}
 	}
@@ -128,16 +128,15 @@ func age(s maildir.Stamp, now time.Time) time.Duration {
 	return now.Sub(time.Unix(0, max(s.New, s.Cur)))
 }
 
-// strangers looks for Maildirs that were made since the run began: what is missing may be in them.
+// strangers looks for Maildirs that were made since the run began, or cannot be looked into: what is missing may be in them.
 func (r *run) strangers(missing int) error {
 	if missing == 0 {
 		return nil
 	}
 	found, err := r.maildirs()
-	for _, folder := range found {
-		if !slices.Contains(r.found, folder) {
-			r.doubtAll()
-		}
+	isNew := func(folder string) bool { return !slices.Contains(r.found, folder) }
+	if len(found.closed) > 0 || slices.ContainsFunc(found.maildirs, isNew) {
+		r.doubtAll()
 	}
 	return err
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"postie/imap/plan"
 	"postie/maildir"
 )
 
@@ -18,15 +19,18 @@ func (r *run) walk() error {
 	if err != nil {
 		return err
 	}
-	r.found = found
+	r.found = found.maildirs
+	for folder, err := range found.closed {
+		r.fail(plan.Op{Mailbox: folder}, err)
+	}
 	byFolder := map[string]*box{}
 	for _, b := range r.byName {
 		byFolder[b.Folder] = b
 		// One that is known may lie where another layout had put it: it is not gone because the configuration says another now.
-		b.here = (b.known || hidden(r.Layout, b.Folder)) && r.isMaildir(b.Folder)
+		b.here = b.known && r.remains(b.Folder) || hidden(r.Layout, b.Folder) && r.isMaildir(b.Folder)
 	}
 	var strange []string
-	for _, folder := range found {
+	for _, folder := range r.found {
 		if b := byFolder[folder]; b != nil {
 			b.here = true
 		} else {
@@ -94,40 +98,58 @@ func hidden(l maildir.Layout, folder string) bool {
 
 func (r *run) isMaildir(folder string) bool { return isDir(filepath.Join(r.Root, folder, "cur")) }
 
-// maildirs lists folders below the root that hold a cur/.
-func (r *run) maildirs() ([]string, error) {
+// remains says whether anything is left of a Maildir, or may be in a folder that cannot be looked into. What it lacks is told by scan.
+func (r *run) remains(folder string) bool {
+	_, lost, err := maildir.Dir(filepath.Join(r.Root, folder)).Parts()
+	return err != nil || len(lost) < 2
+}
+
+// folders are what lies below a root.
+type folders struct {
+	maildirs []string         // they hold a cur/
+	closed   map[string]error // they cannot be looked into
+}
+
+// maildirs lists folders below the root.
+func (r *run) maildirs() (found folders, err error) {
+	found.closed = map[string]error{}
 	if r.Layout == maildir.MaildirPlusPlus {
-		subs, err := maildir.Dir(r.Root).Subfolders()
-		if isDir(filepath.Join(r.Root, "cur")) {
-			subs = append(subs, ".")
+		found.maildirs, err = maildir.Dir(r.Root).Subfolders()
+		if err != nil && found.maildirs != nil {
+			found.closed["."], err = err, nil
 		}
-		return subs, err
+		if isDir(filepath.Join(r.Root, "cur")) {
+			found.maildirs = append(found.maildirs, ".")
+		}
+		return found, err
 	}
-	var found []string
-	err := filepath.WalkDir(r.Root, func(path string, d fs.DirEntry, err error) error {
-		if err != nil {
-			if errors.Is(err, fs.ErrNotExist) && path != r.Root {
-				return nil // it went away meanwhile
-			}
+	err = filepath.WalkDir(r.Root, func(path string, d fs.DirEntry, err error) error {
+		rel, relErr := filepath.Rel(r.Root, path)
+		rel = filepath.ToSlash(rel)
+		switch {
+		case relErr != nil:
+			return relErr
+		case path == r.Root:
 			return err
+		case errors.Is(err, fs.ErrNotExist):
+			return nil // it went away meanwhile
+		case err != nil:
+			found.closed[rel] = err
+			return fs.SkipDir
 		}
 		name, dir := d.Name(), d.IsDir()
 		switch {
-		case path == r.Root, !dir && d.Type()&fs.ModeSymlink == 0: // a link may lead to a Maildir on another disk
+		case !dir && d.Type()&fs.ModeSymlink == 0: // a link may lead to a Maildir on another disk
 			return nil
 		case dir && (name[0] == '.' || name == "cur" || name == "new" || name == "tmp"):
 			return fs.SkipDir
 		case name[0] != '.' && isDir(filepath.Join(path, "cur")):
-			rel, err := filepath.Rel(r.Root, path)
-			if err != nil {
-				return err
-			}
-			found = append(found, filepath.ToSlash(rel))
+			found.maildirs = append(found.maildirs, rel)
 		}
 		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("look for Maildirs: %w", err)
+		return found, fmt.Errorf("look for Maildirs: %w", err)
 	}
 	return found, nil
 }

@@ -250,9 +250,9 @@ func (d *device) here() mails {
 	d.Helper()
 	all := mails{}
 	r := &run{Options: Options{Root: d.root, Layout: d.layout}}
-	folders, err := r.maildirs()
+	found, err := r.maildirs()
 	d.ok(err)
-	for _, folder := range folders {
+	for _, folder := range found.maildirs {
 		parts, _ := d.layout.Mailbox(folder)
 		name := strings.Join(parts, "/")
 		all[name] = nil

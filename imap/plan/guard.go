@@ -10,9 +10,10 @@ import (
 type Cause uint8
 
 const (
-	TooMany  Cause = iota + 1 // more deletions than policy allows in one run
-	Vanished                  // the whole mailbox, or its Maildir, is gone
-	Orphans                   // messages here that may be new, or deleted there: the base that would tell is lost
+	TooMany    Cause = iota + 1 // more deletions than policy allows in one run
+	Vanished                    // the whole mailbox, or its Maildir, is gone
+	FolderLost                  // its Maildir's new/ or cur/ is gone, with messages in it
+	Orphans                     // messages here that may be new, or deleted there: the base that would tell is lost
 )
 
 // Guard says which mailbox was left untouched, and why. With Orphans only those messages were left alone. Either way
@@ -20,8 +21,9 @@ const (
 type Guard struct {
 	Mailbox   string
 	Cause     Cause
-	Side      Side // where the deletions would be done; with Orphans where they are
-	Would, Of int  // messages to be deleted, or orphaned, of so many known ones
+	Side      Side   // where the deletions would be done; with Orphans where they are
+	Would, Of int    // messages to be deleted, or orphaned, of so many known ones
+	Folder    string // FolderLost: which
 }
 
 func (g Guard) Error() string {
@@ -38,6 +40,8 @@ func (g Guard) Error() string {
 			with = fmt.Sprintf(", with what is known of %d messages,", g.Of)
 		}
 		return fmt.Sprintf("%s is gone %s: deleting it %s too%s was refused", g.Mailbox, other, side, with)
+	case FolderLost:
+		return fmt.Sprintf("%s: its folder %s/ is gone here: deleting %d of %d messages on the server too was refused", g.Mailbox, g.Folder, g.Would, g.Of)
 	case Orphans:
 		return fmt.Sprintf("%s: %d messages here match none on the server: they were neither deleted nor uploaded", g.Mailbox, g.Would)
 	}
@@ -87,14 +91,17 @@ func (t *tally) left(count int) int {
 func (d *differ) guard(b *box, guarded map[string]Cause) (gs []Guard) {
 	t := d.tally[b]
 	if t.orphans > 0 {
-		gs = append(gs, Guard{b.Name, Orphans, Local, t.orphans, b.Count})
+		gs = append(gs, Guard{Mailbox: b.Name, Cause: Orphans, Side: Local, Would: t.orphans, Of: b.Count})
 	}
 	if d.policy.AllowMassDelete || b.Outside {
 		return gs
 	}
 	cause := TooMany
-	if b.vanished() && (t.remove+t.expunge > 0 || t.moves == 0) {
+	switch {
+	case b.vanished() && (t.remove+t.expunge > 0 || t.moves == 0):
 		cause = Vanished
+	case b.Lost != "" && t.expunge > t.before:
+		cause = FolderLost
 	}
 	for _, s := range []Side{Local, Remote} {
 		would := t.remove
@@ -102,9 +109,9 @@ func (d *differ) guard(b *box, guarded map[string]Cause) (gs []Guard) {
 			would = t.expunge - t.before
 		}
 		many := would > 10 && float64(would) > d.policy.MaxDelete*float64(b.Count)
-		if cause == Vanished && b.Exist == s || cause == TooMany && many {
+		if cause == Vanished && b.Exist == s || cause == FolderLost && s == Remote || cause == TooMany && many {
 			guarded[b.Name] = max(cause, guarded[b.Name])
-			gs = append(gs, Guard{b.Name, cause, s, would, b.Count})
+			gs = append(gs, Guard{b.Name, cause, s, would, b.Count, b.Lost})
 		}
 	}
 	return gs
@@ -117,7 +124,7 @@ func (b *box) vanished() bool {
 
 // taken says whether an operation touches a guarded mailbox. What goes into the trash may, as long as the trash is there.
 func taken(op Op, guarded map[string]Cause) bool {
-	return guarded[op.Mailbox] != 0 || guarded[op.To] == Vanished || guarded[op.To] != 0 && op.Kind != Trash
+	return guarded[op.Mailbox] != 0 || guarded[op.To] == Vanished || guarded[op.To] == FolderLost || guarded[op.To] != 0 && op.Kind != Trash
 }
 
 func (a Notice) compare(b Notice) int {

@@ -105,7 +105,7 @@ func joined(old, b Mailbox) Mailbox {
 	m := old
 	m.Name, m.Exist = b.Name, Both
 	if b.Exist&Local != 0 {
-		m.Files, m.Unstable = b.Files, b.Unstable
+		m.Files, m.Unstable, m.Lost = b.Files, b.Unstable, b.Lost
 	}
 	if b.Exist == Local {
 		return m

@@ -151,11 +151,12 @@ type Mailbox struct {
 	MailboxID   string      // now
 	ModSeq      ModSeq      // up to which Messages is complete; 0: no conditional STORE
 	Keeps       Keeps
-	ReadOnly    bool // on the server
-	Closed      bool // on the server: nothing may be put into it
-	Expunges    bool // UID EXPUNGE, or EXPUNGE would meet nothing but ours
-	Unstable    bool // the scan never came to rest: files may be there that it does not show, of any mailbox
-	Outside     bool // not part of this run: Files, and Messages if they are given with Base.ByUID, only show where things were moved to
+	ReadOnly    bool   // on the server
+	Closed      bool   // on the server: nothing may be put into it
+	Expunges    bool   // UID EXPUNGE, or EXPUNGE would meet nothing but ours
+	Lost        string // of its Maildir's new/ and cur/ the one that held messages, as the base knows, and is not there any more
+	Unstable    bool   // the scan never came to rest: files may be there that it does not show, of any mailbox
+	Outside     bool   // not part of this run: Files, and Messages if they are given with Base.ByUID, only show where things were moved to
 }
 
 // Bodies says which messages come down whole. The zero value wants all.
