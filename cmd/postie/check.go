@@ -183,7 +183,7 @@ func (c *checking) addresses(ctx context.Context, list []string) bool {
 // server logs in and looks around.
 func (c *checking) server(ctx context.Context) {
 	v, err := c.app.session().Visit(ctx, c.account, c.terminal)
-	defer v.Close(ctx)
+	defer v.End(ctx)
 	if v.Asked {
 		c.tls(v)
 	} else if v.IMAP != nil && v.IMAP.Preauthenticated() {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"postie/cmd/postie/internal/library"
 	"postie/maildir/index"
 )
 
@@ -22,8 +23,8 @@ POP3: this is the local copy. What the server still has is deleted there only wi
 			if err := flags.check(ids, cmd.Flags()); err != nil {
 				return err
 			}
-			return a.act(cmd.Context(), ids, &flags, "delete", "deleted", func(ctx context.Context, s *shelf, ms []index.Message) ([]index.Message, error) {
-				return s.index.Remove(ctx, ms)
+			return a.act(cmd.Context(), ids, &flags, "delete", "deleted", func(ctx context.Context, s *library.Shelf, ms []index.Message) ([]index.Message, error) {
+				return s.Index.Remove(ctx, ms)
 			})
 		},
 	}

@@ -9,6 +9,7 @@ import (
 	"postie/cmd/postie/internal/config"
 	"postie/cmd/postie/internal/demo"
 	"postie/cmd/postie/internal/exit"
+	"postie/cmd/postie/internal/library"
 	"postie/cmd/postie/internal/paths"
 	"postie/maildir/index"
 )
@@ -94,20 +95,20 @@ func (a *app) demoFetch(ctx context.Context, dir string) error {
 
 // demoList prints the newest messages.
 func (a *app) demoList(ctx context.Context, account config.Account, o index.ListOptions, most int) error {
-	opened := a.newStores(false)
-	store, err := opened.of(ctx, account)
+	opened := library.NewStores(a.ui, false)
+	store, err := opened.Of(ctx, account)
 	if err != nil {
 		return err
 	}
-	defer opened.close()
+	defer opened.Close()
 	list := a.ui.List()
 	n := 0
-	for m, err := range store.index.List(ctx, o) {
+	for m, err := range store.Index.List(ctx, o) {
 		if err != nil {
 			return err
 		}
 		if n++; n <= most {
-			if err := list.Add(message(account, store, m)); err != nil {
+			if err := list.Add(library.Message(account, store, m)); err != nil {
 				return err
 			}
 		}

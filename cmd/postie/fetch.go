@@ -9,6 +9,7 @@ import (
 
 	"postie/cmd/postie/internal/config"
 	"postie/cmd/postie/internal/exit"
+	"postie/cmd/postie/internal/library"
 	"postie/cmd/postie/internal/ui"
 	"postie/maildir/index"
 	"postie/pop3/retrieve"
@@ -110,12 +111,12 @@ func (a *app) fetchAll(ctx context.Context, accounts []config.Account, flags *fe
 // fetching is one account being fetched: it turns the run's events into what the user sees.
 type fetching struct {
 	*job
-	store *store
+	store *library.Store
 }
 
 func (f *fetching) run(ctx context.Context, policy retrieve.Policy) (retrieve.Report, error) {
 	var err error
-	if f.store, err = f.stores.of(ctx, f.account); err != nil {
+	if f.store, err = f.stores.Of(ctx, f.account); err != nil {
 		return retrieve.Report{}, err
 	}
 	options, err := f.app.session().POP3(f.account, f.terminal)
@@ -126,10 +127,10 @@ func (f *fetching) run(ctx context.Context, policy retrieve.Policy) (retrieve.Re
 	return retrieve.Run(ctx, retrieve.Options{
 		Maildrop: index.Maildrop{User: f.account.User, Host: f.account.Host},
 		POP3:     options,
-		Store:    f.store.index,
-		Dir:      f.store.dir,
+		Store:    f.store.Index,
+		Dir:      f.store.Dir,
 		Policy:   policy,
-		Lost:     f.store.lost,
+		Lost:     f.store.Lost,
 		DryRun:   f.dryRun,
 		Wait:     time.Duration(f.app.wait),
 		Progress: f.show,
@@ -151,7 +152,7 @@ func (f *fetching) show(e retrieve.Event) {
 		if !f.app.json && f.app.verbose == 0 {
 			return // nobody would see it
 		}
-		m := message(f.account, f.store, e.Message)
+		m := library.Message(f.account, f.store, e.Message)
 		m.UIDL = e.Item.UIDL
 		u.Stored(m)
 	case retrieve.Skipped:

@@ -10,6 +10,7 @@ import (
 
 	"postie/cmd/postie/internal/config"
 	"postie/cmd/postie/internal/exit"
+	"postie/cmd/postie/internal/library"
 	"postie/maildir/index"
 )
 
@@ -26,15 +27,15 @@ The copy of a POP3 account may be the only one, and is never freed.`,
 			if err := flags.check(ids, cmd.Flags()); err != nil {
 				return err
 			}
-			return a.act(cmd.Context(), ids, &flags, "free", "freed", func(ctx context.Context, s *shelf, ms []index.Message) ([]index.Message, error) {
-				if s.accounts[0].Protocol == config.POP3 {
-					return nil, exit.Usage(fmt.Errorf("%s is a POP3 account: its Maildir may hold the only copy", s.accounts[0].Name), "postie delete, if they are not wanted any more")
+			return a.act(cmd.Context(), ids, &flags, "free", "freed", func(ctx context.Context, s *library.Shelf, ms []index.Message) ([]index.Message, error) {
+				if s.Accounts[0].Protocol == config.POP3 {
+					return nil, exit.Usage(fmt.Errorf("%s is a POP3 account: its Maildir may hold the only copy", s.Accounts[0].Name), "postie delete, if they are not wanted any more")
 				}
-				lock, err := s.index.Lock(ctx, time.Duration(a.wait))
+				lock, err := s.Index.Lock(ctx, time.Duration(a.wait))
 				if err != nil {
 					return nil, err
 				}
-				done, err := s.index.Free(ctx, ms, nil)
+				done, err := s.Index.Free(ctx, ms, nil)
 				return done, errors.Join(err, lock.Release())
 			})
 		},

@@ -170,7 +170,7 @@ func (s *setup) tryOnce(ctx context.Context) error {
 			account.Password = config.Password{Literal: config.Secret(s.secret.Reveal())}
 		}
 		v, err := s.app.session().Visit(ctx, account, nil)
-		defer v.Close(ctx)
+		defer v.End(ctx)
 		if err == nil && v.IMAP != nil {
 			s.trash(ctx, v.IMAP)
 		}

@@ -4,16 +4,14 @@ import (
 	"context"
 	"fmt"
 	"iter"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"postie/cmd/postie/internal/exit"
+	"postie/cmd/postie/internal/library"
 	"postie/cmd/postie/internal/ui"
-	"postie/imap/mirror"
 	"postie/maildir/index"
 )
 
@@ -40,8 +38,8 @@ func (f *listing) check() error {
 }
 
 // most is how many are shown; 0: all.
-func (f *listing) most(u *ui.UI, json bool) int {
-	if f.limit < 0 && u.Terminal() && !json {
+func (f *listing) most(u *ui.UI) int {
+	if f.limit < 0 && u.Terminal() && !u.JSON() {
 		return listed
 	}
 	return max(f.limit, 0)
@@ -115,103 +113,9 @@ func (a *app) list(ctx context.Context, args []string, f *listFlags) (err error)
 	if err != nil {
 		return err
 	}
-	defer l.closing(&err)
-	if o.Mailboxes, err = l.mailboxes(ctx, f.mailboxes); err != nil {
+	defer l.Closing(&err)
+	if o.Mailboxes, err = l.Mailboxes(ctx, f.mailboxes); err != nil {
 		return err
 	}
-	return l.print(ctx, f.most(a.ui, a.json), func(s *shelf) iter.Seq2[index.Message, error] { return s.index.List(ctx, o) })
-}
-
-// mailboxes are the names of the known mailboxes that patterns choose; nil: there is no pattern.
-func (l *library) mailboxes(ctx context.Context, patterns []string) ([]string, error) {
-	if len(patterns) == 0 {
-		return nil, nil
-	}
-	all := []string{index.Inbox}
-	for _, s := range l.shelves {
-		known, err := s.index.Mailboxes(ctx)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, known...)
-	}
-	slices.Sort(all)
-	all = slices.Compact(all)
-	chosen := slices.DeleteFunc(slices.Clone(all), func(name string) bool {
-		return !slices.Contains(patterns, name) && !mirror.Match(patterns, name)
-	})
-	if len(chosen) == 0 {
-		return nil, exit.Usage(fmt.Errorf("there is no mailbox %s", strings.Join(patterns, " ")), "known are "+strings.Join(all, ", "))
-	}
-	return chosen, nil
-}
-
-// print lists the messages of all shelves, newest first, at most so many (0: all).
-func (l *library) print(ctx context.Context, most int, of func(*shelf) iter.Seq2[index.Message, error]) error {
-	var seqs []iter.Seq2[item, error]
-	for _, s := range l.shelves {
-		seqs = append(seqs, s.visible(of(s)))
-	}
-	list := l.app.ui.List()
-	n := 0
-	for i, err := range merged(seqs) {
-		if err != nil {
-			return exit.Cause(ctx, err)
-		}
-		if n++; most > 0 && n > most {
-			break
-		}
-		if err := list.Add(i.show()); err != nil {
-			return err
-		}
-	}
-	if err := list.Close(); err != nil {
-		return err
-	}
-	if most > 0 && n > most && l.app.ui.Terminal() && !l.app.json {
-		l.app.ui.Warn("", fmt.Sprintf("the newest %d; --limit N shows more, --limit 0 all", most))
-	}
-	return nil
-}
-
-// merged is one list, newest first, of several that are.
-func merged(seqs []iter.Seq2[item, error]) iter.Seq2[item, error] {
-	if len(seqs) == 1 {
-		return seqs[0]
-	}
-	type head struct {
-		item item
-		err  error
-		next func() (item, error, bool)
-	}
-	return func(yield func(item, error) bool) {
-		var heads []*head
-		for _, seq := range seqs {
-			next, stop := iter.Pull2(seq)
-			defer stop()
-			if i, err, ok := next(); ok {
-				heads = append(heads, &head{i, err, next})
-			}
-		}
-		for len(heads) > 0 {
-			newest := 0
-			for n, h := range heads {
-				if h.err != nil {
-					newest = n
-					break
-				}
-				if h.item.Date.After(heads[newest].item.Date) {
-					newest = n
-				}
-			}
-			h := heads[newest]
-			if !yield(h.item, h.err) || h.err != nil {
-				return
-			}
-			var ok bool
-			if h.item, h.err, ok = h.next(); !ok {
-				heads = append(heads[:newest], heads[newest+1:]...)
-			}
-		}
-	}
+	return l.Print(ctx, f.most(a.ui), func(s *library.Shelf) iter.Seq2[index.Message, error] { return s.Index.List(ctx, o) })
 }

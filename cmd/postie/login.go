@@ -112,7 +112,7 @@ func askSecret(ctx context.Context, account config.Account, stdin bool) (credent
 func (a *app) try(ctx context.Context, account config.Account, secret credential.Secret) error {
 	account.Password = config.Password{Literal: config.Secret(secret.Reveal())}
 	v, err := a.session().Visit(ctx, account, nil)
-	v.Close(ctx)
+	v.End(ctx)
 	return err
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"postie/cmd/postie/internal/exit"
+	"postie/cmd/postie/internal/library"
 	"postie/maildir"
 	"postie/maildir/index"
 )
@@ -46,8 +47,8 @@ On a POP3 account flags are kept here only.`,
 			if err := flags.check(ids, cmd.Flags()); err != nil {
 				return err
 			}
-			return a.act(cmd.Context(), ids, &flags.acting, "mark", "marked", func(ctx context.Context, s *shelf, ms []index.Message) ([]index.Message, error) {
-				return s.index.Mark(ctx, ms, change)
+			return a.act(cmd.Context(), ids, &flags.acting, "mark", "marked", func(ctx context.Context, s *library.Shelf, ms []index.Message) ([]index.Message, error) {
+				return s.Index.Mark(ctx, ms, change)
 			})
 		},
 	}

@@ -3,13 +3,12 @@ package main
 import (
 	"context"
 	"fmt"
-	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
 	"postie/cmd/postie/internal/config"
 	"postie/cmd/postie/internal/exit"
+	"postie/cmd/postie/internal/library"
 	"postie/maildir"
 	"postie/maildir/index"
 )
@@ -43,33 +42,19 @@ func (a *app) move(ctx context.Context, ids []string, mailbox string, f *acting)
 	if err != nil {
 		return err
 	}
-	defer l.closing(&err)
-	if _, err := l.find(ctx, mailbox); err == nil {
+	defer l.Closing(&err)
+	if _, err := l.Find(ctx, mailbox); err == nil {
 		return exit.Usage(fmt.Errorf("%s is a message; the last argument is the mailbox to move to", mailbox), "")
 	}
-	return l.act(ctx, ids, f, "move", "moved", func(ctx context.Context, s *shelf, ms []index.Message) ([]index.Message, error) {
-		to, err := s.destination(ctx, mailbox)
+	return l.Act(ctx, f.which(ids), "move", "moved", func(ctx context.Context, s *library.Shelf, ms []index.Message) ([]index.Message, error) {
+		to, err := s.Destination(ctx, mailbox)
 		if err != nil {
 			return nil, err
 		}
 		layout := maildir.MaildirPlusPlus
-		if s.accounts[0].Protocol == config.IMAP && s.accounts[0].Layout != config.LayoutMaildir {
+		if s.Accounts[0].Protocol == config.IMAP && s.Accounts[0].Layout != config.LayoutMaildir {
 			layout = maildir.FS
 		}
-		return s.index.Move(ctx, ms, to, layout)
+		return s.Index.Move(ctx, ms, to, layout)
 	})
-}
-
-// destination is the mailbox meant, which may stand behind the account's name as it does in IDs.
-func (s *shelf) destination(ctx context.Context, mailbox string) (string, error) {
-	known, err := s.index.Mailboxes(ctx)
-	if err != nil || slices.Contains(known, mailbox) {
-		return mailbox, err
-	}
-	for _, name := range s.names() {
-		if rest, ok := strings.CutPrefix(mailbox, name+"/"); ok {
-			return rest, nil
-		}
-	}
-	return mailbox, nil
 }

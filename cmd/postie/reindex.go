@@ -3,15 +3,9 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
-	"time"
+	"postie/cmd/postie/internal/exit"
 
 	"github.com/spf13/cobra"
-
-	"postie/cmd/postie/internal/config"
-	"postie/cmd/postie/internal/exit"
-	"postie/cmd/postie/internal/ui"
-	"postie/maildir/index"
 )
 
 func (a *app) indexCommand() *cobra.Command {
@@ -36,77 +30,10 @@ func (a *app) index(ctx context.Context, names []string, r reading, rebuild bool
 	if err != nil {
 		return err
 	}
-	defer l.closing(&err)
+	defer l.Closing(&err)
 	var errs []error
-	for _, s := range l.shelves {
-		errs = append(errs, a.reindex(ctx, s, rebuild))
+	for _, s := range l.Shelves {
+		errs = append(errs, l.Reindex(ctx, s, rebuild))
 	}
 	return exit.Cause(ctx, errors.Join(errs...))
-}
-
-func (a *app) reindex(ctx context.Context, s *shelf, rebuild bool) (err error) {
-	if err := s.index.Writable(); err != nil {
-		return fmt.Errorf("%s: %w", s.accounts[0].Name, err)
-	}
-	if rebuild {
-		lock, err := s.index.Lock(ctx, time.Duration(a.wait))
-		if err != nil {
-			return err
-		}
-		defer lock.Release()
-	}
-	if err := a.indexText(ctx, s, index.TextOptions{Anew: rebuild}); err != nil {
-		return err
-	}
-	left, err := s.index.Unindexed(ctx)
-	if err == nil && left > 0 {
-		err = fmt.Errorf("%s of %s could not be read", ui.HowMany(left, "message"), s.accounts[0].Name)
-	}
-	return err
-}
-
-// After a run new mail is indexed for search, when it is safe: not for long, and the first search does the rest.
-const (
-	indexFew  = 1000     // more than that wait
-	indexSize = 16 << 20 // larger ones wait; octets
-	indexTime = time.Second / 2
-)
-
-// indexNew does so for all accounts of a run.
-func (a *app) indexNew(ctx context.Context, accounts []config.Account, opened *stores) {
-	ctx, stop := context.WithTimeout(ctx, indexTime)
-	defer stop()
-	seen := map[*store]bool{}
-	for _, account := range accounts {
-		s, err := opened.of(ctx, account)
-		if err != nil || seen[s] {
-			continue
-		}
-		seen[s] = true
-		if n, err := s.index.Unindexed(ctx); err != nil || n == 0 || n > indexFew {
-			continue
-		}
-		if err := s.index.IndexText(ctx, index.TextOptions{Bodies: account.IndexBodies, MaxSize: indexSize}); err != nil && ctx.Err() == nil {
-			a.ui.Verbose(1, account.Name, err.Error())
-		}
-	}
-}
-
-// remember records how the work on an account went, for status.
-func (j *job) remember(ctx context.Context, err error, hint string, code int) {
-	if j.dryRun || code == exit.Interrupted || code == exit.InUse {
-		return
-	}
-	s, openErr := j.stores.of(ctx, j.account)
-	if openErr != nil {
-		return
-	}
-	text := ""
-	if err != nil {
-		text = err.Error()
-	}
-	m := index.Maildrop{User: j.account.User, Host: j.account.Host}
-	if err := s.index.Ran(context.WithoutCancel(ctx), string(j.account.Protocol), m, text, hint, code); err != nil {
-		j.app.ui.Verbose(1, j.account.Name, err.Error())
-	}
 }

@@ -2,15 +2,13 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"iter"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"postie/cmd/postie/internal/exit"
-	"postie/cmd/postie/internal/ui"
+	"postie/cmd/postie/internal/library"
 	"postie/maildir/index"
 )
 
@@ -77,7 +75,7 @@ func (a *app) search(ctx context.Context, text string, f *listing) (err error) {
 	if err := f.check(); err != nil {
 		return err
 	}
-	q, err := query(text)
+	q, err := library.ParseQuery(text)
 	if err != nil {
 		return err
 	}
@@ -85,61 +83,12 @@ func (a *app) search(ctx context.Context, text string, f *listing) (err error) {
 	if err != nil {
 		return err
 	}
-	defer l.closing(&err)
-	if err := l.indexText(ctx); err != nil {
+	defer l.Closing(&err)
+	if err := l.IndexText(ctx); err != nil {
 		return err
 	}
-	most := f.most(a.ui, a.json)
-	return l.print(ctx, most, func(s *shelf) iter.Seq2[index.Message, error] {
-		limit := most
-		if limit > 0 {
-			limit += len(s.hidden) + 1 // one more tells that there are more
-		}
-		return s.index.Search(ctx, q, index.SearchOptions{Accounts: s.names(), Limit: limit})
+	most := f.most(a.ui)
+	return l.Print(ctx, most, func(s *library.Shelf) iter.Seq2[index.Message, error] {
+		return s.Search(ctx, q, most)
 	})
-}
-
-func query(text string) (index.Query, error) {
-	if strings.TrimSpace(text) == "" {
-		return index.Query{}, exit.Usagef("the query is empty")
-	}
-	q, err := index.ParseQuery(text, time.Now())
-	if err != nil {
-		return q, exit.Usage(fmt.Errorf("query: %w", err), "see `postie search --help`")
-	}
-	return q, nil
-}
-
-// indexText makes full text complete, so that a search finds what is there.
-func (l *library) indexText(ctx context.Context) error {
-	for _, s := range l.shelves {
-		err := s.index.Hurry(func() error { return l.app.indexText(ctx, s, index.TextOptions{}) })
-		if err != nil && ctx.Err() != nil {
-			return exit.Cause(ctx, ctx.Err())
-		}
-		if index.Busy(err) {
-			l.app.ui.Warn(s.accounts[0].Name, "another run is writing the index: the newest mail can be searched later")
-		} else if err != nil {
-			l.app.ui.Warn(s.accounts[0].Name, fmt.Sprintf("not all mail can be searched: %v", err))
-		}
-	}
-	return nil
-}
-
-// indexText indexes what is not indexed yet of a shelf, and shows how it goes.
-func (a *app) indexText(ctx context.Context, s *shelf, o index.TextOptions) error {
-	for _, account := range s.accounts {
-		o.Bodies = o.Bodies || account.IndexBodies
-	}
-	task := a.ui.Task(s.accounts[0].Name)
-	defer task.Done()
-	last := -1
-	o.Progress = func(done, total int) {
-		if last < 0 || done < last { // headers, then bodies
-			task.Phase("indexing", ui.Amount{Messages: total})
-		}
-		last = done
-		task.Set(ui.Amount{Messages: done})
-	}
-	return s.index.IndexText(ctx, o)
 }

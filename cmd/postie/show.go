@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"postie/cmd/postie/internal/exit"
+	"postie/cmd/postie/internal/library"
 	"postie/cmd/postie/internal/ui"
 	"postie/maildir"
 	"postie/maildir/index"
@@ -77,47 +78,32 @@ func (a *app) show(ctx context.Context, id string, f *showFlags) (err error) {
 	if err != nil {
 		return err
 	}
-	defer l.closing(&err)
-	i, err := l.find(ctx, id)
+	defer l.Closing(&err)
+	i, err := l.Find(ctx, id)
 	if err != nil {
 		return err
 	}
-	file, err := a.body(ctx, &i, f)
+	file, err := l.Body(ctx, &i, !f.raw && f.part == 0)
 	if err != nil {
 		return err
 	}
 	defer file.Close()
 	switch {
 	case f.raw:
-		err = a.write(f.output, i.number()+".eml", func(w io.Writer) error { return copyTo(w, file) })
+		err = a.write(f.output, fmt.Sprint(i.ID, ".eml"), func(w io.Writer) error { return copyTo(w, file) })
 	case f.part > 0:
 		err = a.writePart(f, file)
 	default:
 		err = a.letter(i, file)
 	}
 	if err == nil && f.seen {
-		_, err = i.index.Mark(ctx, []index.Message{i.Message}, index.Change{Set: maildir.FlagSeen})
+		_, err = i.Index.Mark(ctx, []index.Message{i.Message}, index.Change{Set: maildir.FlagSeen})
 	}
 	return err
 }
 
-func (i item) number() string { return fmt.Sprint(i.ID) }
-
-// open opens the file of a message; fs.ErrNotExist: only the summary is here.
-func (i item) open() (*os.File, error) {
-	path := i.index.Path(i.Message)
-	if path == "" {
-		return nil, fs.ErrNotExist
-	}
-	file, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%s was moved or removed at this moment by another program; try again: %w", i.show().ID, err)
-	}
-	return file, err
-}
-
 // letter shows a message for reading.
-func (a *app) letter(i item, file *os.File) error {
+func (a *app) letter(i library.Item, file *os.File) error {
 	var header mail.Header
 	body, err := mail.Text(io.TeeReader(file, &header))
 	if err == nil {
@@ -130,24 +116,12 @@ func (a *app) letter(i item, file *os.File) error {
 	if err != nil {
 		return err
 	}
-	l := ui.Letter{Message: i.show(), Text: body.Text, HTML: body.HTML, Cut: body.Cut, Parts: []ui.Part{}, Headers: []ui.Field{}}
-	l.Headers = a.fields(i, mail.Head(header.Bytes()))
+	l := ui.Letter{Message: i.Show(), Text: body.Text, HTML: body.HTML, Cut: body.Cut, Parts: []ui.Part{}, Headers: []ui.Field{}}
+	l.Headers = library.Fields(a.ui, i, mail.Head(header.Bytes()))
 	for _, p := range parts {
 		l.Parts = append(l.Parts, ui.Part{Number: p.Number, Type: p.Type, Name: ui.OrNull(p.Name), Size: p.Size, Attachment: p.Attachment})
 	}
 	return a.ui.Letter(l)
-}
-
-// fields are header fields as people read them.
-func (a *app) fields(i item, all []mail.Field) []ui.Field {
-	fields := []ui.Field{}
-	for _, f := range all {
-		if f.Name == "Date" && !i.Summary.Date.IsZero() {
-			f.Value = a.ui.LocalDate(i.Summary.Date)
-		}
-		fields = append(fields, ui.Field(f))
-	}
-	return fields
 }
 
 func (a *app) writePart(f *showFlags, file *os.File) error {

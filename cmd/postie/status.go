@@ -10,6 +10,7 @@ import (
 
 	"postie/cmd/postie/internal/config"
 	"postie/cmd/postie/internal/exit"
+	"postie/cmd/postie/internal/library"
 	"postie/cmd/postie/internal/ui"
 	"postie/maildir/index"
 )
@@ -58,17 +59,17 @@ func (a *app) status(ctx context.Context, names []string, r reading) (err error)
 	if err != nil {
 		return err
 	}
-	defer l.closing(&err)
+	defer l.Closing(&err)
 	table := a.ui.Table(ui.Column{Title: "Mailbox"}, ui.Column{Title: "Messages", Right: true}, ui.Column{Title: "Unread", Right: true},
 		ui.Column{Title: "Flagged", Right: true}, ui.Column{Title: "To push", Right: true})
 	var all []accountStatus
-	for _, s := range l.shelves {
-		counts, err := s.index.Counts(ctx, s.hidden)
+	for _, s := range l.Shelves {
+		counts, err := s.Counts(ctx)
 		if err != nil {
 			return err
 		}
-		for _, account := range s.accounts {
-			one, err := s.status(ctx, account, counts)
+		for _, account := range s.Accounts {
+			one, err := statusOf(ctx, s, account, counts)
 			if err != nil {
 				return err
 			}
@@ -78,10 +79,10 @@ func (a *app) status(ctx context.Context, names []string, r reading) (err error)
 			all = append(all, one)
 		}
 		for _, m := range all[len(all)-1].Mailboxes {
-			table.Row(ui.Plain, strings.Join(s.names(), "+")+"/"+m.Mailbox, fmt.Sprint(m.Messages), fmt.Sprint(m.Unread), fmt.Sprint(m.Flagged), waiting(m.Waiting))
+			table.Row(ui.Plain, strings.Join(s.Names(), "+")+"/"+m.Mailbox, fmt.Sprint(m.Messages), fmt.Sprint(m.Unread), fmt.Sprint(m.Flagged), waiting(m.Waiting))
 		}
 	}
-	for _, account := range l.fresh {
+	for _, account := range l.Fresh {
 		one := accountStatus{Account: account.Name, Protocol: string(account.Protocol), Maildir: account.Maildir, Mailboxes: []mailboxStatus{}}
 		if err := a.ui.Event(one); err != nil {
 			return err
@@ -108,7 +109,7 @@ func waiting(n int) string {
 	return fmt.Sprint(n)
 }
 
-func (s *shelf) status(ctx context.Context, a config.Account, counts []index.Count) (accountStatus, error) {
+func statusOf(ctx context.Context, s *library.Shelf, a config.Account, counts []index.Count) (accountStatus, error) {
 	one := accountStatus{Account: a.Name, Protocol: string(a.Protocol), Maildir: a.Maildir, Mailboxes: []mailboxStatus{}}
 	for _, c := range counts {
 		m := mailboxStatus(c)
@@ -120,7 +121,7 @@ func (s *shelf) status(ctx context.Context, a config.Account, counts []index.Cou
 	if a.Host == "" { // -d: no account
 		return one, nil
 	}
-	run, err := s.index.LastRun(ctx, string(a.Protocol), index.Maildrop{User: a.User, Host: a.Host})
+	run, err := s.Index.LastRun(ctx, string(a.Protocol), index.Maildrop{User: a.User, Host: a.Host})
 	one.Success, one.Failure = ui.Time{Time: run.Succeeded}, ui.Time{Time: run.Failed}
 	one.Error, one.Exit, one.Next = ui.OrNull(run.Error), run.Code, ui.OrNull(run.Hint)
 	if one.Next == "" && run.Code == exit.Connection {

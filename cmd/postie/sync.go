@@ -12,13 +12,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"postie/cmd/postie/internal/config"
-	"postie/cmd/postie/internal/credential"
 	"postie/cmd/postie/internal/exit"
+	"postie/cmd/postie/internal/library"
 	"postie/cmd/postie/internal/ui"
 	"postie/imap/mirror"
 	"postie/imap/plan"
-	"postie/maildir"
-	"postie/maildir/index"
 )
 
 // syncFlags are those of sync alone, and the ones it shares.
@@ -113,35 +111,22 @@ func (a *app) syncAll(ctx context.Context, accounts []config.Account, flags *syn
 // syncing is one account being synced: it turns the run's events into what the user sees.
 type syncing struct {
 	*job
-	store *store
+	store *library.Store
 }
 
 func (s *syncing) run(ctx context.Context, flags *syncFlags) (mirror.Report, error) {
 	var err error
-	if s.store, err = s.stores.of(ctx, s.account); err != nil {
+	if s.store, err = s.stores.Of(ctx, s.account); err != nil {
 		return mirror.Report{}, err
 	}
-	o, err := s.app.mirrorOptions(s.account, s.store, s.terminal)
+	o, err := library.MirrorOptions(s.account, s.store, s.app.session(), s.terminal)
 	if err != nil {
 		return mirror.Report{}, err
 	}
 	s.task.Phase("connecting", ui.Amount{})
+	o.Wait, o.Log = time.Duration(s.app.wait), s.app.ui.Logger().With("account", s.account.Name)
 	o.Mailboxes, o.Policy, o.DryRun, o.Progress = flags.patterns(s.account), flags.policy(s.account), s.dryRun, s.show
 	return mirror.Run(ctx, o)
-}
-
-// mirrorOptions turns an account and its index into the options of a run.
-func (a *app) mirrorOptions(account config.Account, s *store, terminal *credential.Terminal) (mirror.Options, error) {
-	options, err := a.session().IMAP(account, terminal)
-	return mirror.Options{
-		Account: index.Maildrop{User: account.User, Host: account.Host},
-		IMAP:    options,
-		Store:   s.index,
-		Root:    string(s.dir),
-		Layout:  map[config.Layout]maildir.Layout{config.LayoutFS: maildir.FS, config.LayoutMaildir: maildir.MaildirPlusPlus}[account.Layout],
-		Wait:    time.Duration(a.wait),
-		Log:     a.ui.Logger().With("account", account.Name),
-	}, err
 }
 
 // show translates an event.
@@ -163,7 +148,7 @@ func (s *syncing) show(e mirror.Event) {
 		}
 	case mirror.Stored:
 		if s.app.json || s.app.verbose > 0 {
-			m := message(s.account, s.store, e.Message)
+			m := library.Message(s.account, s.store, e.Message)
 			m.UID = ui.UID(e.UID)
 			u.Stored(m)
 		}

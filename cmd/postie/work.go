@@ -11,14 +11,16 @@ import (
 	"postie/cmd/postie/internal/config"
 	"postie/cmd/postie/internal/credential"
 	"postie/cmd/postie/internal/exit"
+	"postie/cmd/postie/internal/library"
 	"postie/cmd/postie/internal/ui"
+	"postie/maildir/index"
 )
 
 // job is the work on one account: what fetch and sync have in common.
 type job struct {
 	app      *app
 	account  config.Account
-	stores   *stores
+	stores   *library.Stores
 	terminal *credential.Terminal
 	dryRun   bool
 	task     *ui.Task
@@ -27,7 +29,7 @@ type job struct {
 // each works on accounts side by side, tells how each went, and says in the end how all went. do returns the numbers of
 // an account; they are true also beside an error.
 func (a *app) each(ctx context.Context, accounts []config.Account, c *connection, do func(context.Context, *job) (ui.Summary, error)) error {
-	opened := a.newStores(c.dryRun)
+	opened := library.NewStores(a.ui, c.dryRun)
 	terminal := credential.NewTerminal("")
 	terminal.Hold = a.ui.Hold
 	codes := make([]int, len(accounts))
@@ -45,9 +47,9 @@ func (a *app) each(ctx context.Context, accounts []config.Account, c *connection
 	}
 	group.Wait()
 	if !c.dryRun && ctx.Err() == nil {
-		a.indexNew(ctx, accounts, opened)
+		opened.IndexNew(ctx, accounts)
 	}
-	if err := opened.close(); err != nil {
+	if err := opened.Close(); err != nil {
 		return err
 	}
 	if code := exit.Combined(codes); code != exit.OK {
@@ -106,4 +108,23 @@ func (j *job) conclude(ctx context.Context, s ui.Summary, err error) int {
 	}
 	a.ui.Summary(s)
 	return code
+}
+
+// remember records how the work on an account went, for status.
+func (j *job) remember(ctx context.Context, err error, hint string, code int) {
+	if j.dryRun || code == exit.Interrupted || code == exit.InUse {
+		return
+	}
+	s, openErr := j.stores.Of(ctx, j.account)
+	if openErr != nil {
+		return
+	}
+	text := ""
+	if err != nil {
+		text = err.Error()
+	}
+	m := index.Maildrop{User: j.account.User, Host: j.account.Host}
+	if err := s.Index.Ran(context.WithoutCancel(ctx), string(j.account.Protocol), m, text, hint, code); err != nil {
+		j.app.ui.Verbose(1, j.account.Name, err.Error())
+	}
 }

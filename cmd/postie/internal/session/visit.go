@@ -81,8 +81,8 @@ func (n *noted) Finish(err error) error {
 	return err
 }
 
-// Close ends the session politely, so that a POP3 maildrop is free for the next one.
-func (v *Visit) Close(ctx context.Context) {
+// End ends the session politely, so that a POP3 maildrop is free for the next one.
+func (v *Visit) End(ctx context.Context) {
 	if v.POP3 != nil {
 		v.POP3.Quit(ctx)
 		v.POP3.Close()

@@ -52,6 +52,9 @@ func (s Strings) MarshalJSON() ([]byte, error) {
 	return marshal([]string(s))
 }
 
+// JSON says whether standard output is JSON Lines.
+func (u *UI) JSON() bool { return u.opt.JSON }
+
 // Event prints v on standard output as one line of JSON, in one Write; without Options.JSON it does nothing.
 // Broken UTF-8 becomes U+FFFD, and what steers a terminal is escaped. The error is that of writing, now or before.
 func (u *UI) Event(v any) error {

@@ -1,4 +1,4 @@
-package main
+package library
 
 import (
 	"fmt"
@@ -9,12 +9,12 @@ import (
 	"postie/maildir/index"
 )
 
-// message is one of the index as users see it.
-func message(a config.Account, s *store, m index.Message) ui.Message {
+// Message is one of the index as users see it.
+func Message(a config.Account, s *Store, m index.Message) ui.Message {
 	return ui.Message{
 		ID:      fmt.Sprintf("%s/%s/%d", a.Name, m.Mailbox, m.ID),
 		Account: a.Name, Mailbox: m.Mailbox, UID: ui.UID(m.UID),
-		Key: ui.OrNull(m.Entry.Key), Path: ui.OrNull(s.index.Path(m)),
+		Key: ui.OrNull(m.Entry.Key), Path: ui.OrNull(s.Index.Path(m)),
 		Flags: flagNames(m.Flags), Date: ui.Time{Time: m.Date},
 		From: m.Summary.From, To: m.Summary.To, Subject: m.Summary.Subject,
 		Size: m.Wire.Size, MessageID: ui.OrNull(m.Summary.MessageID),

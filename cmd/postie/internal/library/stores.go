@@ -1,4 +1,4 @@
-package main
+package library
 
 import (
 	"context"
@@ -10,75 +10,78 @@ import (
 
 	"postie/cmd/postie/internal/config"
 	"postie/cmd/postie/internal/paths"
+	"postie/cmd/postie/internal/ui"
 	"postie/maildir"
 	"postie/maildir/index"
 )
 
-// stores opens the index of each Maildir root once, however many accounts fill it.
-type stores struct {
-	app    *app
+// Stores opens the index of each Maildir root once, however many accounts fill it.
+type Stores struct {
+	UI     *ui.UI
 	dryRun bool
 	mu     sync.Mutex
-	open   map[string]*store
+	open   map[string]*Store
 	trash  []string // stand-ins of a dry run
 }
 
-type store struct {
-	dir   maildir.Dir
-	index *index.Store
-	lost  []string // folders that were not there though there is an index
+// Store is a Maildir root and its index.
+type Store struct {
+	Dir   maildir.Dir
+	Index *index.Store
+	Lost  []string // folders that were not there though there is an index
 	err   error
 }
 
-func (a *app) newStores(dryRun bool) *stores {
-	return &stores{app: a, dryRun: dryRun, open: map[string]*store{}}
+// NewStores opens nothing yet. In a dry run nothing is made where a Maildir is to be.
+func NewStores(u *ui.UI, dryRun bool) *Stores {
+	return &Stores{UI: u, dryRun: dryRun, open: map[string]*Store{}}
 }
 
-// of gives the Maildir and the index of an account. What is missing is made; a Maildir that cannot be written is an
+// Of gives the Maildir and the index of an account. What is missing is made; a Maildir that cannot be written is an
 // error here, before any server is asked for anything.
-func (s *stores) of(ctx context.Context, a config.Account) (*store, error) {
+func (s *Stores) Of(ctx context.Context, a config.Account) (*Store, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	key := a.Maildir + "\x00" + a.State
 	if s.open[key] == nil {
-		opened := &store{dir: maildir.Dir(a.Maildir)}
+		opened := &Store{Dir: maildir.Dir(a.Maildir)}
 		opened.err = s.openOne(ctx, opened, a)
 		s.open[key] = opened
 	}
 	return s.open[key], s.open[key].err
 }
 
-func (s *stores) openOne(ctx context.Context, o *store, a config.Account) error {
+func (s *Stores) openOne(ctx context.Context, o *Store, a config.Account) error {
 	state := a.State
 	if s.dryRun && state == "" && !paths.Exists(filepath.Join(a.Maildir, ".postie.db")) {
 		var err error
-		if o.dir, err = s.standIn(a.Maildir); err != nil {
+		if o.Dir, err = s.standIn(a.Maildir); err != nil {
 			return err
 		}
 	}
-	o.lost = missingFolders(o.dir)
+	o.Lost = missingFolders(o.Dir)
 	var err error
 	if a.Protocol == config.IMAP { // the root of a tree, not always a Maildir itself
-		err = os.MkdirAll(string(o.dir), 0o700)
+		err = os.MkdirAll(string(o.Dir), 0o700)
 	} else {
-		err = o.dir.Ensure()
+		err = o.Dir.Ensure()
 	}
 	if err != nil {
 		return err
 	}
-	o.index, err = index.Open(ctx, o.dir, &index.Options{State: state, Log: s.app.ui.Logger()})
+	o.Index, err = index.Open(ctx, o.Dir, &index.Options{State: state, Log: s.UI.Logger()})
 	if err != nil {
 		return err
 	}
-	if aside := o.index.SetAside(); aside != "" {
-		s.app.ui.Notice("", "the index of "+string(o.dir)+" could not be used and was set aside as "+aside+"; it is made anew from the mail")
+	if aside := o.Index.SetAside(); aside != "" {
+		s.UI.Notice("", "the index of "+string(o.Dir)+" could not be used and was set aside as "+aside+"; it is made anew from the mail")
 	}
 	return nil
 }
 
 // standIn is a folder for a dry run over one that postie has never seen: it shows the same mail, and what is made is made
 // there.
-func (s *stores) standIn(root string) (maildir.Dir, error) {
+func (s *Stores) standIn(root string) (maildir.Dir, error) {
 	dir, err := os.MkdirTemp("", "postie")
 	if err != nil {
 		return "", err
@@ -112,12 +115,12 @@ func missingFolders(dir maildir.Dir) (lost []string) {
 	return lost
 }
 
-// close closes all of them.
-func (s *stores) close() error {
+// Close closes all of them.
+func (s *Stores) Close() error {
 	var errs []error
 	for _, o := range s.open {
-		if o.index != nil {
-			errs = append(errs, o.index.Close())
+		if o.Index != nil {
+			errs = append(errs, o.Index.Close())
 		}
 	}
 	for _, dir := range s.trash {

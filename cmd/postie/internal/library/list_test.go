@@ -1,0 +1,51 @@
+package library
+
+import (
+	"fmt"
+	"iter"
+	"strings"
+	"testing"
+	"time"
+
+	"postie/maildir/index"
+)
+
+func TestMerged(t *testing.T) {
+	seq := func(hours ...int) iter.Seq2[Item, error] {
+		return func(yield func(Item, error) bool) {
+			for _, h := range hours {
+				if h < 0 {
+					yield(Item{}, fmt.Errorf("hour %d", h))
+					return
+				}
+				if !yield(Item{Message: index.Message{ID: int64(h), Date: time.Unix(int64(h)*3600, 0)}}, nil) {
+					return
+				}
+			}
+		}
+	}
+	for _, c := range []struct {
+		seqs []iter.Seq2[Item, error]
+		want string
+	}{
+		{nil, ""},
+		{[]iter.Seq2[Item, error]{seq(3, 2, 1)}, "3 2 1"},
+		{[]iter.Seq2[Item, error]{seq(9, 5, 1), seq(), seq(8, 7, 2), seq(6)}, "9 8 7 6 5 2 1"},
+		{[]iter.Seq2[Item, error]{seq(9, -1), seq(8, 7)}, "9 error"},
+	} {
+		var got []string
+		for i, err := range merged(c.seqs) {
+			if err != nil {
+				got = append(got, "error")
+				continue
+			}
+			got = append(got, fmt.Sprint(i.ID))
+		}
+		if s := strings.Join(got, " "); s != c.want {
+			t.Errorf("%s, want %s", s, c.want)
+		}
+		for range merged(c.seqs) { // and stops when the reader does
+			break
+		}
+	}
+}

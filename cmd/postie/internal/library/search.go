@@ -1,0 +1,67 @@
+package library
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"postie/cmd/postie/internal/exit"
+	"postie/cmd/postie/internal/ui"
+	"postie/maildir/index"
+	"strings"
+	"time"
+)
+
+// ParseQuery reads what a user searches for.
+func ParseQuery(text string) (index.Query, error) {
+	if strings.TrimSpace(text) == "" {
+		return index.Query{}, exit.Usagef("the query is empty")
+	}
+	q, err := index.ParseQuery(text, time.Now())
+	if err != nil {
+		return q, exit.Usage(fmt.Errorf("query: %w", err), "see `postie search --help`")
+	}
+	return q, nil
+}
+
+// Search finds what a query asks for, the newest first, and at least so many where there are so many (0: all); one more
+// tells that there are more.
+func (s *Shelf) Search(ctx context.Context, q index.Query, most int) iter.Seq2[index.Message, error] {
+	if most > 0 {
+		most += len(s.hidden) + 1
+	}
+	return s.Index.Search(ctx, q, index.SearchOptions{Accounts: s.Names(), Limit: most})
+}
+
+// IndexText makes full text complete, so that a search finds what is there.
+func (l *Library) IndexText(ctx context.Context) error {
+	for _, s := range l.Shelves {
+		err := s.Index.Hurry(func() error { return l.indexText(ctx, s, index.TextOptions{}) })
+		if err != nil && ctx.Err() != nil {
+			return exit.Cause(ctx, ctx.Err())
+		}
+		if index.Busy(err) {
+			l.UI.Warn(s.Accounts[0].Name, "another run is writing the index: the newest mail can be searched later")
+		} else if err != nil {
+			l.UI.Warn(s.Accounts[0].Name, fmt.Sprintf("not all mail can be searched: %v", err))
+		}
+	}
+	return nil
+}
+
+// indexText indexes what is not indexed yet of a shelf, and shows how it goes.
+func (l *Library) indexText(ctx context.Context, s *Shelf, o index.TextOptions) error {
+	for _, account := range s.Accounts {
+		o.Bodies = o.Bodies || account.IndexBodies
+	}
+	task := l.UI.Task(s.Accounts[0].Name)
+	defer task.Done()
+	last := -1
+	o.Progress = func(done, total int) {
+		if last < 0 || done < last { // headers, then bodies
+			task.Phase("indexing", ui.Amount{Messages: total})
+		}
+		last = done
+		task.Set(ui.Amount{Messages: done})
+	}
+	return s.Index.IndexText(ctx, o)
+}
