@@ -68,7 +68,7 @@ func (r *run) carry(ctx context.Context, all []plan.Op, broken map[string]bool) 
 		}
 		ops := all[i:j]
 		i = j
-		if broken[ops[0].Mailbox] || broken[ops[0].To] {
+		if broken[ops[0].Mailbox] || broken[ops[0].To] || broken[ops[0].From] {
 			r.spoil(ops[0])
 			continue
 		}
@@ -100,12 +100,13 @@ func (r *run) failed(op plan.Op, err error, broken map[string]bool) error {
 	r.refuse(plan.Op{Kind: op.Kind, Mailbox: op.Mailbox, To: op.To}, err)
 	if op.Kind == plan.Create || op.Kind == plan.Rename {
 		broken[op.Mailbox], broken[op.To] = true, op.To != ""
+		broken[op.From] = op.From != ""
 	}
 	return nil
 }
 
 func together(a, b plan.Op) bool {
-	return a.Kind == b.Kind && a.Mailbox == b.Mailbox && a.To == b.To && a.Side == b.Side &&
+	return a.Kind == b.Kind && a.Mailbox == b.Mailbox && a.To == b.To && a.From == b.From && a.Side == b.Side &&
 		!slices.Contains([]plan.Kind{plan.Create, plan.Rename, plan.Drop}, a.Kind)
 }
 

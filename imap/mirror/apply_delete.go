@@ -90,7 +90,7 @@ func (r *run) tombstone(ctx context.Context, b *box, op plan.Op) (index.Agreemen
 
 // remove deletes files whose messages are gone.
 func (r *run) remove(ctx context.Context, ops []plan.Op) error {
-	b := r.byName[ops[0].Mailbox]
+	b := r.byName[ops[0].At()]
 	for part := range slices.Chunk(ops, maildir.BatchMessages) {
 		var done []plan.Op
 		var as []index.Agreement

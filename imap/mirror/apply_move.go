@@ -227,7 +227,7 @@ func (r *run) tombstones(ctx context.Context, b *box, ops []plan.Op, marked goim
 
 // moveHere moves files whose messages were moved on the server.
 func (r *run) moveHere(ctx context.Context, ops []plan.Op) error {
-	b, to := r.byName[ops[0].Mailbox], r.byName[ops[0].To]
+	b, to := r.byName[ops[0].At()], r.byName[ops[0].To]
 	for part := range slices.Chunk(ops, maildir.BatchMessages) {
 		part, err := r.push(ctx, to, part)
 		if err != nil {

@@ -11,16 +11,17 @@ import (
 	"postie/imap"
 	"postie/imap/plan"
 	"postie/maildir"
+	"postie/maildir/index"
 )
 
 // rename gives a mailbox the name that it has on the other side. What is below it on the server goes along, by RFC 9051
 // section 6.3.6; those are renamed in the plan too, and then there is nothing left to do.
 func (r *run) rename(ctx context.Context, op plan.Op) error {
-	old, b := r.byName[op.Mailbox], r.byName[op.To]
+	old, b, lies := r.byName[op.Mailbox], r.byName[op.To], r.byName[op.At()]
 	var err error
 	switch op.Side {
 	case plan.Local:
-		err = r.renameHere(old, b)
+		err = r.renameHere(lies, b)
 	case plan.Remote:
 		err = r.renameThere(ctx, old, b)
 	}
@@ -40,7 +41,8 @@ func (r *run) rename(ctx context.Context, op plan.Op) error {
 		now, read = old.now, old.read
 	}
 	if op.Side&plan.Local != 0 {
-		b.entries = old.entries
+		b.entries, b.fresh = lies.entries, lies.fresh
+		lies.here, lies.fresh = false, map[maildir.Key]*index.Message{}
 	}
 	b.Mailbox, b.known, b.now, b.read, b.here = to, true, now, read, true
 	b.now.ID, b.now.Name, b.now.Folder = to.ID, to.Name, to.Folder

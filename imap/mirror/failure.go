@@ -39,7 +39,7 @@ func (r *run) fail(op plan.Op, err error) {
 func (r *run) spoil(op plan.Op) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, name := range []string{op.Mailbox, op.To} {
+	for _, name := range []string{op.Mailbox, op.To, op.From} {
 		if b := r.byName[name]; b != nil {
 			b.spoiled = true
 		}

@@ -29,6 +29,7 @@ type trio struct {
 	pair    Pair
 	file    File
 	at      *box
+	was     State // of the row without UID that spoke of the file where it is; Agreed: none did
 	message Message
 	on      *box
 	id      *Identity

@@ -37,7 +37,11 @@ func (d *differ) decide(t *trio) {
 
 // op is an operation on a pair. Its agreement is still to be given.
 func (t *trio) op(k Kind, s Side, reason string) Op {
-	return Op{Kind: k, Side: s, UID: t.pair.UID, Key: t.file.Key, Reason: reason}
+	op := Op{Kind: k, Side: s, UID: t.pair.UID, Key: t.file.Key, Reason: reason}
+	if s == Local && t.at != nil && t.at != t.home {
+		op.From = t.at.Name
+	}
+	return op
 }
 
 // settle merges the flags, into the agreement and what leads there.
@@ -126,6 +130,7 @@ func (d *differ) removed(t *trio, reason string) {
 		d.add(t.home, t.op(Forget, 0, reason))
 	default:
 		d.add(t.home, t.op(Remove, Local, reason))
+		d.left(t)
 	}
 }
 
@@ -176,7 +181,7 @@ func (d *differ) doubt(t *trio) string {
 
 func (t *trio) tombstone(s State) Pair {
 	p := t.pair
-	p.State, p.Remote = s, t.message.Flags
+	p.UID, p.State, p.Remote = t.message.UID, s, t.message.Flags
 	return p
 }
 
@@ -220,21 +225,42 @@ func (d *differ) movedHere(t *trio) {
 		d.upload(t.at, t.file, Agreed, Op{Reason: "moved here, out of a mailbox that keeps it there"})
 	default:
 		op := d.settle(t, t.op(Move, Remote, "moved here"))
+		if op.UID != t.message.UID { // it was put there again, under another UID
+			again := Op{Kind: Adopt, UID: op.UID, Key: t.pair.Key, Pair: t.pair, Reason: "the same on both sides"}
+			again.Pair.UID, op.UID = t.message.UID, t.message.UID
+			d.add(t.home, again)
+		}
 		op.To, op.Pair.UID = t.at.Name, 0
 		d.add(t.home, op)
 	}
 }
 
-// movedThere: the message is in another mailbox now, the file where it was.
+// movedThere: the message is in another mailbox now. The file is where it was, or was moved to a third one: there is one message, and
+// the server's move wins.
 func (d *differ) movedThere(t *trio) {
+	apart := t.at != t.home
 	switch {
 	case t.on.Outside:
-		d.wait("moved there to "+t.on.Name+", which is not part of this run", t.home)
+		d.wait("moved there to "+t.on.Name+", which is not part of this run", t.home, t.at)
+	case t.at.Outside:
+		d.wait("moved here to "+t.at.Name+", which is not part of this run", t.home, t.at, t.on)
+	case apart && d.restless:
+		d.wait(unstable, t.home, t.at, t.on)
 	case !d.takes(t.on, Local):
 		d.removed(t, "moved there to "+t.on.Name+", which is not kept here")
 	default:
 		op := d.settle(t, t.op(Move, Local, "moved there"))
-		op.To = t.on.Name
+		if op.To = t.on.Name; apart {
+			op.Reason = "moved on both sides, there to " + t.on.Name
+		}
 		d.add(t.home, op)
+		d.left(t)
+	}
+}
+
+// left forgets a row that spoke of a file in a mailbox that it is taken out of again.
+func (d *differ) left(t *trio) {
+	if t.at != t.home && t.was != Agreed {
+		d.add(t.at, Op{Kind: Forget, Key: t.file.Key, Reason: "moved there to " + t.on.Name})
 	}
 }

@@ -116,7 +116,7 @@ func (d *differ) plan() Plan {
 	}
 	plan.Ops = slices.DeleteFunc(plan.Ops, func(op Op) bool {
 		if taken(op, guarded) {
-			d.open[op.Mailbox], d.open[op.To] = true, true
+			d.open[op.Mailbox], d.open[op.To], d.open[op.From] = true, true, true
 			return true
 		}
 		return false

@@ -124,7 +124,7 @@ func (b *box) vanished() bool {
 
 // taken says whether an operation touches a guarded mailbox. What goes into the trash may, as long as the trash is there.
 func taken(op Op, guarded map[string]Cause) bool {
-	return guarded[op.Mailbox] != 0 || guarded[op.To] == Vanished || guarded[op.To] == FolderLost || guarded[op.To] != 0 && op.Kind != Trash
+	return guarded[op.Mailbox] != 0 || guarded[op.From] != 0 || guarded[op.To] == Vanished || guarded[op.To] == FolderLost || guarded[op.To] != 0 && op.Kind != Trash
 }
 
 func (a Notice) compare(b Notice) int {

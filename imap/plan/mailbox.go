@@ -46,32 +46,78 @@ func (d *differ) place(b *box) {
 func inbox(name string) bool { return strings.EqualFold(name, "INBOX") }
 
 // renamed finds mailboxes that have another name now on one side, and plans the same on the other; or on both, which is
-// only to be written down. What is left to compare is one mailbox under its new name.
+// only to be written down, if it is the same name, and else is the server's. What is left to compare is one mailbox under its new name.
 func renamed(boxes []Mailbox) ([]Mailbox, []Op, error) {
-	var ops []Op
-	gone := map[string]bool{}
-	boxes = slices.Clone(boxes)
+	r := &renames{boxes: slices.Clone(boxes), gone: map[string]bool{}}
 	for _, old := range boxes {
 		if !old.Known || old.Outside || inbox(old.Name) || old.Exist == Both {
 			continue
 		}
-		for i, b := range boxes {
-			if b.Known || b.Outside || b.Exist != Both&^old.Exist || inbox(b.Name) {
-				continue
-			}
-			reason, err := recognise(old, b)
-			if err != nil {
-				return nil, nil, fmt.Errorf("mailbox %q: %w", b.Name, err)
-			}
-			if reason != "" {
-				ops = append(ops, Op{Kind: Rename, Side: old.Exist, Mailbox: old.Name, To: b.Name, Reason: reason})
-				boxes[i] = joined(old, b)
-				gone[old.Name] = true
-				break
-			}
+		if err := r.find(old); err != nil {
+			return nil, nil, err
 		}
 	}
-	return slices.DeleteFunc(boxes, func(b Mailbox) bool { return gone[b.Name] }), ops, nil
+	return slices.DeleteFunc(r.boxes, func(b Mailbox) bool { return r.gone[b.Name] }), r.ops, nil
+}
+
+// renames are the mailboxes of an account while it is found out which have another name now.
+type renames struct {
+	boxes []Mailbox
+	ops   []Op
+	gone  map[string]bool
+}
+
+// find finds the new name of a mailbox, or its two new names.
+func (r *renames) find(old Mailbox) error {
+	i, why, err := r.called(old, Both&^old.Exist)
+	if err != nil || i >= 0 {
+		r.rename(old, i, Op{Side: old.Exist, Reason: why})
+		return err
+	}
+	if old.Exist != 0 {
+		return nil
+	}
+	here, _, err := r.called(old, Local)
+	if err != nil || here < 0 {
+		return err
+	}
+	there, _, err := r.called(old, Remote)
+	if err != nil || there < 0 {
+		return err
+	}
+	mine := r.boxes[here]
+	r.boxes[there].Files, r.boxes[there].Unstable, r.boxes[there].Exist = mine.Files, mine.Unstable, Both
+	r.gone[mine.Name] = true
+	r.rename(old, there, Op{Side: Local, From: mine.Name, Reason: "is called " + mine.Name + " here and that there"})
+	return nil
+}
+
+// called finds the mailbox, new on those sides and on no other, that old is called now; -1: none.
+func (r *renames) called(old Mailbox, on Side) (int, string, error) {
+	for i, b := range r.boxes {
+		if b.Known || b.Outside || r.gone[b.Name] || b.Exist != on || inbox(b.Name) {
+			continue
+		}
+		reason, err := recognise(old, b)
+		if err != nil {
+			return -1, "", fmt.Errorf("mailbox %q: %w", b.Name, err)
+		}
+		if reason != "" {
+			return i, reason, nil
+		}
+	}
+	return -1, "", nil
+}
+
+// rename plans it, and leaves one mailbox of the two.
+func (r *renames) rename(old Mailbox, i int, op Op) {
+	if i < 0 {
+		return
+	}
+	op.Kind, op.Mailbox, op.To = Rename, old.Name, r.boxes[i].Name
+	r.ops = append(r.ops, op)
+	r.boxes[i] = joined(old, r.boxes[i])
+	r.gone[old.Name] = true
 }
 
 // recognise says why b, new on one side, is the mailbox old, which is missing there; "": it is not.

@@ -127,6 +127,7 @@ func (d *differ) locate() {
 		d.each(func(t *trio) { d.renamed(t, exact, false) })
 	}
 	d.each(d.messageMoved)
+	d.each(d.parted)
 	d.reunite()
 }
 
@@ -215,6 +216,19 @@ func (d *differ) messageMoved(t *trio) {
 	}
 }
 
+// parted finds a pair whose file was moved to one mailbox, and whose message to another.
+func (d *differ) parted(t *trio) {
+	if t.at != nil || t.on != nil || t.pair.State != Agreed || t.pair.Key == "" {
+		return
+	}
+	f := d.files.find(t.who(), func(f *newcomer[File]) bool { return f.it.Key == t.pair.Key })
+	f = cmp.Or(f, d.files.find(t.who(), nil))
+	if m := d.messages.find(t.who(), nil); f != nil && m != nil {
+		t.take(f)
+		t.follow(m)
+	}
+}
+
 // reunite joins a file whose message is gone with a message whose file is gone, if both were known by one key: the base knows
 // the file in two mailboxes, because a run that saw only one of them met it there on its way.
 func (d *differ) reunite() {
@@ -234,7 +248,7 @@ func (d *differ) reunite() {
 }
 
 func (t *trio) take(f *newcomer[File]) {
-	f.taken, t.file, t.at = true, f.it, f.box
+	f.taken, t.file, t.at, t.was = true, f.it, f.box, f.state
 }
 
 func (t *trio) follow(m *newcomer[Message]) {

@@ -33,7 +33,7 @@ func (w *world) run(between func(Plan), after func(agreed bool) bool) (Plan, err
 	}
 	broken := map[string]bool{} // mailboxes that could not be made or renamed: the next run's
 	for _, op := range plan.Ops {
-		if broken[op.Mailbox] || broken[op.To] {
+		if broken[op.Mailbox] || broken[op.To] || broken[op.At()] {
 			continue
 		}
 		w.intent = op
@@ -145,10 +145,10 @@ func (w *world) do(op Op) (row, bool) {
 		}
 		return w.delete(op, r, src, dst)
 	case Remove:
-		if w.local[op.Mailbox][op.Key] == nil { // perhaps it has another key by now
+		if w.local[op.At()][op.Key] == nil { // perhaps it has another key by now
 			return r, false
 		}
-		delete(w.local[op.Mailbox], op.Key)
+		delete(w.local[op.At()], op.Key)
 	case Drop:
 		if op.Side&Local != 0 && len(w.local[op.Mailbox]) > 0 || op.Side&Remote != 0 && src != nil && len(src.msgs) > 0 {
 			return r, false
@@ -181,11 +181,11 @@ func (w *world) rename(op Op) bool {
 		return true
 	}
 	if op.Side == Local {
-		if w.local[op.Mailbox] == nil || w.local[op.To] != nil {
+		if w.local[op.At()] == nil || w.local[op.To] != nil {
 			return false
 		}
-		w.local[op.To] = w.local[op.Mailbox]
-		delete(w.local, op.Mailbox)
+		w.local[op.To] = w.local[op.At()]
+		delete(w.local, op.At())
 		return true
 	}
 	if w.server[op.Mailbox] == nil || w.server[op.To] != nil {
@@ -226,7 +226,7 @@ func (w *world) uidMove(op Op, r row, src, dst *srvBox) (row, bool) {
 }
 
 func (w *world) moveFile(op Op, r row) (row, bool) {
-	f := w.local[op.Mailbox][op.Key]
+	f := w.local[op.At()][op.Key]
 	if f == nil && op.Key != "" || w.local[op.To] == nil || w.server[op.To] == nil {
 		return r, false
 	}
@@ -242,7 +242,7 @@ func (w *world) moveFile(op Op, r row) (row, bool) {
 		r.Key = maildir.Key(fmt.Sprintf("k%03d", w.keys))
 	}
 	w.local[op.To][r.Key] = f
-	delete(w.local[op.Mailbox], op.Key)
+	delete(w.local[op.At()], op.Key)
 	f.flags = op.Pull.On(f.flags)
 	return r, true
 }

@@ -47,6 +47,7 @@ type Op struct {
 	Side    Side // the side that is changed; Both for Flags that go both ways, 0 when nothing but the base is
 	Mailbox string
 	To      string      // Rename, Move, Trash; also Adopt and Flags of a pair that moved on both sides
+	From    string      // Move, Remove and Rename here: the mailbox that the file, or the Maildir, was moved to; "": it is where it was
 	UID     imap.UID    // in Mailbox, as the base knows it; 0: the base knows none
 	Key     maildir.Key // as the file is called, or was when it was last there; "": there was none
 	Push    Change      // to the message, where it is now; with Move and Download (also of no file) it goes first
@@ -56,6 +57,9 @@ type Op struct {
 	Pair    Pair
 	Reason  string
 }
+
+// At is the mailbox whose Maildir holds the file Key, or with Rename the one whose Maildir gets the name To.
+func (op Op) At() string { return cmp.Or(op.From, op.Mailbox) }
 
 // String is for logs, and for the cases that plans are tried by.
 func (op Op) String() string {
@@ -72,6 +76,9 @@ func (op Op) String() string {
 	}
 	if slices.Contains([]Kind{Create, Rename, Move, Drop}, op.Kind) && op.Side != 0 {
 		fmt.Fprint(&b, " ", op.Side)
+	}
+	if op.From != "" {
+		fmt.Fprint(&b, " from ", op.From)
 	}
 	if flags := op.Changes(); flags != "" {
 		b.WriteString(" " + flags)

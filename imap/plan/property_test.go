@@ -96,11 +96,12 @@ func TestConvergesUnderAnyPolicy(t *testing.T) {
 func TestMovesCarryNothing(t *testing.T) {
 	histories(t, 5000, func(t *rapid.T) {
 		p := newPeople(t, newWorld())
+		p.w.makeServer("Lists")
 		p.begin()
 		for _, box := range []string{"INBOX", "Archive"} {
 			for _, r := range slices.Clone(p.w.base[box].rows) {
-				to := []string{"INBOX", "Archive"}[p.n(2)]
-				switch p.n(4) {
+				to := []string{"INBOX", "Archive", "Lists"}[p.n(3)]
+				switch p.n(5) {
 				case 0:
 					delete(p.w.local[box], r.Key)
 					p.w.file(to, []maildir.Key{r.Key, ""}[p.n(2)], r.content, p.flags())
@@ -112,6 +113,11 @@ func TestMovesCarryNothing(t *testing.T) {
 					delete(p.w.server[box].msgs, r.UID)
 					p.w.file(to, "", r.content, p.flags())
 					p.w.put(to, r.content, p.flags())
+				case 3:
+					delete(p.w.local[box], r.Key)
+					delete(p.w.server[box].msgs, r.UID)
+					p.w.file(to, []maildir.Key{r.Key, ""}[p.n(2)], r.content, p.flags())
+					p.w.put([]string{"INBOX", "Archive", "Lists"}[p.n(3)], r.content, p.flags())
 				}
 			}
 		}
