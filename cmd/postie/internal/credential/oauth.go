@@ -1,11 +1,13 @@
 package credential
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"net/http"
+	"net/url"
 	"time"
 
 	"golang.org/x/oauth2"
@@ -23,7 +25,8 @@ type OAuth struct {
 	ClientID     string // the user's own, as registered with the provider
 	ClientSecret Secret // zero for a public client
 	Vault        Vault
-	HTTP         *http.Client // nil: one with a limit of 30 s
+	Timeout      time.Duration // of one request to the provider, its answer included; 0: 30 s
+	HTTP         *http.Client  // nil: one with that limit
 
 	flight flight[access]
 }
@@ -36,8 +39,21 @@ type access struct {
 
 func (a access) fresh() bool { return a.until.IsZero() || time.Until(a.until) > early }
 
+// EndpointError says that the authorization server was not reached, did not answer in time, or not in a way that is known.
+type EndpointError struct {
+	Host string
+	Err  error
+}
+
+func (e *EndpointError) Error() string {
+	return fmt.Sprintf("ask the authorization server %s for a token: %v", e.Host, e.Err)
+}
+
+func (e *EndpointError) Unwrap() error { return e.Err }
+
 // TokenError is a refusal by the authorization server (RFC 6749 section 5.2).
 type TokenError struct {
+	Host        string // of the authorization server; "": not known
 	Code        string // "invalid_grant", "access_denied", …; "": none was given
 	Description string // the server's words, cleaned
 	Status      int    // HTTP
@@ -45,6 +61,9 @@ type TokenError struct {
 
 func (e *TokenError) Error() string {
 	text := "the authorization server refuses"
+	if e.Host != "" {
+		text = "the authorization server " + e.Host + " refuses"
+	}
 	if e.Code != "" {
 		text += ": " + e.Code
 	}
@@ -153,7 +172,7 @@ func (o *OAuth) config(redirect string) (*oauth2.Config, error) {
 
 // client gives the oauth2 package its HTTP client. Redirects are not followed: a token request carries secrets.
 func (o *OAuth) client(ctx context.Context) context.Context {
-	c := http.Client{Timeout: 30 * time.Second}
+	c := http.Client{Timeout: cmp.Or(o.Timeout, 30*time.Second)}
 	if o.HTTP != nil {
 		c = *o.HTTP
 	}
@@ -165,9 +184,14 @@ func (o *OAuth) client(ctx context.Context) context.Context {
 func (o *OAuth) explain(err error, secrets ...Secret) error {
 	var refused *oauth2.RetrieveError
 	if !errors.As(err, &refused) {
-		return fmt.Errorf("ask the authorization server: %w", err)
+		var asked *url.Error
+		if errors.As(err, &asked) {
+			err = asked.Err // its text repeats the address
+		}
+		return &EndpointError{o.Provider.host(), err}
 	}
 	e := &TokenError{
+		Host:        o.Provider.host(),
 		Code:        clean(redact(refused.ErrorCode, secrets...)),
 		Description: clean(redact(refused.ErrorDescription, append(secrets, o.ClientSecret)...)),
 	}

@@ -69,6 +69,15 @@ func (p Provider) check() error {
 	return nil
 }
 
+// host is where tokens are asked for.
+func (p Provider) host() string {
+	u, err := url.Parse(p.TokenURL)
+	if err != nil {
+		return ""
+	}
+	return clean(u.Host)
+}
+
 func loopback(host string) bool {
 	ip := net.ParseIP(host)
 	return host == "localhost" || ip != nil && ip.IsLoopback()

@@ -91,7 +91,7 @@ func Code(err error) int {
 		return Login
 	case Is[*credential.SourceError](err): // a keyring that is not reached is no server that is not
 		return Failed
-	case lostLine(err):
+	case lostLine(err), noToken(err):
 		return Connection
 	}
 	return Failed
@@ -127,6 +127,12 @@ func lostLine(err error) bool {
 	return ok && refusal.Temporary() || isIMAP && (refused.Temporary() || refused.Status == "BYE") || netError(err) || Is[*connect.TunnelError](err) || Is[*exec.Error](err) ||
 		errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) ||
 		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+}
+
+// noToken says whether the authorization server gave no token for a reason that another login would not mend.
+func noToken(err error) bool {
+	refused, ok := errors.AsType[*credential.TokenError](err)
+	return Is[*credential.EndpointError](err) || ok && refused.Status != 0 && refused.Code != "access_denied"
 }
 
 func timedOut(err error) bool {
@@ -172,6 +178,9 @@ func Hint(err error, account string) string {
 	if u, ok := errors.AsType[*UsageError](err); ok {
 		return u.hint
 	}
+	if token, ok := errors.AsType[*credential.TokenError](err); ok {
+		return tokenHint(token)
+	}
 	var dns *net.DNSError
 	switch {
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
@@ -193,6 +202,10 @@ func Hint(err error, account string) string {
 		return "install that postie, or a newer one"
 	case RefusedTLS(err):
 		return `somebody may be in between; if the server has a port for TLS alone: tls = "implicit"`
+	case Is[*credential.EndpointError](err):
+		return "try again later; if it stays so, check the addresses in oauth2"
+	case Is[*credential.ChallengeError](err):
+		return "a token was refused, not a password: log in anew (postie login " + account + "), or check that the token is one for mail and for this user"
 	case badCredential(err):
 		return "check user and password; some providers want an app password, or POP3 or IMAP switched on in their settings"
 	case errors.As(err, &dns) && dns.IsNotFound:
@@ -203,6 +216,19 @@ func Hint(err error, account string) string {
 		return "try again later; a slow line may want a longer --timeout"
 	}
 	return ""
+}
+
+// tokenHint is about a refusal by an authorization server (RFC 6749 section 5.2). That of a refresh token says itself what to do.
+func tokenHint(e *credential.TokenError) string {
+	switch e.Code {
+	case "invalid_client", "unauthorized_client":
+		return "check client_id and client_secret in oauth2; user and password are not in question"
+	case "invalid_scope":
+		return "check scopes in oauth2"
+	case "invalid_grant", "access_denied":
+		return ""
+	}
+	return "try again later; user and password are not in question"
 }
 
 // Remedy is Hint, where there is one, or else what concerns the account's secret.

@@ -32,7 +32,7 @@ func connecting(a config.Account, timeout time.Duration) *connect.Options {
 }
 
 // login turns an account into what answers a server's question who we are.
-func login(a config.Account, terminal *credential.Terminal) (*credential.Login, error) {
+func (s Options) login(a config.Account, terminal *credential.Terminal) (*credential.Login, error) {
 	o := credential.Options{
 		User: a.User, Host: a.Host, Port: a.Port, Protocol: string(a.Protocol), Mechanism: a.Auth,
 		AllowCleartext: a.AllowCleartext, Loopback: a.Loopback() || len(a.Tunnel) > 0, ClientCertificate: a.ClientCert != "",
@@ -45,6 +45,7 @@ func login(a config.Account, terminal *credential.Terminal) (*credential.Login, 
 		if err != nil {
 			return nil, err
 		}
+		oauth.Timeout = s.Timeout
 		o.Token, o.Forget = oauth.Token, oauth.Forget
 	default:
 		source := &credential.Source{Account: a.Name, User: a.User, Host: a.Host,
@@ -90,7 +91,7 @@ func OAuth(a config.Account) (*credential.OAuth, error) {
 // POP3 turns an account into a session's options.
 func (o Options) POP3(account config.Account, terminal *credential.Terminal) (pop3.Options, error) {
 	line := connecting(account, o.Timeout)
-	auth, err := login(account, terminal)
+	auth, err := o.login(account, terminal)
 	if err != nil {
 		return pop3.Options{}, err
 	}
@@ -109,7 +110,7 @@ func (o Options) POP3(account config.Account, terminal *credential.Terminal) (po
 // IMAP turns an account into a session's options.
 func (o Options) IMAP(account config.Account, terminal *credential.Terminal) (imap.Options, error) {
 	line := connecting(account, o.Timeout)
-	auth, err := login(account, terminal)
+	auth, err := o.login(account, terminal)
 	if err != nil {
 		return imap.Options{}, err
 	}
