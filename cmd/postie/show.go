@@ -112,11 +112,11 @@ func (a *app) letter(i library.Item, file *os.File) error {
 	if err != nil {
 		return err
 	}
-	parts, err := mail.Parts(file)
+	parts, total, err := mail.Parts(file)
 	if err != nil {
 		return err
 	}
-	l := ui.Letter{Message: i.Show(), Text: body.Text, HTML: body.HTML, Cut: body.Cut, Parts: []ui.Part{}, Headers: []ui.Field{}}
+	l := ui.Letter{Message: i.Show(), Text: body.Text, HTML: body.HTML, Cut: body.Cut, Signed: body.Signed, Parts: []ui.Part{}, PartCount: total}
 	l.Headers = library.Fields(a.ui, i, mail.Head(header.Bytes()))
 	for _, p := range parts {
 		l.Parts = append(l.Parts, ui.Part{Number: p.Number, Type: p.Type, Name: ui.OrNull(p.Name), Size: p.Size, Attachment: p.Attachment})
@@ -125,17 +125,17 @@ func (a *app) letter(i library.Item, file *os.File) error {
 }
 
 func (a *app) writePart(f *showFlags, file *os.File) error {
-	parts, err := mail.Parts(file)
+	part, err := mail.WritePart(io.Discard, file, f.part) // a first time, for its name
 	if err == nil {
 		_, err = file.Seek(0, io.SeekStart)
+	}
+	if none := (*mail.NoPart)(nil); errors.As(err, &none) {
+		return exit.Usage(err, "postie show -v lists them")
 	}
 	if err != nil {
 		return err
 	}
-	if f.part > len(parts) {
-		return exit.Usage(&mail.NoPart{Number: f.part, Have: len(parts)}, "postie show -v lists them")
-	}
-	return a.write(f.output, fileName(parts[f.part-1]), func(w io.Writer) error {
+	return a.write(f.output, fileName(part), func(w io.Writer) error {
 		_, err := mail.WritePart(w, file, f.part)
 		return err
 	})

@@ -104,11 +104,13 @@ func (n *nesting) step(c byte) bool {
 // address shows one address.
 func address(item []byte) string {
 	item = item[:min(len(item), 4*maxAddress)]
-	if len(item) == 0 {
+	if len(bytes.TrimSpace(uncomment(item))) == 0 { // nothing, or only comments: "unlisted-recipients:; (no To-header on input)"
 		return ""
 	}
-	if a, err := mail.ParseAddress(quoteWords(item)); err == nil {
-		return shown(a.Name, a.Address)
+	for _, form := range [...][]byte{item, uncomment(item)} {
+		if a, err := mail.ParseAddress(quoteWords(form)); err == nil {
+			return shown(a.Name, a.Address)
+		}
 	}
 	open := bytes.LastIndexByte(item, '<')
 	if open < 0 {

@@ -135,7 +135,7 @@ func TestOddBodies(t *testing.T) {
 		if got := text(t, c.in).Text; got != c.want {
 			t.Errorf("%s: %q, want %q", c.name, got, c.want)
 		}
-		parts, err := message.Parts(strings.NewReader(c.in))
+		parts, _, err := message.Parts(strings.NewReader(c.in))
 		var all []string
 		for _, p := range parts {
 			all = append(all, p.Type+":"+p.Name)

@@ -20,24 +20,10 @@ func parseDate(s string) time.Time {
 		return t.UTC()
 	}
 	d := date{day: -1, year: -1, hour: -1}
-	for _, word := range strings.FieldsFunc(uncomment(s), func(r rune) bool { return strings.ContainsRune(" ,;\t\"'", r) }) {
+	for _, word := range strings.FieldsFunc(string(uncomment([]byte(s))), func(r rune) bool { return strings.ContainsRune(" ,;\t\"'", r) }) {
 		d.take(word)
 	}
 	return d.time()
-}
-
-// uncomment takes comments (RFC 5322 section 3.2.2) out.
-func uncomment(s string) string {
-	if !strings.Contains(s, "(") {
-		return s
-	}
-	var in nesting
-	return strings.Map(func(r rune) rune {
-		if inside := in.step(byte(min(r, 0x7f))); inside || r == ')' {
-			return ' '
-		}
-		return r
-	}, s)
 }
 
 // date collects the pieces of a date; -1 (month: 0) is what was not seen.

@@ -18,7 +18,7 @@ const (
 // Not by mime.ParseMediaType: it knows RFC 2231 only in UTF-8 and refuses all parameters for one that is
 // broken (two of a name, no quotes around a space).
 func parameters(value []byte) (string, map[string]string) {
-	kind, rest, _ := bytes.Cut(value, []byte(";"))
+	kind, rest := cutSemicolon(value)
 	params := map[string]string{}
 	pieces := map[string][]piece{}
 	for n := 0; n < maxParams && len(rest) > 0; n++ {
@@ -37,7 +37,8 @@ func parameters(value []byte) (string, map[string]string) {
 	for name, p := range pieces {
 		params[name] = join(p)
 	}
-	if end := bytes.IndexAny(kind, " \t("); end >= 0 { // a comment, or a ';' forgotten
+	kind = bytes.Trim(uncomment(kind), " \t\"")
+	if end := bytes.IndexAny(kind, " \t("); end >= 0 { // a ';' forgotten
 		kind = kind[:end]
 	}
 	return line(strings.ToLower(guess(kind)), maxName), params
@@ -45,26 +46,55 @@ func parameters(value []byte) (string, map[string]string) {
 
 // cutParameter cuts the first key=value from b, its key in lower case.
 func cutParameter(b []byte) (key string, value, rest []byte) {
-	end := bytes.IndexAny(b, "=;")
-	if end < 0 || b[end] == ';' { // a key without value
-		_, rest, _ = bytes.Cut(b, []byte(";"))
+	b, rest = cutSemicolon(b)
+	name, b, ok := bytes.Cut(b, []byte("="))
+	if !ok { // a key without value
 		return "", nil, rest
 	}
-	key = strings.ToLower(string(bytes.TrimSpace(b[:end])))
-	b = bytes.TrimLeft(b[end+1:], " \t")
-	if len(b) == 0 || b[0] != '"' {
-		value, rest, _ = bytes.Cut(b, []byte(";"))
-		return key, bytes.TrimSpace(value), rest
+	key = strings.ToLower(string(bytes.TrimSpace(uncomment(name))))
+	b = bytes.TrimLeft(b, " \t")
+	if end := commentEnd(b); end > 0 { // RFC 822 section 3.4.3
+		b = bytes.TrimLeft(b[end:], " \t")
 	}
-	i := 1
-	for ; i < len(b) && b[i] != '"'; i++ {
+	if len(b) == 0 || b[0] != '"' {
+		return key, unquotedValue(key, b), rest
+	}
+	for i := 1; i < len(b) && b[i] != '"'; i++ {
 		if b[i] == '\\' && i+1 < len(b) && (b[i+1] == '"' || b[i+1] == '\\') { // any other backslash is of a Windows path
 			i++
 		}
 		value = append(value, b[i])
 	}
-	_, rest, _ = bytes.Cut(b[min(i+1, len(b)):], []byte(";"))
 	return key, value, rest
+}
+
+// unquotedValue takes the comments off a value. File names with parentheses and blanks go without quotes in much mail: of them
+// only a comment behind the extension is none of the name.
+func unquotedValue(key string, b []byte) []byte {
+	plain := bytes.TrimSpace(uncomment(b))
+	if name, _, _ := strings.Cut(key, "*"); name != "name" && name != "filename" {
+		return plain
+	}
+	b = bytes.TrimSpace(b)
+	if bytes.HasSuffix(b, []byte(")")) && bytes.HasPrefix(b, plain) && bytes.LastIndexByte(plain, '.') > 0 {
+		return plain
+	}
+	return b
+}
+
+// cutSemicolon cuts b at the first ';' that stands in no quoted string and no comment.
+func cutSemicolon(b []byte) (before, after []byte) {
+	for i := 0; i < len(b); i++ {
+		switch b[i] {
+		case ';':
+			return b[:i], b[i+1:]
+		case '"':
+			i = quotedEnd(b, i)
+		case '(':
+			i = max(i, i+commentEnd(b[i:])-1)
+		}
+	}
+	return b, nil
 }
 
 // piece is one section of a parameter that is continued or has a charset (RFC 2231).

@@ -24,25 +24,24 @@ func (e *NoPart) Error() string {
 	return fmt.Sprintf("no part %d: the message has %d", e.Number, e.Have)
 }
 
-// Parts lists the parts of the message in r (wire or LF form), at most the first thousand. A message/rfc822
-// is one part and its own parts follow it. The error is that of reading r; what was found until then is
-// returned with it.
-func Parts(r io.Reader) ([]Part, error) {
-	var list []Part
-	err := walk(r, visitor{
+// Parts lists the parts of the message in r (wire or LF form), at most the first thousand, and says how many it has. A message
+// inside is one part and its own parts follow it; likewise what is signed as a whole. The error is that of reading r; what was
+// found until then is returned with it.
+func Parts(r io.Reader) (list []Part, total int, err error) {
+	total, err = walk(r, visitor{
 		leaf: func(e *entity, body io.Reader) error {
-			if e.preamble {
+			if e.number > maxParts {
 				return nil
 			}
 			size, err := io.Copy(io.Discard, body)
 			list = append(list, partOf(e, size))
 			return err
 		},
-		enter: func(e *entity, _ []byte) bool {
-			if len(list) < maxParts {
+		copy: func(e *entity) io.Writer {
+			if e.number <= maxParts {
 				list = append(list, partOf(e, 0))
 			}
-			return true
+			return nil
 		},
 		leave: func(e *entity, size int64) {
 			if e.number <= len(list) {
@@ -50,27 +49,32 @@ func Parts(r io.Reader) ([]Part, error) {
 			}
 		},
 	})
-	return list, err
+	return list, total, err
 }
 
 // WritePart writes the part of that number, its transfer encoding removed but in its own charset, to w,
 // however large it is.
 func WritePart(w io.Writer, r io.Reader, number int) (Part, error) {
 	var part Part
-	have := 0
-	err := walk(r, visitor{
+	have, err := walk(r, visitor{
 		leaf: func(e *entity, body io.Reader) error {
-			have = max(have, e.number)
-			if e.preamble || e.number != number {
+			if e.number != number {
 				return nil
 			}
 			size, err := io.Copy(w, body)
 			part = partOf(e, size)
 			return err
 		},
-		whole: func(e *entity) bool {
-			have = max(have, e.number)
-			return e.number == number
+		copy: func(e *entity) io.Writer {
+			if e.number == number {
+				return w
+			}
+			return nil
+		},
+		leave: func(e *entity, size int64) {
+			if e.number == number {
+				part = partOf(e, size)
+			}
 		},
 	})
 	if err == nil && part.Number == 0 {

@@ -46,7 +46,7 @@ func TestParts(t *testing.T) {
 			{Number: 5, Depth: 1, Type: "text/plain", Size: 34},
 		},
 	} {
-		got, err := message.Parts(bytes.NewReader(sample(t, name)))
+		got, _, err := message.Parts(bytes.NewReader(sample(t, name)))
 		if diff := cmp.Diff(want, got); diff != "" || err != nil {
 			t.Errorf("%s: %v\n%s", name, err, diff)
 		}
@@ -58,7 +58,7 @@ func TestPartTypes(t *testing.T) {
 		"Image/PNG": "image/png", "text/plain (a comment); charset=utf-8": "text/plain", "text/html charset=utf-8": "text/html",
 		"": "text/plain", "text": "text/plain", "a/\xff\x00b": "a/ÿ",
 	} {
-		parts, err := message.Parts(strings.NewReader("Content-Type: " + in + "\n\nx\n"))
+		parts, _, err := message.Parts(strings.NewReader("Content-Type: " + in + "\n\nx\n"))
 		if err != nil || len(parts) != 1 || parts[0].Type != want {
 			t.Errorf("%q: %+v, want %q, %v", in, parts, want, err)
 		}
@@ -124,7 +124,7 @@ func TestPartNames(t *testing.T) {
 		{`Content-Type: application/pdf; ;; =; name`, ""},
 		{`Content-Disposition: attachment; filename*x*=a; filename*99999999999999999999=b`, ""},
 	} {
-		parts, err := message.Parts(strings.NewReader(c.header + "\r\n\r\nx\r\n"))
+		parts, _, err := message.Parts(strings.NewReader(c.header + "\r\n\r\nx\r\n"))
 		if err != nil || len(parts) != 1 || parts[0].Name != c.want {
 			t.Errorf("%s: %+v, want %q, %v", c.header, parts, c.want, err)
 		}
@@ -133,11 +133,11 @@ func TestPartNames(t *testing.T) {
 
 func TestPartsAreBounded(t *testing.T) {
 	wire := "Content-Type: multipart/mixed; boundary=b\n\n" + strings.Repeat("--b\n\nx\n", 5000)
-	if parts, err := message.Parts(strings.NewReader(wire)); err != nil || len(parts) != 1000 {
+	if parts, _, err := message.Parts(strings.NewReader(wire)); err != nil || len(parts) != 1000 {
 		t.Errorf("%d parts, %v", len(parts), err)
 	}
 	deep := strings.Repeat("Content-Type: message/rfc822\n\n", 100000)
-	if parts, err := message.Parts(strings.NewReader(deep)); err != nil || len(parts) != 33 {
+	if parts, _, err := message.Parts(strings.NewReader(deep)); err != nil || len(parts) != 33 {
 		t.Errorf("%d parts, %v", len(parts), err)
 	}
 }

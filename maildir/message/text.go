@@ -3,20 +3,17 @@ package message
 import (
 	"io"
 	"strings"
-	"time"
 )
 
 // MaxText is how much text, in bytes, Text gives.
 const MaxText = 512 << 10
 
-// maxPreamble is how much is read of what stands before the first boundary.
-const maxPreamble = 32 << 10
-
 // Body is the text of a message for reading.
 type Body struct {
-	Text string // valid UTF-8, lines end in LF
-	HTML bool   // made from HTML, all or some of it
-	Cut  bool   // there is more than MaxText
+	Text   string // valid UTF-8, lines end in LF
+	HTML   bool   // made from HTML, all or some of it
+	Cut    bool   // there is more than MaxText, or than the parts that are read
+	Signed bool   // all or some of it, and nobody checked the signature
 }
 
 // Text reads the text of the message in r (wire or LF form): its plain parts, decoded from their
@@ -25,7 +22,7 @@ type Body struct {
 // read until then is returned with it. Memory is bounded by a small multiple of MaxText.
 func Text(r io.Reader) (Body, error) {
 	c := collector{limit: MaxText}
-	err := walk(r, visitor{leaf: c.leaf, enter: c.enter})
+	err := c.read(r)
 	return c.body(), err
 }
 
@@ -35,27 +32,33 @@ type reading int
 const (
 	asPlain reading = iota
 	asHTML
+	asOther    // text in some other form: of alternatives any of the above is better
 	lastResort // when there is nothing better
 	notRead
 )
 
 // reading tells how e is read.
 func (e *entity) reading() reading {
+	if e.disposition == "attachment" && e.depth > 0 {
+		return notRead
+	}
+	return e.readingOfType()
+}
+
+func (e *entity) readingOfType() reading {
 	kind, sub, _ := strings.Cut(e.typ, "/")
 	switch {
-	case e.preamble:
-		return lastResort
-	case e.disposition == "attachment" && e.depth > 0:
-		return notRead
 	case e.typ == "text/html" || e.typ == "application/xhtml+xml":
 		return asHTML
 	case kind == "text":
 		switch sub {
-		case "calendar", "vcard", "x-vcard", "directory", "rtf", "richtext", "css", "csv", "xml", "javascript":
+		case "plain":
+			return asPlain
+		case "calendar", "vcard", "x-vcard", "directory", "rtf", "css", "csv", "xml", "javascript":
 			return lastResort // made for programs
 		}
-		return asPlain
-	case kind == "message" && sub != "rfc822" && sub != "partial" && sub != "external-body" && sub != "global":
+		return asOther
+	case kind == "message" && !isMessage(e.typ) && sub != "partial" && sub != "external-body":
 		return asPlain // delivery-status and its like
 	case strings.HasPrefix(e.typ, "multipart/"): // without a boundary, or too deep
 		return asPlain
@@ -63,126 +66,116 @@ func (e *entity) reading() reading {
 	return notRead
 }
 
-// collector gathers the texts of a message.
-type collector struct {
-	limit    int  // bytes
-	attached bool // take attachments that are text too
-	used     int
-	cut      bool
-	found    []found
-	names    []string
+// markup reports whether e is some kind of HTML: text/x-amp-html and text/watch-html are.
+func (e *entity) markup() bool {
+	return e.readingOfType() == asHTML || strings.HasPrefix(e.typ, "text/") && strings.HasSuffix(e.typ, "html")
 }
 
-type found struct {
-	text        string
-	reading     reading
-	alternative int
-}
-
-func (c *collector) leaf(e *entity, body io.Reader) error {
-	c.addName(e.name)
-	how := e.reading()
-	if how == notRead && c.attached && strings.HasPrefix(e.typ, "text/") {
-		if how = asPlain; e.typ == "text/html" {
-			how = asHTML
-		}
-	}
-	if how == notRead {
-		return nil
-	}
-	room := c.limit - c.used
-	if how == asHTML {
-		room *= 4 // most of it is markup
-	}
-	if e.preamble {
-		room = min(room, maxPreamble)
-	}
-	raw, err := io.ReadAll(io.LimitReader(body, int64(room)+1))
-	if err != nil {
-		return err
-	}
-	if len(raw) > room {
-		raw, c.cut = raw[:room], c.cut || !e.preamble
-	}
+// text decodes what a part says.
+func (e *entity) text(raw []byte) string {
 	label := e.params["charset"]
-	var text string
-	if how == asHTML {
-		text = htmlText(label, raw)
-	} else {
-		text = plainText(label, raw, e.params["format"])
+	switch {
+	case e.markup():
+		return htmlText(label, raw)
+	case e.typ == "text/enriched", e.typ == "text/richtext":
+		return enrichedText(plainText(label, raw, ""), e.typ == "text/richtext")
 	}
-	c.add(text, how, e.alternative)
-	return nil
+	return plainText(label, raw, e.params["format"])
 }
 
-// enter writes the head of a message inside.
-func (c *collector) enter(e *entity, nested []byte) bool {
-	c.addName(e.name)
-	s := Summarize(nested)
-	var b strings.Builder
-	for _, field := range [...]struct{ name, value string }{{"From", s.From}, {"To", s.To}, {"Date", dateText(s.Date)}, {"Subject", s.Subject}} {
-		if field.value != "" {
-			b.WriteString(field.name + ": " + field.value + "\n")
-		}
-	}
-	c.add(b.String(), asPlain, 0)
-	return true
+// found is one text of a message.
+type found struct {
+	text    string
+	reading reading
+	html    bool
+	choices []choice
 }
 
-func dateText(t time.Time) string {
-	if t.IsZero() {
-		return ""
-	}
-	return t.Format(time.RFC1123Z)
-}
-
-func (c *collector) addName(name string) {
-	if name != "" && len(c.names) < maxParts {
-		c.names = append(c.names, name)
-	}
-}
-
-func (c *collector) add(text string, how reading, alternative int) {
-	if strings.TrimSpace(text) == "" {
-		return
-	}
-	if room := c.limit - c.used; len(text) > room {
-		if text, c.cut = cut(text, room), true; text == "" {
-			return
-		}
-	}
-	c.used += len(text)
-	c.found = append(c.found, found{text, how, alternative})
-}
-
-// body chooses: of alternatives (RFC 2046 section 5.1.4) those that read best, and the last resorts only
+// body chooses: of alternatives (RFC 2046 section 5.1.4) the one that reads best, and the last resorts only
 // when there is nothing else.
 func (c *collector) body() Body {
-	best := map[int]reading{}
+	chosen := choose(c.found, 0)
 	lowest := notRead
-	for _, f := range c.found {
-		if how, ok := best[f.alternative]; !ok || f.reading < how {
-			best[f.alternative] = f.reading
-		}
+	for _, f := range chosen {
 		lowest = min(lowest, f.reading)
 	}
-	out := Body{Cut: c.cut}
+	out := Body{Cut: c.cut, Signed: c.signed}
+	var texts []string
+	for _, f := range chosen {
+		if f.reading < lastResort || lowest == lastResort {
+			texts = append(texts, f.text)
+			out.HTML = out.HTML || f.html
+		}
+	}
+	out.Text = joined(texts)
+	return out
+}
+
+// joined puts texts together, each with an empty line before it.
+func joined(texts []string) string {
 	var b strings.Builder
-	for _, f := range c.found {
-		if f.alternative != 0 && f.reading > best[f.alternative] || f.reading == lastResort && lowest < lastResort {
+	for i, text := range texts {
+		if i > 0 {
+			b.WriteByte('\n')
+		}
+		b.WriteString(text)
+		if !strings.HasSuffix(text, "\n") {
+			b.WriteByte('\n')
+		}
+	}
+	return b.String()
+}
+
+// choose leaves of every multipart/alternative at that level, and within what is left, one branch.
+func choose(all []found, level int) (chosen []found) {
+	for len(all) > 0 {
+		if len(all[0].choices) == level {
+			chosen, all = append(chosen, all[0]), all[1:]
 			continue
 		}
-		if b.Len() > 0 {
-			b.WriteByte('\n')
+		group := all[0].choices[level].group
+		var best []found
+		for len(all) > 0 && len(all[0].choices) > level && all[0].choices[level].group == group {
+			branch, n := all[0].choices[level], 1
+			for n < len(all) && len(all[n].choices) > level && all[n].choices[level] == branch {
+				n++
+			}
+			if other := choose(all[:n], level+1); better(other, best) {
+				best = other
+			}
+			all = all[n:]
 		}
-		b.WriteString(f.text)
-		if !strings.HasSuffix(f.text, "\n") {
-			b.WriteByte('\n')
-		}
-		out.HTML = out.HTML || f.reading == asHTML
+		chosen = append(chosen, best...)
 	}
-	out.Text = b.String()
-	return out
+	return chosen
+}
+
+// better reports whether a, the later one, reads at least as well as b. Of two of a kind more text is better: some lists
+// add their footer as an alternative.
+func better(a, b []found) bool {
+	if how, than := readingOf(a), readingOf(b); how != than {
+		return how < than
+	}
+	return length(a) >= length(b)
+}
+
+// readingOf is how several texts read: as the first of them that is no last resort.
+func readingOf(all []found) reading {
+	how := notRead
+	for _, f := range all {
+		if f.reading < lastResort {
+			return f.reading
+		}
+		how = f.reading
+	}
+	return how
+}
+
+func length(all []found) (n int) {
+	for _, f := range all {
+		n += len(f.text)
+	}
+	return n
 }
 
 // plainText decodes a plain part.

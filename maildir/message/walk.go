@@ -1,17 +1,16 @@
 package message
 
 import (
-	"bufio"
-	"bytes"
 	"io"
+	"slices"
 	"strings"
 )
 
-// The bounds of a walk: what lies deeper is taken as it is, what comes later is passed over.
+// The bounds of a reading: what lies deeper is taken as it is, what comes later is told but not listed.
 const (
-	maxDepth = 32
-	maxParts = 1000
-	maxLine  = 32 << 10 // longer lines are read in pieces
+	maxDepth    = 32
+	maxParts    = 1000
+	maxPreamble = 256 << 10 // more text before the first boundary of a multipart is its text
 )
 
 // entity is a message or a part of one (RFC 2045 section 2.4): what its header says.
@@ -22,17 +21,20 @@ type entity struct {
 	disposition string // in lower case
 	name        string // of the file, "" when it has none
 	depth       int    // multiparts and messages around it
-	alternative int    // which multipart/alternative of the message it lies in; 0: none
-	number      int    // leaves and messages, from 1
-	preamble    bool   // not a part: what stands before the first boundary of a multipart
+	choices     []choice
+	number      int // leaves and messages, from 1
 }
+
+// choice says in which branch of which multipart/alternative something lies.
+type choice struct{ group, branch int }
 
 // visitor is told what a walk finds.
 type visitor struct {
 	leaf  func(e *entity, body io.Reader) error // body: transfer encoding removed; need not be read
-	enter func(e *entity, nested []byte) bool   // a message/rfc822 with the header nested: walk into it? nil: yes
-	leave func(e *entity, size int64)           // after all of it, with its size as it stands; nil: not told
-	whole func(e *entity) (leaf bool)           // take this message/rfc822 as a leaf? nil: no
+	enter func(e *entity, nested []byte)        // a message inside, with the header nested
+	leave func(e *entity, size int64)           // after all of a message inside, with its size as WritePart writes it
+	copy  func(e *entity) io.Writer             // where the bytes of a message inside go; nil: nowhere
+	sign  func()                                // something signed comes
 }
 
 // walker cuts a message into its parts, line by line.
@@ -42,153 +44,192 @@ type visitor struct {
 // Here each of these costs at most what is itself damaged, and a boundary of an outer multipart ends an
 // inner one that was never closed.
 type walker struct {
-	in   *bufio.Reader
-	err  error // of reading, other than io.EOF
-	over bool  // nothing more to read
-
-	open []string // the boundaries of the multiparts around, outermost first
-	hit  int      // index in open of the boundary just met, else -1
-	last bool     // that boundary closes its multipart
-
-	again  []byte // a line to be given out once more
-	inside bool   // the next piece continues a line
-	offset int64  // bytes read
-	mark   int64  // where the line before the last boundary ended
-
-	visitor      visitor
-	parts        int
-	alternatives int
+	lines
+	*visitor
+	*counts
 }
 
-// walk shows the parts of the message in r to v, in order. The error is that of reading r or of v.
-func walk(r io.Reader, v visitor) error {
-	w := &walker{in: bufio.NewReaderSize(r, maxLine), hit: -1, visitor: v}
-	if err := w.entity("text/plain", 0, 0); err != nil {
-		return err
-	}
-	return w.err
+// counts number the parts of a message, those inside of encoded parts too.
+type counts struct {
+	parts  int
+	groups int // multipart/alternative
 }
 
-// line returns the next piece of the current part, at most a line with its end; valid until the next
-// call. False: the part ended, at a boundary (hit >= 0) or with the message.
-func (w *walker) line() ([]byte, bool) {
-	if w.again != nil {
-		line := w.again
-		w.again = nil
-		return line, true
+// walk shows the parts of the message in r to v, in order, and gives their number. The error is that of reading r or of v.
+func walk(r io.Reader, v visitor) (int, error) {
+	w := &walker{newLines(r), &v, new(counts)}
+	if err := w.entity("text/plain", 0, nil); err != nil {
+		return w.parts, err
 	}
-	if w.hit >= 0 || w.over {
-		return nil, false
-	}
-	line, err := w.in.ReadSlice('\n')
-	if err != nil && err != bufio.ErrBufferFull {
-		w.over = true
-		if err != io.EOF {
-			w.err = err
-		}
-	}
-	start := !w.inside
-	w.inside = err == bufio.ErrBufferFull
-	if start && w.boundary(line) {
-		w.offset += int64(len(line))
-		return nil, false
-	}
-	w.offset += int64(len(line))
-	w.mark = w.offset - int64(len(line)-len(bytes.TrimRight(line, "\r\n")))
-	return line, len(line) > 0
-}
-
-// boundary reports whether line is a delimiter of a multipart that is open (RFC 2046 section 5.1.1).
-func (w *walker) boundary(line []byte) bool {
-	if len(line) < 3 || line[0] != '-' || line[1] != '-' {
-		return false
-	}
-	text := string(bytes.TrimRight(line[2:], " \t\r\n"))
-	for i := len(w.open) - 1; i >= 0; i-- {
-		if rest, ok := strings.CutPrefix(text, w.open[i]); ok && (rest == "" || rest == "--") {
-			w.hit, w.last = i, rest != ""
-			return true
-		}
-	}
-	return false
-}
-
-// skip reads to the end of the part.
-func (w *walker) skip() {
-	for ok := true; ok; {
-		_, ok = w.line()
-	}
+	return w.parts, w.err
 }
 
 // entity reads one message or part; assumed is its type when it does not say.
-func (w *walker) entity(assumed string, depth, alternative int) error {
-	return w.body(w.readEntity(w.readHeader(), assumed, depth, alternative))
+func (w *walker) entity(assumed string, depth int, choices []choice) error {
+	return w.body(readEntity(w.readHeader(), assumed, depth, choices))
 }
 
 func (w *walker) body(e *entity) error {
-	boundary := e.params["boundary"]
+	boundary := newDelimiter(e.params["boundary"])
 	switch {
-	case strings.HasPrefix(e.typ, "multipart/") && boundary != "" && e.depth < maxDepth:
+	case e.depth >= maxDepth:
+	case strings.HasPrefix(e.typ, "multipart/") && boundary.text != "":
 		return w.multipart(e, boundary)
-	case e.typ == "message/rfc822" && plainEncoding(e) && e.depth < maxDepth && !(w.visitor.whole != nil && w.visitor.whole(w.count(e))):
+	case isMessage(e.typ) && (plainEncoding(e) || w.mislabelled(e)):
 		return w.message(e)
+	case isMessage(e.typ):
+		return w.encodedMessage(e)
+	case mayBeSigned(e):
+		return w.signed(e)
 	}
-	return w.leaf(w.count(e))
+	return w.leaf(e, newBody(&w.lines, e))
+}
+
+// isMessage reports whether a part of that type is a message: RFC 2046 section 5.2.1, RFC 6532 section 3.7, RFC 5537 section 4.1.
+func isMessage(typ string) bool {
+	return typ == "message/rfc822" || typ == "message/global" || typ == "message/news"
+}
+
+// mislabelled reports whether a header follows, though it should be in base64.
+func (w *walker) mislabelled(e *entity) bool {
+	first, ok := w.peek(0)
+	return ok && transferEncoding(e) == "base64" && isField(first)
 }
 
 // count gives e its number.
-func (w *walker) count(e *entity) *entity {
-	if e.number == 0 {
-		w.parts++
-		e.number = w.parts
-	}
-	return e
+func (w *walker) count(e *entity) {
+	w.parts++
+	e.number = w.parts
 }
 
-func (w *walker) leaf(e *entity) error {
-	if w.parts <= maxParts {
-		if err := w.visitor.leaf(e, newBody(w, e)); err != nil {
-			return err
-		}
+func (w *walker) leaf(e *entity, body io.Reader) error {
+	w.count(e)
+	if err := w.visitor.leaf(e, body); err != nil {
+		return err
 	}
 	w.skip()
 	return nil
 }
 
-// message walks into a message/rfc822.
+// message walks into a message that stands there as it is.
 func (w *walker) message(e *entity) error {
 	w.count(e)
 	start := w.offset
-	nested := w.readEntity(w.readHeader(), "text/plain", e.depth+1, 0)
-	if w.visitor.enter != nil && !w.visitor.enter(e, nested.header) {
-		w.skip()
-	} else if err := w.body(nested); err != nil {
+	var raw *rawCopy
+	if to := w.copyOf(e); to != nil {
+		raw = &rawCopy{to: to, level: len(w.open)}
+		w.copies = append(w.copies, raw)
+	}
+	if err := w.nested(e); err != nil {
 		return err
 	}
-	if w.visitor.leave != nil {
-		w.visitor.leave(e, max(w.mark-start, 0))
+	end := w.offset
+	if w.hit >= 0 {
+		end = max(w.mark, start)
 	}
+	if raw != nil {
+		w.copies = w.copies[:len(w.copies)-1]
+		if err := raw.close(); err != nil {
+			return err
+		}
+	}
+	w.left(e, end-start)
 	return nil
 }
 
-func (w *walker) multipart(e *entity, boundary string) error {
+// nested walks into the message that comes next.
+func (w *walker) nested(e *entity) error {
+	inner := readEntity(w.readHeader(), "text/plain", e.depth+1, e.choices)
+	if w.enter != nil {
+		w.enter(e, inner.header)
+	}
+	return w.body(inner)
+}
+
+// encodedMessage walks into a message with a transfer encoding: RFC 2046 section 5.2.1 forbids it, RFC 6532 section 3.7 does
+// not, and Outlook and others do it.
+func (w *walker) encodedMessage(e *entity) error {
+	w.count(e)
+	body := w.counted(e, newBody(&w.lines, e))
+	inner := &walker{newLines(body), w.visitor, w.counts}
+	return w.finish(e, body, inner.nested(e), inner)
+}
+
+// finish ends a walk through what was encoded in e: the rest of it is read, for its size.
+func (w *walker) finish(e *entity, body *counter, err error, inner *walker) error {
+	if err == nil {
+		err = inner.err
+	}
+	if err == nil {
+		_, err = io.Copy(io.Discard, body)
+	}
+	if err != nil {
+		return err
+	}
+	w.skip()
+	w.left(e, body.size)
+	return nil
+}
+
+func (w *walker) left(e *entity, size int64) {
+	if w.leave != nil {
+		w.leave(e, size)
+	}
+}
+
+// copyOf is where the bytes of e go as they are read, nil: nowhere.
+func (w *walker) copyOf(e *entity) io.Writer {
+	if w.copy == nil {
+		return nil
+	}
+	return w.copy(e)
+}
+
+// counter counts what is read through it.
+type counter struct {
+	io.Reader
+	size int64
+}
+
+func (c *counter) Read(p []byte) (int, error) {
+	n, err := c.Reader.Read(p)
+	c.size += int64(n)
+	return n, err
+}
+
+func (w *walker) counted(e *entity, r io.Reader) *counter {
+	if to := w.copyOf(e); to != nil {
+		r = io.TeeReader(r, to)
+	}
+	return &counter{Reader: r}
+}
+
+func (w *walker) multipart(e *entity, boundary delimiter) error {
 	level := len(w.open)
 	w.open = append(w.open, boundary)
 	defer func() { w.open = w.open[:level] }()
-	child, alternative := "text/plain", e.alternative
+	if !w.begins(level) {
+		return w.unparted(e)
+	}
+	if e.typ == "multipart/signed" && w.sign != nil {
+		w.sign()
+	}
+	child, group := "text/plain", 0
 	switch e.typ {
 	case "multipart/alternative":
-		w.alternatives++
-		alternative = w.alternatives
+		w.groups++
+		group = w.groups
 	case "multipart/digest": // RFC 2046 section 5.1.5
 		child = "message/rfc822"
 	}
-	if err := w.preamble(e); err != nil {
-		return err
-	}
-	for w.hit == level && !w.last {
+	w.skip() // the preamble
+	for branch := 0; w.hit == level && !w.last; branch++ {
 		w.hit = -1
-		if err := w.entity(child, e.depth+1, alternative); err != nil {
+		choices := e.choices
+		if group != 0 {
+			choices = append(slices.Clip(choices), choice{group, branch})
+		}
+		if err := w.entity(child, e.depth+1, choices); err != nil {
 			return err
 		}
 	}
@@ -200,49 +241,62 @@ func (w *walker) multipart(e *entity, boundary string) error {
 	return nil
 }
 
-// preamble shows what stands before the first boundary: should none follow, it is all there is.
-func (w *walker) preamble(e *entity) error {
-	p := &entity{typ: "text/plain", depth: e.depth, alternative: e.alternative, preamble: true}
-	if err := w.visitor.leaf(p, newBody(w, p)); err != nil {
-		return err
-	}
-	w.skip()
-	return nil
-}
-
-// readHeader reads the header of a message or part up to its empty line or a boundary. Text that
-// starts at once, without a header, is left for the body.
-func (w *walker) readHeader() []byte {
-	line, ok := w.line()
-	if !ok {
-		return nil
-	}
-	if !isBlank(line) && !startsHeader(line) {
-		w.again = bytes.Clone(line)
-		return nil
-	}
-	var h Header
-	for ok {
-		h.Write(line)
-		if h.Done() {
-			break
+// begins reports whether the boundary of that level follows. What stands before it says only that the mail is in MIME format.
+func (w *walker) begins(level int) bool {
+	for n, size := 0, 0; size < maxPreamble; n++ {
+		line, ok := w.peek(n)
+		if !ok {
+			return w.hit == level
 		}
-		line, ok = w.line()
+		size += len(line)
 	}
-	return h.Bytes()
+	return false
 }
 
-// startsHeader reports whether a header may begin with that line: a field, or the "From " of an mbox.
-func startsHeader(line []byte) bool {
-	for range fields(line) {
-		return true
+// unparted shows a multipart whose boundary never comes: what stands there is its text.
+func (w *walker) unparted(e *entity) error {
+	w.open = w.open[:len(w.open)-1]
+	if first, ok := w.peek(0); !ok || isBlank(first) && !w.more() {
+		w.skip()
+		return nil
 	}
-	return bytes.HasPrefix(line, []byte("From ")) || bytes.HasPrefix(line, []byte(">From "))
+	e.typ = "text/plain"
+	return w.leaf(e, newBody(&w.lines, e))
+}
+
+// more reports whether the part holds more than empty lines.
+func (w *walker) more() bool {
+	for n := 0; ; n++ {
+		line, ok := w.peek(n)
+		if !ok || !isBlank(line) || n == maxParts {
+			return ok
+		}
+	}
+}
+
+// readHeader takes the header of a message or part, and the line that separates it from the body. Text that starts at once,
+// without a header, is left for the body.
+func (w *walker) readHeader() []byte {
+	var h Header
+	var end ending
+	for first := true; ; first = false {
+		if ended, separator := end.ends(w.peek, first); ended {
+			if _, ok := w.peek(0); separator || !ok {
+				w.line()
+			}
+			return h.Bytes()
+		}
+		for piece, ok := w.line(); ok; piece, ok = w.line() {
+			if h.Write(piece); piece[len(piece)-1] == '\n' { // else it is a long line, which goes on
+				break
+			}
+		}
+	}
 }
 
 // readEntity takes from a header what says how to read the body.
-func (w *walker) readEntity(header []byte, assumed string, depth, alternative int) *entity {
-	e := &entity{header: header, depth: depth, alternative: alternative}
+func readEntity(header []byte, assumed string, depth int, choices []choice) *entity {
+	e := &entity{header: header, depth: depth, choices: choices}
 	e.typ, e.params = parameters(field(header, "Content-Type"))
 	if !strings.Contains(e.typ, "/") { // RFC 2045 section 5.2
 		e.typ = assumed

@@ -25,11 +25,13 @@ type Part struct {
 // Letter is one message for reading.
 type Letter struct {
 	Message
-	Headers []Field `json:"headers"`
-	Text    string  `json:"text"`
-	HTML    bool    `json:"html"` // Text was made from HTML
-	Cut     bool    `json:"cut"`  // there is more text than that
-	Parts   []Part  `json:"parts"`
+	Headers   []Field `json:"headers"`
+	Text      string  `json:"text"`
+	HTML      bool    `json:"html"`   // Text was made from HTML
+	Cut       bool    `json:"cut"`    // there is more text than that
+	Signed    bool    `json:"signed"` // all or some of it; nobody checked the signature
+	Parts     []Part  `json:"parts"`
+	PartCount int     `json:"part_count"` // more than Parts holds, if there are very many
 }
 
 // Letter prints a message: header fields, text, attachments (at -v all parts). With JSON it is one object.
@@ -44,6 +46,9 @@ func (u *UI) Letter(l Letter) error {
 	var b strings.Builder
 	for _, f := range l.Headers {
 		b.WriteString(u.out.paint(Bold, Fit(line(f.Name)+":", width+1)) + " " + line(f.Value) + "\n")
+	}
+	if l.Signed {
+		b.WriteString(u.out.paint(Dim, "(signed; the signature was not checked)") + "\n")
 	}
 	if err := u.write(&u.out, b.String()+"\n"); err != nil {
 		return err
@@ -73,11 +78,19 @@ func (u *UI) parts(l Letter) error {
 			name = "(no name)"
 		}
 		if n++; n == 1 {
-			u.write(&u.out, u.out.paint(Dim, "\n"+map[bool]string{true: "There is more text than that. ", false: ""}[l.Cut]+"Parts (--part N, -o FILE):")+"\n")
+			u.dim("\n" + map[bool]string{true: "There is more text than that. ", false: ""}[l.Cut] + "Parts (--part N, -o FILE):")
 		}
 		table.Row(Plain, fmt.Sprint(p.Number), name, p.Type, Size(p.Size))
 	}
-	return table.Close()
+	if err := table.Close(); err != nil || l.PartCount <= len(l.Parts) {
+		return err
+	}
+	return u.dim(fmt.Sprintf("These are of the first %d parts; there are %d, and --part N gives the others too.", len(l.Parts), l.PartCount))
+}
+
+// dim prints a line about the message that is not of it.
+func (u *UI) dim(text string) error {
+	return u.write(&u.out, u.out.paint(Dim, text)+"\n")
 }
 
 // LocalDate writes a time for people in full, in their own zone.

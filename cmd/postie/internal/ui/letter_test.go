@@ -37,6 +37,11 @@ func TestLetter(t *testing.T) {
 		t.Error(got)
 	}
 	out.Reset()
+	u.Letter(Letter{Signed: true, Text: "x", Parts: []Part{{1, "text/plain", "", 20, false}}, PartCount: 1500})
+	if want := "(signed; the signature was not checked)\n\nx\nThese are of the first 1 parts; there are 1500, and --part N gives the others too.\n"; out.String() != want {
+		t.Errorf("%q, want %q", out.String(), want)
+	}
+	out.Reset()
 	if u.Letter(Letter{}); out.String() != "\n(no text)\n" {
 		t.Errorf("%q", out.String())
 	}
