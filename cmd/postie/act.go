@@ -3,10 +3,11 @@ package main
 import (
 	"context"
 	"errors"
-	"postie/cmd/postie/internal/exit"
-	"postie/cmd/postie/internal/library"
 
 	"github.com/spf13/pflag"
+
+	"postie/cmd/postie/internal/exit"
+	"postie/cmd/postie/internal/library"
 )
 
 // acting are the flags of commands that change messages: which ones.

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -33,24 +32,12 @@ func (a *app) configPath() (string, error) {
 	return config.DefaultPath()
 }
 
-// readConfig reads the file as it is; nil: there is none.
-func readConfig(path string) ([]byte, error) {
-	data, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if data == nil && err == nil {
-		data = []byte{}
-	}
-	return data, err
-}
-
 func (a *app) editConfig(ctx context.Context) error {
 	path, err := a.configPath()
 	if err != nil {
 		return err
 	}
-	old, err := readConfig(path)
+	old, err := config.Read(path)
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"postie/cmd/postie/internal/doctor"
 	"postie/testdata/dovecot"
 )
 
@@ -65,13 +66,13 @@ func TestMechanisms(t *testing.T) {
 }
 
 // checkLogin runs `postie check --json` and gives its exit code and login step.
-func checkLogin(t *testing.T, lines string) (int, checkStep) {
+func checkLogin(t *testing.T, lines string) (int, doctor.Step) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "c.toml")
 	writeFile(t, path, lines)
 	var out, errOut strings.Builder
 	code := run([]string{"check", "--json", "-c", path}, &out, &errOut)
-	var report checkReport
+	var report doctor.Report
 	if err := json.Unmarshal([]byte(out.String()), &report); err != nil {
 		t.Fatalf("%v: %s %s", err, out.String(), errOut.String())
 	}
@@ -80,7 +81,7 @@ func checkLogin(t *testing.T, lines string) (int, checkStep) {
 			return code, step
 		}
 	}
-	return code, checkStep{Found: fmt.Sprint(report)}
+	return code, doctor.Step{Found: fmt.Sprint(report)}
 }
 
 func writeFile(t testing.TB, path, text string) {

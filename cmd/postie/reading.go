@@ -5,13 +5,14 @@ import (
 	"errors"
 	"io/fs"
 	"path/filepath"
+	"time"
+
+	"github.com/spf13/pflag"
+
 	"postie/cmd/postie/internal/config"
 	"postie/cmd/postie/internal/exit"
 	"postie/cmd/postie/internal/library"
 	"postie/cmd/postie/internal/paths"
-	"time"
-
-	"github.com/spf13/pflag"
 )
 
 // reading are the flags by which commands find the mail that is here.

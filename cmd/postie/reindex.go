@@ -3,9 +3,10 @@ package main
 import (
 	"context"
 	"errors"
-	"postie/cmd/postie/internal/exit"
 
 	"github.com/spf13/cobra"
+
+	"postie/cmd/postie/internal/exit"
 )
 
 func (a *app) indexCommand() *cobra.Command {

@@ -11,6 +11,18 @@ import (
 // ErrChanged says that a file is not any more what it was when it was read.
 var ErrChanged = errors.New("the file was changed meanwhile by somebody else; nothing was written")
 
+// Read reads the file as it is; nil: there is none.
+func Read(path string) ([]byte, error) {
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if data == nil && err == nil {
+		data = []byte{}
+	}
+	return data, err
+}
+
 // Replace checks data as Load would, and then puts it in the place of what path holds, atomically and durably: readers
 // see the old file or the new one. old is what the caller read there (nil: there was no file); if that is not there any
 // more, it is ErrChanged. A new file is for its owner alone, an old one keeps its mode; a symbolic link stays one.

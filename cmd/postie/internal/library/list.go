@@ -4,11 +4,12 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"slices"
+	"strings"
+
 	"postie/cmd/postie/internal/exit"
 	"postie/imap/mirror"
 	"postie/maildir/index"
-	"slices"
-	"strings"
 )
 
 // Mailboxes are the names of the known mailboxes that patterns choose; nil: there is no pattern.

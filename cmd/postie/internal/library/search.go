@@ -4,11 +4,12 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"strings"
+	"time"
+
 	"postie/cmd/postie/internal/exit"
 	"postie/cmd/postie/internal/ui"
 	"postie/maildir/index"
-	"strings"
-	"time"
 )
 
 // ParseQuery reads what a user searches for.

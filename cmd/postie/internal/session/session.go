@@ -4,12 +4,13 @@ package session
 
 import (
 	"cmp"
+	"time"
+
 	"postie/cmd/postie/internal/config"
 	"postie/cmd/postie/internal/connect"
 	"postie/cmd/postie/internal/credential"
 	"postie/imap"
 	"postie/pop3"
-	"time"
 )
 
 // Options are what the command line says about all connections.

@@ -52,6 +52,9 @@ func (s Strings) MarshalJSON() ([]byte, error) {
 	return marshal([]string(s))
 }
 
+// Quiet says whether only trouble is printed.
+func (u *UI) Quiet() bool { return u.opt.Quiet }
+
 // JSON says whether standard output is JSON Lines.
 func (u *UI) JSON() bool { return u.opt.JSON }
 

@@ -1,4 +1,4 @@
-package main
+package setup
 
 import (
 	"context"
@@ -15,7 +15,7 @@ import (
 
 // importFile translates the accounts of another program's file and appends them.
 func (s *setup) importFile(ctx context.Context) error {
-	path := s.flags.importer
+	path := s.flags.Import
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return err
@@ -33,24 +33,24 @@ func (s *setup) importFile(ctx context.Context) error {
 		s.tellNotes(found)
 		return exit.Usagef("%s: no account could be translated", path)
 	}
-	s.app.ui.Print(text)
+	s.UI.Print(text)
 	s.tellNotes(found)
 	if s.asker != nil {
-		if yes, err := s.asker.Confirm(ctx, fmt.Sprintf("Append this to %s", s.path), true); err != nil || !yes {
+		if yes, err := s.asker.Confirm(ctx, fmt.Sprintf("Append this to %s", s.Path), true); err != nil || !yes {
 			return err
 		}
 	}
-	if _, err := config.Replace(s.path, s.old, appended(s.old, text)); err != nil {
+	if _, err := config.Replace(s.Path, s.old, appended(s.old, text)); err != nil {
 		return err
 	}
 	for _, name := range names {
-		s.app.ui.Event(struct {
+		s.UI.Event(struct {
 			Event   string `json:"event"`
 			Account string `json:"account"`
 			Config  string `json:"config"`
-		}{"account", name, s.path})
+		}{"account", name, s.Path})
 	}
-	s.app.ui.Print(fmt.Sprintf("added to %s: %d accounts of %s\nnext: postie check", s.path, len(names), found.Program))
+	s.UI.Print(fmt.Sprintf("added to %s: %d accounts of %s\nnext: postie check", s.Path, len(names), found.Program))
 	if skipped > 0 {
 		return exit.Reported(exit.Partial)
 	}
@@ -59,7 +59,7 @@ func (s *setup) importFile(ctx context.Context) error {
 
 func (s *setup) tellNotes(found *foreign.Result) {
 	for _, note := range found.Notes {
-		s.app.ui.Notice("", note.String())
+		s.UI.Notice("", note.String())
 	}
 }
 
@@ -76,14 +76,14 @@ func (s *setup) translate(found *foreign.Result) (text string, names []string, s
 		if text != "" {
 			block = "\n" + block
 		}
-		if _, err := config.Parse(s.path, appended(s.old, text+block)); err != nil {
-			s.app.ui.Error(ui.Failure{Account: f.Name, Err: fmt.Errorf("not translated: %w", err), Exit: exit.Partial})
+		if _, err := config.Parse(s.Path, appended(s.old, text+block)); err != nil {
+			s.UI.Error(ui.Failure{Account: f.Name, Err: fmt.Errorf("not translated: %w", err), Exit: exit.Partial})
 			skipped++
 			continue
 		}
 		text, names = text+block, append(names, a.Name)
 		if f.HasPassword {
-			s.app.ui.Notice(a.Name, "store the password: postie login "+a.Name)
+			s.UI.Notice(a.Name, "store the password: postie login "+a.Name)
 		}
 	}
 	return text, names, skipped

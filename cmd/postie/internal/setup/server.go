@@ -1,4 +1,4 @@
-package main
+package setup
 
 import (
 	"bufio"
@@ -22,33 +22,33 @@ import (
 
 // server settles protocol, host, port, TLS and user: by flags, or by discovery.
 func (s *setup) server(ctx context.Context) error {
-	protocol, err := parseProtocol(s.flags.protocol)
+	protocol, err := parseProtocol(s.flags.Protocol)
 	if err != nil {
 		return err
 	}
 	a := &s.account
-	a.TLSCA, a.User = paths.Absolute(s.flags.tlsCA), s.flags.user
-	if s.flags.fingerprint != "" {
-		if a.TLSFingerprint, err = config.ParseFingerprint(s.flags.fingerprint); err != nil {
+	a.TLSCA, a.User = paths.Absolute(s.flags.TLSCA), s.flags.User
+	if s.flags.Fingerprint != "" {
+		if a.TLSFingerprint, err = config.ParseFingerprint(s.flags.Fingerprint); err != nil {
 			return exit.Usage(err, "")
 		}
 	}
-	if s.flags.host != "" {
+	if s.flags.Host != "" {
 		if protocol == "" {
 			return exit.Usagef("--host needs --protocol")
 		}
-		a.Protocol, a.Host, a.TLS = protocol, s.flags.host, config.Implicit
+		a.Protocol, a.Host, a.TLS = protocol, s.flags.Host, config.Implicit
 	} else if err := s.discover(ctx, protocol); err != nil {
 		return err
 	}
-	if s.flags.tls != "" {
-		if a.TLS, err = config.ParseTLS(s.flags.tls); err != nil {
+	if s.flags.TLS != "" {
+		if a.TLS, err = config.ParseTLS(s.flags.TLS); err != nil {
 			return exit.Usage(err, "")
 		}
 		a.Port = 0
 	}
-	if s.flags.port != 0 {
-		a.Port = s.flags.port
+	if s.flags.Port != 0 {
+		a.Port = s.flags.Port
 	}
 	if a.User == "" {
 		a.User = s.address
@@ -67,7 +67,7 @@ func parseProtocol(text string) (config.Protocol, error) {
 
 // keep reads --keep.
 func (s *setup) keep() error {
-	switch text := s.flags.keep; {
+	switch text := s.flags.Keep; {
 	case text == "":
 		return nil
 	case s.account.Protocol == config.IMAP:
@@ -90,13 +90,13 @@ func (s *setup) keep() error {
 
 // discover finds the servers of the address, shows them, and has one chosen.
 func (s *setup) discover(ctx context.Context, protocol config.Protocol) error {
-	task := s.app.ui.Task(s.address)
+	task := s.UI.Task(s.address)
 	task.Phase("looking for servers", ui.Amount{})
-	result, err := discover.Discover(ctx, s.address, discoverWith(s.app, s.flags.insecure))
+	result, err := discover.Discover(ctx, s.address, s.discovery())
 	task.Done()
 	if result != nil {
 		for _, miss := range result.Missed {
-			s.app.ui.Verbose(1, "", fmt.Sprintf("%s: %v", miss.Source, miss.Err))
+			s.UI.Verbose(1, "", fmt.Sprintf("%s: %v", miss.Source, miss.Err))
 		}
 	}
 	if errors.Is(err, discover.ErrNothing) {
@@ -124,7 +124,7 @@ func (s *setup) discover(ctx context.Context, protocol config.Protocol) error {
 	s.about = append(s.about, fmt.Sprintf("Servers found by: %s (%s).", answer.Source, answer.Where))
 	if answer.Note != "" {
 		s.about = append(s.about, "Note: "+answer.Note+".")
-		s.app.ui.Notice("", answer.Note)
+		s.UI.Notice("", answer.Note)
 	}
 	return nil
 }
@@ -135,7 +135,7 @@ func (s *setup) chooseProtocol(ctx context.Context, result *discover.Result, wan
 	_, pop3, hasPOP3 := result.Best(discover.POP3)
 	for _, p := range []discover.Protocol{discover.IMAP, discover.POP3} {
 		if answer, server, ok := result.Best(p); ok {
-			s.app.ui.Print(fmt.Sprintf("found %s by %s (%s)", server, answer.Source, answer.Where))
+			s.UI.Print(fmt.Sprintf("found %s by %s (%s)", server, answer.Source, answer.Where))
 		}
 	}
 	switch {
@@ -162,8 +162,8 @@ func (s *setup) chooseProtocol(ctx context.Context, result *discover.Result, wan
 	if err != nil {
 		return "", err
 	}
-	if n == len(options)-1 && hasPOP3 && s.flags.keep == "" {
-		s.flags.keep = "true"
+	if n == len(options)-1 && hasPOP3 && s.flags.Keep == "" {
+		s.flags.Keep = "true"
 	}
 	return protocols[n], nil
 }
@@ -186,14 +186,14 @@ func (s *setup) vouch(ctx context.Context, answer *discover.Answer, server disco
 	return err
 }
 
-func discoverWith(a *app, insecure bool) discover.Options {
-	return discover.Options{Resolver: net.DefaultResolver, HTTP: &http.Client{}, Insecure: insecure,
-		Probe: func(ctx context.Context, server discover.Server) error { return probe(ctx, a, server) }}
+func (s *setup) discovery() discover.Options {
+	return discover.Options{Resolver: net.DefaultResolver, HTTP: &http.Client{}, Insecure: s.flags.Insecure,
+		Probe: func(ctx context.Context, server discover.Server) error { return probe(ctx, s.Session.Timeout, server) }}
 }
 
 // probe says whether a server of that kind is there, greets, and has a certificate for its name.
-func probe(ctx context.Context, a *app, server discover.Server) error {
-	o := &connect.Options{Host: server.Host, Port: server.Port, Timeout: time.Duration(a.timeout),
+func probe(ctx context.Context, timeout time.Duration, server discover.Server) error {
+	o := &connect.Options{Host: server.Host, Port: server.Port, Timeout: timeout,
 		TLS: map[discover.TLS]connect.Mode{discover.Implicit: connect.Implicit, discover.StartTLS: connect.StartTLS, discover.None: connect.None}[server.TLS]}
 	conn, err := o.Dial(ctx)
 	if err != nil {

@@ -1,4 +1,4 @@
-package main
+package setup
 
 import (
 	"cmp"
@@ -23,21 +23,26 @@ import (
 // askSecret settles where the secret comes from.
 func (s *setup) askSecret(ctx context.Context) error {
 	f, a := s.flags, &s.account
-	n := count(f.passwordCommand, f.passwordFile, f.passwordEnv, f.token, f.clientID)
-	if f.keyring {
+	n := 0
+	for _, given := range []string{f.PasswordCommand, f.PasswordFile, f.PasswordEnv, f.TokenCommand, f.ClientID} {
+		if given != "" {
+			n++
+		}
+	}
+	if f.Keyring {
 		n++
 	}
 	switch {
 	case n > 1:
 		return exit.Usagef("only one of --password-command, --password-file, --password-env, --keyring, --token-command and --client-id can be given")
-	case f.clientID != "" && s.preset == "":
+	case f.ClientID != "" && s.preset == "":
 		return exit.Usage(errors.New("--client-id: no OAuth2 addresses are known for this provider"), "write oauth2 = { … } with its addresses by postie config edit, or use --token-command")
-	case f.clientID != "":
-		a.OAuth2 = &config.OAuth2{Provider: s.preset, ClientID: f.clientID}
+	case f.ClientID != "":
+		a.OAuth2 = &config.OAuth2{Provider: s.preset, ClientID: f.ClientID}
 	case n == 1:
-		a.Password = config.Password{Command: argv(f.passwordCommand), File: paths.Folder(f.passwordFile), Env: f.passwordEnv, Keyring: f.keyring}
-		a.TokenCommand = argv(f.token)
-		if f.keyring {
+		a.Password = config.Password{Command: argv(f.PasswordCommand), File: paths.Folder(f.PasswordFile), Env: f.PasswordEnv, Keyring: f.Keyring}
+		a.TokenCommand = argv(f.TokenCommand)
+		if f.Keyring {
 			return s.readSecret(ctx)
 		}
 	case s.asker != nil:
@@ -124,7 +129,7 @@ func (s *setup) askClientID(ctx context.Context) error {
 }
 
 func (s *setup) askFile(ctx context.Context) error {
-	path, err := s.asker.Ask(ctx, "File", filepath.Join(filepath.Dir(s.path), s.account.Name+".password"), nil)
+	path, err := s.asker.Ask(ctx, "File", filepath.Join(filepath.Dir(s.Path), s.account.Name+".password"), nil)
 	if err != nil {
 		return err
 	}
@@ -146,7 +151,7 @@ func (s *setup) tryLogin(ctx context.Context) error {
 		if s.asker == nil || ctx.Err() != nil {
 			return fmt.Errorf("nothing was written: %w", err)
 		}
-		s.app.ui.Error(ui.Failure{Account: s.account.Name, Host: s.account.Host, Err: err, Hint: exit.Remedy(err, s.account), Exit: exit.Code(err)})
+		s.UI.Error(ui.Failure{Account: s.account.Name, Host: s.account.Host, Err: err, Hint: exit.Remedy(err, s.account), Exit: exit.Code(err)})
 		done, err := s.again(ctx, err)
 		if done || err != nil {
 			return err
@@ -160,7 +165,7 @@ func (s *setup) tryOnce(ctx context.Context) error {
 		return err
 	}
 	if account.OAuth2 != nil {
-		if err := s.app.authorize(ctx, account, false); err != nil {
+		if err := s.authorize(ctx, account, false); err != nil {
 			return err
 		}
 	}
@@ -169,7 +174,7 @@ func (s *setup) tryOnce(ctx context.Context) error {
 		if !s.secret.IsZero() {
 			account.Password = config.Password{Literal: config.Secret(s.secret.Reveal())}
 		}
-		v, err := s.app.session().Visit(ctx, account, nil)
+		v, err := s.Session.Visit(ctx, account, nil)
 		defer v.End(ctx)
 		if err == nil && v.IMAP != nil {
 			s.trash(ctx, v.IMAP)
@@ -183,7 +188,7 @@ func (s *setup) tryOnce(ctx context.Context) error {
 		}
 	}
 	if err == nil {
-		s.app.ui.Print(fmt.Sprintf("logged in to %s as %s", account.Host, s.account.User))
+		s.UI.Print(fmt.Sprintf("logged in to %s as %s", account.Host, s.account.User))
 	}
 	return err
 }
@@ -223,7 +228,7 @@ func (s *setup) keepSecret(ctx context.Context, account config.Account) error {
 	case s.secret.IsZero():
 		return nil
 	case account.Password.Keyring:
-		return s.app.store(ctx, account, s.secret)
+		return s.store(ctx, account, s.secret)
 	case account.Password.File != "":
 		return writeSecret(account.Password.File, s.secret)
 	}
