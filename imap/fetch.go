@@ -20,7 +20,7 @@ type fetch struct {
 	c    *command
 	set  imap.UIDSet
 	want items  // what must be known of a message before its body is given
-	body string // the section that is the Body; "": none, and each response is given as it comes
+	body string // the section that is the Body; "": none
 	send func(part imap.UIDSet) *imapclient.FetchCommand
 	hand *handover
 
@@ -164,17 +164,22 @@ func (f *fetch) arrived(a *arrival) {
 	}
 }
 
-// plain gives a response of a fetch without bodies.
+// plain gives a message of a fetch without bodies, as soon as all that was asked for is told. A server may tell it in several
+// responses, in any order, and tell more of it than was asked for (RFC 9051 section 7.5.2).
 func (f *fetch) plain(a *arrival) {
 	if !a.ended {
 		return
 	}
-	if a.UID != 0 && f.set.Contains(a.UID) {
-		f.c.s.wire.idle.answered() // each message that was asked for is an answer, however long a server thinks about it
-		f.left = !f.yield(a.Message, nil)
-		return
+	p := f.merge(a)
+	switch {
+	case p.UID != 0 && !f.set.Contains(p.UID):
+		delete(f.held, a.Seq)
+		f.stray(a)
+	case p.has&f.want == f.want:
+		f.give(p)
+	default:
+		f.held[a.Seq] = p
 	}
-	f.stray(a)
 }
 
 // stray is a response that nobody asked for: somebody else changed flags.
@@ -229,8 +234,10 @@ func (f *fetch) give(p *part) {
 	if f.held[p.Seq] == p {
 		delete(f.held, p.Seq)
 	}
-	f.got.AddNum(p.UID)
-	f.c.s.wire.idle.answered()
+	if f.body != "" {
+		f.got.AddNum(p.UID)
+	}
+	f.c.s.wire.idle.answered() // each message that was asked for is an answer, however long a server thinks about it
 	if !f.left {
 		f.left = !f.yield(p.Message, nil)
 	}
@@ -246,16 +253,19 @@ func (f *fetch) renumber() {
 	clear(f.held)
 }
 
-// settle gives what has a body and a UID, though not all of it is known: no more will come.
+// settle gives what has a UID, and a body where one was asked for, though not all of it is known: no more will come.
 func (f *fetch) settle() {
+	enough := func(p *part) bool { return p.UID != 0 && f.set.Contains(p.UID) && (f.body == "" || p.Body != nil) }
 	for _, uid := range slices.Sorted(maps.Keys(f.known)) {
-		if p := f.known[uid]; p.Body != nil {
+		if p := f.known[uid]; enough(p) {
 			f.give(p)
 		}
 	}
 	for _, seq := range slices.Sorted(maps.Keys(f.held)) {
-		if p := f.held[seq]; p.Body != nil && p.UID != 0 {
+		if p := f.held[seq]; enough(p) {
 			f.give(p)
+		} else if p.has&hasFlags != 0 && f.body == "" {
+			f.c.s.wire.tell(Changed(p.Message)) // somebody else changed them
 		}
 	}
 	clear(f.held)

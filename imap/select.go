@@ -1,8 +1,10 @@
 package imap
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -27,7 +29,7 @@ type Selected struct {
 	// UIDVALIDITY is another now, or the server did not answer in its way; they are empty then.
 	Resynced bool
 	Vanished imap.UIDSet // may name UIDs that never were
-	Changed  []Message   // UID, Flags, ModSeq
+	Changed  []Message   // UID, Flags (nil: not told), ModSeq
 }
 
 // Resync is what is known of a mailbox: a SELECT then brings only what changed since (RFC 7162 section 3.2.5).
@@ -58,6 +60,7 @@ func (s *Session) choose(ctx context.Context, verb, name string, r *Resync) (*Se
 	if err != nil {
 		return nil, err
 	}
+	s.wire.forgetTally()
 	if r != nil && r.ModSeq > 0 && s.QResync() {
 		box.Keep = true
 		s.wire.amend(amendment{" (CONDSTORE)", r.String(), false})
@@ -76,16 +79,25 @@ func (s *Session) choose(ctx context.Context, verb, name string, r *Resync) (*Se
 	return m, nil
 }
 
-// changed keeps of the FETCH responses those that QRESYNC promised: with UID and flags.
+// changed makes messages of the FETCH responses to a SELECT, each of which may tell a part of one. What has no UID in any of them
+// is left out.
 func changed(kept []Message) []Message {
-	n := 0
+	at := make(map[SeqNum]int, len(kept))
+	all := kept[:0]
 	for _, m := range kept {
-		if m.UID != 0 && m.Flags != nil {
-			kept[n] = m
-			n++
+		i, again := at[m.Seq]
+		if !again || m.UID != 0 && all[i].UID != 0 && m.UID != all[i].UID {
+			at[m.Seq] = len(all)
+			all = append(all, m)
+			continue
+		}
+		known := &all[i]
+		known.UID, known.ModSeq = cmp.Or(m.UID, known.UID), max(m.ModSeq, known.ModSeq)
+		if m.Flags != nil {
+			known.Flags = m.Flags
 		}
 	}
-	return kept[:n]
+	return slices.DeleteFunc(all, func(m Message) bool { return m.UID == 0 })
 }
 
 // String is the parameter of RFC 7162 section 3.2.5. A set that is too long

@@ -26,7 +26,8 @@ type wire struct {
 	pending map[string]string // tag → verb, of commands not yet answered
 	waiting []string          // tags that wait for a continuation request
 	bye     *Error
-	leaving bool // LOGOUT was sent
+	tally   Tally // of the selected mailbox
+	leaving bool  // LOGOUT was sent
 	nonSync func(size int64) bool
 
 	own   map[string]reply // answers to commands of ours, before the library begins

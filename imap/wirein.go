@@ -64,11 +64,12 @@ func (w *wire) numbered(s *scanner) error {
 	n := uint32(s.number(32))
 	switch name := strings.ToUpper(s.spaces().atom()); name {
 	case "EXISTS":
-		if !w.note(func(b *inbox) bool { return b.Select.set(func(m *Selected) { m.Exists = n }) }) {
+		if !w.exists(n) {
 			w.tell(Exists(n))
 		}
 	case "EXPUNGE":
 		w.moved = true
+		w.expunged(imap.UIDSetNum(imap.UID(n)))
 		w.tell(Expunged(n))
 	case "FETCH":
 		return w.fetched(s, SeqNum(n))
@@ -78,6 +79,15 @@ func (w *wire) numbered(s *scanner) error {
 		}
 	}
 	return s.err
+}
+
+// exists notes the number of messages in the selected mailbox, and says whether a SELECT wanted to know it.
+func (w *wire) exists(n uint32) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	selecting := w.inbox != nil && w.inbox.Select.set(func(m *Selected) { m.Exists = n })
+	w.tally.exists(n, selecting)
+	return selecting
 }
 
 // condition reads an untagged status response.
@@ -180,6 +190,7 @@ func (w *wire) vanished(s *scanner) error {
 		return nil
 	}
 	w.moved = true
+	w.expunged(set)
 	w.tell(Vanished(set))
 	return nil
 }

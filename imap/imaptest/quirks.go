@@ -87,8 +87,8 @@ func Repeat() Quirk {
 	}}
 }
 
-// Ghost lets each mailbox begin with one message more, which leaves it while FETCH number after is answered. gone is how that
-// is said: "1 EXPUNGE", or "VANISHED uid".
+// Ghost lets each mailbox of more than after messages begin with one more, which leaves it while FETCH number after is answered.
+// gone is how that is said: "1 EXPUNGE", or "VANISHED uid". In a smaller one it could never leave, and the server would lie.
 func Ghost(after int, gone string) Quirk {
 	counted := regexp.MustCompile(`^\* (\d+) (EXISTS|FETCH|EXPUNGE)`)
 	return Quirk{Says: func(d *Dialogue, response string) []string {
@@ -97,6 +97,9 @@ func Ghost(after int, gone string) Quirk {
 			return []string{response}
 		}
 		n, _ := strconv.Atoi(m[1])
+		if d.Moved = m[2] == "EXISTS" && n <= after; d.Moved {
+			return []string{response}
+		}
 		response = fmt.Sprintf("* %d%s", n+1, strings.TrimPrefix(response, "* "+m[1]))
 		if d.Moved = d.Fetched == after; d.Moved {
 			return []string{response, "* " + gone}

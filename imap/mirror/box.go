@@ -63,6 +63,8 @@ type serverSide struct {
 	wishes   []plan.Wish    // for messages that have no body here
 	expunges bool           // an EXPUNGE would take only what is ours
 	forbids  forbids
+	doubt    error // why what is missing there is not believed to be gone; nil: it is
+	untold   int   // messages whose flags the server did not tell
 }
 
 // effects are what this run did to a mailbox, or could not do.

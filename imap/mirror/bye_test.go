@@ -34,7 +34,7 @@ func TestBye(t *testing.T) {
 			s := d.remote()
 			beginning(d, s)
 			byes := d.persist(q)
-			changes(d, s)
+			everyChange(d, s)
 			byes += d.persist(q)
 			d.equal()
 			d.complete(1)

@@ -8,12 +8,19 @@ import (
 	"os"
 
 	"postie/imap"
+	"postie/imap/changes"
 	"postie/imap/plan"
 	"postie/maildir"
 )
 
 // fail tells of one operation that failed, counts it, and sees to it that the next run looks again.
 func (r *run) fail(op plan.Op, err error) {
+	r.spoil(op)
+	r.tell(op, err)
+}
+
+// tell tells of one operation that failed, and counts it.
+func (r *run) tell(op plan.Op, err error) {
 	uid := cmp.Or(op.UID, op.Pair.UID)
 	r.count(func(p *Report) {
 		p.Failed++
@@ -21,7 +28,6 @@ func (r *run) fail(op plan.Op, err error) {
 			p.Mailboxes++
 		}
 	})
-	r.spoil(op)
 	r.Log.Info("operation failed", "op", op.String(), "err", err)
 	switch {
 	case op.Kind == 0: // it was only to be looked at
@@ -81,7 +87,7 @@ func single(err error) bool {
 	if e, ok := errors.AsType[*imap.Error](err); ok {
 		return e.Status != "BYE"
 	}
-	return is[problem](err) || is[*imap.UnsupportedError](err) || is[*imap.MissingError](err) || is[*fs.PathError](err) || is[*os.LinkError](err)
+	return is[problem](err) || is[*changes.Contradiction](err) || is[*imap.UnsupportedError](err) || is[*imap.MissingError](err) || is[*fs.PathError](err) || is[*os.LinkError](err)
 }
 
 // is says whether an error of that type is in the chain.
@@ -97,6 +103,7 @@ func (p problem) Error() string { return string(p) }
 const (
 	errUIDs      = problem("the server keeps no UIDs for it, so it cannot be synchronised")
 	errValidity  = problem("its UIDVALIDITY changed meanwhile")
+	errUntold    = problem("it is there, but the server said nothing of it when it was asked")
 	errGone      = problem("the message is not there any more")
 	errNoFile    = problem("it is no file")
 	errRewritten = problem("the file was rewritten meanwhile")

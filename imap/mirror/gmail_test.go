@@ -61,7 +61,7 @@ func TestGmail(t *testing.T) {
 	}
 	d.sync()
 	said()
-	changes(d, s)
+	everyChange(d, s)
 	d.sync()
 	said()
 	if d.bodies.Load() != 1 || notices != 3 {

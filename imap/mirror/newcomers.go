@@ -36,11 +36,35 @@ func (r *run) newcomers(ctx context.Context, b *box) error {
 	if len(set) == 0 {
 		return nil
 	}
+	before := r.session.Tally()
 	gone, err := ask(ctx, b, set, false)
+	if set.Dynamic() && err == nil { // nobody has asked yet which messages there are
+		err = r.believe(ctx, b, sight{whole: true, before: before})
+	}
+	if err == nil && len(gone) > 0 {
+		err = r.untoldOf(ctx, b, gone)
+	}
 	if len(gone) > 0 {
 		b.messages = slices.DeleteFunc(b.messages, func(m plan.Message) bool { return gone.Contains(m.UID) })
 	}
 	return err
+}
+
+// untoldOf tells of those messages that the server said nothing of when it was asked, though they are there, as SEARCH finds them. The
+// others were expunged meanwhile. In a mailbox that is to be matched again it is an error: their files would look as if they had been
+// deleted there.
+func (r *run) untoldOf(ctx context.Context, b *box, gone goimap.UIDSet) error {
+	there, err := r.session.SearchAll(ctx)
+	if err != nil {
+		return err
+	}
+	nums, _ := gone.Nums()
+	there = goimap.UIDSetNum(slices.DeleteFunc(nums, func(uid goimap.UID) bool { return !there.Contains(uid) })...)
+	if len(there) > 0 && b.mustMatch {
+		return &imap.MissingError{UIDs: there, Err: errUntold}
+	}
+	r.sick(b, &imap.MissingError{UIDs: there, Err: errUntold})
+	return nil
 }
 
 // shown is a message in view, which it may not have been before.
@@ -50,6 +74,9 @@ func (b *box) shown(seen imap.Message) *plan.Message {
 		b.messages = slices.Insert(b.messages, i, plan.Message{UID: seen.UID})
 	}
 	m := &b.messages[i]
+	if seen.Flags == nil && !ok {
+		b.untold++
+	}
 	if seen.Flags != nil && !m.Still {
 		m.Flags = flagsOf(seen.Flags)
 	}

@@ -154,7 +154,7 @@ func TestNoUIDValidity(t *testing.T) {
 	s := d.remote()
 	beginning(d, s)
 	d.sync()
-	changes(d, s)
+	everyChange(d, s)
 	before := d.here()
 	d.quirks = quirks{imaptest.Replace(`^\* OK \[UIDVALIDITY.*`, ""), imaptest.Replace(`UIDVALIDITY \d+ ?`, "")}
 	for range 2 {
@@ -180,7 +180,7 @@ func scenario(d *device) {
 			d.Errorf("letter %d is of %v", n, info.ModTime())
 		}
 	}
-	changes(d, s)
+	everyChange(d, s)
 	d.does(func() { d.sync() }, 1)
 	d.quiet()
 }
@@ -208,8 +208,8 @@ func (d *device) does(what func(), bodies int64) {
 	d.equal()
 }
 
-// changes are of every kind, on both sides; one message is new on the server.
-func changes(d *device, s *imap.Session) {
+// everyChange is one of every kind, on both sides; one message is new on the server.
+func everyChange(d *device, s *imap.Session) {
 	d.Helper()
 	ctx := context.Background()
 	d.flag("INBOX", 0, maildir.FlagFlagged)

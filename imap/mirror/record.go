@@ -12,8 +12,15 @@ import (
 // record notes how far everything was read, now that its effects are recorded. A mailbox in which something was put off, or
 // failed, stays as it was recorded, so that the next run sees it again.
 func (r *run) record(ctx context.Context, p plan.Plan) error {
+	r.doubted() // also what became known in windows
 	var states []index.Mailbox
 	for _, b := range r.boxes {
+		if b.doubt != nil && b.ID != 0 {
+			m := b.Mailbox
+			m.ModSeq = 0 // read all
+			states = append(states, m)
+			continue
+		}
 		if b.outside || b.ID == 0 || b.spoiled || b.unstable || slices.Contains(p.Open, b.Name) {
 			continue
 		}

@@ -62,7 +62,7 @@ func refusing(d *device, command, answer string, times int) {
 	s := d.remote()
 	beginning(d, s)
 	d.sync()
-	changes(d, s)
+	everyChange(d, s)
 	var met atomic.Bool
 	ordinary := d.quirks
 	look := imaptest.Quirk{Hears: func(_ *imaptest.Dialogue, c string) string {

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"postie/imap"
+	"postie/imap/changes"
 	"postie/imap/plan"
 	"postie/maildir/index"
 )
@@ -19,7 +20,8 @@ func (b *box) unchanged() bool {
 
 // there finds what changed on the server, by the cheapest way that it offers.
 func (r *run) there(ctx context.Context, b *box) error {
-	b.now, b.messages, b.byUID, b.rest = b.Mailbox, nil, nil, nil
+	b.now, b.doubt, b.untold = b.Mailbox, nil, 0
+	b.messages, b.byUID, b.rest = nil, nil, nil
 	if b.remote == nil {
 		return r.changes(ctx, b, sight{all: true})
 	}
@@ -47,13 +49,21 @@ func (r *run) look(ctx context.Context, b *box) (sight, error) {
 	}
 	old := b.now
 	b.observed(s)
+	before := r.session.Tally()
+	seen, err := r.ladder(ctx, b, s, old)
+	seen.asked, seen.before = true, before
+	return seen, err
+}
+
+// ladder asks what changed since the base, by the cheapest way.
+func (r *run) ladder(ctx context.Context, b *box, s *imap.Selected, old index.Mailbox) (sight, error) {
 	switch {
 	case s.Exists == 0:
-		return sight{all: true}, nil
+		return r.empty(ctx, b)
 	case !b.known || b.mustMatch || b.UIDValidity != b.now.UIDValidity || b.ModSeq == 0 || b.now.ModSeq < b.ModSeq:
 		return r.whole(ctx, b)
 	case s.Resynced:
-		return sight{messages: plan.Seq(byUID(s.Changed)), set: setOf(s.Changed), vanished: s.Vanished}, nil
+		return resynced(s), nil
 	}
 	seen, err := r.changed(ctx, imap.ModSeq(b.ModSeq))
 	if err != nil || old.UIDNext == s.UIDNext && old.Messages == s.Exists {
@@ -75,6 +85,30 @@ func (r *run) look(ctx context.Context, b *box) (sight, error) {
 	return seen, nil
 }
 
+// resynced is what a SELECT with QRESYNC brought.
+func resynced(s *imap.Selected) sight {
+	changed := byUID(s.Changed)
+	seen := sight{messages: plan.Seq(changed), set: setOf(changed), vanished: s.Vanished}
+	for _, m := range changed {
+		if s.Vanished.Contains(m.UID) {
+			seen.both.AddNum(m.UID)
+		}
+	}
+	return seen
+}
+
+// empty looks at a mailbox that has no messages by what SELECT says. It has to have none by what STATUS, or else SEARCH, says too.
+func (r *run) empty(ctx context.Context, b *box) (sight, error) {
+	if st := b.remote.Status; !b.Some || st != nil && st.Messages == 0 {
+		return sight{all: true}, nil
+	}
+	found, err := r.session.SearchAll(ctx)
+	if err != nil || len(found) == 0 {
+		return sight{all: true}, err
+	}
+	return sight{doubt: &changes.Contradiction{Said: "that there are no messages, and finds the UIDs " + found.String()}}, nil
+}
+
 // observed notes what SELECT said.
 func (b *box) observed(s *imap.Selected) {
 	b.now.UIDValidity, b.now.MailboxID = plan.UIDValidity(s.UIDValidity), s.MailboxID
@@ -82,8 +116,21 @@ func (b *box) observed(s *imap.Selected) {
 	b.now.Keeps, b.now.ReadOnly = keeps(s), s.ReadOnly
 }
 
-// changes puts into view where what was seen and the base differ, and what has to be in view always.
+// changes puts into view where what was seen and the base differ, as far as it may be believed, and what has to be in view always.
 func (r *run) changes(ctx context.Context, b *box, seen sight) error {
+	err := r.align(ctx, b, seen)
+	if err == nil && seen.asked {
+		err = r.believe(ctx, b, seen)
+	}
+	if err != nil {
+		return err
+	}
+	return r.newcomers(ctx, b)
+}
+
+// align puts into view where what was seen and the base differ, and what has to be in view always.
+func (r *run) align(ctx context.Context, b *box, seen sight) error {
+	b.messages, b.byUID, b.rest = nil, nil, nil
 	var odd []index.Row
 	var err error
 	if b.Odd && !seen.all {
@@ -103,7 +150,7 @@ func (r *run) changes(ctx context.Context, b *box, seen sight) error {
 	}
 	slices.SortFunc(b.byUID, func(a, b plan.Pair) int { return cmp.Compare(a.UID, b.UID) })
 	slices.SortFunc(b.messages, func(a, b plan.Message) int { return cmp.Compare(a.UID, b.UID) })
-	return r.newcomers(ctx, b)
+	return nil
 }
 
 // odd are the pairs that may have to be in view though nothing happened to them, each once.

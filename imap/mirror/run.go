@@ -81,21 +81,22 @@ type Report struct {
 // run is one Run.
 type run struct {
 	Options
-	base      *index.Account
-	session   *imap.Session
-	naming    naming
-	boxes     []*box // sorted by name
-	byName    map[string]*box
-	found     []string        // the folders below the root that are Maildirs
-	selection *imap.Selected  // nil: no mailbox is selected
-	stuck     map[string]bool // files that were uploaded and could not be found, by mailbox and key
-	said      []string        // notices of this run
-	before    []string        // those of the last run
-	again     bool            // something was done that only another look can make an agreement of
-	room      int             // for how many newcomers there is room in this plan
-	outlook   outlook
-	report    Report
-	mu        sync.Mutex // guards Progress and report, which the committing goroutine touches too
+	base         *index.Account
+	session      *imap.Session
+	naming       naming
+	boxes        []*box // sorted by name
+	byName       map[string]*box
+	found        []string        // the folders below the root that are Maildirs
+	selection    *imap.Selected  // nil: no mailbox is selected
+	stuck        map[string]bool // files that were uploaded and could not be found, by mailbox and key
+	said         []string        // notices of this run
+	before       []string        // those of the last run
+	again        bool            // something was done that only another look can make an agreement of
+	room         int             // for how many newcomers there is room in this plan
+	outlook      outlook
+	contradicted map[string]bool // mailboxes of which it was told that the server contradicts itself
+	report       Report
+	mu           sync.Mutex // guards Progress and report, which the committing goroutine touches too
 }
 
 // passes is how often a run looks again when it could not finish what it saw: flags that somebody else changed in the
@@ -113,7 +114,7 @@ func Run(ctx context.Context, o Options) (Report, error) {
 
 // locked holds the lock of the root while do is at work, and cleans up after it.
 func locked(ctx context.Context, o Options, do func(*run) error) (Report, error) {
-	r := &run{Options: o, stuck: map[string]bool{}}
+	r := &run{Options: o, stuck: map[string]bool{}, contradicted: map[string]bool{}}
 	if r.Log == nil {
 		r.Log = slog.New(slog.DiscardHandler)
 	}
@@ -198,6 +199,7 @@ func (r *run) pass(ctx context.Context) error {
 		return fmt.Errorf("plan: %w", err)
 	}
 	r.report.Guards = p.Guards
+	r.doubted()
 	if r.DryRun {
 		p.Ops = append(aside, p.Ops...)
 		r.preview(p)

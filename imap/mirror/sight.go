@@ -21,6 +21,11 @@ type sight struct {
 	set      goimap.UIDSet                  // of messages, without all
 	vanished goimap.UIDSet                  // may name UIDs that never were
 	news     goimap.UIDSet                  // messages of which no more is known yet than that the base does not have them
+	whole    bool                           // messages are all that there are, with their flags
+	asked    bool                           // it comes from the server
+	before   imap.Tally                     // from before the answers came
+	both     goimap.UIDSet                  // vanished, and shown all the same
+	doubt    error                          // what contradicts the answer already
 }
 
 // whole reads the flags of all messages, or, where there is nothing to compare them with, only which there are.
@@ -36,7 +41,7 @@ func (r *run) whole(ctx context.Context, b *box) (seen sight, err error) {
 	}
 	switch {
 	case some:
-		seen.messages = r.session.FetchFlags(ctx, every(), 0, nil)
+		seen.messages, seen.whole = r.session.FetchFlags(ctx, every(), 0, nil), true
 	case int64(r.selection.Exists) <= int64(r.room):
 		seen.news = every() // all that is wanted of them comes with the answer to one question
 	default:
@@ -62,12 +67,15 @@ func setOf(ms []imap.Message) goimap.UIDSet {
 	return uids(ms, func(m imap.Message) goimap.UID { return m.UID })
 }
 
-// byUID sorts messages. Of those that came more than once the last counts.
+// byUID sorts messages. Of those that came more than once the last counts, as far as it tells the flags.
 func byUID(ms []imap.Message) []imap.Message {
 	slices.SortStableFunc(ms, func(a, b imap.Message) int { return cmp.Compare(a.UID, b.UID) })
 	out := ms[:0]
 	for _, m := range ms {
 		if n := len(out); n > 0 && out[n-1].UID == m.UID {
+			if m.Flags == nil {
+				m.Flags = out[n-1].Flags
+			}
 			out[n-1] = m
 		} else {
 			out = append(out, m)
@@ -98,7 +106,13 @@ func (r *run) merge(ctx context.Context, b *box, seen sight) (covered goimap.UID
 	if err != nil || len(late) == 0 {
 		return covered, err
 	}
-	late = byUID(late)
+	late = slices.DeleteFunc(byUID(late), func(m imap.Message) bool {
+		missed := at(b.byUID, m.UID, func(p plan.Pair) goimap.UID { return p.UID }) != nil && b.message(m.UID) == nil
+		return m.Flags == nil && (b.rest.Contains(m.UID) || covered.Contains(m.UID) && !missed) // it tells nothing new
+	})
+	if len(late) == 0 {
+		return covered, nil
+	}
 	set = setOf(late)
 	b.byUID = slices.DeleteFunc(b.byUID, func(p plan.Pair) bool { return set.Contains(p.UID) })
 	b.messages = slices.DeleteFunc(b.messages, func(m plan.Message) bool { return set.Contains(m.UID) })
@@ -143,6 +157,10 @@ func (r *run) beside(b *box, rows iter.Seq2[index.Row, error], messages iter.Seq
 func (r *run) compared(b *box, row *index.Row, seen imap.Message) {
 	m := plan.Message{UID: row.UID, Flags: flagsOf(seen.Flags), ModSeq: plan.ModSeq(seen.ModSeq)}
 	m.Still = m.Flags == row.Remote && !b.mustMatch
+	if seen.Flags == nil { // what was not told is not known
+		m.Flags, m.Still = row.Remote, !b.mustMatch
+		b.untold++
+	}
 	if !m.Still || b.mustMatch || r.shows(b, row) {
 		b.byUID = append(b.byUID, row.Pair)
 		b.messages = append(b.messages, m)
