@@ -19,21 +19,13 @@ const maxValue = 32 << 10
 // with its continuation lines; textproto.ReadHeader would give up there.
 func fields(header []byte) iter.Seq2[[]byte, []byte] {
 	return func(yield func(name, value []byte) bool) {
-		var end ending
-		for first := true; len(header) > 0; first = false {
-			field, rest := cutField(header)
+		for len(header) > 0 {
+			var field []byte
+			field, header = cutField(header)
 			if isBlank(field) {
 				return // RFC 5322 section 2.1: what follows is the body
 			}
-			damaged := !isField(field)
-			if damaged && end.sound == 0 {
-				if ended, _ := end.ends(lookInto(header), first); ended {
-					return
-				}
-			} else if end.sound > 0 {
-				end.sound = max(end.sound-bytes.Count(field, []byte("\n")), 0)
-			}
-			if header = rest; damaged {
+			if !isField(field) {
 				continue
 			}
 			name, value := fieldName(field), field[bytes.IndexByte(field, ':')+1:]
@@ -41,24 +33,6 @@ func fields(header []byte) iter.Seq2[[]byte, []byte] {
 				return
 			}
 		}
-	}
-}
-
-// lookInto gives the lines of b, for [ending.ends].
-func lookInto(b []byte) func(int) ([]byte, bool) {
-	var seen [][]byte
-	return func(n int) ([]byte, bool) {
-		for len(seen) <= n && len(b) > 0 {
-			end := bytes.IndexByte(b, '\n') + 1
-			if end == 0 {
-				end = len(b)
-			}
-			seen, b = append(seen, b[:end]), b[end:]
-		}
-		if n < len(seen) {
-			return seen[n], true
-		}
-		return nil, false
 	}
 }
 

@@ -10,7 +10,7 @@ type Field struct{ Name, Value string }
 // first counts.
 func Head(header []byte) []Field {
 	found := map[string]string{}
-	for name, value := range fields(readable(header)) {
+	for name, value := range fields(readable(cutHeader(header))) {
 		n := strings.ToLower(string(name))
 		if found[n] != "" {
 			continue

@@ -55,6 +55,61 @@ func beyond(peek func(int) ([]byte, bool)) int {
 	return 0
 }
 
+// cutHeader cuts what is no header off its end. Nearly always there is nothing to cut.
+func cutHeader(b []byte) []byte {
+	if onlyFields(b) {
+		return b
+	}
+	var end ending
+	for from, first := 0, true; ; first = false {
+		if ended, _ := end.ends(lookInto(b[from:]), first); ended {
+			return b[:from]
+		}
+		from += lineLength(b[from:])
+	}
+}
+
+// onlyFields reports whether all lines of b are of fields, as far as an empty line.
+func onlyFields(b []byte) bool {
+	for len(b) > 0 {
+		n := lineLength(b)
+		line := b[:n]
+		switch b = b[n:]; {
+		case isBlank(line):
+			return true
+		case line[0] == ' ' || line[0] == '\t':
+			if len(bytes.TrimSpace(line)) == 0 {
+				return false
+			}
+		case !isField(line):
+			return false
+		}
+	}
+	return true
+}
+
+func lineLength(b []byte) int {
+	if i := bytes.IndexByte(b, '\n'); i >= 0 {
+		return i + 1
+	}
+	return len(b)
+}
+
+// lookInto gives the lines of b by number.
+func lookInto(b []byte) func(int) ([]byte, bool) {
+	var seen [][]byte
+	return func(n int) ([]byte, bool) {
+		for len(seen) <= n && len(b) > 0 {
+			end := lineLength(b)
+			seen, b = append(seen, b[:end]), b[end:]
+		}
+		if n < len(seen) {
+			return seen[n], true
+		}
+		return nil, false
+	}
+}
+
 // startsHeader reports whether a header may begin with that line: a field, or the "From " of an mbox.
 func startsHeader(line []byte) bool {
 	return isField(line) || bytes.HasPrefix(line, []byte("From ")) || bytes.HasPrefix(line, []byte(">From "))

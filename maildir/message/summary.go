@@ -32,7 +32,7 @@ type Summary struct {
 // is not there or not readable is empty. Of a field that comes twice the first counts.
 func Summarize(header []byte) Summary {
 	var s Summary
-	for name, value := range fields(readable(header)) {
+	for name, value := range fields(readable(cutHeader(header))) {
 		switch {
 		case s.From == "" && equalFold(name, "From"):
 			s.From = addresses(unfold(value), 2*maxAddress)
