@@ -19,7 +19,7 @@ func rooms() map[string][]string {
 	return map[string][]string{
 		"cmd/postie": {"cmd/postie/internal/*", "pop3", "pop3/retrieve", "imap", "imap/plan", "imap/mirror",
 			"maildir", "maildir/message", "maildir/index"},
-		"cmd/postie/internal/config":     nil,
+		"cmd/postie/internal/config":     {"cmd/postie/internal/near"},
 		"cmd/postie/internal/connect":    nil,
 		"cmd/postie/internal/credential": nil,
 		"cmd/postie/internal/discover":   nil,
@@ -32,7 +32,8 @@ func rooms() map[string][]string {
 			"pop3", "pop3/retrieve", "imap", "imap/plan", "imap/mirror", "maildir/index"},
 		"cmd/postie/internal/foreign": nil,
 		"cmd/postie/internal/library": {"cmd/postie/internal/config", "cmd/postie/internal/credential", "cmd/postie/internal/exit",
-			"cmd/postie/internal/paths", "cmd/postie/internal/session", "cmd/postie/internal/ui", "imap/mirror", "maildir", "maildir/message", "maildir/index"},
+			"cmd/postie/internal/near", "cmd/postie/internal/paths", "cmd/postie/internal/session", "cmd/postie/internal/ui", "imap/mirror", "maildir", "maildir/message", "maildir/index"},
+		"cmd/postie/internal/near":  nil,
 		"cmd/postie/internal/paths": nil,
 		"cmd/postie/internal/session": {"cmd/postie/internal/config", "cmd/postie/internal/connect", "cmd/postie/internal/credential",
 			"cmd/postie/internal/exit", "pop3", "imap"},

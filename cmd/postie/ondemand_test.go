@@ -85,7 +85,7 @@ func TestSummariesOfThousands(t *testing.T) {
 	f.ok(m.open())
 
 	d.command(exit.OK, "mark", ids[1], ids[0], "--flagged")
-	d.command(exit.OK, "move", ids[2], "Archive")
+	d.command(exit.OK, "move", ids[2], "Archive", "--create")
 	d.command(exit.OK, "delete", ids[3])
 	d.sync()
 	if out := d.command(exit.OK, "status", "--json"); !strings.Contains(out, `"waiting":0,"last_success"`) {

@@ -37,7 +37,7 @@ func (m *mirrored) must(err error) {
 // nobody had looked.
 func TestOtherPrograms(t *testing.T) {
 	m := newMirrored(t, "", 6)
-	m.postie("move", "1", "Archive")
+	m.postie("move", "1", "Archive", "--create")
 	m.postie("sync")
 	deliver := func(name, subject string) {
 		content := "Message-ID: <" + name + "@x.test>\nFrom: bob@x.test\nSubject: " + subject + "\n\nword" + name + "\n"
@@ -83,7 +83,7 @@ func TestOtherPrograms(t *testing.T) {
 // A message that was moved here and removed on the server meanwhile is one message after the next sync, however often it runs.
 func TestMovedAndGone(t *testing.T) {
 	m := newMirrored(t, "", 3)
-	m.postie("move", "1", "Archive")
+	m.postie("move", "1", "Archive", "--create")
 	there := maildir.Dir(filepath.Join(m.server.Home("alice"), "Maildir"))
 	for e, err := range there.Scan() {
 		m.must(err)

@@ -102,7 +102,7 @@ func TestActWithoutBodies(t *testing.T) {
 	}
 	m.postie("mark", "1", "2", "--flagged")
 	m.postie("mark", "1", "--seen")
-	m.postie("move", "3", "Archive")
+	m.postie("move", "3", "Archive", "--create")
 	m.postie("delete", "4")
 	m.want("flagged", m.ids("list", "--flagged"), "work/INBOX/1 work/INBOX/2")
 	m.want("list", m.ids("list"), "work/Archive/3 work/INBOX/1 work/INBOX/2 work/INBOX/5")
@@ -140,7 +140,7 @@ func TestActWithBodies(t *testing.T) {
 	}
 	m.want("bodies are found", m.ids("search", "body2"), "work/INBOX/2")
 	m.postie("mark", "1", "--flagged", "--seen", "--keyword", "todo")
-	m.postie("move", "2", "Lists/go")
+	m.postie("move", "2", "Lists/go", "--create")
 	m.postie("delete", "3")
 	inbox := maildir.Dir(filepath.Join(m.root, "INBOX"))
 	other := map[string]maildir.Entry{} // what another program does: 4 answered, 5 removed

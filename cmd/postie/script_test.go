@@ -15,6 +15,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"postie/cmd/postie/internal/demo"
 	"postie/maildir"
 	"postie/pop3/pop3test"
 	"postie/testdata/messages"
@@ -31,7 +32,7 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"pop3": servePOP3, "left": left, "mails": mails, "exits": exits, "append": appendMail, "asked": asked,
+			"pop3": servePOP3, "imap": serveIMAP, "left": left, "mails": mails, "exits": exits, "append": appendMail, "asked": asked,
 		},
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("HOME", e.WorkDir)
@@ -103,6 +104,15 @@ func servePOP3(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv(name, address)
 	ts.Setenv(name+"_PORT", port)
 	ts.Value(servers{}).(map[string]*pop3test.Server)[name] = s
+}
+
+// serveIMAP starts the demo's server: imap NAME sets $NAME to HOST:PORT and $NAME_PORT. It holds the sample messages in INBOX and Oddities.
+func serveIMAP(ts *testscript.TestScript, neg bool, args []string) {
+	s, err := demo.StartIMAP()
+	ts.Check(err)
+	ts.Defer(func() { s.Close() })
+	ts.Setenv(args[0], net.JoinHostPort(s.Host, strconv.Itoa(s.Port)))
+	ts.Setenv(args[0]+"_PORT", strconv.Itoa(s.Port))
 }
 
 // left NAME N: so many messages are on the server.

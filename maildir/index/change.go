@@ -161,11 +161,19 @@ type NameError struct{ Name string }
 
 func (e *NameError) Error() string { return fmt.Sprintf("%q cannot be the name of a mailbox", e.Name) }
 
+// CheckName says why no mailbox can be made by a name: a *NameError.
+func CheckName(mailbox string) error {
+	if slices.Contains(strings.Split(mailbox, "/"), "") || strings.HasPrefix(mailbox, ".") || strings.ContainsFunc(mailbox, unicode.IsControl) {
+		return &NameError{mailbox}
+	}
+	return nil
+}
+
 // folderFor is where a mailbox lies below the root, if its name does not tell (as it does where mirror keeps nothing).
 func (s *Store) folderFor(ctx context.Context, mailbox string, layout maildir.Layout) (string, error) {
 	parts := strings.Split(mailbox, "/")
-	if slices.Contains(parts, "") || strings.HasPrefix(mailbox, ".") || strings.ContainsFunc(mailbox, unicode.IsControl) {
-		return "", &NameError{mailbox}
+	if err := CheckName(mailbox); err != nil {
+		return "", err
 	}
 	folders, err := query(ctx, s, func(rows *sql.Rows) (f string, err error) { return f, rows.Scan(&f) }, "SELECT folder FROM mailbox WHERE folder IS NOT NULL AND name = ?", mailbox)
 	if err != nil || len(folders) > 0 {

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+
+	"postie/cmd/postie/internal/near"
 )
 
 // Error is one problem: FILE:LINE: KEY: MSG; HINT. All parts but Msg may be missing.
@@ -69,43 +71,8 @@ func bare(r rune) bool {
 
 // didYouMean gives `did you mean "…"` for the known word that is nearest to word, or "".
 func didYouMean(word string, known []string) string {
-	best, least := "", max(1, len(word)/3)+1
-	for _, k := range known {
-		d := distance(word, k)
-		if len(k) > 3 && strings.Contains(word, k) || len(word) > 3 && strings.Contains(k, word) {
-			d = min(d, least-1) // username, fingerprint
-		}
-		if d < least {
-			best, least = k, d
-		}
+	if best := near.Word(word, known); best != "" {
+		return "did you mean " + strconv.Quote(best) + "?"
 	}
-	if best == "" {
-		return ""
-	}
-	return "did you mean " + strconv.Quote(best) + "?"
-}
-
-// distance counts insertions, removals, replacements and swaps of neighbours between a and b.
-func distance(a, b string) int {
-	d := make([][]int, len(a)+1)
-	for i := range d {
-		d[i] = make([]int, len(b)+1)
-		d[i][0] = i
-	}
-	for j := range d[0] {
-		d[0][j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		for j := 1; j <= len(b); j++ {
-			change := 1
-			if a[i-1] == b[j-1] {
-				change = 0
-			}
-			d[i][j] = min(d[i-1][j]+1, d[i][j-1]+1, d[i-1][j-1]+change)
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				d[i][j] = min(d[i][j], d[i-2][j-2]+1)
-			}
-		}
-	}
-	return d[len(a)][len(b)]
+	return ""
 }

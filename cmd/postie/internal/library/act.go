@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 
 	"postie/cmd/postie/internal/exit"
 	"postie/cmd/postie/internal/ui"
@@ -19,6 +20,8 @@ type Which struct {
 	IDs    []string
 	Search string
 	Yes    bool // do not ask
+
+	ready func(context.Context, *Shelf) error // asked for each shelf that has such messages, before anything is done; nil: not
 }
 
 // Act does something to the messages meant. verb and past say what, for people: "mark", "marked".
@@ -30,6 +33,14 @@ func (l *Library) Act(ctx context.Context, w Which, verb, past string, do Deed) 
 	for _, i := range meant {
 		if err := i.Index.Writable(); err != nil {
 			return fmt.Errorf("%s: %w", i.Accounts[0].Name, err)
+		}
+	}
+	for _, s := range l.Shelves {
+		if w.ready == nil || !slices.ContainsFunc(meant, func(i Item) bool { return i.Shelf == s }) {
+			continue
+		}
+		if err := w.ready(ctx, s); err != nil {
+			return err
 		}
 	}
 	if w.Search != "" && !w.Yes {

@@ -10,7 +10,6 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -253,20 +252,6 @@ func (l *Library) Finds(ctx context.Context, ids []string) ([]Item, error) {
 		}
 	}
 	return all, nil
-}
-
-// Destination is the mailbox meant, which may stand behind the account's name as it does in IDs.
-func (s *Shelf) Destination(ctx context.Context, mailbox string) (string, error) {
-	known, err := s.Index.Mailboxes(ctx)
-	if err != nil || slices.Contains(known, mailbox) {
-		return mailbox, err
-	}
-	for _, name := range s.Names() {
-		if rest, ok := strings.CutPrefix(mailbox, name+"/"); ok {
-			return rest, nil
-		}
-	}
-	return mailbox, nil
 }
 
 // Open opens the file of a message; fs.ErrNotExist: only the summary is here.
