@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"io"
-	"os"
 )
 
 // readSize is what a file is read by at once.
@@ -32,7 +31,7 @@ func WireOf(r io.Reader) (Wire, error) {
 
 // WireAt is WireOf of the file at a path.
 func WireAt(path string) (Wire, error) {
-	f, err := os.Open(path)
+	f, _, err := Open(path)
 	if err != nil {
 		return Wire{}, fmt.Errorf("read message: %w", err)
 	}

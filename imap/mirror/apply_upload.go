@@ -74,10 +74,7 @@ func (r *run) pack(ctx context.Context, b *box, op plan.Op) (*parcel, error) {
 	}
 	p := &parcel{op: op, entry: e, message: b.fresh[op.Key]}
 	if p.message == nil {
-		if p.message, err = r.readFile(ctx, b.dir, e); err == nil && p.message == nil {
-			err = errNoFile
-		}
-		if err != nil {
+		if p.message, err = r.readFile(ctx, b.dir, e); err != nil {
 			return nil, err
 		}
 	}
@@ -224,22 +221,22 @@ func (r *run) uploads(b *box, batch []*parcel) iter.Seq[imap.Upload] {
 
 // open opens a file that has the size it had when it was read: another size than announced would end the session.
 func (r *run) open(b *box, p *parcel) (*os.File, error) {
-	f, err := os.Open(b.dir.Path(p.entry))
+	f, info, err := maildir.Open(b.dir.Path(p.entry))
 	if errors.Is(err, fs.ErrNotExist) {
 		var ok bool
 		if p.entry, ok, err = b.dir.Find(p.op.Key); err == nil && !ok {
 			err = fs.ErrNotExist
 		}
 		if err == nil {
-			f, err = os.Open(b.dir.Path(p.entry))
+			f, info, err = maildir.Open(b.dir.Path(p.entry))
 		}
 	}
 	if err != nil {
 		return nil, err
 	}
-	if info, err := f.Stat(); err != nil || info.Size() != p.disk {
+	if info.Size() != p.disk {
 		f.Close()
-		return nil, errors.Join(err, errRewritten)
+		return nil, errRewritten
 	}
 	return f, nil
 }

@@ -39,15 +39,18 @@ type maildirSide struct {
 	missing  goimap.UIDSet                  // messages whose file is not here
 	news     int                            // files that the base does not know
 	twins    int                            // files whose key another one has
+	unread   map[maildir.Key]error          // of fresh: those that could not be read
+	left     map[string][]maildir.Entry     // what is no message and is left alone, by kind
 	respelt  bool                           // files have other letters now, which is not durable yet
 	stamp    maildir.Stamp                  // from before the scan; zero: not to be recorded
+	still    bool                           // nothing happened in it since the last run
 	looked   int                            // how often it was read
 	seen     maildir.Stamp                  // from before the last reading
 	firm     bool                           // a change after that reading must show in the stamp
 	unstable bool                           // it did not come to rest, or could not be read
 	later    *box                           // how it was just before something was pushed; nil: nothing changed
-	left     []passage                      // of later
-	came     []passage                      // of later
+	leavers  []passage                      // of later
+	comers   []passage                      // of later
 }
 
 // serverSide is a mailbox as the server shows it.

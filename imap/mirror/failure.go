@@ -105,7 +105,7 @@ const (
 	errValidity  = problem("its UIDVALIDITY changed meanwhile")
 	errUntold    = problem("it is there, but the server said nothing of it when it was asked")
 	errGone      = problem("the message is not there any more")
-	errNoFile    = problem("it is no file")
+	errEmpty     = problem("the file holds nothing")
 	errRewritten = problem("the file was rewritten meanwhile")
 	errPassing   = problem("it may be on its way from another folder")
 	errLost      = problem("it was uploaded and cannot be found there")

@@ -20,15 +20,20 @@ func (r *run) identify(ctx context.Context, b *box, e maildir.Entry, table *mail
 	m := b.fresh[e.Key]
 	if m == nil {
 		var err error
-		if m, err = r.readFile(ctx, b.dir, e); err != nil {
-			if errors.Is(err, fs.ErrNotExist) {
-				return e, false
-			}
-			r.Log.Warn("message cannot be read", "path", b.dir.Path(e), "err", err)
-			m = &index.Message{}
-		}
-		if m == nil {
+		m, err = r.readFile(ctx, b.dir, e)
+		none, no := errors.AsType[*maildir.NotMessage](err)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
 			return e, false
+		case no:
+			b.leave(none.Kind, e)
+			return e, false
+		case err == errEmpty:
+			b.leave(empty, e)
+			return e, false
+		case err != nil:
+			b.unread[e.Key] = err
+			m = &index.Message{}
 		}
 		m.Mailbox = b.Name
 		b.fresh[e.Key] = m
@@ -46,7 +51,7 @@ func identityOf(m *index.Message) plan.Identity {
 	return plan.Identity{Size: m.Wire.Size, Marks: m.Marks, Date: m.Date, MessageID: m.Summary.MessageID, Header: m.Header, Hash: m.Wire.Hash}
 }
 
-// readFile makes a message of a file, in one pass and in little memory; nil: it is none.
+// readFile makes a message of a file, in one pass and in little memory. The error of one that holds nothing, a damaged copy, is errEmpty.
 func (r *run) readFile(ctx context.Context, dir maildir.Dir, e maildir.Entry) (*index.Message, error) {
 	var header message.Header
 	m, err := index.ReadFile(dir.Path(e), &header)
@@ -57,7 +62,10 @@ func (r *run) readFile(ctx context.Context, dir maildir.Dir, e maildir.Entry) (*
 		}
 		m, err = index.ReadFile(dir.Path(e), &header)
 	}
-	if err != nil || m == nil {
+	if err == nil && m.Wire.Size == 0 {
+		err = errEmpty
+	}
+	if err != nil {
 		return nil, err
 	}
 	m.Date = m.Date.Truncate(time.Second) // as exact as an INTERNALDATE

@@ -73,7 +73,7 @@ func (r *run) nameless(b *box) bool {
 func (r *run) box(name string) *box {
 	b := r.byName[name]
 	if b == nil {
-		b = &box{maildirSide: maildirSide{entries: map[maildir.Key]maildir.Entry{}, fresh: map[maildir.Key]*index.Message{}}}
+		b = &box{maildirSide: maildirSide{entries: map[maildir.Key]maildir.Entry{}, fresh: map[maildir.Key]*index.Message{}, unread: map[maildir.Key]error{}}}
 		b.Name = name
 		r.byName[name] = b
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 
 	goimap "github.com/emersion/go-imap/v2"
 
@@ -47,6 +48,7 @@ func (r *run) observe(ctx context.Context) ([]plan.Mailbox, error) {
 	if err := r.widen(ctx); err != nil {
 		return nil, err
 	}
+	r.tellFiles()
 	var views []plan.Mailbox
 	for _, b := range r.boxes {
 		if b.outside && b.looked == 0 && b.Name != r.Policy.Trash {
@@ -112,6 +114,9 @@ func (r *run) view(ctx context.Context, b *box) (plan.Mailbox, error) {
 		UIDValidity: b.now.UIDValidity, MailboxID: b.now.MailboxID, ModSeq: b.now.ModSeq, Keeps: b.now.Keeps, ReadOnly: b.now.ReadOnly,
 		Expunges: b.expunges, Files: plan.Seq(b.files), Messages: plan.Seq(b.messages), Wishes: b.wishes,
 		Base: plan.Base{UIDValidity: b.UIDValidity, MailboxID: b.MailboxID, ByUID: plan.Seq(b.byUID), ByKey: plan.Seq(b.byKey)},
+	}
+	if es := b.left[empty]; len(es) > 0 {
+		v.Damaged = !slices.Contains(r.before, b.Name+": "+leftAlone(empty, es))
 	}
 	v.Closed, v.Expunges = b.forbids.insert, v.Expunges && !b.forbids.expunge
 	if b.forbids.delete {

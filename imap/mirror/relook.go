@@ -49,7 +49,7 @@ func (r *run) reread(ctx context.Context, b *box, force bool) error {
 		}
 		force = false
 		b.later = &box{Mailbox: b.Mailbox, known: b.known, maildirSide: maildirSide{here: true, dir: b.dir, entries: map[maildir.Key]maildir.Entry{},
-			fresh: b.fresh, unstable: true}}
+			fresh: b.fresh, unread: b.unread, unstable: true}}
 		if err == nil {
 			err = r.scan(ctx, b.later, false)
 		}
@@ -82,16 +82,16 @@ func (r *run) leavers(ctx context.Context, b *box) error {
 		if err != nil {
 			return err
 		}
-		b.later.left = append(b.later.left, passage{p.Key, id})
+		b.later.leavers = append(b.later.leavers, passage{p.Key, id})
 	}
 	for _, f := range b.files {
 		if f.ID != (plan.Identity{}) && !b.later.holds(f.Key) && !exists(b.dir.Path(b.entries[f.Key])) {
-			b.later.left = append(b.later.left, passage{f.Key, f.ID}) // it was new, and went on
+			b.later.leavers = append(b.later.leavers, passage{f.Key, f.ID}) // it was new, and went on
 		}
 	}
 	for _, f := range b.later.files {
 		if !b.holds(f.Key) && f.ID != (plan.Identity{}) {
-			b.later.came = append(b.later.came, passage{f.Key, f.ID})
+			b.later.comers = append(b.later.comers, passage{f.Key, f.ID})
 		}
 	}
 	return nil
@@ -142,13 +142,13 @@ func (r *run) back(ctx context.Context, b *box, op plan.Op) (bool, error) {
 		if o.later.unstable {
 			return true, nil
 		}
-		if len(o.later.came) > 0 && id == (plan.Identity{}) {
+		if len(o.later.comers) > 0 && id == (plan.Identity{}) {
 			var err error
 			if id, err = r.base.Identify(ctx, b.ID, plan.Pair{UID: op.UID, Key: op.Key, Size: op.Pair.Size}); err != nil {
 				return false, err
 			}
 		}
-		if slices.ContainsFunc(o.later.came, func(p passage) bool { return p.key == op.Key || p.id.Same(id) }) {
+		if slices.ContainsFunc(o.later.comers, func(p passage) bool { return p.key == op.Key || p.id.Same(id) }) {
 			return true, nil
 		}
 	}
@@ -160,7 +160,7 @@ func (r *run) back(ctx context.Context, b *box, op plan.Op) (bool, error) {
 func (r *run) passing(ctx context.Context, b *box, key maildir.Key, m *index.Message) (bool, error) {
 	id := identityOf(m)
 	for _, o := range r.boxes {
-		if o.later != nil && slices.ContainsFunc(o.later.left, func(p passage) bool { return p.key == key || p.id.Same(id) }) {
+		if o.later != nil && slices.ContainsFunc(o.later.leavers, func(p passage) bool { return p.key == key || p.id.Same(id) }) {
 			return true, nil
 		}
 	}

@@ -144,7 +144,7 @@ func (r *run) describe(ctx context.Context, p *pending) error {
 	if err == nil {
 		p.file, err = r.readFile(ctx, at.dir, e)
 	}
-	if p.file == nil && (err == nil || errors.Is(err, fs.ErrNotExist)) {
+	if errors.Is(err, fs.ErrNotExist) || err == errEmpty || is[*maildir.NotMessage](err) {
 		return p.recall()
 	}
 	if err == nil {

@@ -88,6 +88,7 @@ type run struct {
 	byName       map[string]*box
 	found        []string        // the folders below the root that are Maildirs
 	selection    *imap.Selected  // nil: no mailbox is selected
+	unread       map[string]bool // files that were told of because they could not be read, by mailbox and key
 	stuck        map[string]bool // files that were uploaded and could not be found, by mailbox and key
 	said         []string        // notices of this run
 	before       []string        // those of the last run
@@ -114,7 +115,7 @@ func Run(ctx context.Context, o Options) (Report, error) {
 
 // locked holds the lock of the root while do is at work, and cleans up after it.
 func locked(ctx context.Context, o Options, do func(*run) error) (Report, error) {
-	r := &run{Options: o, stuck: map[string]bool{}, contradicted: map[string]bool{}}
+	r := &run{Options: o, stuck: map[string]bool{}, unread: map[string]bool{}, contradicted: map[string]bool{}}
 	if r.Log == nil {
 		r.Log = slog.New(slog.DiscardHandler)
 	}

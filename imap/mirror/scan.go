@@ -27,7 +27,7 @@ func (r *run) local(ctx context.Context, b *box, full bool) error {
 		return err
 	}
 	if b.looked == 1 && b.known && !full && stamp == b.Stamp && len(lost) == 0 {
-		b.stamp, b.seen, b.firm = stamp, stamp, true
+		b.stamp, b.seen, b.firm, b.still = stamp, stamp, true, true
 		return r.quiet(ctx, b)
 	}
 	return r.scan(ctx, b, full)
@@ -78,6 +78,7 @@ func (r *run) quiet(ctx context.Context, b *box) error {
 // scan reads a folder once and compares it with the base. snapshot and relook say what a reading is worth.
 func (r *run) scan(ctx context.Context, b *box, full bool) (err error) {
 	began := r.Now()
+	b.still = false
 	if b.seen, b.lost, err = b.dir.Parts(); err != nil {
 		return err
 	}
@@ -117,11 +118,14 @@ func (r *run) part(b *box, files *listing, twins []maildir.Entry) error {
 	var parted []maildir.Entry
 	for _, twin := range twins {
 		first, err := maildir.WireAt(b.dir.Path(files.find(twin.Key)))
-		if err != nil {
-			continue // it is gone, and with it the question
+		second, err2 := maildir.WireAt(b.dir.Path(twin))
+		if err := cmp.Or(err, err2); err != nil {
+			if !errors.Is(err, fs.ErrNotExist) && !is[*maildir.NotMessage](err) { // else it is gone, and with it the question
+				b.unread[twin.Key] = err
+			}
+			continue
 		}
-		second, err := maildir.WireAt(b.dir.Path(twin))
-		if err != nil || first.Hash == second.Hash {
+		if first.Hash == second.Hash || second.Size == 0 {
 			continue
 		}
 		draft, err := b.dir.Create() // for its key
@@ -146,7 +150,7 @@ func (r *run) part(b *box, files *listing, twins []maildir.Entry) error {
 
 // compare puts into view where entries and base differ. It gives the rows of files that only have another name.
 func (r *run) compare(ctx context.Context, b *box, files *listing, full bool) (renamed []index.Row, err error) {
-	b.byKey, b.files, b.missing, b.news, b.emptied = nil, nil, nil, 0, ""
+	b.byKey, b.files, b.missing, b.news, b.emptied, b.left = nil, nil, nil, 0, "", nil
 	table, err := b.dir.Keywords()
 	if err != nil {
 		return nil, err

@@ -22,7 +22,7 @@ var update = flag.Bool("update", false, "write what the plans are now into testd
 //
 //	== name
 //	policy expunge trash=Trash create=here max=30% allow bodies=none bodies=100
-//	box NAME facts…       new here there gone readonly closed folder=new unstable outside noexpunge keeps=FS count=9 validity=5/6 id=x/y modseq=9
+//	box NAME facts…       new here there gone readonly closed damaged folder=new unstable outside noexpunge keeps=FS count=9 validity=5/6 id=x/y modseq=9
 //	a | 1 S | FS | S      message a: base, here, there
 //	--
 //	flags INBOX 1 …
@@ -161,6 +161,8 @@ func mailboxOf(t *testing.T, name string, facts []string) Mailbox {
 			m.ReadOnly = true
 		case "closed":
 			m.Closed = true
+		case "damaged":
+			m.Damaged = true
 		case "folder": // lost
 			m.Lost = value
 		case "unstable":

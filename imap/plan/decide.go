@@ -140,7 +140,9 @@ func (d *differ) deleted(t *trio) {
 	known, why := t.pair.State, d.doubt(t)
 	switch {
 	case known == Marked && t.message.Flags.Set&trashed == 0:
-		d.revive(t)
+		d.revive(t, "undeleted there")
+	case d.damaged && known == Agreed && t.pair.Key != "" && !d.restless:
+		d.revive(t, "gone here, and a damaged copy is new: it may be this one")
 	case why != "":
 		d.wait(why, b)
 	case !b.yields() && known == Agreed:
@@ -203,9 +205,9 @@ func (d *differ) discard(t *trio, op Op) {
 	d.add(t.home, op)
 }
 
-// revive brings a message back whose \Deleted somebody else took away.
-func (d *differ) revive(t *trio) {
-	op := t.op(Download, Local, "undeleted there")
+// revive brings a message back: one whose \Deleted somebody else took away, or whose copy here was damaged.
+func (d *differ) revive(t *trio, reason string) {
+	op := t.op(Download, Local, reason)
 	op.Key = ""
 	op.Pair = t.tombstone(Agreed)
 	op.Pair.Key, op.Pair.Local = "", t.message.Flags

@@ -18,6 +18,7 @@ type differ struct {
 	messages *pool[Message]
 	unread   []*newcomer[File] // new files that could not be read
 	restless bool              // some Maildir is unstable: what is missing elsewhere may be in it
+	damaged  bool              // some Maildir has got a damaged copy
 	ops      []Op
 	notices  map[Notice]int // Count is 0 in the keys
 	open     map[string]bool
@@ -60,7 +61,7 @@ func observe(boxes []Mailbox, p Policy) (*differ, error) {
 		notices: map[Notice]int{}, open: map[string]bool{}, tally: map[*box]*tally{}}
 	for _, m := range boxes {
 		b := &box{Mailbox: m}
-		d.restless = d.restless || b.Unstable
+		d.restless, d.damaged = d.restless || b.Unstable, d.damaged || b.Damaged
 		b.ReadOnly = b.ReadOnly && b.Exist&Remote != 0
 		if d.byName[b.Name] != nil {
 			return nil, fmt.Errorf("mailbox %q twice", b.Name)
@@ -208,7 +209,7 @@ func (d *differ) upload(b *box, f File, s State, op Op) {
 	case s == Orphan && !d.policy.AllowMassDelete:
 		d.tally[b].orphans++
 	case f.ID.Hash == [32]byte{}:
-		d.wait("could not be read, so it is not uploaded yet", b)
+		d.open[b.Name] = true // whoever could not read it has said so
 	case d.takes(b, Remote):
 		d.add(b, op)
 		d.refused(b, f.Flags)

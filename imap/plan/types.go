@@ -155,6 +155,7 @@ type Mailbox struct {
 	Closed      bool   // on the server: nothing may be put into it
 	Expunges    bool   // UID EXPUNGE, or EXPUNGE would meet nothing but ours
 	Lost        string // of its Maildir's new/ and cur/ the one that held messages, as the base knows, and is not there any more
+	Damaged     bool   // files came into it that hold nothing: any that is missing may have been one
 	Unstable    bool   // the scan never came to rest: files may be there that it does not show, of any mailbox
 	Outside     bool   // not part of this run: Files, and Messages if they are given with Base.ByUID, only show where things were moved to
 }

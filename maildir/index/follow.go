@@ -142,9 +142,9 @@ func (w *following) place(ctx context.Context) error {
 		}
 		var m *Message
 		if len(ms) == 0 || !w.left(&ms[0]) {
-			m = w.reader.read(folder{name: stray.Mailbox, dir: w.s.dirOf(stray)}, stray.Entry)
-			if m == nil {
-				w.wild[stray.Mailbox] = true
+			var again bool
+			if m, again = w.reader.read(folder{name: stray.Mailbox, dir: w.s.dirOf(stray)}, stray.Entry); m == nil {
+				w.wild[stray.Mailbox] = w.wild[stray.Mailbox] || again
 				continue
 			}
 			ms = w.like(m)

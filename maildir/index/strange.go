@@ -143,7 +143,7 @@ func (r *refresh) whose(f folder, e maildir.Entry, siblings []sibling) (*sibling
 	if len(siblings) == 1 && len(homeless) == 1 {
 		return homeless[0], nil // renamed: no need to read it
 	}
-	m := r.read(f, e)
+	m, _ := r.read(f, e)
 	if m == nil {
 		return nil, nil
 	}
@@ -190,16 +190,22 @@ func (r *refresh) enter(ctx context.Context, found finds) error {
 	return err
 }
 
-// read makes a message of a file. It returns nil for what vanished meanwhile, is not a file, or cannot be read, which is counted.
-func (r *refresh) read(f folder, e maildir.Entry) *Message {
+// read makes a message of a file. It returns nil for what is no message; with again, which is to be tried by the next look, for what
+// vanished meanwhile or cannot be read, which is counted.
+func (r *refresh) read(f folder, e maildir.Entry) (m *Message, again bool) {
 	path := f.dir.Path(e)
 	m, err := ReadFile(path, &r.header)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	switch none, ok := errors.AsType[*maildir.NotMessage](err); {
+	case ok:
+		r.s.log.Debug("no message", "path", path, "is", none.Kind)
+		return nil, false
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, true
+	case err != nil:
 		r.done.Unreadable++
 		r.s.log.Warn("message cannot be read", "path", path, "err", err)
+		return nil, true
 	}
-	if m != nil {
-		m.Mailbox, m.Entry, m.Flags = f.name, e, maildir.Flags{Set: e.Set}
-	}
-	return m
+	m.Mailbox, m.Entry, m.Flags = f.name, e, maildir.Flags{Set: e.Set}
+	return m, false
 }
