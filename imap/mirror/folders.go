@@ -47,7 +47,13 @@ func (r *run) folders(ctx context.Context) error {
 	for _, b := range r.sorted() {
 		b.dir = maildir.Dir(filepath.Join(r.Root, b.Folder))
 		b.outside = b.apart || !patterns(r.Mailboxes).match(b.Name)
-		b.known = b.known || b.Made && b.exist() == plan.Both
+		if b.known = b.known || b.Made && b.exist() == plan.Both; b.known && b.UIDValidity == 0 && b.remote == nil {
+			held, err := r.base.Held(ctx, b.ID)
+			if err != nil {
+				return err
+			}
+			b.known = held > 0 // else it was never on the server
+		}
 		if b.remote == nil {
 			b.server, _ = r.naming.theirs(b.Name)
 		}

@@ -95,7 +95,8 @@ func guessStays(d *device) {
 // A server that makes the mailboxes above a new one, as such that can hold messages: one run makes both sides equal.
 func TestParentsMadeThere(t *testing.T) {
 	w := newStreet(t, dovecot.Options{})
-	for name, first := range map[string]func(*device){"created": func(*device) {}, "renamed": func(d *device) {
+	for name, first := range map[string]func(*device){"created": (*device).settle, "renamed": func(d *device) {
+		d.settle()
 		d.deliver("Old", 1)
 		d.sync()
 		d.ok(os.MkdirAll(string(d.dir("Lokal/Neu")), 0o700), os.Rename(string(d.dir("Old")), string(d.dir("Lokal/Neu/Ünter"))))

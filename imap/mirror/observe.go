@@ -17,7 +17,7 @@ import (
 func (r *run) observe(ctx context.Context) ([]plan.Mailbox, error) {
 	r.room = cmp.Or(r.Window, window)
 	for _, b := range r.boxes {
-		b.mustMatch = b.matches()
+		b.mustMatch = b.matches() || r.onlyHere(b)
 	}
 	if err := r.snapshot(ctx); err != nil {
 		return nil, err
@@ -127,7 +127,7 @@ func (r *run) view(ctx context.Context, b *box) (plan.Mailbox, error) {
 		v.Keeps, v.ReadOnly = plan.Keeps{Flags: maildir.Flags{Set: allFlags}, Any: true}, false // what is made anew, in all likelihood
 	}
 	if b.newbase != nil {
-		v.Known, v.Count, v.Base = true, len(b.newbase), plan.BaseOf(b.newbase)
+		v.Known, v.Count, v.Base = b.known || b.remote != nil, len(b.newbase), plan.BaseOf(b.newbase)
 	}
 	if b.newbase == nil && (!b.intact() || len(b.wishes) > 0 || b.exist() != plan.Both) { // something may be deleted
 		var err error

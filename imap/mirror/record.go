@@ -41,7 +41,10 @@ func (r *run) record(ctx context.Context, p plan.Plan) error {
 		}
 	}
 	r.step("record")
-	return r.base.Record(ctx, states...)
+	if err := r.base.Record(ctx, states...); err != nil {
+		return err
+	}
+	return r.firstEnds(ctx)
 }
 
 // upTo gives the state up to which the base tells all of a mailbox on the server, and whether it does. Where we changed it ourselves, one

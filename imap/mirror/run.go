@@ -21,7 +21,7 @@
 // what we deleted, and nothing else; arrival.go makes durable what comes down; quest.go finds again what went up, weigh.go
 // asks what became of it; insist.go gets past messages that the server cannot give.
 //
-// Record: record.go; after a crash resume.go, and resolve.go for what went up. Beside Run: fetch.go, bodies on demand.
+// Record: record.go, firstsync.go; after a crash resume.go, and resolve.go for what went up. Beside Run: fetch.go, bodies on demand.
 //
 // # After a crash
 //
@@ -92,6 +92,8 @@ type run struct {
 	stuck        map[string]bool // files that were uploaded and could not be found, by mailbox and key
 	said         []string        // notices of this run
 	before       []string        // those of the last run
+	unseen       []string        // mailboxes that no run has looked at yet; see first
+	first        bool            // no run has come to its end: that are all
 	again        bool            // something was done that only another look can make an agreement of
 	room         int             // for how many newcomers there is room in this plan
 	outlook      outlook
@@ -146,6 +148,9 @@ func (r *run) run(ctx context.Context) (err error) {
 		return err
 	}
 	if r.before, err = r.base.Notices(ctx); err != nil {
+		return err
+	}
+	if r.unseen, r.first, err = r.base.Unseen(ctx); err != nil {
 		return err
 	}
 	if r.session, err = r.connect(ctx); err != nil {

@@ -37,6 +37,8 @@ func (d *differ) place(b *box) {
 	case d.policy.Create&missing == 0:
 		d.notice(b, "is "+b.Exist.String()+" only: it is not to be created elsewhere")
 		return
+	case !b.Known && d.tally[b].orphans > 0 && d.tally[b].orphans == d.tally[b].comes:
+		return // nothing of what is in it goes there unasked
 	case b.Known:
 		op.Reason = "gone " + missing.String() + ", but not all of it"
 	}

@@ -181,6 +181,34 @@ func (a *Account) Orphan(ctx context.Context, id int64) error {
 	}))
 }
 
+// Unseen lists the mailboxes that no sync has looked at yet though they were here when the first one ended. first: none has
+// ended yet, so that no mailbox was looked at.
+func (a *Account) Unseen(ctx context.Context) (names []string, first bool, err error) {
+	all, err := query(ctx, a.s, func(rows *sql.Rows) (s sql.NullString, err error) { return s, rows.Scan(&s) }, "SELECT unseen FROM account WHERE id = ?", a.id)
+	if err == nil && (len(all) == 0 || !all[0].Valid) {
+		return nil, true, nil
+	}
+	if err == nil {
+		err = json.Unmarshal([]byte(all[0].String), &names)
+	}
+	return names, false, verb("read mailboxes not seen yet", err)
+}
+
+// SetUnseen records which mailboxes are left to be looked at for the first time, and that the first sync has ended.
+func (a *Account) SetUnseen(ctx context.Context, names []string) error {
+	list, err := json.Marshal(append([]string{}, names...))
+	if err != nil {
+		return err
+	}
+	return verb("record mailboxes not seen yet", a.s.write(ctx, func(tx *sql.Tx) error {
+		if err := a.enter(tx); err != nil {
+			return err
+		}
+		_, err := tx.Exec("UPDATE account SET unseen = ? WHERE id = ?", string(list), a.id)
+		return err
+	}))
+}
+
 // Notices gives what Said was last told.
 func (a *Account) Notices(ctx context.Context) ([]string, error) {
 	all, err := query(ctx, a.s, func(rows *sql.Rows) (s string, err error) { return s, rows.Scan(&s) }, "SELECT notices FROM account WHERE id = ?", a.id)

@@ -12,7 +12,7 @@ const applicationID = 0x706f7374
 // migrations holds, at place n, the statements that lead from schema version n to n+1. What was released is never
 // edited: a change is a new entry. Each runs in one transaction together with its PRAGMA user_version.
 func migrations() []string {
-	return []string{schema1, schema2, schema3, schema4}
+	return []string{schema1, schema2, schema3, schema4, schema5}
 }
 
 // schema1, in words: Times are milliseconds since 1970 in UTC. hash and header are SHA-256. A key is unique in its
@@ -210,6 +210,13 @@ ALTER TABLE intent ADD COLUMN size INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE intent ADD COLUMN hash BLOB NOT NULL DEFAULT x'';
 ALTER TABLE intent ADD COLUMN header BLOB NOT NULL DEFAULT x'';
 ALTER TABLE intent ADD COLUMN message_id TEXT NOT NULL DEFAULT '';
+`
+
+// schema5 remembers whether the first sync of an account came to its end, and which mailboxes it left out: JSON, NULL as long as
+// it did not. What is only here when a mailbox is looked at for the first time may be anybody's, and is not uploaded unasked.
+const schema5 = `
+ALTER TABLE account ADD COLUMN unseen TEXT;
+UPDATE account SET unseen = '[]' WHERE id IN (SELECT account FROM box);
 `
 
 // migrate brings an open database from the schema version it has up to ours.

@@ -189,7 +189,7 @@ func Hint(err error, account string) string {
 		return "look into the Maildir. If the messages were deleted on purpose: " + Again("fetch", account) + " --allow-mass-delete\n" +
 			`who empties an inbox by habit writes max_delete = "100%"`
 	case Is[plan.Guard](err):
-		return "look at both sides. If it was done on purpose: " + Again("sync", account) + " --allow-mass-delete"
+		return guardHint(err, Again("sync", account)+" --allow-mass-delete")
 	case Is[*mirror.SharedError](err):
 		return "give each account a maildir of its own"
 	case Is[*index.Nested](err):
@@ -249,6 +249,31 @@ func Remedy(err error, a config.Account) string {
 		return `remove auth = …, so that the strongest offered is taken, or ask the provider`
 	}
 	return cmp.Or(Hint(err, a.Name), "postie check -vv "+a.Name+" shows the dialogue")
+}
+
+// guardHint says how to go on from what the guard stopped: deletions, or mail that is only here.
+func guardHint(err error, allowed string) string {
+	for _, g := range guards(err) {
+		if g.Cause != plan.Orphans {
+			return "look at both sides. If it was done on purpose: " + allowed
+		}
+	}
+	return "where they are mail of another account, move the folder away. Where they are to go up: " + allowed
+}
+
+// guards are all those within an error.
+func guards(err error) (all []plan.Guard) {
+	switch e := err.(type) {
+	case plan.Guard:
+		return []plan.Guard{e}
+	case interface{ Unwrap() []error }:
+		for _, err := range e.Unwrap() {
+			all = append(all, guards(err)...)
+		}
+	case interface{ Unwrap() error }:
+		return guards(e.Unwrap())
+	}
+	return all
 }
 
 // nestedHint says how to get roots apart.

@@ -105,8 +105,10 @@ func TestHintToGoOn(t *testing.T) {
 		"work":             "postie sync work --allow-mass-delete",
 		"bob@mail.example": "the same command with --allow-mass-delete",
 	} {
-		if got := Hint(plan.Guard{}, account); !strings.HasSuffix(got, ": "+want) {
-			t.Errorf("%s: %q, want …%q", account, got, want)
+		for _, guard := range []error{plan.Guard{}, errors.Join(plan.Guard{Cause: plan.Orphans}), errors.Join(plan.Guard{Cause: plan.Orphans}, plan.Guard{Cause: plan.Vanished})} {
+			if got := Hint(guard, account); !strings.HasSuffix(got, ": "+want) {
+				t.Errorf("%s: %q, want …%q", account, got, want)
+			}
 		}
 	}
 }

@@ -1,0 +1,133 @@
+package mirror
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"postie/imap/plan"
+	"postie/testdata/dovecot"
+)
+
+// stays demands that a run changes nothing, and reports what is only here: mailbox by mailbox, how many messages.
+func (d *device) stays(what string, orphans map[string]int) {
+	d.Helper()
+	r, err := d.run(nil)
+	d.ok(err)
+	if r.Uploaded+r.New+r.DeletedLocal+r.DeletedRemote+r.Moved != 0 {
+		d.Errorf("%s: %+v", what, r)
+	}
+	found := map[string]int{}
+	for _, g := range r.Guards {
+		if g.Cause != plan.Orphans {
+			d.Errorf("%s: %v", what, g)
+		}
+		found[g.Mailbox] = g.Would
+	}
+	for name, n := range orphans {
+		if found[name] != n {
+			d.Errorf("%s: %d messages of %s are reported, want %d", what, found[name], name, n)
+		}
+	}
+	if len(found) != len(orphans) {
+		d.Errorf("%s: reported are %v", what, found)
+	}
+}
+
+// settle is the first sync, with nothing here: what comes later is uploaded.
+func (d *device) settle() {
+	d.Helper()
+	d.sync()
+}
+
+// What a first sync finds here and not on the server may be anybody's mail: it is reported until it is allowed to go up. Later
+// ones upload what is new, and still nothing of that.
+func TestFirstSyncUploadsNothingUnasked(t *testing.T) {
+	server := dovecot.Start(t, dovecot.Options{Users: []string{"alice", "bob"}})
+	d := newDevice(t, server, dovecot.Options{})
+	s := d.remote()
+	d.put(s, "INBOX", 0, 3)
+	for n, name := range map[int]string{10: "Private", 11: "Private", 12: "Work/2024", 13: "INBOX", 14: "Left out"} {
+		d.deliver(name, n)
+	}
+	d.ok(d.dir("Empty").Ensure())
+	d.patterns = []string{"*", "!Left out"}
+	waits := map[string]int{"Private": 2, "Work/2024": 1, "INBOX": 1}
+
+	plan1, err := d.run(func(o *Options) { o.DryRun = true })
+	d.ok(err)
+	if len(plan1.Guards) != 3 || plan1.Uploaded != 0 {
+		t.Errorf("the dry run says %+v", plan1)
+	}
+	r, err := d.run(nil)
+	d.ok(err)
+	if r.New != 3 || r.Uploaded != 0 || len(r.Guards) != 3 {
+		t.Errorf("the first run: %+v", r)
+	}
+	d.stays("the second run", waits)
+	if there := d.there(); len(there) != 2 {
+		t.Errorf("on the server are %v", there)
+	}
+
+	// what comes later goes up, also into a mailbox that waits
+	d.deliver("New", 20)
+	d.deliver("Private", 21)
+	r, err = d.run(nil)
+	d.ok(err)
+	if r.Uploaded != 2 || len(r.Guards) != 3 {
+		t.Errorf("with new mail: %+v", r)
+	}
+	d.stays("after new mail", waits)
+	if there := d.there(); len(there["Private"]) != 1 || len(there["New"]) != 1 {
+		t.Errorf("on the server are %v", there)
+	}
+
+	// what was left out is looked at for the first time now
+	d.patterns = nil
+	waits["Left out"] = 1
+	d.stays("with all mailboxes", waits)
+	d.stays("with all mailboxes, again", waits)
+
+	// the database is lost: what went up is recognised
+	d.forget()
+	d.stays("without the database", waits)
+	d.ok(os.RemoveAll(filepath.Join(d.root, "Work")))
+	delete(waits, "Work/2024")
+	d.stays("one was taken away", waits)
+
+	d.policy.AllowMassDelete = true
+	r = d.sync()
+	if r.Uploaded != 4 {
+		t.Errorf("allowed: %+v", r)
+	}
+	d.policy.AllowMassDelete = false
+	d.equal()
+	d.rest()
+}
+
+// Moving to an empty server: nothing goes up until it is allowed, and then all does, at once.
+func TestFirstSyncOntoEmptyServer(t *testing.T) {
+	d := newDevice(t, dovecot.Start(t, dovecot.Options{}), dovecot.Options{})
+	for n := range 20 {
+		d.deliver([]string{"INBOX", "Archive", "Archive/old"}[n%3], n)
+	}
+	waits := map[string]int{"INBOX": 7, "Archive": 7, "Archive/old": 6}
+	d.stays("unasked", waits)
+	d.stays("unasked again", waits)
+	d.policy.AllowMassDelete = true
+	if r := d.sync(); r.Uploaded != 20 {
+		t.Errorf("allowed: %+v", r)
+	}
+	d.policy.AllowMassDelete = false
+	d.equal()
+	d.rest()
+
+	d = newDevice(t, dovecot.Start(t, dovecot.Options{}), dovecot.Options{})
+	d.policy.AllowMassDelete = true
+	d.deliver("Archive", 1)
+	if r := d.sync(); r.Uploaded != 1 {
+		t.Errorf("allowed at once: %+v", r)
+	}
+	d.equal()
+	d.rest()
+}
