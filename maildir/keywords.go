@@ -182,7 +182,7 @@ func (d Dir) replaceKeywords(content string, step func(verb, path string)) error
 		mode = fi.Mode().Perm() // a shared Maildir stays shared
 	}
 	defer os.Remove(tmp) // after the rename there is nothing to remove
-	if err := os.WriteFile(tmp, []byte(content), 0o600); err != nil {
+	if err := writeNew(tmp, content); err != nil {
 		return err
 	}
 	if err := os.Chmod(tmp, mode); err != nil {
@@ -198,4 +198,14 @@ func (d Dir) replaceKeywords(content string, step func(verb, path string)) error
 	}
 	step("fsync-dir", string(d))
 	return SyncDir(string(d))
+}
+
+// writeNew makes a file that was not there, and never follows a link of its name.
+func writeNew(path, content string) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(content)
+	return errors.Join(err, f.Close())
 }

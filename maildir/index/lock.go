@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
+	"database/sql"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -26,72 +27,172 @@ func (e *Locked) Error() string {
 	return fmt.Sprintf("%s is in use by %s", e.Name, cmp.Or(e.Holder, "another process"))
 }
 
-// Lock is a held lock. The kernel releases it when the process dies, however it dies. Its file stays, because a
-// lock on a file that was removed meanwhile excludes nobody.
+// Lock is a held lock. The kernel releases it when the process dies, however it dies. It is on the root itself, which nobody
+// removes while there is mail in it, and on files beside the database; those of a maildrop can be removed by somebody, so each
+// write looks whether they are still what others would lock (Lost).
 type Lock struct {
 	s     *Store
+	root  *flock.Flock   // the folder; nil on network file systems, which lock files only
 	files []*flock.Flock // in the order in which they were taken; the last is ours alone
+}
+
+// Lost is the error of a write under a lock whose file was removed, or into a database that was: another run may hold another file
+// of that name.
+type Lost struct{ Path string }
+
+func (e *Lost) Error() string {
+	return e.Path + " was removed or replaced while a run held it, and another one may be at work: this one ends here"
 }
 
 // Release gives the lock up. A second call does nothing.
 func (l *Lock) Release() error {
 	var err error
 	for n := len(l.files) - 1; n >= 0; n-- {
-		if l.files[n].Locked() {
-			err = errors.Join(err, os.Truncate(l.files[n].Path(), 0))
+		if l.files[n].Locked() && there(l.files[n]) {
+			err = errors.Join(err, label(l.files[n], ""))
 		}
 		err = errors.Join(err, l.files[n].Unlock())
 	}
-	l.files = nil
+	if l.root != nil {
+		err = errors.Join(err, l.root.Unlock())
+	}
+	l.files, l.root = nil, nil
 	l.s.held.Delete(l)
 	return err
 }
 
+// lost says whether a file of the lock is not the one any more that others would lock. Where the root is locked, that of the root
+// does not matter.
+func (l *Lock) lost() error {
+	files := l.files
+	if l.root != nil {
+		files = files[min(1, len(files)):]
+	}
+	for _, f := range files {
+		if !there(f) {
+			return &Lost{f.Path()}
+		}
+	}
+	return nil
+}
+
+// there says whether a locked file is what lies at its path.
+func there(f *flock.Flock) bool {
+	held, err := f.Stat()
+	if err != nil {
+		return false
+	}
+	now, err := os.Lstat(f.Path())
+	return err == nil && os.SameFile(held, now)
+}
+
+// kept makes sure, within a transaction, that the locks under which it is made still exclude others. Who took another lock meanwhile began
+// with a transaction of its own (hold): that was before this one, or sees what this one writes.
+func (s *Store) kept() (err error) {
+	s.held.Range(func(l, _ any) bool {
+		err = l.(*Lock).lost()
+		return err == nil
+	})
+	if now, statErr := os.Stat(s.path()); err == nil && (statErr != nil || !os.SameFile(now, s.file)) {
+		err = &Lost{s.path()} // what is written there is never read again
+	}
+	return err
+}
+
 // Lock locks the whole root, for sync. wait: 0 is at once or not at all, below 0 for ever, else for that long.
-// Errors: *Locked, and that of ctx.
+// Errors: *Locked, *NoLocks, and that of ctx.
 func (s *Store) Lock(ctx context.Context, wait time.Duration) (*Lock, error) {
-	if err := s.Writable(); err != nil {
-		return nil, err
-	}
-	f := s.lockFile("lock")
-	if ok, err := acquire(ctx, f.TryLock, wait); !ok {
-		return nil, cmp.Or(verb("lock "+f.Path(), err), error(&Locked{string(s.root), s.holders()}))
-	}
-	return s.hold(f)
+	return s.lock(ctx, wait, func(l *Lock, take taking) error {
+		if l.root != nil {
+			if err := take(l.root, l.root.TryLock, string(s.root), s.holders); err != nil {
+				return err
+			}
+		}
+		f := s.lockFile("lock")
+		l.files = append(l.files, f)
+		return take(f, f.TryLock, string(s.root), s.holders)
+	})
 }
 
 // LockMaildrop locks a maildrop in this root, for fetch. The root is shared with other fetches, not with a sync.
 // wait and errors are those of Lock.
 func (s *Store) LockMaildrop(ctx context.Context, m Maildrop, wait time.Duration) (*Lock, error) {
+	m = m.canonical()
+	return s.lock(ctx, wait, func(l *Lock, take taking) error {
+		if l.root != nil {
+			if err := take(l.root, l.root.TryRLock, string(s.root), s.holders); err != nil {
+				return err
+			}
+		}
+		root := s.lockFile("lock")
+		l.files = append(l.files, root)
+		if err := take(root, root.TryRLock, string(s.root), s.holders); err != nil {
+			return err
+		}
+		sum := sha256.Sum256([]byte(m.String()))
+		f := s.lockFile(hex.EncodeToString(sum[:6]) + ".lock")
+		l.files = append(l.files, f)
+		return take(f, f.TryLock, m.String(), func() string { return holder(f.Path()) })
+	})
+}
+
+// taking takes one of the files of a lock; name and holder are for the error.
+type taking func(f *flock.Flock, try func() (bool, error), name string, holder func() string) error
+
+// lock takes the files of a lock one by one, within the time to wait.
+func (s *Store) lock(ctx context.Context, wait time.Duration, files func(*Lock, taking) error) (*Lock, error) {
 	if err := s.Writable(); err != nil {
 		return nil, err
 	}
+	l := &Lock{s: s}
+	if !networked(string(s.root)) {
+		l.root = flock.New(string(s.root), flock.SetFlag(os.O_RDONLY))
+	}
 	deadline := time.Now().Add(wait)
-	root := s.lockFile("lock")
-	if ok, err := acquire(ctx, root.TryRLock, wait); !ok {
-		return nil, cmp.Or(verb("lock "+root.Path(), err), error(&Locked{string(s.root), s.holders()}))
+	err := files(l, func(f *flock.Flock, try func() (bool, error), name string, holder func() string) error {
+		left := wait
+		if wait > 0 {
+			left = max(0, time.Until(deadline))
+		}
+		ok, err := acquire(ctx, func() (bool, error) { return lasting(f, try) }, left)
+		if !ok {
+			return cmp.Or(lockError(f.Path(), err), error(&Locked{name, holder()}))
+		}
+		return nil
+	})
+	if err == nil {
+		err = s.hold(ctx, l)
 	}
-	if wait > 0 {
-		wait = max(0, time.Until(deadline))
+	if err != nil {
+		l.Release()
+		return nil, err
 	}
-	m = m.canonical()
-	sum := sha256.Sum256([]byte(m.String()))
-	f := s.lockFile(hex.EncodeToString(sum[:6]) + ".lock")
-	if ok, err := acquire(ctx, f.TryLock, wait); !ok {
-		root.Unlock()
-		return nil, cmp.Or(verb("lock "+f.Path(), err), error(&Locked{m.String(), holder(f.Path())}))
-	}
-	return s.hold(root, f)
+	return l, nil
 }
 
-func (s *Store) lockFile(suffix string) *flock.Flock {
-	return flock.New(s.base+"."+suffix, flock.SetPermissions(0o600))
+// lasting takes a lock, unless its file was removed in between: that would exclude nobody.
+func lasting(f *flock.Flock, try func() (bool, error)) (bool, error) {
+	ok, err := try()
+	if ok && !there(f) {
+		return false, f.Unlock()
+	}
+	return ok, err
+}
+
+func (s *Store) lockFile(suffix string) *flock.Flock { return fileLock(s.base + "." + suffix) }
+
+// fileLock is a lock on a file of its own, never on one that a link leads to.
+func fileLock(path string) *flock.Flock {
+	return flock.New(path, flock.SetPermissions(0o600), flock.SetFlag(os.O_CREATE|os.O_RDWR|syscall.O_NOFOLLOW))
 }
 
 // hold writes into the last of the lock files, which is ours alone, who we are. The store keeps hold of the lock,
 // because the garbage collector would release one that its caller has dropped.
-func (s *Store) hold(files ...*flock.Flock) (*Lock, error) {
-	l := &Lock{s, files}
+func (s *Store) hold(ctx context.Context, l *Lock) error {
+	last := l.files[len(l.files)-1]
+	if err := excludes(last); err != nil {
+		return err
+	}
 	s.held.Store(l, nil)
 	host, _ := os.Hostname()
 	command := filepath.Base(os.Args[0])
@@ -99,10 +200,23 @@ func (s *Store) hold(files ...*flock.Flock) (*Lock, error) {
 		command += " " + os.Args[1]
 	}
 	text := fmt.Sprintf("pid %d on %s since %s (%s)\n", os.Getpid(), host, time.Now().UTC().Format(time.RFC3339), command)
-	if err := os.WriteFile(files[len(files)-1].Path(), []byte(text), 0o600); err != nil {
-		return nil, errors.Join(fmt.Errorf("write lock: %w", err), l.Release())
+	if err := label(last, text); err != nil {
+		return fmt.Errorf("write lock: %w", err)
 	}
-	return l, nil
+	return s.write(ctx, func(*sql.Tx) error { return nil }) // see kept
+}
+
+// label writes into a locked file who holds it.
+func label(f *flock.Flock, text string) error {
+	file, err := os.OpenFile(f.Path(), os.O_WRONLY|syscall.O_NOFOLLOW, 0)
+	if err != nil {
+		return err
+	}
+	err = file.Truncate(0)
+	if err == nil {
+		_, err = file.WriteString(text)
+	}
+	return errors.Join(err, file.Close())
 }
 
 // acquire takes a lock by a try that does not block, and reports whether it got it. Waiting is polling: flock(2)

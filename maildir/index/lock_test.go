@@ -2,6 +2,8 @@ package index
 
 import (
 	"context"
+	"crypto/sha256"
+	"database/sql"
 	"errors"
 	"fmt"
 	"os"
@@ -58,6 +60,122 @@ func TestLocks(t *testing.T) {
 		t.Errorf("lock file after release: %v, %v", info, err)
 	}
 	mustLock(b.LockMaildrop(ctx, bob, 0)).Release()
+}
+
+// Whoever removes the files of locks lets nobody in beside a sync; and a fetch whose lock was taken away writes no more once another
+// may have begun, so that nothing is stored twice.
+func TestLockRemoved(t *testing.T) {
+	root := newRoot(t)
+	a, b := open(t, root, nil), open(t, root, nil)
+	ctx, alice := t.Context(), Maildrop{"alice", "pop.example.org"}
+	remove := func() {
+		t.Helper()
+		left, err := filepath.Glob(string(root) + "/.postie*lock")
+		for _, path := range left {
+			err = errors.Join(err, os.Remove(path))
+		}
+		if err != nil || len(left) == 0 {
+			t.Fatal(left, err)
+		}
+	}
+	writes := func(s *Store) error { return s.write(ctx, func(*sql.Tx) error { return nil }) }
+	lost := func(err error) bool { _, ok := errors.AsType[*Lost](err); return ok }
+
+	l, err := a.Lock(ctx, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	remove()
+	if _, err := b.Lock(ctx, 0); !isLocked(err) {
+		t.Errorf("a second sync: %v", err)
+	}
+	if _, err := b.LockMaildrop(ctx, alice, 0); !isLocked(err) {
+		t.Errorf("a fetch beside a sync: %v", err)
+	}
+	if err := errors.Join(writes(a), l.Release()); err != nil {
+		t.Error(err)
+	}
+
+	if l, err = a.LockMaildrop(ctx, alice, 0); err != nil {
+		t.Fatal(err)
+	}
+	remove()
+	if _, err := b.Lock(ctx, 0); !isLocked(err) {
+		t.Errorf("a sync beside a fetch: %v", err)
+	}
+	second, err := b.LockMaildrop(ctx, alice, 0)
+	if err != nil {
+		t.Fatalf("the second fetch: %v", err)
+	}
+	if err := writes(a); !lost(err) {
+		t.Errorf("the first writes: %v", err)
+	}
+	if err := errors.Join(l.Release(), writes(b)); err != nil {
+		t.Error(err)
+	}
+	if who := holder(b.base + ".lock"); who != "" {
+		t.Errorf("the root is said to be held by %s", who)
+	}
+	if err := second.Release(); err != nil {
+		t.Error(err)
+	}
+	if err := writes(a); err != nil {
+		t.Errorf("without a lock: %v", err)
+	}
+	if err := os.Remove(a.path()); err != nil {
+		t.Fatal(err)
+	}
+	if err := writes(a); !lost(err) {
+		t.Errorf("into a database that was removed: %v", err)
+	}
+}
+
+// A lock file that leads elsewhere is refused, and what it leads to stays as it is.
+func TestLockIsLink(t *testing.T) {
+	sum := sha256.Sum256([]byte("alice@h"))
+	for _, name := range []string{".postie.lock", ".postie.open", fmt.Sprintf(".postie.%x.lock", sum[:6])} {
+		root := newRoot(t)
+		victim := filepath.Join(t.TempDir(), "victim")
+		if err := errors.Join(os.WriteFile(victim, []byte("text"), 0o600), os.Symlink(victim, filepath.Join(string(root), name))); err != nil {
+			t.Fatal(err)
+		}
+		s, err := Open(t.Context(), root, nil)
+		if err == nil {
+			var l *Lock
+			if l, err = s.Lock(t.Context(), 0); err == nil {
+				l.Release()
+				l, err = s.LockMaildrop(t.Context(), Maildrop{"alice", "h"}, 0)
+			}
+			if err == nil {
+				l.Release()
+			}
+			s.Close()
+		}
+		if text, _ := os.ReadFile(victim); string(text) != "text" {
+			t.Errorf("%s: what it leads to holds %q", name, text)
+		}
+		if err == nil || !strings.Contains(err.Error(), "symbolic link") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// Locks that NFS keeps to one machine are none.
+func TestLocalLocks(t *testing.T) {
+	const mounts = `/dev/sda1 / ext4 rw,relatime 0 0
+server:/a /home/u/Mail nfs4 rw,vers=4.2,hard,local_lock=none,addr=10.0.0.1 0 0
+server:/b /mnt/old nfs rw,vers=3,nolock,local_lock=all 0 0
+server:/c /mnt/with\040blank nfs rw,local_lock=flock 0 0
+/dev/sdb1 /mnt/old/disk ext4 rw 0 0
+`
+	for path, want := range map[string]string{
+		"/home/u/.postie.lock": "", "/home/u/Mail/.postie.lock": "", "/mnt/old/x/.postie.lock": "local_lock=all", "/mnt/older/.postie.lock": "",
+		"/mnt/old/disk/.postie.lock": "", "/mnt/with blank/a": "local_lock=flock",
+	} {
+		if got := localLocks(mounts, path); got != want {
+			t.Errorf("%s: %q, want %q", path, got, want)
+		}
+	}
 }
 
 func TestLockWaits(t *testing.T) {

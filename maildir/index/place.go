@@ -10,8 +10,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/gofrs/flock"
-
 	"postie/maildir"
 )
 
@@ -33,9 +31,9 @@ func (s *Store) locate(ctx context.Context, root, state string) error {
 	if err := os.MkdirAll(state, 0o700); err != nil {
 		return err
 	}
-	lock := flock.New(filepath.Join(state, "postie.lock"), flock.SetPermissions(0o600))
+	lock := fileLock(filepath.Join(state, "postie.lock"))
 	if _, err := acquire(ctx, lock.TryLock, -1); err != nil {
-		return verb("lock "+lock.Path(), err)
+		return lockError(lock.Path(), err)
 	}
 	defer lock.Unlock()
 	return s.identify(root, state)

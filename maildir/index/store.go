@@ -46,6 +46,8 @@ type Store struct {
 	scan  chan struct{} // held by the one Refresh that runs
 	held  sync.Map      // the *Lock that are held
 
+	file    os.FileInfo // the database that is open
+
 	why     error                  // the database can only be read; nil: it is ours
 	lender  *sql.DB                // it
 	lent    atomic.Pointer[sql.DB] // it, as long as there is no copy
@@ -103,10 +105,10 @@ func (s *Store) begin(ctx context.Context, root string, o *Options) error {
 // connect opens the database under a shared lock. When it cannot be used as it is, repair does what is needed under
 // the exclusive lock, which no process that has the database open lets us have, and connect tries anew.
 func (s *Store) connect(ctx context.Context) error {
-	s.open = flock.New(s.base+".open", flock.SetPermissions(0o600))
+	s.open = fileLock(s.base + ".open")
 	for range 3 { // another process may do the same, or the opposite, in between
 		if _, err := acquire(ctx, s.open.TryRLock, -1); err != nil {
-			return verb("lock "+s.open.Path(), err)
+			return lockError(s.open.Path(), err)
 		}
 		err := s.check(ctx)
 		if _, ok := errors.AsType[*unready](err); !ok {
@@ -115,7 +117,7 @@ func (s *Store) connect(ctx context.Context) error {
 		s.open.Unlock()
 		ok, err := acquire(ctx, s.open.TryLock, 2*time.Second) // others need it for milliseconds, unless they work with it
 		if err != nil {
-			return verb("lock "+s.open.Path(), err)
+			return lockError(s.open.Path(), err)
 		}
 		if !ok {
 			return &Locked{Name: s.path(), Holder: cmp.Or(s.holders(), "another process that reads it")}
@@ -145,6 +147,9 @@ func (s *Store) check(ctx context.Context) error {
 	}
 	s.w, s.r = s.pool(1, "query_only(0)"), s.pool(4, "query_only(1)")
 	err := s.usable(ctx, s.w)
+	if err == nil {
+		s.file, err = os.Stat(s.path())
+	}
 	if err != nil {
 		s.w.Close()
 		s.r.Close()
@@ -244,7 +249,10 @@ func (s *Store) write(ctx context.Context, fn func(*sql.Tx) error) error {
 	}
 	tx, err := s.w.BeginTx(ctx, nil)
 	if err == nil {
-		if err = fn(tx); err == nil {
+		if err = s.kept(); err == nil {
+			err = fn(tx)
+		}
+		if err == nil {
 			err = tx.Commit()
 		} else {
 			tx.Rollback()

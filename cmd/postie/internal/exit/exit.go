@@ -79,11 +79,11 @@ func Code(err error) int {
 		return int(done)
 	case errors.Is(err, ErrInterrupted), errors.Is(err, context.Canceled):
 		return Interrupted
-	case Is[*UsageError](err), Is[*config.Error](err), Is[*credential.NoSecretError](err), Is[*index.NameError](err), Is[*mirror.SharedError](err), Is[*index.Nested](err):
+	case Is[*UsageError](err), Is[*config.Error](err), Is[*credential.NoSecretError](err), Is[*index.NameError](err), Is[*mirror.SharedError](err), Is[*index.Nested](err), Is[*index.NoLocks](err):
 		return BadUsage
 	case Is[*retrieve.Guard](err), Is[plan.Guard](err):
 		return Guard
-	case Is[*index.Locked](err):
+	case Is[*index.Locked](err), Is[*index.Lost](err):
 		return InUse
 	case Is[*connect.CertificateError](err), Is[*connect.HandshakeError](err), RefusedTLS(err), Is[*credential.CleartextError](err):
 		return Failed
@@ -194,6 +194,10 @@ func Hint(err error, account string) string {
 		return "give each account a maildir of its own"
 	case Is[*index.Nested](err):
 		return nestedHint(err)
+	case Is[*index.NoLocks](err):
+		return `put the state on a disk of this machine: state = "DIR"; and let no other machine run postie on this Maildir`
+	case Is[*index.Lost](err):
+		return "leave the files alone that are called .postie.*, and run it again"
 	case Is[*index.Locked](err):
 		return "wait for it with --wait"
 	case errors.Is(err, mirror.ErrGone), errors.Is(err, mirror.ErrUIDValidity):
