@@ -46,7 +46,7 @@ type Store struct {
 	scan  chan struct{} // held by the one Refresh that runs
 	held  sync.Map      // the *Lock that are held
 
-	file    os.FileInfo // the database that is open
+	file os.FileInfo // the database that is open
 
 	why     error                  // the database can only be read; nil: it is ours
 	lender  *sql.DB                // it
