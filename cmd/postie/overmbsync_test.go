@@ -3,8 +3,10 @@ package main
 import (
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -42,17 +44,33 @@ func (f *fleet) over(other *device, layout maildir.Layout, root string) *device 
 	return d
 }
 
-// matches demands that a run fetches, uploads and deletes nothing.
+// matches demands that a run fetches, uploads and deletes nothing, and that a dry run before it says so and leaves nothing.
 func (d *device) matches() {
 	d.Helper()
-	out := d.exits(exit.OK, "--json")
-	for _, nothing := range []string{`"new":0,`, `"uploaded":0,`, `"deleted_local":0,`, `"deleted_remote":0,`} {
-		if !strings.Contains(out, nothing) {
-			d.Errorf("not %s: %s", nothing, out)
+	before := d.everything()
+	for _, dry := range []string{"--dry-run=true", "--dry-run=false"} {
+		out := d.exits(exit.OK, "--json", dry)
+		for _, nothing := range []string{`"new":0,`, `"uploaded":0,`, `"deleted_local":0,`, `"deleted_remote":0,`} {
+			if !strings.Contains(out, nothing) {
+				d.Errorf("%s: not %s: %s", dry, nothing, out)
+			}
+		}
+		if now := d.everything(); dry == "--dry-run=true" && !slices.Equal(now, before) {
+			d.Errorf("a dry run made something of %q: %q", before, now)
 		}
 	}
 	d.equal()
 	d.rests()
+}
+
+// everything lists all files and folders of a root, but for what a database that is open has beside it.
+func (d *device) everything() (all []string) {
+	d.Helper()
+	d.ok(filepath.WalkDir(d.root, func(path string, e fs.DirEntry, err error) error {
+		all = append(all, path)
+		return err
+	}))
+	return all
 }
 
 // forgets takes the database away.

@@ -88,6 +88,16 @@ func (s *Store) readOnly(path string) *sql.DB {
 	return db
 }
 
+// elsewhere makes an empty database that Close removes, for a dry run over mail that has none.
+func (s *Store) elsewhere(ctx context.Context, root string) error {
+	root, err := realPath(root)
+	if err != nil {
+		return err
+	}
+	s.root = maildir.Dir(root)
+	return s.own(ctx)
+}
+
 // own makes the copy that can be written, in a folder that Close removes, of what was lent until now.
 func (s *Store) own(ctx context.Context) error {
 	s.lending.Lock()

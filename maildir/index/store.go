@@ -32,6 +32,7 @@ type Options struct {
 	Log   *slog.Logger     // nil: nothing is logged
 	Now   func() time.Time // nil: time.Now
 	Read  bool             // where the database cannot be written, write into a copy that Close removes; see Writable
+	Dry   bool             // where there is no database yet, nothing is made: it lies in a folder that Close removes
 }
 
 // Store is the index of one Maildir root. Its methods may be called side by side, in one process and in several.
@@ -68,7 +69,12 @@ func Open(ctx context.Context, root maildir.Dir, o *Options) (*Store, error) {
 	if o.Now != nil {
 		s.now = o.Now
 	}
-	err := s.begin(ctx, string(root), o)
+	var err error
+	if o.Dry && lender(string(root), o.State) == "" {
+		err = s.elsewhere(ctx, string(root))
+	} else {
+		err = s.begin(ctx, string(root), o)
+	}
 	if _, inside := errors.AsType[*Nested](err); o.Read && (inside || denied(err)) {
 		err = s.borrow(ctx, string(root), o.State, err)
 	}

@@ -3,7 +3,6 @@ package library
 import (
 	"context"
 	"errors"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
@@ -21,7 +20,7 @@ type Stores struct {
 	dryRun bool
 	mu     sync.Mutex
 	open   map[string]*Store
-	trash  []string // stand-ins of a dry run
+	trash  []string // empty folders for a dry run
 }
 
 // Store is a Maildir root and its index.
@@ -52,24 +51,11 @@ func (s *Stores) Of(ctx context.Context, a config.Account) (*Store, error) {
 }
 
 func (s *Stores) openOne(ctx context.Context, o *Store, a config.Account) error {
-	state := a.State
-	if s.dryRun && state == "" && !paths.Exists(filepath.Join(a.Maildir, ".postie.db")) {
-		var err error
-		if o.Dir, err = s.standIn(a.Maildir); err != nil {
-			return err
-		}
-	}
-	o.Lost = missingFolders(o.Dir)
-	var err error
-	if a.Protocol == config.IMAP { // the root of a tree, not always a Maildir itself
-		err = os.MkdirAll(string(o.Dir), 0o700)
-	} else {
-		err = o.Dir.Ensure()
-	}
-	if err != nil {
+	if err := s.ready(o, a); err != nil {
 		return err
 	}
-	o.Index, err = index.Open(ctx, o.Dir, &index.Options{State: state, Log: s.UI.Logger()})
+	var err error
+	o.Index, err = index.Open(ctx, o.Dir, &index.Options{State: a.State, Log: s.UI.Logger(), Dry: s.dryRun})
 	if err != nil {
 		return err
 	}
@@ -79,27 +65,34 @@ func (s *Stores) openOne(ctx context.Context, o *Store, a config.Account) error 
 	return nil
 }
 
-// standIn is a folder for a dry run over one that postie has never seen: it shows the same mail, and what is made is made
-// there.
-func (s *Stores) standIn(root string) (maildir.Dir, error) {
-	dir, err := os.MkdirTemp("", "postie")
-	if err != nil {
-		return "", err
-	}
-	s.trash = append(s.trash, dir)
-	entries, err := os.ReadDir(root)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return "", err
-	}
-	for _, e := range entries {
-		if info, err := os.Stat(filepath.Join(root, e.Name())); err != nil || !info.IsDir() || e.Name() == "tmp" {
-			continue
+// ready makes the root of an account, or what stands for it in a dry run where nothing is there yet.
+func (s *Stores) ready(o *Store, a config.Account) (err error) {
+	if s.dryRun && !paths.Exists(filepath.Join(a.Maildir, ".postie.db")) && !mailIn(a) {
+		dir, err := os.MkdirTemp("", "postie")
+		if err != nil {
+			return err
 		}
-		if err := os.Symlink(filepath.Join(root, e.Name()), filepath.Join(dir, e.Name())); err != nil {
-			return "", err
-		}
+		s.trash = append(s.trash, dir)
+		o.Dir = maildir.Dir(dir)
 	}
-	return maildir.Dir(dir), nil
+	o.Lost = missingFolders(o.Dir)
+	switch {
+	case s.dryRun && string(o.Dir) == a.Maildir:
+		return nil
+	case a.Protocol == config.IMAP: // the root of a tree, not always a Maildir itself
+		return os.MkdirAll(string(o.Dir), 0o700)
+	}
+	return o.Dir.Ensure()
+}
+
+// mailIn says whether there is a root for a dry run to look at.
+func mailIn(a config.Account) bool {
+	dir := a.Maildir
+	if a.Protocol != config.IMAP {
+		dir = filepath.Join(dir, "cur")
+	}
+	info, err := os.Stat(dir)
+	return err == nil && info.IsDir()
 }
 
 // missingFolders names what a Maildir that has an index ought to have and has not: something took the mail away.
