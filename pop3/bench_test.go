@@ -47,7 +47,7 @@ func BenchmarkRetrieve(b *testing.B) {
 				if err != nil {
 					b.Fatal(err)
 				}
-				for m, err := range s.Retrieve(context.Background(), first(bench.n)) {
+				for m, err := range s.Retrieve(context.Background(), listed(bench.n)) {
 					if err != nil {
 						b.Fatal(err)
 					}

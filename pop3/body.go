@@ -9,8 +9,11 @@ import (
 // body reads one multi-line response in wire form: dots unstuffed, every other octet as it came, io.EOF after
 // CRLF "." CRLF and nothing else (RFC 1939 section 3). Bare CR, bare LF, NUL and endless lines are the message's
 // own business. Its slices come straight from the fence's buffer.
+//
+// A server whose greeting ended in a bare LF ends all its lines so: there an LF alone ends a line of a body too.
 type body struct {
 	f     *fence
+	size  int64  // octets given so far
 	start bool   // the next octet begins a line
 	rest  []byte // given by chunk, not yet by Read
 	err   error  // io.EOF: complete
@@ -81,36 +84,52 @@ func (b *body) chunk() ([]byte, error) {
 	}
 	buf, err := b.f.peek(1)
 	if err == nil && b.start && buf[0] == '.' {
-		// Two more octets are sure to come: the end is three, and anything else is followed by an end.
-		if buf, err = b.f.peek(3); err == nil && buf[1] == '\r' && buf[2] == '\n' {
-			b.f.discard(3)
+		if buf, err = b.dot(); err == nil && len(buf) == 0 {
 			err = io.EOF
-		} else if err == nil {
-			b.f.discard(1)
-			buf = buf[1:]
 		}
 	}
-	if err == nil && len(buf) == 1 && buf[0] == '\r' {
+	if err == nil && len(buf) == 1 && buf[0] == '\r' && len(b.f.eol) == 2 {
 		buf, err = b.f.peek(2) // no body ends here, and whether a line does shows the next octet
 	}
 	if err != nil {
 		b.err = err
 		return nil, err
 	}
-	n, start := lines(buf)
+	n, start := b.lines(buf)
 	b.start = start
 	b.f.discard(n)
+	b.size += int64(n)
 	return buf[:n], nil
+}
+
+// dot takes the dot at the begin of a line, and gives what is buffered after it: nothing, if that line was the end.
+func (b *body) dot() ([]byte, error) {
+	// As many octets are sure to come as the end has: anything else is followed by an end.
+	buf, err := b.f.peek(1 + len(b.f.eol))
+	if err == nil && b.f.bare() && buf[1] == '\r' {
+		buf, err = b.f.peek(3)
+	}
+	if err != nil {
+		return nil, err
+	}
+	for _, end := range []string{".\r\n", ".\n"} {
+		if (end[1] == '\r' || b.f.bare()) && bytes.HasPrefix(buf, []byte(end)) {
+			b.f.discard(len(end))
+			return nil, nil
+		}
+	}
+	b.f.discard(1)
+	return buf[1:], nil
 }
 
 // lines says how much of buf, of at least one octet and not only a CR, can be passed on as it is, and whether a
 // line begins after it.
-func lines(buf []byte) (n int, start bool) {
-	if i := bytes.Index(buf, []byte("\r\n.")); i >= 0 {
-		return i + 2, true
+func (b *body) lines(buf []byte) (n int, start bool) {
+	if i := bytes.Index(buf, b.f.mark); i >= 0 {
+		return i + len(b.f.eol), true
 	}
-	if buf[len(buf)-1] == '\r' {
+	if buf[len(buf)-1] == '\r' && len(b.f.eol) == 2 {
 		return len(buf) - 1, false
 	}
-	return len(buf), bytes.HasSuffix(buf, []byte("\r\n"))
+	return len(buf), bytes.HasSuffix(buf, b.f.eol)
 }

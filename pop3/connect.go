@@ -1,6 +1,7 @@
 package pop3
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto/tls"
@@ -70,6 +71,9 @@ func (s *Session) greet() error {
 		return err
 	}
 	s.stamp = stamp(text)
+	if !bytes.HasSuffix(s.fence.line, []byte("\r\n")) {
+		s.fence.bareLines()
+	}
 	go s.write()
 	return nil
 }

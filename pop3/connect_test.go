@@ -267,7 +267,7 @@ func TestTLSAgainstServer(t *testing.T) {
 		if l.state == nil {
 			t.Error("login did not hear of TLS")
 		}
-		all, err := read(s.Retrieve(context.Background(), first(20)))
+		all, err := read(s.Retrieve(context.Background(), listed(20)))
 		if err != nil || len(all) != 20 || all[19].Body != string(message.Body) {
 			t.Error(len(all), err)
 		}

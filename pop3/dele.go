@@ -16,7 +16,7 @@ type Deleted struct {
 // that were in flight when a loop was left early are in force, too.
 func (s *Session) Delete(ctx context.Context, nums iter.Seq[Number]) iter.Seq2[Deleted, error] {
 	return func(yield func(Deleted, error) bool) {
-		for m, err := range s.each(ctx, flight{verb: "DELE"}, nums) {
+		for m, err := range s.each(ctx, flight{verb: "DELE"}, bare(nums)) {
 			if !yield(Deleted{m.Number, m.Refused}, err) {
 				return
 			}

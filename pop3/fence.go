@@ -37,6 +37,8 @@ type fence struct {
 	err      error         // the first error of reading; it stays
 	received int64         // octets read, under TLS what it carried
 	left     time.Duration // how long the answer that is due may still be waited for
+	eol      []byte        // what ends a line of a body
+	mark     []byte        // a line's end, and the dot that is looked for after it
 
 	mu    sync.Mutex
 	top   net.Conn // Conn, or TLS over it
@@ -44,7 +46,7 @@ type fence struct {
 }
 
 func newFence(conn net.Conn, idle time.Duration) *fence {
-	f := &fence{Conn: conn, idle: idle, left: patience * idle, top: conn}
+	f := &fence{Conn: conn, idle: idle, left: patience * idle, top: conn, eol: []byte("\r\n"), mark: []byte("\r\n.")}
 	f.r = bufio.NewReaderSize((*source)(f), readAhead)
 	return f
 }
@@ -119,6 +121,12 @@ func trimEnd(line []byte) []byte {
 
 // answered is called when an answer is whole: the next one has its own time.
 func (f *fence) answered() { f.left = patience * f.idle }
+
+// bareLines takes LF alone for the end of a line of a body from now on.
+func (f *fence) bareLines() { f.eol, f.mark = []byte("\n"), []byte("\n.") }
+
+// bare says whether the server ends its lines in LF alone.
+func (f *fence) bare() bool { return len(f.eol) == 1 }
 
 // secure puts TLS between the line and all who read and write. Nothing may be buffered.
 func (f *fence) secure(conn *tls.Conn) {

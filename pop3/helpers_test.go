@@ -108,6 +108,17 @@ func first(n int) iter.Seq[pop3.Number] {
 	}
 }
 
+// listed yields 1 to n as items whose size no message falls short of, unless it is empty.
+func listed(n int) iter.Seq[pop3.Item] {
+	return func(yield func(pop3.Item) bool) {
+		for number := range first(n) {
+			if !yield(pop3.Item{Number: number, Size: 1}) {
+				return
+			}
+		}
+	}
+}
+
 // got is a message that was read to its end.
 type got struct {
 	Number  pop3.Number

@@ -36,7 +36,7 @@ func whole(o pop3.Options) (complete int, quit bool, err error) {
 			return 0, false, fmt.Errorf("header taken as complete: %q", got)
 		}
 	}
-	for m, err := range s.Retrieve(ctx, first(3)) {
+	for m, err := range s.Retrieve(ctx, listed(3)) {
 		if err != nil {
 			return complete, false, err
 		}
@@ -174,7 +174,7 @@ func TestCancel(t *testing.T) {
 			defer cancel(nil)
 			var last error
 			n := 0
-			for _, err := range s.Retrieve(ctx, first(3)) {
+			for _, err := range s.Retrieve(ctx, listed(3)) {
 				if last = err; err == nil {
 					n++
 					time.AfterFunc(5*time.Millisecond, func() { cancel(errStop) })
@@ -210,7 +210,7 @@ func TestCancel(t *testing.T) {
 		ctx, cancel := context.WithCancelCause(context.Background())
 		defer cancel(nil)
 		var last error
-		for m, err := range s.Retrieve(ctx, first(1)) {
+		for m, err := range s.Retrieve(ctx, listed(1)) {
 			if last = err; err != nil {
 				break
 			}
@@ -249,7 +249,7 @@ func TestNeitherSideBlocks(t *testing.T) {
 		script += fmt.Sprintf("C: RETR %d\n"+`S: "+OK\r\n%s\r\n.\r\n"`+"\n", i+1, strings.Repeat("x", 100*i))
 	}
 	s := connect(t, play(t, script))
-	all, err := read(s.Retrieve(context.Background(), first(n)))
+	all, err := read(s.Retrieve(context.Background(), listed(n)))
 	if err != nil || len(all) != n || len(all[n-1].Body) != 100*(n-1)+2 {
 		t.Error(len(all), err)
 	}

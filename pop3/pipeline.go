@@ -11,18 +11,26 @@ import (
 type flight struct {
 	verb, tail string // "RETR", ""; "TOP", " 0"
 	multi      bool   // a body follows +OK
-	numbers    []Number
-	current    Number // answered last
-	body       *body  // of the current answer, until it is skipped
+	check      bool   // the items have sizes: see step.go
+	asked      []asked
+	current    Item  // answered last
+	body       *body // of the current answer, until it is skipped
+	steps      steps
+}
+
+// asked is one command in flight.
+type asked struct {
+	item  Item
+	probe bool // not the flight's own command, but the question whether the answers are still in step
 }
 
 func (f *flight) line(n Number) string { return f.verb + " " + strconv.Itoa(int(n)) + f.tail }
 
-// each sends the command for all numbers, up to a window of them ahead, and yields the answers in order.
+// each sends the command for all items, up to a window of them ahead, and yields the answers in order.
 //
 // A loop that is left early leaves answers in flight, and perhaps half a body. They stay where they are until the next
 // method reads and drops them.
-func (s *Session) each(ctx context.Context, f flight, nums iter.Seq[Number]) iter.Seq2[Message, error] {
+func (s *Session) each(ctx context.Context, f flight, items iter.Seq[Item]) iter.Seq2[Message, error] {
 	return func(yield func(Message, error) bool) {
 		end, err := s.begin(ctx)
 		if err != nil {
@@ -30,7 +38,7 @@ func (s *Session) each(ctx context.Context, f flight, nums iter.Seq[Number]) ite
 			return
 		}
 		defer end()
-		next, stop := iter.Pull(nums) // not a goroutine of its own: nums may touch what the loop touches
+		next, stop := iter.Pull(items) // not a goroutine of its own: items may touch what the loop touches
 		defer stop()
 		f := f
 		for s.pending = &f; ; {
@@ -40,7 +48,7 @@ func (s *Session) each(ctx context.Context, f flight, nums iter.Seq[Number]) ite
 				return
 			}
 			if err != nil {
-				yield(Message{Number: f.current}, s.fail(err))
+				yield(Message{Number: f.current.Number, InStep: !f.steps.unsure && !f.steps.odd}, s.fail(err))
 				return
 			}
 			more := yield(m, nil)
@@ -52,39 +60,70 @@ func (s *Session) each(ctx context.Context, f flight, nums iter.Seq[Number]) ite
 	}
 }
 
+// bare yields numbers as items of which nothing else is known.
+func bare(nums iter.Seq[Number]) iter.Seq[Item] {
+	return func(yield func(Item) bool) {
+		for n := range nums {
+			if !yield(Item{Number: n}) {
+				return
+			}
+		}
+	}
+}
+
 // step drops what the loop left of the last body, keeps the window full and reads the next answer. A Message without
 // Number is the end.
-func (s *Session) step(f *flight, next func() (Number, bool)) (Message, error) {
+func (s *Session) step(f *flight, next func() (Item, bool)) (Message, error) {
 	if err := f.skip(); err != nil {
 		return Message{}, err
 	}
-	if err := s.fill(f, next); err != nil || len(f.numbers) == 0 {
-		return Message{}, err
+	for {
+		if s.window == 1 {
+			if err := s.confirm(f); err != nil {
+				return Message{}, err
+			}
+		}
+		if err := s.fill(f, next); err != nil || len(f.asked) == 0 {
+			return Message{}, err
+		}
+		if !f.asked[0].probe {
+			return s.answer(f)
+		}
+		if err := s.answerProbe(f); err != nil {
+			return Message{}, err
+		}
 	}
-	return s.answer(f)
 }
 
 // fill tops the window up when half of it is answered, in one write.
-func (s *Session) fill(f *flight, next func() (Number, bool)) error {
-	if len(f.numbers) > s.window/2 {
+func (s *Session) fill(f *flight, next func() (Item, bool)) error {
+	if len(f.asked) > s.window/2 {
 		return nil
 	}
 	var lines []byte
-	for len(f.numbers) < s.window {
-		n, ok := next()
-		if !ok {
-			break
-		}
-		if n < 1 {
-			return fmt.Errorf("%s: no message has number %d", f.verb, n)
-		}
-		line := f.line(n)
+	ask := func(line string, a asked) {
 		s.trace(line)
 		if len(lines) > 0 {
 			lines = append(lines, "\r\n"...)
 		}
 		lines = append(lines, line...)
-		f.numbers = append(f.numbers, n)
+		f.asked = append(f.asked, a)
+	}
+	last := f.current
+	for len(f.asked) < s.window {
+		it, ok := next()
+		if !ok {
+			break
+		}
+		if it.Number < 1 {
+			return fmt.Errorf("%s: no message has number %d", f.verb, it.Number)
+		}
+		ask(f.line(it.Number), asked{item: it})
+		last = it
+	}
+	if f.steps.unsure && !f.steps.probing && (len(lines) > 0 || len(f.asked) == 0) {
+		f.steps.probing = true
+		ask(probe(last), asked{item: last, probe: true})
 	}
 	if len(lines) == 0 {
 		return nil
@@ -94,9 +133,9 @@ func (s *Session) fill(f *flight, next func() (Number, bool)) error {
 
 // answer reads the status line for the oldest number in flight.
 func (s *Session) answer(f *flight) (Message, error) {
-	f.current, f.numbers = f.numbers[0], f.numbers[1:]
-	m := Message{Number: f.current}
-	_, err := s.status(f.line(f.current))
+	f.current, f.asked = f.asked[0].item, f.asked[1:]
+	m := Message{Number: f.current.Number, InStep: !f.steps.unsure}
+	_, err := s.status(f.line(f.current.Number))
 	if refusal, ok := err.(*Error); ok {
 		m.Refused = refusal
 		return m, nil
@@ -121,9 +160,12 @@ func (f *flight) skip() error {
 		return nil
 	}
 	err := f.body.skip()
+	if err == nil && f.check {
+		f.steps.came(f.current, f.body.size)
+	}
 	f.body = nil
 	if err != nil {
-		return fmt.Errorf("%s: %w", f.line(f.current), err)
+		return fmt.Errorf("%s: %w", f.line(f.current.Number), err)
 	}
 	return nil
 }
@@ -136,10 +178,14 @@ func (s *Session) drain() error {
 	}
 	s.pending = nil
 	for {
-		if err := f.skip(); err != nil || len(f.numbers) == 0 {
+		if err := f.skip(); err != nil || len(f.asked) == 0 {
 			return err
 		}
-		if _, err := s.answer(f); err != nil {
+		read := func() error { _, err := s.answer(f); return err }
+		if f.asked[0].probe {
+			read = func() error { return s.answerProbe(f) }
+		}
+		if err := read(); err != nil {
 			return err
 		}
 	}

@@ -16,16 +16,21 @@ type Message struct {
 	Body io.Reader
 
 	Refused *Error // -ERR for this message; Body is nil
+
+	// InStep says that every message before this one is the one that was asked for. With Retrieve it is false after a
+	// message that is smaller than LIST said, until the server has shown that its answers still belong to the commands. It is
+	// told beside an error too; a loop that ends without an error is in step.
+	InStep bool
 }
 
-// Retrieve fetches messages by RETR (RFC 1939 section 5), in the order of nums. If the server offers PIPELINING,
-// Options.Window commands are in flight, else one. nums is run in the caller's goroutine, up to a window ahead of
-// what is yielded.
+// Retrieve fetches messages by RETR (RFC 1939 section 5), in the order of items, which Survey listed. If the server
+// offers PIPELINING, Options.Window commands are in flight, else one. items is run in the caller's goroutine, up to a
+// window ahead of what is yielded.
 //
 // A refused message is yielded with Refused and the next one follows. An error (*ProtocolError, the line's, the cause
 // of ctx) is yielded last, with the number of the message that it struck, if any; the session is then closed.
 // A loop that is left early (break) leaves the session usable: the next method first reads and drops the answers in
 // flight, at most a window of messages. If they are not worth that, Close instead.
-func (s *Session) Retrieve(ctx context.Context, nums iter.Seq[Number]) iter.Seq2[Message, error] {
-	return s.each(ctx, flight{verb: "RETR", multi: true}, nums)
+func (s *Session) Retrieve(ctx context.Context, items iter.Seq[Item]) iter.Seq2[Message, error] {
+	return s.each(ctx, flight{verb: "RETR", multi: true, check: true}, items)
 }

@@ -66,7 +66,7 @@ func TestRetrieve(t *testing.T) {
 					if err != nil {
 						t.Fatal(err)
 					}
-					all, err := read(s.Retrieve(context.Background(), first(len(messages))))
+					all, err := read(s.Retrieve(context.Background(), listed(len(messages))))
 					if err != nil || !reflect.DeepEqual(all, want) {
 						t.Errorf("%d messages, %v", len(all), err)
 					}
@@ -96,7 +96,7 @@ func TestRetrieveExactly(t *testing.T) {
 				script += fmt.Sprintf("S: %q\n", string(c))
 			}
 			s := connect(t, play(t, script))
-			all, err := read(s.Retrieve(context.Background(), first(2)))
+			all, err := read(s.Retrieve(context.Background(), listed(2)))
 			if want := []got{{Number: 1, Body: test.want}, {Number: 2, Body: test.want}}; err != nil || !reflect.DeepEqual(all, want) {
 				t.Errorf("got %+v, %v", all, err)
 			}
@@ -119,7 +119,7 @@ func TestRefusals(t *testing.T) {
 	for _, without := range []string{"", "PIPELINING"} {
 		server := serve(t, pop3test.Options{Without: []string{without}, Refuse: refuse}, messages...)
 		s := connect(t, server.Pipe)
-		for verb, seq := range map[string]iter.Seq2[pop3.Message, error]{"RETR 3": s.Retrieve(context.Background(), first(6)), "TOP 3 0": s.Top(context.Background(), first(6))} {
+		for verb, seq := range map[string]iter.Seq2[pop3.Message, error]{"RETR 3": s.Retrieve(context.Background(), listed(6)), "TOP 3 0": s.Top(context.Background(), first(6))} {
 			all, err := read(seq)
 			body := map[bool]string{true: "H: x\r\n\r\n", false: "H: x\r\n\r\nbody\r\n"}[verb[0] == 'T']
 			want := []got{{1, body, ""}, {2, body, ""}, {3, "", verb + ": server refused: [SYS/TEMP] not now"}, {4, body, ""}, {5, body, ""}, {6, "", strings.Replace(verb, "3", "6", 1) + ": server refused: no such message"}}
@@ -184,7 +184,7 @@ func TestUnread(t *testing.T) {
 		}
 		s := connect(t, serve(t, pop3test.Options{Without: []string{without}}, messages...).Pipe)
 		var kept io.Reader
-		for m, err := range s.Retrieve(context.Background(), first(100)) {
+		for m, err := range s.Retrieve(context.Background(), listed(100)) {
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -233,15 +233,15 @@ func TestWindow(t *testing.T) {
 			t.Fatal(err)
 		}
 		taken, ahead := 0, 0
-		nums := func(yield func(pop3.Number) bool) {
+		items := func(yield func(pop3.Item) bool) {
 			for taken < len(messages) {
 				taken++
-				if !yield(pop3.Number(taken)) {
+				if !yield(pop3.Item{Number: pop3.Number(taken), Size: 1}) {
 					return
 				}
 			}
 		}
-		for m, err := range s.Retrieve(context.Background(), nums) {
+		for m, err := range s.Retrieve(context.Background(), items) {
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -256,7 +256,7 @@ func TestWindow(t *testing.T) {
 
 func TestNoSuchNumber(t *testing.T) {
 	s := connect(t, serve(t, pop3test.Options{}).Pipe)
-	for _, err := range s.Retrieve(context.Background(), slices.Values([]pop3.Number{0})) {
+	for _, err := range s.Retrieve(context.Background(), slices.Values([]pop3.Item{{Number: 0}})) {
 		if err == nil {
 			t.Error("message 0 is no error")
 		}
@@ -316,7 +316,7 @@ func TestLargeMessage(t *testing.T) {
 		open := func() io.Reader { return &blocks{block: block, left: size} }
 		s := connect(t, serve(t, pop3test.Options{}, pop3test.Message{Open: open, Size: size}).Dial)
 		before := allocated()
-		for m, err := range s.Retrieve(context.Background(), first(1)) {
+		for m, err := range s.Retrieve(context.Background(), listed(1)) {
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 )
@@ -13,17 +14,18 @@ import (
 // Item is one message as the lists show it.
 type Item struct {
 	Number Number
-	Size   int64  // octets, as LIST says; servers err here
-	UIDL   string // unique id; "" when the server has none
+	Size   int64  // octets, as LIST says; servers err here; 0 also when it says nothing of use
+	UIDL   string // unique id, foreign text; "" when the server gives it none
 }
 
 // Survey lists the maildrop by STAT, LIST and UIDL, in one round trip if the server takes pipelined commands; else an
 // empty maildrop costs only STAT. Items are in the order of their numbers. Where STAT and LIST differ LIST is right.
 //
 // UIDL is tried also when the capabilities do not name it; if it is then refused, no Item has one. Lists that are
-// merely untidy are read: spaces at the end, more fields after the size, ids of more than 70 octets. What cannot be
-// understood in one way only is a *ProtocolError: a number that comes twice or is in one list alone, an id with
-// octets outside 0x21 to 0x7E (RFC 1939 section 7). *Error: STAT, LIST or an offered UIDL was refused.
+// merely untidy are read: spaces at the end, more fields after the size, no size; as an id all that stands behind the number, be
+// it longer than 70 octets, with blanks, or in 8 bits (against RFC 1939 section 7). A message that UIDL leaves out, or gives two ids or
+// an empty one, has none. A line of LIST without a number, and a number that comes twice there, is a *ProtocolError. *Error: STAT,
+// LIST or an offered UIDL was refused.
 func (s *Session) Survey(ctx context.Context) ([]Item, error) {
 	end, err := s.begin(ctx)
 	if err != nil {
@@ -96,10 +98,10 @@ func (s *Session) sizes(a answer) ([]Item, error) {
 	var items []Item
 	err := s.list(func(line []byte) error {
 		number, rest, ok := pair(line)
-		size, sized := leading(rest)
-		if !ok || !sized || number < 1 {
+		if !ok || number < 1 || number > math.MaxInt32 {
 			return nonsense("no number and size", line)
 		}
+		size, _ := leading(rest) // a size that is no number, or none that fits, is 0: not known
 		items = append(items, Item{Number: Number(number), Size: size})
 		return nil
 	})
@@ -125,25 +127,19 @@ func (s *Session) uidl(a answer, items []Item) error {
 		}
 		return err
 	}
-	named := 0
+	given := make([]bool, len(items))
 	err := s.list(func(line []byte) error {
 		number, id, ok := pair(line)
 		i, listed := slices.BinarySearchFunc(items, Item{Number: Number(number)}, byNumber)
 		switch {
-		case !ok || len(id) == 0 || bytes.ContainsFunc(id, func(r rune) bool { return r < 0x21 || r > 0x7E }):
-			return nonsense("no number and unique id", line)
-		case !listed:
-			return nonsense("a message that LIST does not have", line)
-		case items[i].UIDL != "":
-			return nonsense("a message twice", line)
+		case !ok || !listed: // nobody's
+		case given[i] && items[i].UIDL != string(id):
+			items[i].UIDL = "" // it has two, so that neither names it
+		default:
+			items[i].UIDL, given[i] = string(id), true
 		}
-		items[i].UIDL = string(id)
-		named++
 		return nil
 	})
-	if err == nil && named < len(items) {
-		err = &ProtocolError{Problem: fmt.Sprintf("unique ids for %d messages of %d", named, len(items))}
-	}
 	if err != nil {
 		return fmt.Errorf("UIDL: %w", err)
 	}
@@ -155,7 +151,7 @@ func pair(line []byte) (number int64, rest []byte, ok bool) {
 	line = bytes.Trim(line, " \t")
 	i := bytes.IndexAny(line, " \t")
 	if i < 0 {
-		return 0, nil, false
+		i = len(line)
 	}
 	number, ok = leading(line[:i])
 	return number, bytes.TrimLeft(line[i:], " \t"), ok
@@ -167,5 +163,8 @@ func leading(text []byte) (int64, bool) {
 		text = text[:i]
 	}
 	n, err := strconv.ParseUint(string(text), 10, 63)
-	return int64(n), err == nil
+	if err != nil {
+		return 0, false
+	}
+	return int64(n), true
 }

@@ -31,6 +31,21 @@ type Options struct {
 	// Refuse is asked about each command. If it answers with a text, that is the answer after "-ERR "
 	// ("[SYS/TEMP] try later"). user is "" before the login. It is called from many goroutines.
 	Refuse func(user, command string) string
+
+	// Answer is asked about each command too. If it gives an answer, that is sent and the command is not executed. It is
+	// called from many goroutines.
+	Answer func(Command) *Answer
+
+	Unstuffed bool // dots at the begin of a line are not doubled, so that a line of one dot ends a message too early
+	Numbered  bool // a message's UIDL is its number, so that it changes when another message is deleted
+	BareLF    bool // all lines end in LF alone
+}
+
+// Answer is what a server says instead of an honest answer.
+type Answer struct {
+	Octets string // sent as they are
+	HangUp bool   // then the connection is closed
+	Stall  bool   // then nothing more comes
 }
 
 // Command is one line that a client sent.
@@ -52,6 +67,7 @@ type Server struct {
 	conns      map[net.Conn]bool
 	closed     bool
 	sessions   int
+	cuts       int
 	serial     int
 	roundTrips int
 	commands   []Command
@@ -182,6 +198,19 @@ func (s *Server) Sessions() int {
 	return s.sessions
 }
 
+// Cuts counts the connections that a Fault or an Answer has ended.
+func (s *Server) Cuts() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.cuts
+}
+
+func (s *Server) cut() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.cuts++
+}
+
 // ResetLog forgets commands and round trips.
 func (s *Server) ResetLog() {
 	s.mu.Lock()
@@ -199,6 +228,13 @@ func (s *Server) waits() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.roundTrips++
+}
+
+func (o *Options) answer(c Command) *Answer {
+	if o.Answer == nil {
+		return nil
+	}
+	return o.Answer(c)
 }
 
 // has says whether a capability was left to the server.

@@ -36,7 +36,7 @@ type session struct {
 func (c *session) run() {
 	defer c.raw.Close()
 	defer c.release(nil)
-	c.line = &line{Conn: c.raw, fault: c.fault, broken: func() { c.release(nil) }}
+	c.line = &line{Conn: c.raw, fault: c.fault, broken: func() { c.s.cut(); c.release(nil) }}
 	c.conn = c.line
 	if c.s.o.Latency > 0 {
 		late := newSlow(c.line, c.s.o.Latency)
@@ -57,8 +57,13 @@ func (c *session) run() {
 	for ok := strings.HasPrefix(greeting, "+OK"); ok && c.err == nil; {
 		var line string
 		if line, ok = c.readLine(); ok {
-			c.s.log(Command{c.id, line})
-			ok = c.do(line)
+			command := Command{c.id, line}
+			c.s.log(command)
+			if answer := c.s.o.answer(command); answer != nil {
+				ok = c.give(answer)
+			} else {
+				ok = c.do(line)
+			}
 		}
 	}
 	c.flush()
@@ -66,7 +71,11 @@ func (c *session) run() {
 
 // attach puts the buffers on the connection. What was buffered before is lost, as STLS demands.
 func (c *session) attach() {
-	c.r, c.w = bufio.NewReaderSize(c.conn, 64<<10), bufio.NewWriterSize(c.conn, 64<<10)
+	var w io.Writer = c.conn
+	if c.s.o.BareLF {
+		w = &bareLF{w: w}
+	}
+	c.r, c.w = bufio.NewReaderSize(c.conn, 64<<10), bufio.NewWriterSize(w, 64<<10)
 }
 
 func (c *session) startTLS() {
@@ -114,6 +123,18 @@ func (c *session) reply(status string, body ...func(w io.Writer)) {
 }
 
 func (c *session) no(format string, args ...any) { c.reply("-ERR " + fmt.Sprintf(format, args...)) }
+
+// give sends an answer that is not ours; false ends the session.
+func (c *session) give(a *Answer) bool {
+	c.w.WriteString(a.Octets)
+	c.replies++
+	if a.HangUp || a.Stall {
+		c.flush()
+		c.line.fault.Stall = a.Stall
+		c.err = c.line.cut()
+	}
+	return c.err == nil
+}
 
 // release gives the maildrop back, once.
 func (c *session) release(gone map[*Message]bool) {
@@ -227,9 +248,9 @@ func (c *session) transaction(verb, arg string) {
 	case verb == "STAT":
 		c.stat()
 	case verb == "LIST":
-		c.list(arg, func(m *Message) string { return strconv.FormatInt(m.Size, 10) })
+		c.list(arg, func(_ int, m *Message) string { return strconv.FormatInt(m.Size, 10) })
 	case verb == "UIDL" && c.s.o.has("UIDL"):
-		c.list(arg, func(m *Message) string { return m.UIDL })
+		c.list(arg, c.uidl)
 	case verb == "RSET":
 		clear(c.deleted)
 		c.reply("+OK")
@@ -265,25 +286,33 @@ func (c *session) stat() {
 }
 
 // list answers LIST and UIDL, with and without a number.
-func (c *session) list(arg string, text func(*Message) string) {
+func (c *session) list(arg string, text func(int, *Message) string) {
 	if arg != "" {
-		c.with(arg, func(m *Message) { c.reply("+OK " + arg + " " + text(m)) })
+		n, _ := strconv.Atoi(arg)
+		c.with(arg, func(m *Message) { c.reply("+OK " + arg + " " + text(n, m)) })
 		return
 	}
 	c.reply("+OK", func(w io.Writer) {
 		for i, m := range c.messages {
 			if !c.deleted[m] {
-				io.WriteString(w, strconv.Itoa(i+1)+" "+text(m)+"\r\n")
+				io.WriteString(w, strconv.Itoa(i+1)+" "+text(i+1, m)+"\r\n")
 			}
 		}
 		io.WriteString(w, ".\r\n")
 	})
 }
 
+func (c *session) uidl(number int, m *Message) string {
+	if c.s.o.Numbered {
+		return strconv.Itoa(number)
+	}
+	return m.UIDL
+}
+
 // send answers with a message.
 func (c *session) send(write func(w io.Writer)) {
 	c.reply("+OK", func(w io.Writer) {
-		s := &stuffer{w: w, start: true}
+		s := &stuffer{w: w, start: true, plain: c.s.o.Unstuffed}
 		write(s)
 		s.end()
 	})

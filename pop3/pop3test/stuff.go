@@ -14,13 +14,14 @@ type stuffer struct {
 	n     int64 // octets of the message so far
 	start bool  // the next octet begins a line; true for a fresh stuffer
 	cr    bool  // the last octet was CR
+	plain bool  // no dot is doubled
 }
 
 func (s *stuffer) Write(p []byte) (int, error) {
 	total := len(p)
 	s.n += int64(total)
 	for len(p) > 0 {
-		if s.start && p[0] == '.' {
+		if s.start && p[0] == '.' && !s.plain {
 			s.w.Write([]byte("."))
 		}
 		n := len(p)
@@ -67,4 +68,20 @@ func copyTop(w io.Writer, r io.Reader, n int) {
 		}
 		whole = !full
 	}
+}
+
+// bareLF takes the CR before each LF away.
+type bareLF struct {
+	w  io.Writer
+	cr bool // the last octet was a CR, which is not yet passed on
+}
+
+func (b *bareLF) Write(p []byte) (int, error) {
+	all := p
+	if b.cr {
+		all = append([]byte("\r"), p...)
+	}
+	all, b.cr = bytes.CutSuffix(all, []byte("\r"))
+	_, err := b.w.Write(bytes.ReplaceAll(all, []byte("\r\n"), []byte("\n")))
+	return len(p), err
 }
