@@ -31,6 +31,7 @@ type Header struct {
 	crs  int   // CRs seen that may yet turn out to be part of a line end
 	line bool  // the current line has begun
 	done bool
+	body int64 // octets after the empty line
 }
 
 // Write takes the next piece of the message. It never fails.
@@ -41,7 +42,12 @@ func (h *Header) Write(p []byte) (int, error) {
 		if ended {
 			h.endLine(rest[len(text) : len(text)+1])
 		}
-		rest = after
+		if rest = after; h.done {
+			h.body -= int64(len(p) - len(rest)) // what was not the body's yet
+		}
+	}
+	if h.done {
+		h.body += int64(len(p))
 	}
 	return len(p), nil
 }
@@ -162,6 +168,9 @@ func (h *Header) Marks() int64 { return h.size }
 
 // Done reports whether the empty line was seen.
 func (h *Header) Done() bool { return h.done }
+
+// Body counts the octets that followed the empty line.
+func (h *Header) Body() int64 { return h.body }
 
 // Reset makes h ready for another message, keeping its buffer.
 func (h *Header) Reset() {

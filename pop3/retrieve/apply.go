@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"iter"
 	"slices"
 
 	"postie/maildir"
@@ -37,13 +36,17 @@ func (r *run) apply(ctx context.Context, u unfinished, plan Plan) error {
 		return err
 	}
 	r.strays = plan.Strays
+	r.sizes.uniform = uniform(r.view.Items)
 	if err := r.fetch(ctx, slices.DeleteFunc(slices.Clone(plan.Ops), func(op Op) bool { return op.Action != Fetch })); err != nil {
 		return err // and no QUIT: what was marked before stays on the server
 	}
 	if err := r.remove(ctx); err != nil {
 		return err
 	}
-	if plan.Later > 0 || r.report.Failed > 0 {
+	if err := r.askLast(ctx); err != nil {
+		return err
+	}
+	if r.report.Later > 0 || r.report.Failed > 0 {
 		return nil
 	}
 	if err := r.forget(ctx, plan.Forget); err != nil {
@@ -85,66 +88,15 @@ func adoption(it pop3.Item, c *Copy, read bool) index.Adoption {
 	return index.Adoption{ID: c.Receipt, Message: c.Message, UIDL: named(it, c.header), Listed: it.Size, Read: read}
 }
 
-// fetch retrieves and stores. While one batch is made durable the next one comes in. When it ends early, what had
-// come in whole is stored all the same: an interrupted run keeps what it did.
-func (r *run) fetch(ctx context.Context, ops []Op) error {
-	if len(ops) == 0 {
-		return nil
-	}
-	c := r.newCommitter(context.WithoutCancel(ctx))
-	err := r.receiveAll(ctx, ops, c)
-	return cmp.Or(c.Close(), err)
-}
-
-func (r *run) receiveAll(ctx context.Context, ops []Op, c *maildir.Committer[*arrival]) error {
-	var header message.Header
-	next := 0
-	for m, err := range r.session.Retrieve(ctx, numbers(ops)) {
-		if err != nil {
-			return err
-		}
-		op := ops[next]
-		next++
-		if m.Refused != nil {
-			r.fail(op.Item, m.Refused)
-			continue
-		}
-		a, err := r.receive(op, m.Body, &header, c)
-		switch {
-		case err != nil && maildir.Hopeless(err):
-			return err
-		case err != nil:
-			r.fail(op.Item, err)
-		case a != nil:
-			if err := add(c, a); err != nil {
-				return err
-			}
-		}
-		r.emit(Fetched{op.Item})
-		if ctx.Err() != nil { // also when more is buffered
-			return context.Cause(ctx)
-		}
-	}
-	return nil
-}
-
-func numbers(ops []Op) iter.Seq[pop3.Number] {
-	return func(yield func(pop3.Number) bool) {
-		for _, op := range ops {
-			if !yield(op.Item.Number) {
-				return
-			}
-		}
-	}
-}
-
-// arrival is a message that came in whole.
+// arrival is a message that came to its end, or was refused.
 type arrival struct {
 	op      Op
+	refused error // then all else is empty
 	draft   *maildir.Draft
 	receipt index.Receipt
 	message index.Message
 	equal   *Copy // it is this one: draft is not to be kept
+	verdict verdict
 }
 
 // receive streams one message into tmp/. It returns nil without an error when the line broke, which the session
@@ -166,6 +118,8 @@ func (r *run) receive(op Op, body io.Reader, header *message.Header, c *maildir.
 		Date: r.Now(), Summary: message.Summarize(header.Bytes())}
 	if a.equal = r.equal(op, a.receipt.Wire); a.equal != nil {
 		draft.Close()
+	} else {
+		a.verdict = r.sizes.judge(op.Item.Size, a.receipt.Wire.Size, header.Done(), header.Body())
 	}
 	return a, nil
 }

@@ -156,6 +156,9 @@ func TestCutEverywhere(t *testing.T) {
 			cuts := 0
 			for _, on := range []pop3test.Event{pop3test.Replies, pop3test.Octets} {
 				stride := int64(1)
+				if on == pop3test.Octets {
+					maildrop = few(2) // more sessions are cut for each message that there is
+				}
 				if on == pop3test.Octets && name != "all capabilities" {
 					stride = 7 // the octets are the same, but for what is missing
 				}
@@ -163,12 +166,12 @@ func TestCutEverywhere(t *testing.T) {
 					w := newWorld(t, o, maildrop...)
 					w.server.SetFault(pop3test.Fault{On: on, After: after})
 					report, err := w.run(Policy{})
-					if err == nil {
+					if w.server.Cuts() == 0 {
 						break
 					}
-					cuts++
-					if report.Deleted != 0 {
-						t.Fatalf("cut %d: %d reported as deleted", after, report.Deleted)
+					cuts++ // of the first session at least; a message at which it breaks is asked for in another one
+					if left := len(w.server.Maildrop("alice")); report.Deleted > len(maildrop)-left || err == nil && report.Failed == 0 && left > 0 && name != "without UIDL" {
+						t.Fatalf("cut %d: %d reported as deleted, %d are left, %v", after, report.Deleted, left, err)
 					}
 					w.server.SetFault(pop3test.Fault{})
 					w.recovers(maildrop, fmt.Sprintf("cut %d/%d (%v)", on, after, err))

@@ -32,7 +32,8 @@ type Skipped struct {
 	Limit int64
 }
 
-// Failed comes once per message that could not be fetched, stored or deleted. It is still on the server.
+// Failed comes once per message that could not be fetched, stored or deleted. It is still on the server. Without an Item it is
+// about deletions that the server did not confirm.
 type Failed struct {
 	Item pop3.Item
 	Err  error

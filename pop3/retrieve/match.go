@@ -2,6 +2,7 @@ package retrieve
 
 import (
 	"slices"
+	"strconv"
 	"time"
 
 	"postie/maildir/index"
@@ -214,4 +215,15 @@ func (m *matcher) unlisted() (away, forget []int64) {
 		}
 	}
 	return away, forget
+}
+
+// numbered says whether the UIDLs are the numbers of the messages: they then change when another message is deleted, against RFC
+// 1939 section 7, and name nothing.
+func numbered(items []pop3.Item) bool {
+	for _, it := range items {
+		if it.UIDL != strconv.Itoa(int(it.Number)) {
+			return false
+		}
+	}
+	return len(items) > 0
 }

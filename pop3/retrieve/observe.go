@@ -147,7 +147,7 @@ func (r *run) observe(ctx context.Context) error {
 		return err
 	}
 	if slices.ContainsFunc(r.view.Items, func(it pop3.Item) bool { return it.UIDL == "" }) {
-		r.emit(Notice{"the server has no UIDL: messages are told apart by size and header, which costs more and makes a known message be read again before it is deleted"})
+		r.emit(Notice{"the server has no UIDL, or not for all messages: they are told apart by size and header, which costs more and makes a known message be read again before it is deleted"})
 	}
 	if r.fresh {
 		if err := r.local(ctx); err != nil {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 	"slices"
 
@@ -29,7 +30,8 @@ func (r *run) remove(ctx context.Context) error {
 		if done, err := r.quit(ctx); err != nil || !done || len(rest) == 0 {
 			return err
 		}
-		if err := r.reconnect(ctx, rest); err != nil {
+		r.doomed = rest
+		if _, err := r.reconnect(ctx, nil); err != nil {
 			return err
 		}
 	}
@@ -81,16 +83,19 @@ func (r *run) verify(ctx context.Context, check []doomed) error {
 	return r.fetch(ctx, again)
 }
 
-// quit marks the doomed and lets the server delete them. false: it refused, and all of them are still there.
+// quit marks the doomed and lets the server delete them. false: it refused, and nobody knows which are still there.
 func (r *run) quit(ctx context.Context) (done bool, err error) {
 	marked, err := r.mark(ctx)
 	if err != nil {
 		return false, err
 	}
+	if len(marked) == 0 {
+		return true, r.leave(ctx)
+	}
 	r.step("quit")
 	if err := r.session.Quit(ctx); err != nil {
 		if refusal, ok := errors.AsType[*pop3.Error](err); ok { // RFC 1939 section 6: some may not have been removed
-			r.fail(pop3.Item{}, refusal)
+			r.unconfirmed(len(marked), refusal)
 			return false, nil
 		}
 		return false, err
@@ -98,6 +103,14 @@ func (r *run) quit(ctx context.Context) (done bool, err error) {
 	r.report.Deleted += len(marked)
 	r.step("ledger gone")
 	return true, r.ledger.Gone(ctx, marked)
+}
+
+// unconfirmed tells that the server did not confirm what it was to delete.
+func (r *run) unconfirmed(n int, refusal error) {
+	r.mu.Lock()
+	r.report.Failed += n
+	r.mu.Unlock()
+	r.emit(Failed{Err: fmt.Errorf("the server did not confirm that it deleted %d messages; they are stored here, and the next run looks which are left: %w", n, refusal)})
 }
 
 // mark sends DELE for the doomed messages and returns the receipts of those that the server accepted.
@@ -129,32 +142,6 @@ func (r *run) doomedNumbers() iter.Seq[pop3.Number] {
 			}
 		}
 	}
-}
-
-// reconnect begins a session for the rest, whose messages have other numbers there.
-func (r *run) reconnect(ctx context.Context, rest []doomed) error {
-	r.earlier += r.session.Received()
-	var err error
-	if r.session, err = pop3.Connect(ctx, r.POP3); err != nil {
-		return err
-	}
-	items, err := r.session.Survey(ctx)
-	if err != nil {
-		return err
-	}
-	byUIDL := make(map[string][]pop3.Item, len(items))
-	for _, it := range items {
-		byUIDL[it.UIDL] = append(byUIDL[it.UIDL], it)
-	}
-	r.doomed = nil
-	for _, d := range rest {
-		// Only what UIDL and size still name without doubt; all else waits for the next run.
-		if now := byUIDL[d.item.UIDL]; len(now) == 1 && now[0].Size == d.item.Size {
-			d.item = now[0]
-			r.doomed = append(r.doomed, d)
-		}
-	}
-	return nil
 }
 
 // spare looks again, just before anything is deleted, for files that were gone, and lets their messages live if they are

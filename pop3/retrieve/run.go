@@ -42,7 +42,7 @@ type Report struct {
 	Known   int   // messages on the server that we have and that stay there
 	Adopted int   // messages that we had, under another UIDL or from elsewhere, and that were not stored again
 	Skipped int   // messages larger than MaxSize
-	Later   int   // messages left for the next run by Limit
+	Later   int   // messages left for the next run: by Limit, or because the server renumbered them in between
 	Deleted int   // messages deleted on the server
 	Failed  int   // messages that could not be fetched, stored or deleted; they were told as events
 	Bytes   int64 // octets that came from the server
@@ -62,6 +62,12 @@ type run struct {
 	strays  Strays
 	taken   map[*Copy]bool // copies that a message turned out to be equal to
 	earlier int64          // octets that came in sessions before this one
+
+	sizes    sizes
+	suspects []suspect
+	asking   *suspect // by askLast
+	breaks   int      // of sessions, while messages were fetched
+	current  current  // the list of the session, if it is not the first
 }
 
 // Run fetches one maildrop once.
@@ -105,12 +111,23 @@ func (r *run) run(ctx context.Context) error {
 	r.announce(plan)
 	switch {
 	case plan.Guard != nil:
-		return errors.Join(plan.Guard, r.session.Quit(ctx))
+		return errors.Join(plan.Guard, r.leave(ctx))
 	case r.DryRun:
 		r.report.Plan = plan
-		return r.session.Quit(ctx)
+		return r.leave(ctx)
 	}
 	return r.apply(ctx, pending, plan)
+}
+
+// leave ends a session in which nothing was marked. What the server has to say to that changes nothing.
+func (r *run) leave(ctx context.Context) error {
+	if err := r.session.Quit(ctx); err != nil {
+		r.Log.Info("the server did not answer QUIT as it should", "error", err)
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return nil
 }
 
 // announce tells what is about to happen.
@@ -145,7 +162,15 @@ func (r *run) fail(it pop3.Item, err error) {
 	r.mu.Lock()
 	r.report.Failed++
 	r.mu.Unlock()
-	r.emit(Failed{it, fmt.Errorf("message %d: %w", it.Number, err)})
+	r.emit(Failed{it, fmt.Errorf("%s: %w", name(it), err)})
+}
+
+// name is how a message is called in an error.
+func name(it pop3.Item) string {
+	if it.UIDL == "" {
+		return fmt.Sprintf("message %d (%d octets)", it.Number, it.Size)
+	}
+	return fmt.Sprintf("message %d (%d octets, UIDL %s)", it.Number, it.Size, it.UIDL)
 }
 
 func (r *run) step(name string) {

@@ -1,0 +1,153 @@
+package retrieve
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"postie/pop3"
+)
+
+// askLast asks once more, one at a time, for the messages at which a session broke, and for those that fell a little short. All else
+// is done by then: what is stored is safe, and what is to be deleted on the server is. What fails again is told.
+func (r *run) askLast(ctx context.Context) error {
+	suspects := r.suspects
+	if r.suspects = nil; len(suspects) == 0 {
+		return nil
+	}
+	r.POP3.Window = 1
+	lost := true // the session
+	for i := range suspects {
+		s := &suspects[i]
+		if lost {
+			if _, err := r.reconnect(ctx, nil); err != nil {
+				for _, s := range suspects[i:] {
+					r.fail(s.op.Item, s.err)
+				}
+				return err
+			}
+			lost = false
+		}
+		op, here := r.now(s.op)
+		if !here {
+			r.report.Later++ // it is gone, or has changed: the next run sees what became of it
+			continue
+		}
+		r.asking = s
+		b, err := r.pass(ctx, []Op{op})
+		switch {
+		case err != nil:
+			return err
+		case b != nil && ctx.Err() != nil:
+			return b.cause
+		case b != nil:
+			r.fail(op.Item, b.cause)
+			lost = true
+		}
+		for _, again := range r.suspects {
+			r.fail(again.op.Item, again.err)
+		}
+		r.suspects = nil
+	}
+	r.asking = nil
+	if lost {
+		return r.deleteLater(ctx)
+	}
+	return r.remove(ctx)
+}
+
+// deleteLater deletes what came before the last session broke, in another one.
+func (r *run) deleteLater(ctx context.Context) error {
+	if len(r.doomed) == 0 {
+		return nil
+	}
+	if _, err := r.reconnect(ctx, nil); err != nil {
+		return err
+	}
+	return r.remove(ctx)
+}
+
+// reconnect begins a new session in which messages may have other numbers. It gives the ops that are still there with the numbers
+// that they have now, and renumbers what is doomed likewise. Only what UIDL and size still name without doubt is: all else
+// waits for the next run.
+func (r *run) reconnect(ctx context.Context, ops []Op) ([]Op, error) {
+	r.earlier += r.session.Received()
+	r.session.Close()
+	session, err := r.connectAgain(ctx)
+	if err != nil {
+		return nil, err
+	}
+	r.session = session
+	items, err := session.Survey(ctx)
+	if err != nil {
+		return nil, err
+	}
+	r.current = newCurrent(r.view.Items, items)
+	r.doomed = slices.DeleteFunc(r.doomed, func(d doomed) bool { _, here := r.current.find(d.item, true); return !here })
+	for i := range r.doomed {
+		r.doomed[i].item, _ = r.current.find(r.doomed[i].item, true)
+	}
+	var there []Op
+	for _, op := range ops {
+		if op, here := r.now(op); here {
+			there = append(there, op)
+		} else {
+			r.report.Later++
+		}
+	}
+	return there, nil
+}
+
+// connectAgain connects after a session of ours has ended, which the server may not have noticed yet: it then says that the maildrop
+// is in use, for a while.
+func (r *run) connectAgain(ctx context.Context) (*pop3.Session, error) {
+	for pause := 20 * time.Millisecond; ; pause *= 2 {
+		session, err := pop3.Connect(ctx, r.POP3)
+		refusal, refused := errors.AsType[*pop3.Error](err)
+		if !refused || !refusal.Temporary() || pause > 10*time.Second {
+			return session, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		case <-time.After(pause):
+		}
+	}
+}
+
+// now is an op with the number that its message has in this session; false: it is not there.
+func (r *run) now(op Op) (Op, bool) {
+	it, here := r.current.find(op.Item, false)
+	op.Item = it
+	return op, here
+}
+
+// current is the list of a later session of a run.
+type current struct {
+	same   bool // the list of the first session, and perhaps new messages behind
+	byUIDL map[string][]pop3.Item
+}
+
+func newCurrent(before, now []pop3.Item) current {
+	c := current{byUIDL: make(map[string][]pop3.Item, len(now))}
+	c.same = len(now) >= len(before) && slices.Equal(before, now[:len(before)])
+	if !numbered(now) {
+		for _, it := range now {
+			c.byUIDL[it.UIDL] = append(c.byUIDL[it.UIDL], it)
+		}
+	}
+	return c
+}
+
+// find gives a message of an earlier session as it is listed now. What is to be deleted has to have a UIDL: that the lists are the
+// same does not make the messages the same.
+func (c current) find(it pop3.Item, delete bool) (pop3.Item, bool) {
+	if c.same && !delete {
+		return it, true
+	}
+	if now := c.byUIDL[it.UIDL]; it.UIDL != "" && len(now) == 1 && now[0].Size == it.Size {
+		return now[0], true
+	}
+	return it, false
+}

@@ -1,0 +1,70 @@
+package retrieve
+
+import (
+	"testing"
+
+	"postie/pop3"
+)
+
+func TestSizes(t *testing.T) {
+	for _, tt := range []struct {
+		name         string
+		listed, size int64
+		ended        bool
+		body         int64
+		want         verdict
+	}{
+		{"exact", 5700, 5700, true, 5000, whole},
+		{"exact, no body", 700, 700, true, 0, whole},
+		{"exact, header without end", 700, 700, false, 0, whole},
+		{"nothing of nothing", 0, 0, false, 0, whole},
+		{"not listed", 0, 5700, true, 5000, whole},
+		{"listed as one octet", 1, 5700, true, 5000, whole},
+		{"listed with LF as line end", 5600, 5700, true, 5000, whole},
+		{"Gmail", 5712, 5700, true, 5000, whole},
+		{"Exchange", 8000, 5700, true, 5000, whole},
+		{"half", 11400, 5700, true, 5000, whole},
+		{"less than half", 11402, 5700, true, 5000, cutOff},
+		{"nothing", 5700, 0, false, 0, cutOff},
+		{"nothing of little", 60, 0, false, 0, doubtful},
+		{"half a header", 5700, 300, false, 0, cutOff},
+		{"most of a message that is all header", 5700, 4000, false, 0, cutOff},
+		{"header only", 5700, 700, true, 0, cutOff},
+		{"header only, and little more was listed", 717, 700, true, 0, doubtful},
+		{"header without end, and little more was listed", 717, 700, false, 0, doubtful},
+	} {
+		var s sizes
+		if got := s.judge(tt.listed, tt.size, tt.ended, tt.body); got != tt.want {
+			t.Errorf("%s: %d, want %d", tt.name, got, tt.want)
+		}
+	}
+}
+
+// What comes twice alike is believed, but no message of less than half its size, unless the sizes are plainly no sizes.
+func TestSizesBelieved(t *testing.T) {
+	const listed = 9000
+	for _, tt := range []struct {
+		name  string
+		items []pop3.Item
+		came  []int64
+		want  bool
+	}{
+		{"all sizes differ", []pop3.Item{{Size: listed}, {Size: 1}, {Size: 2}}, []int64{900, 800, 700}, false},
+		{"one size for all", []pop3.Item{{Size: listed}, {Size: listed}, {Size: listed}}, []int64{900, 800, 700}, true},
+		{"one size for all, and it is right for one", []pop3.Item{{Size: listed}, {Size: listed}, {Size: listed}}, []int64{900, 9000, 700}, false},
+		{"one size for all, and all are cut alike", []pop3.Item{{Size: listed}, {Size: listed}, {Size: listed}}, []int64{900, 900, 900}, false},
+		{"two messages", []pop3.Item{{Size: listed}, {Size: listed}}, []int64{900, 800}, false},
+	} {
+		s := sizes{uniform: uniform(tt.items)}
+		for _, size := range tt.came {
+			s.judge(listed, size, true, size/2)
+		}
+		if got := s.believes(listed, 900); got != tt.want {
+			t.Errorf("%s: %v", tt.name, got)
+		}
+	}
+	s := sizes{}
+	if !s.believes(717, 700) || s.believes(5700, 700) {
+		t.Error("a header alone is believed if little more was listed, and only then")
+	}
+}
