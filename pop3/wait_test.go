@@ -102,7 +102,7 @@ func TestSlowBodies(t *testing.T) {
 					t.Fatal(err)
 				}
 				began := time.Now()
-				for m, e := range s.Retrieve(t.Context(), first(1)) {
+				for m, e := range s.Retrieve(t.Context(), listed(1)) {
 					if err = e; e == nil {
 						time.Sleep(time.Hour) // a slow disk is not the server's fault
 						_, err = io.Copy(io.Discard, m.Body)
