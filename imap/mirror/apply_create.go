@@ -25,7 +25,7 @@ func (r *run) create(ctx context.Context, op plan.Op) error {
 	if err := r.enter(ctx, b); err != nil {
 		return err
 	}
-	b.Made = true
+	b.Made, b.Called, b.Deleted = true, "", false
 	r.step("base create")
 	if err := r.base.Record(ctx, b.Mailbox); err != nil {
 		return err

@@ -2,10 +2,6 @@ package mirror
 
 import (
 	"context"
-	"errors"
-	"io/fs"
-	"os"
-	"path/filepath"
 
 	"postie/imap/plan"
 )
@@ -19,7 +15,8 @@ func (r *run) drop(ctx context.Context, op plan.Op) error {
 		}
 	}
 	if op.Side&plan.Local != 0 && b.here {
-		if err := r.dropHere(b); err != nil {
+		r.step("rmdir " + b.Folder)
+		if err := b.dir.Drop(b.Folder == "."); err != nil {
 			return err
 		}
 	}
@@ -57,29 +54,6 @@ func (r *run) dropThere(ctx context.Context, b *box) error {
 		if err := r.session.Unsubscribe(ctx, b.server); err != nil && !single(err) {
 			return err
 		}
-	}
-	return nil
-}
-
-// dropHere removes an empty Maildir: first cur/ and new/, which the system refuses while there is mail in them. What
-// others keep in the folder stays.
-func (r *run) dropHere(b *box) error {
-	r.step("rmdir " + b.Folder)
-	for _, name := range []string{"new", "cur"} {
-		if err := os.Remove(filepath.Join(string(b.dir), name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			if name == "cur" {
-				err = errors.Join(err, os.Mkdir(filepath.Join(string(b.dir), "new"), 0o700))
-			}
-			return err
-		}
-	}
-	for _, name := range []string{"tmp", "dovecot-keywords"} {
-		if err := os.RemoveAll(filepath.Join(string(b.dir), name)); err != nil {
-			return err
-		}
-	}
-	if b.Folder != "." {
-		os.Remove(string(b.dir)) // if it is empty now
 	}
 	return nil
 }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"io/fs"
-	"os"
-	"path/filepath"
 	"strings"
 
 	"postie/imap"
@@ -30,7 +28,7 @@ func (r *run) rename(ctx context.Context, op plan.Op) error {
 	}
 	to := old.Mailbox
 	to.Name, to.Folder = b.Name, b.Folder
-	to.Stamp = maildir.Stamp{}
+	to.Stamp, to.Called, to.Deleted = maildir.Stamp{}, "", false
 	r.step("base rename")
 	if err := r.base.Enter(ctx, &to); err != nil {
 		return err
@@ -78,35 +76,12 @@ func (r *run) renameThere(ctx context.Context, old, b *box) error {
 
 // renameHere renames a Maildir. One that holds others in its folder leaves them there.
 func (r *run) renameHere(old, b *box) error {
-	from, to := string(old.dir), string(b.dir)
-	if isDir(filepath.Join(to, "cur")) {
-		if isDir(filepath.Join(from, "cur")) {
-			return errExists
-		}
-		return nil // it went along with the one above
-	}
 	r.step("rename " + old.Folder)
-	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
+	if err := old.dir.Rename(b.dir, r.nests(old)); errors.Is(err, fs.ErrExist) {
+		return errExists
+	} else {
 		return err
 	}
-	if !r.nests(old) && !exists(to) {
-		if err := os.Rename(from, to); err != nil {
-			return err
-		}
-		return syncParents(from, to)
-	}
-	// cur/ comes last: with it the folder is a Maildir, and a run that was stopped before finds what is left to do.
-	if err := os.MkdirAll(to, 0o700); err != nil {
-		return err
-	}
-	for _, name := range []string{"dovecot-keywords", "tmp", "new", "cur"} {
-		err := os.Rename(filepath.Join(from, name), filepath.Join(to, name))
-		if err != nil && !(errors.Is(err, fs.ErrNotExist) && name != "cur") {
-			return err
-		}
-	}
-	os.Remove(from) // if it is empty now
-	return syncParents(from, to)
 }
 
 // nests says whether other Maildirs lie in the folder of a mailbox.
@@ -117,13 +92,4 @@ func (r *run) nests(b *box) bool {
 		}
 	}
 	return false
-}
-
-func syncParents(paths ...string) error {
-	for _, p := range paths {
-		if err := maildir.SyncDir(filepath.Dir(p)); err != nil {
-			return err
-		}
-	}
-	return nil
 }

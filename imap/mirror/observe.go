@@ -110,7 +110,7 @@ func (r *run) seeThere(ctx context.Context, b *box) (err error) {
 // view is the mailbox as a plan sees it.
 func (r *run) view(ctx context.Context, b *box) (plan.Mailbox, error) {
 	v := plan.Mailbox{
-		Name: b.Name, Known: b.known, Exist: b.exist(), Outside: b.outside, Unstable: b.unstable, Lost: b.emptied,
+		Name: b.Name, Known: b.known, Exist: b.exist(), Outside: b.outside, Unstable: b.unstable, Lost: b.emptied, Called: b.Called, Deleted: b.Deleted,
 		UIDValidity: b.now.UIDValidity, MailboxID: b.now.MailboxID, ModSeq: b.now.ModSeq, Keeps: b.now.Keeps, ReadOnly: b.now.ReadOnly,
 		Expunges: b.expunges, Files: plan.Seq(b.files), Messages: plan.Seq(b.messages), Wishes: b.wishes,
 		Base: plan.Base{UIDValidity: b.UIDValidity, MailboxID: b.MailboxID, ByUID: plan.Seq(b.byUID), ByKey: plan.Seq(b.byKey)},

@@ -26,6 +26,9 @@ func (r *run) record(ctx context.Context, p plan.Plan) error {
 		}
 		m := b.Mailbox
 		m.Stamp = b.stamp
+		if b.exist() == plan.Both { // it was made anew since it was renamed or deleted
+			m.Called, m.Deleted = "", false
+		}
 		if b.remote != nil && (b.read || b.pushed) {
 			now, ok, err := r.upTo(ctx, b)
 			if err != nil {
@@ -33,6 +36,7 @@ func (r *run) record(ctx context.Context, p plan.Plan) error {
 			}
 			if ok {
 				now.ID, now.Name, now.Folder, now.Stamp, now.Some, now.Odd = m.ID, m.Name, m.Folder, m.Stamp, m.Some, m.Odd
+				now.Called, now.Deleted = m.Called, m.Deleted
 				m = now
 			}
 		}

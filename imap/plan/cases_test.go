@@ -22,7 +22,8 @@ var update = flag.Bool("update", false, "write what the plans are now into testd
 //
 //	== name
 //	policy expunge trash=Trash create=here max=30% allow bodies=none bodies=100
-//	box NAME facts…       new here there gone readonly closed damaged folder=new unstable outside noexpunge keeps=FS count=9 validity=5/6 id=x/y modseq=9
+//	box NAME facts…       new here there gone called=NAME deleted readonly closed damaged folder=new unstable outside noexpunge keeps=FS
+//	                      count=9 validity=5/6 id=x/y modseq=9
 //	a | 1 S | FS | S      message a: base, here, there
 //	--
 //	flags INBOX 1 …
@@ -149,6 +150,10 @@ func mailboxOf(t *testing.T, name string, facts []string) Mailbox {
 		switch key {
 		case "new":
 			m.Known, m.Base.UIDValidity = false, 0
+		case "called":
+			m.Called = value
+		case "deleted":
+			m.Deleted = true
 		case "lost":
 			m.Known, m.Base.UIDValidity = false, 0
 		case "here":

@@ -98,7 +98,7 @@ func (d *differ) guard(b *box, guarded map[string]Cause) (gs []Guard) {
 	}
 	cause := TooMany
 	switch {
-	case b.vanished() && (t.remove+t.expunge > 0 || t.moves == 0):
+	case b.vanished() && !(b.Deleted && b.Exist == Remote) && (t.remove+t.expunge > 0 || t.moves == 0):
 		cause = Vanished
 	case b.Lost != "" && t.expunge > t.before:
 		cause = FolderLost

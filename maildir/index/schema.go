@@ -12,7 +12,7 @@ const applicationID = 0x706f7374
 // migrations holds, at place n, the statements that lead from schema version n to n+1. What was released is never
 // edited: a change is a new entry. Each runs in one transaction together with its PRAGMA user_version.
 func migrations() []string {
-	return []string{schema1, schema2, schema3, schema4, schema5}
+	return []string{schema1, schema2, schema3, schema4, schema5, schema6}
 }
 
 // schema1, in words: Times are milliseconds since 1970 in UTC. hash and header are SHA-256. A key is unique in its
@@ -217,6 +217,12 @@ ALTER TABLE intent ADD COLUMN message_id TEXT NOT NULL DEFAULT '';
 const schema5 = `
 ALTER TABLE account ADD COLUMN unseen TEXT;
 UPDATE account SET unseen = '[]' WHERE id IN (SELECT account FROM box);
+`
+
+// schema6 knows what its user did to a mailbox here that the next sync is to do on the server.
+const schema6 = `
+ALTER TABLE box ADD COLUMN called TEXT NOT NULL DEFAULT ''; -- its new name here; '': it was not renamed
+ALTER TABLE box ADD COLUMN deleted INTEGER NOT NULL DEFAULT 0;
 `
 
 // migrate brings an open database from the schema version it has up to ours.
