@@ -31,17 +31,17 @@ func (r *run) download(ctx context.Context, ops []plan.Op) error {
 	if err != nil {
 		return err
 	}
-	c := r.newCommitter(context.WithoutCancel(ctx))
+	in := r.newIntake(context.WithoutCancel(ctx))
 	for part := range slices.Chunk(ops, ahead) {
-		if _, err = r.receiveAll(ctx, b, part, c); err != nil {
+		if _, err = r.receiveAll(ctx, b, part, in); err != nil {
 			break
 		}
 	}
-	return cmp.Or(c.Close(), err)
+	return cmp.Or(in.Close(), err)
 }
 
 // receiveAll fetches messages, and names those that are not there any more.
-func (r *run) receiveAll(ctx context.Context, b *box, ops []plan.Op, c *maildir.Committer[*arrival]) (gone goimap.UIDSet, err error) {
+func (r *run) receiveAll(ctx context.Context, b *box, ops []plan.Op, in *maildir.Intake[*arrival]) (gone goimap.UIDSet, err error) {
 	wanted := byPairUID(ops)
 	var header message.Header
 	bodies := func(set goimap.UIDSet) iter.Seq2[imap.Message, error] { return r.session.FetchBodies(ctx, set) }
@@ -57,14 +57,14 @@ func (r *run) receiveAll(ctx context.Context, b *box, ops []plan.Op, c *maildir.
 		if !ok {
 			continue
 		}
-		a, err := r.receive(b, op, m, &header, c)
+		a, err := r.receive(b, op, m, &header, in)
 		switch {
 		case err != nil && maildir.Hopeless(err):
 			return nil, err
 		case err != nil:
 			r.fail(op, err)
 		case a != nil:
-			if err := add(c, a); err != nil {
+			if err := add(in, a); err != nil {
 				return nil, err
 			}
 		}

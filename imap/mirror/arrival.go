@@ -20,8 +20,8 @@ type arrival struct {
 
 // receive streams one message into tmp/. It returns nil without an error when the line broke, which the session
 // reports next.
-func (r *run) receive(b *box, op plan.Op, m imap.Message, header *message.Header, c *maildir.Committer[*arrival]) (*arrival, error) {
-	draft, err := c.Create(b.dir)
+func (r *run) receive(b *box, op plan.Op, m imap.Message, header *message.Header, in *maildir.Intake[*arrival]) (*arrival, error) {
+	draft, err := in.Create(b.dir)
 	if err != nil {
 		return nil, err
 	}
@@ -46,54 +46,65 @@ func (r *run) receive(b *box, op plan.Op, m imap.Message, header *message.Header
 		EmailID: m.EmailID, Message: msg, Wish: r.granted(b, op.UID)}}, nil
 }
 
-// newCommitter makes batches durable while the next one comes in.
-func (r *run) newCommitter(ctx context.Context) *maildir.Committer[*arrival] {
-	return maildir.NewCommitter(r.Batch, r.Step, func(files *maildir.Batch, all []*arrival) error { return r.commit(ctx, files, all) })
+// newIntake makes batches durable while the next one comes in.
+func (r *run) newIntake(ctx context.Context) *maildir.Intake[*arrival] {
+	return maildir.NewIntake(r.Batch, r.Step, maildir.Ledger[*arrival](arrivals{r, ctx}))
 }
 
 // add puts a message into the current batch.
-func add(c *maildir.Committer[*arrival], a *arrival) error {
-	a.agreement.Pair.Key = c.Stage(a.draft, a.agreement.Pair.Local)
-	return c.Add(a)
+func add(in *maildir.Intake[*arrival], a *arrival) error {
+	a.agreement.Pair.Key = in.Stage(a.draft, a.agreement.Pair.Local)
+	return in.Add(a, a.agreement.Pair.Key)
 }
 
-// commit makes a batch durable: files, rows that say what arrives, names, rows that say that it is here. An error is
-// one that more batches would repeat.
-func (r *run) commit(ctx context.Context, files *maildir.Batch, all []*arrival) error {
-	all, _, err := r.without(all, files.Sync())
-	if err != nil || len(all) == 0 {
-		return err
-	}
+// arrivals writes into the base what comes in.
+type arrivals struct {
+	r   *run
+	ctx context.Context
+}
+
+// Arriving writes pairs down that say what is about to appear.
+func (l arrivals) Arriving(all []*arrival) (err error) {
 	as := make([]index.Agreement, len(all))
 	for i, a := range all {
 		a.agreement.Entry = a.draft.Entry()
 		if m := a.agreement.Message; !m.Wire.Exact {
 			if m.Own, err = a.draft.Own(); err != nil { // then it is known by its key only
-				r.Log.Warn("message cannot be read", "key", a.draft.Key(), "err", err)
+				l.r.Log.Warn("message cannot be read", "key", a.draft.Key(), "err", err)
 			}
 		}
 		as[i] = a.agreement
 	}
-	r.step("base arriving")
-	rows, err := r.base.Arrive(ctx, as)
+	l.r.step("base arriving")
+	rows, err := l.r.base.Arrive(l.ctx, as)
 	if err != nil {
 		return err
 	}
 	for i, a := range all {
 		a.row = rows[i]
 	}
-	// What fails here may be there all the same, or not: as a message without a body it is asked for again.
-	all, lost, err := r.without(all, files.Publish())
-	if err != nil {
-		return err
-	}
-	r.step("base arrived")
-	if err := r.base.Arrived(ctx, arrivedRows(all), arrivedRows(lost)); err != nil {
-		return err
-	}
-	r.stored(all)
 	return nil
 }
+
+// Stored confirms the pairs of messages that are here. What is lost may be here all the same: as a message without a body it
+// is asked for again.
+func (l arrivals) Stored(all, lost []*arrival) error {
+	l.r.step("base arrived")
+	if err := l.r.base.Arrived(l.ctx, arrivedRows(all), arrivedRows(lost)); err != nil {
+		return err
+	}
+	for _, a := range all {
+		m := a.agreement.Message
+		m.Entry = a.agreement.Entry
+		if a.op.Kind == plan.Download {
+			l.r.done(a.op)
+		}
+		l.r.emit(Stored{m.Mailbox, a.op.Pair.UID, *m})
+	}
+	return nil
+}
+
+func (l arrivals) Failed(a *arrival, why error) { l.r.fail(a.op, why) }
 
 func arrivedRows(as []*arrival) []index.Row {
 	rows := make([]index.Row, len(as))
@@ -101,23 +112,4 @@ func arrivedRows(as []*arrival) []index.Row {
 		rows[i] = a.row
 	}
 	return rows
-}
-
-// stored tells what is safe now.
-func (r *run) stored(as []*arrival) {
-	for _, a := range as {
-		m := a.agreement.Message
-		m.Entry = a.agreement.Entry
-		if a.op.Kind == plan.Download {
-			r.done(a.op)
-		}
-		r.emit(Stored{m.Mailbox, a.op.Pair.UID, *m})
-	}
-}
-
-// without parts the messages of a batch that were stored from those that failed, and tells of these. The error is one
-// that every further message would meet.
-func (r *run) without(all []*arrival, outcome error) (stored, lost []*arrival, err error) {
-	return maildir.Split(all, outcome, func(a *arrival) maildir.Key { return a.draft.Key() },
-		func(a *arrival, err error) { r.fail(a.op, err) })
 }

@@ -106,9 +106,9 @@ func (r *run) fetchFrom(ctx context.Context, b *box, ops []plan.Op) error {
 	if plan.UIDValidity(s.UIDValidity) != b.UIDValidity {
 		return fmt.Errorf("select %q: %w", b.server, errValidity)
 	}
-	c := r.newCommitter(context.WithoutCancel(ctx))
-	gone, err := r.receiveAll(ctx, b, ops, c)
-	if err := cmp.Or(c.Close(), err); err != nil {
+	in := r.newIntake(context.WithoutCancel(ctx))
+	gone, err := r.receiveAll(ctx, b, ops, in)
+	if err := cmp.Or(in.Close(), err); err != nil {
 		return err
 	}
 	for _, op := range ops {

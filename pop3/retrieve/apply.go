@@ -101,8 +101,8 @@ type arrival struct {
 
 // receive streams one message into tmp/. It returns nil without an error when the line broke, which the session
 // reports next.
-func (r *run) receive(op Op, body io.Reader, header *message.Header, c *maildir.Committer[*arrival]) (*arrival, error) {
-	draft, err := c.Create(r.Dir)
+func (r *run) receive(op Op, body io.Reader, header *message.Header, in *maildir.Intake[*arrival]) (*arrival, error) {
+	draft, err := in.Create(r.Dir)
 	if err != nil {
 		return nil, err
 	}

@@ -8,65 +8,71 @@ import (
 	"postie/maildir/index"
 )
 
-// newCommitter makes batches durable while the next one comes in.
-func (r *run) newCommitter(ctx context.Context) *maildir.Committer[*arrival] {
-	return maildir.NewCommitter(r.Batch, r.Step, func(files *maildir.Batch, all []*arrival) error { return r.commit(ctx, files, all) })
+// newIntake makes batches durable while the next one comes in.
+func (r *run) newIntake(ctx context.Context) *maildir.Intake[*arrival] {
+	return maildir.NewIntake(r.Batch, r.Step, maildir.Ledger[*arrival](receipts{r, ctx}))
 }
 
-// add puts a message into the current batch.
-func add(c *maildir.Committer[*arrival], a *arrival) error {
-	if a.equal == nil {
-		a.receipt.Key = c.Stage(a.draft, maildir.Flags{})
-		a.message.Entry = a.draft.Entry()
+// add puts a message into the current batch: without its file where it proved to be one that we have.
+func add(in *maildir.Intake[*arrival], a *arrival) error {
+	if a.equal != nil {
+		return in.Add(a, "")
 	}
-	return c.Add(a)
+	a.receipt.Key = in.Stage(a.draft, maildir.Flags{})
+	a.message.Entry = a.draft.Entry()
+	return in.Add(a, a.receipt.Key)
 }
 
-// commit makes a batch durable: files, ledger 'arriving', names, ledger 'stored'. Only what came through all of it
-// may be deleted on the server. An error is one that more batches would repeat.
-func (r *run) commit(ctx context.Context, files *maildir.Batch, all []*arrival) error {
-	equals, arrivals := []*arrival{}, []*arrival{} // those whose file is in files
+// receipts writes into the POP3 ledger what comes in. Only what is stored there may be deleted on the server.
+type receipts struct {
+	r   *run
+	ctx context.Context
+}
+
+// Arriving writes receipts down for what is about to appear.
+func (l receipts) Arriving(all []*arrival) error {
+	rows := make([]index.Receipt, len(all))
+	for i, a := range all {
+		rows[i] = a.receipt
+	}
+	l.r.step("ledger arriving")
+	ids, err := l.r.ledger.Arriving(l.ctx, rows)
+	if err != nil {
+		return err
+	}
+	for i, a := range all {
+		a.message.Receipt = ids[i]
+	}
+	return nil
+}
+
+// Stored confirms the receipts of messages that are here. Those of lost stay 'arriving': the files may be there all the same, and
+// the next run looks.
+func (l receipts) Stored(all, _ []*arrival) error {
+	var arrived, equals []*arrival
 	for _, a := range all {
 		if a.equal != nil {
 			equals = append(equals, a)
 		} else {
-			arrivals = append(arrivals, a)
+			arrived = append(arrived, a)
 		}
 	}
-	if err := r.commitEqual(ctx, equals); err != nil || len(arrivals) == 0 {
+	if err := l.equal(equals); err != nil || len(arrived) == 0 {
 		return err
 	}
-	arrivals, err := r.without(arrivals, files.Sync())
-	if err != nil || len(arrivals) == 0 {
-		return err
-	}
-	receipts := make([]index.Receipt, len(arrivals))
-	for i, a := range arrivals {
-		receipts[i] = a.receipt
-	}
-	r.step("ledger arriving")
-	ids, err := r.ledger.Arriving(ctx, receipts)
-	if err != nil {
-		return err
-	}
-	for i, a := range arrivals {
-		a.message.Receipt = ids[i]
-	}
-	// What fails here stays 'arriving': its file may be there all the same. The next run looks.
-	if arrivals, err = r.without(arrivals, files.Publish()); err != nil || len(arrivals) == 0 {
-		return err
-	}
-	messages := make([]index.Message, len(arrivals))
-	for i, a := range arrivals {
+	messages := make([]index.Message, len(arrived))
+	for i, a := range arrived {
 		messages[i] = a.message
 	}
-	r.step("ledger stored")
-	if err := r.ledger.Stored(ctx, messages); err != nil {
+	l.r.step("ledger stored")
+	if err := l.r.ledger.Stored(l.ctx, messages); err != nil {
 		return err
 	}
-	r.stored(arrivals, messages)
+	l.r.stored(arrived, messages)
 	return nil
 }
+
+func (l receipts) Failed(a *arrival, why error) { l.r.fail(a.op.Item, why) }
 
 // stored tells what is safe now.
 func (r *run) stored(arrivals []*arrival, messages []index.Message) {
@@ -83,17 +89,18 @@ func (r *run) stored(arrivals []*arrival, messages []index.Message) {
 	}
 }
 
-// commitEqual notes messages that were read whole and proved to be ones that we have.
-func (r *run) commitEqual(ctx context.Context, equals []*arrival) error {
+// equal notes messages that were read whole and proved to be ones that we have.
+func (l receipts) equal(equals []*arrival) error {
 	if len(equals) == 0 {
 		return nil
 	}
+	r := l.r
 	adoptions := make([]index.Adoption, len(equals))
 	for i, a := range equals {
 		adoptions[i] = adoption(a.op.Item, a.equal, true)
 	}
 	r.step("ledger equal")
-	if err := r.ledger.Adopt(ctx, adoptions); err != nil {
+	if err := r.ledger.Adopt(l.ctx, adoptions); err != nil {
 		return err
 	}
 	r.mu.Lock()
@@ -107,12 +114,4 @@ func (r *run) commitEqual(ctx context.Context, equals []*arrival) error {
 		}
 	}
 	return nil
-}
-
-// without gives the messages of a batch that were stored, and tells of those that failed. The error is one that every
-// further message would meet.
-func (r *run) without(all []*arrival, outcome error) ([]*arrival, error) {
-	stored, _, err := maildir.Split(all, outcome, func(a *arrival) maildir.Key { return a.receipt.Key },
-		func(a *arrival, err error) { r.fail(a.op.Item, err) })
-	return stored, err
 }

@@ -67,20 +67,20 @@ func (r *run) fetch(ctx context.Context, ops []Op) error {
 // pass fetches in one session. Unless that broke, what it returns is nil. An error is one of the store, which more messages would
 // only repeat.
 func (r *run) pass(ctx context.Context, ops []Op) (*broken, error) {
-	c := r.newCommitter(context.WithoutCancel(ctx))
-	b, err := r.receiveAll(ctx, ops, c)
-	return b, cmp.Or(c.Close(), err)
+	in := r.newIntake(context.WithoutCancel(ctx))
+	b, err := r.receiveAll(ctx, ops, in)
+	return b, cmp.Or(in.Close(), err)
 }
 
 // receiveAll holds messages back until it is sure that they are those that were asked for (pop3.Message.InStep).
-func (r *run) receiveAll(ctx context.Context, ops []Op, c *maildir.Committer[*arrival]) (*broken, error) {
+func (r *run) receiveAll(ctx context.Context, ops []Op, in *maildir.Intake[*arrival]) (*broken, error) {
 	var header message.Header
 	var held []*arrival
 	defer func() { r.discard(held) }()
 	next, first := 0, 0 // of ops; the first that is held back
 	for m, err := range r.session.Retrieve(ctx, listed(ops)) {
 		if m.InStep {
-			failed := r.release(held, c)
+			failed := r.release(held, in)
 			if held, first = nil, next; failed != nil {
 				return nil, failed
 			}
@@ -90,7 +90,7 @@ func (r *run) receiveAll(ctx context.Context, ops []Op, c *maildir.Committer[*ar
 		}
 		op := ops[next]
 		next++
-		a, err := r.answered(op, m, &header, c)
+		a, err := r.answered(op, m, &header, in)
 		if err != nil {
 			return nil, err
 		}
@@ -98,7 +98,7 @@ func (r *run) receiveAll(ctx context.Context, ops []Op, c *maildir.Committer[*ar
 			held = append(held, a)
 		}
 		if m.InStep && a != nil && a.receipt.Wire.Size == op.Item.Size {
-			err := r.release(held, c)
+			err := r.release(held, in)
 			if held, first = nil, next; err != nil {
 				return nil, err
 			}
@@ -110,15 +110,15 @@ func (r *run) receiveAll(ctx context.Context, ops []Op, c *maildir.Committer[*ar
 	}
 	last := held
 	held = nil
-	return nil, r.release(last, c)
+	return nil, r.release(last, in)
 }
 
 // answered takes one answer. It is nil when the line broke, which the session reports next.
-func (r *run) answered(op Op, m pop3.Message, header *message.Header, c *maildir.Committer[*arrival]) (*arrival, error) {
+func (r *run) answered(op Op, m pop3.Message, header *message.Header, in *maildir.Intake[*arrival]) (*arrival, error) {
 	if m.Refused != nil {
 		return &arrival{op: op, refused: m.Refused}, nil
 	}
-	a, err := r.receive(op, m.Body, header, c)
+	a, err := r.receive(op, m.Body, header, in)
 	if err != nil && !maildir.Hopeless(err) {
 		return &arrival{op: op, refused: err}, nil
 	}
@@ -150,7 +150,7 @@ func is[E error](err error) bool {
 
 // release hands messages over that are those that were asked for. Of what falls short of what the server lists nothing is
 // stored.
-func (r *run) release(held []*arrival, c *maildir.Committer[*arrival]) error {
+func (r *run) release(held []*arrival, in *maildir.Intake[*arrival]) error {
 	for n, a := range held {
 		short := &Short{Listed: a.op.Item.Size, Came: a.receipt.Wire.Size}
 		switch {
@@ -163,7 +163,7 @@ func (r *run) release(held []*arrival, c *maildir.Committer[*arrival]) error {
 			a.draft.Close()
 			r.suspects = append(r.suspects, suspect{op: a.op, err: short, wire: a.receipt.Wire})
 		default:
-			if err := add(c, a); err != nil {
+			if err := add(in, a); err != nil {
 				r.discard(held[n+1:])
 				return err
 			}
