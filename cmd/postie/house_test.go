@@ -53,6 +53,7 @@ func rooms() map[string][]string {
 		"testdata/dns":             nil,
 		"testdata/dovecot":         nil,
 		"testdata/messages":        nil,
+		"testdata/victim":          nil,
 	}
 }
 

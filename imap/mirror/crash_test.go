@@ -12,15 +12,14 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 
 	goimap "github.com/emersion/go-imap/v2"
 
 	"postie/maildir"
 	"postie/testdata/dovecot"
+	"postie/testdata/victim"
 )
 
 // A run that is to be killed is this test binary again, told by the environment.
@@ -32,18 +31,10 @@ const (
 	envDeed = "POSTIE_TEST_DEED" // "": a run; else one of deeds
 )
 
-func TestMain(m *testing.M) {
-	if os.Getenv(envStep) == "" {
-		os.Exit(m.Run())
-	}
-	if err := victim(); err != nil {
-		fmt.Println(err)
-		os.Exit(1)
-	}
-}
+func TestMain(m *testing.M) { victim.Main(m, map[string]func() error{"sync": killedRun}) }
 
-// victim is a run that ends by SIGKILL just before a step.
-func victim() error {
+// killedRun is a run that ends by SIGKILL just before a step.
+func killedRun() error {
 	last, err := strconv.Atoi(os.Getenv(envStep))
 	if err != nil {
 		return err
@@ -53,23 +44,13 @@ func victim() error {
 		return err
 	}
 	d := &device{T: new(testing.T), server: &dovecot.Server{IMAP: port}, root: os.Getenv(envRoot), user: os.Getenv(envUser), policy: usual(), trips: new(atomic.Int64), bodies: new(atomic.Int64)}
-	n := 0
-	var mu sync.Mutex
 	do := Run
 	if deed := os.Getenv(envDeed); deed != "" {
 		do = deeds()[deed]
 	}
 	_, err = d.do(do, func(o *Options) {
 		o.Batch = 2
-		o.Step = func(step string) {
-			mu.Lock()
-			defer mu.Unlock()
-			if n++; n == last {
-				fmt.Println(step)
-				syscall.Kill(os.Getpid(), syscall.SIGKILL)
-				select {}
-			}
-		}
+		o.Step = victim.Before(last)
 	})
 	return err
 }
@@ -233,19 +214,19 @@ func TestKilledAtEveryStep(t *testing.T) {
 	}
 }
 
+// victim is a run, or a deed, of the device in another process that kills itself before a step.
+func (d *device) victim(step int, deed string) *exec.Cmd {
+	return victim.Command("sync", fmt.Sprint(envStep, "=", step), fmt.Sprint(envPort, "=", d.server.IMAP), envRoot+"="+d.root, envUser+"="+d.user, envDeed+"="+deed)
+}
+
 // kill runs a device and kills it before a step, which it names; false: the run came to its end.
 func (w *template) kill(d *device, step int) (before string, killed bool) {
 	w.Helper()
-	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), fmt.Sprint(envStep, "=", step), fmt.Sprint(envPort, "=", w.server.IMAP), envRoot+"="+d.root, envUser+"="+d.user)
-	out, err := cmd.CombinedOutput()
-	if status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); ok && status.Signaled() {
-		return strings.TrimSpace(string(out)), true
-	}
+	before, killed, err := victim.Run(d.victim(step, ""))
 	if err != nil {
-		w.Fatalf("step %d: %v\n%s", step, err, out)
+		w.Fatalf("step %d: %v", step, err)
 	}
-	return "", false
+	return before, killed
 }
 
 // A run that recovers from being killed is killed as well, before each of its steps, and run again.

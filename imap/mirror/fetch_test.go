@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -19,6 +18,7 @@ import (
 	"postie/maildir"
 	"postie/maildir/index"
 	"postie/testdata/dovecot"
+	"postie/testdata/victim"
 )
 
 // fetch is one Fetch, of the messages with these NUMBERs.
@@ -249,14 +249,12 @@ func (d *device) killedAt(deed string, step int) (*device, string) {
 	if out, err := exec.Command("cp", "-a", d.root, c.root).CombinedOutput(); err != nil {
 		d.Fatalf("%v %s", err, out)
 	}
-	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), fmt.Sprint(envStep, "=", step), fmt.Sprint(envPort, "=", d.server.IMAP), envRoot+"="+c.root, envUser+"="+d.user, envDeed+"="+deed)
-	out, err := cmd.CombinedOutput()
-	if status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); ok && status.Signaled() {
-		return &c, strings.TrimSpace(string(out))
-	}
+	before, killed, err := victim.Run(c.victim(step, deed))
 	if err != nil {
-		d.Fatalf("step %d: %v\n%s", step, err, out)
+		d.Fatalf("step %d: %v", step, err)
+	}
+	if killed {
+		return &c, before
 	}
 	return nil, ""
 }

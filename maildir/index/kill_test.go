@@ -12,21 +12,17 @@ import (
 	"time"
 
 	"postie/maildir"
+	"postie/testdata/victim"
 )
 
-// TestMain lets the test binary be another process: POSTIE_TEST_ROOT is the Maildir it works on.
-func TestMain(m *testing.M) {
-	if root := os.Getenv("POSTIE_TEST_ROOT"); root != "" {
-		if err := victim(maildir.Dir(root)); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-		}
-		os.Exit(1)
-	}
-	os.Exit(m.Run())
-}
+func TestMain(m *testing.M) { victim.Main(m, map[string]func() error{"writer": writeForEver}) }
 
-// victim holds a lock, writes without end, and says on standard output how many batches are durable.
-func victim(root maildir.Dir) error {
+// envRoot is the Maildir that the writer works on.
+const envRoot = "POSTIE_TEST_ROOT"
+
+// writeForEver holds a lock, writes without end, and says on standard output how many batches are durable.
+func writeForEver() error {
+	root := maildir.Dir(os.Getenv(envRoot))
 	ctx := context.Background()
 	s, err := Open(ctx, root, nil)
 	if err != nil {
@@ -56,11 +52,10 @@ func victim(root maildir.Dir) error {
 	return err
 }
 
-// start runs a victim until it has said that so many batches are durable.
+// start runs a writer until it has said that so many batches are durable.
 func start(t *testing.T, root maildir.Dir, batches int) *exec.Cmd {
 	t.Helper()
-	c := exec.Command(os.Args[0])
-	c.Env = append(os.Environ(), "POSTIE_TEST_ROOT="+string(root))
+	c := victim.Command("writer", envRoot+"="+string(root))
 	c.Stderr = os.Stderr
 	out, err := c.StdoutPipe()
 	if err == nil {

@@ -5,15 +5,14 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"os/exec"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 
 	"postie/maildir"
 	"postie/maildir/index"
 	"postie/pop3/pop3test"
+	"postie/testdata/victim"
 )
 
 // A run that is to be killed is this test binary again, told by the environment.
@@ -23,18 +22,10 @@ const (
 	envDir     = "POSTIE_TEST_MAILDIR"
 )
 
-func TestMain(m *testing.M) {
-	if os.Getenv(envStep) == "" {
-		os.Exit(m.Run())
-	}
-	if err := victim(); err != nil {
-		fmt.Println(err)
-		os.Exit(1)
-	}
-}
+func TestMain(m *testing.M) { victim.Main(m, map[string]func() error{"fetch": killedFetch}) }
 
-// victim is a run that ends by SIGKILL just before a step, as if the power of the process were cut there.
-func victim() error {
+// killedFetch is a run that ends by SIGKILL just before a step, as if the power of the process were cut there.
+func killedFetch() error {
 	last, err := strconv.Atoi(os.Getenv(envStep))
 	if err != nil {
 		return err
@@ -51,33 +42,22 @@ func victim() error {
 		return new(net.Dialer).DialContext(ctx, "tcp", os.Getenv(envAddress))
 	}, store, dir)
 	o.Batch = 2
-	n := 0
-	o.Step = func(string) {
-		if n++; n == last {
-			syscall.Kill(os.Getpid(), syscall.SIGKILL)
-			select {}
-		}
-	}
+	o.Step = victim.Before(last)
 	if _, err := Run(context.Background(), o); err != nil {
 		return err
 	}
 	return store.Close()
 }
 
-// killed runs a victim and says whether it was killed; false: it came to its end.
+// killed runs a fetch that kills itself, and says whether it was killed; false: it came to its end.
 func (w *world) killed(step int) bool {
 	w.Helper()
-	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), fmt.Sprint(envStep, "=", step), envAddress+"="+w.address, envDir+"="+string(w.dir))
-	out, err := cmd.CombinedOutput()
+	_, killed, err := victim.Run(victim.Command("fetch", fmt.Sprint(envStep, "=", step), envAddress+"="+w.address, envDir+"="+string(w.dir)))
 	w.server.Wait()
-	if status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); ok && status.Signaled() {
-		return true
-	}
 	if err != nil {
-		w.Fatalf("step %d: %v\n%s", step, err, out)
+		w.Fatalf("step %d: %v", step, err)
 	}
-	return false
+	return killed
 }
 
 func crashServers() map[string]pop3test.Options {
@@ -111,6 +91,9 @@ func TestKilledAtEveryStep(t *testing.T) {
 
 // And killed again while it recovers.
 func TestKilledTwice(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: it runs the process again some hundred times")
+	}
 	maildrop := few(3)
 	for first := 2; ; first += 3 {
 		for second := 1; ; second++ {
@@ -149,6 +132,9 @@ func (w *world) recovers(maildrop []pop3test.Message, when string) {
 // The connection is cut after every single octet that the server writes, and after every reply: run again, and
 // nothing is missing, nothing is doubled.
 func TestCutEverywhere(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: it cuts some thousand sessions")
+	}
 	for name, o := range crashServers() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

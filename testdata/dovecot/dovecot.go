@@ -58,9 +58,12 @@ type Server struct {
 const Host = "127.0.0.1"
 
 // Start starts a server that ends with the test. Without a usable Dovecot the test is skipped, or, where
-// POSTIE_REQUIRE_DOVECOT is set (as .ci/run does), fails.
+// POSTIE_REQUIRE_DOVECOT is set (as .ci/run does), fails. With -short it is always skipped.
 func Start(t testing.TB, o Options) *Server {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("-short: it needs a Dovecot")
+	}
 	if err := usable(); err != nil {
 		if os.Getenv("POSTIE_REQUIRE_DOVECOT") != "" {
 			t.Fatalf("dovecot is required here: %v", err)
