@@ -42,6 +42,11 @@ func (e *Error) Temporary() bool {
 	return e.Status == "BYE"
 }
 
+// Nonexistent says whether the server refused since there is no such mailbox (RFC 5530 section 3). Old servers give no reason.
+func (e *Error) Nonexistent() bool {
+	return e.Status == "NO" && (e.Code == "" || e.Code == "NONEXISTENT" || e.Code == "TRYCREATE")
+}
+
 // refused says whether the server answered NO or BAD: the session goes on.
 func refused(err error) bool {
 	var e *Error

@@ -30,8 +30,26 @@ func (m Mailbox) Has(a imap.MailboxAttr) bool { return slices.Contains(m.Attrs, 
 
 // List lists the mailboxes that match any of the patterns ("*" any characters, "%" any but the separator; none: all),
 // sorted by name, with subscription and special use. With status the Status of each selectable one comes along: in one
-// round trip where the server has LIST-STATUS, else by as many pipelined STATUS commands.
+// round trip where the server has LIST-STATUS, else by as many pipelined STATUS commands. Where the extended LIST is refused, or
+// names no mailbox at all, which cannot be (RFC 9051 section 5.1: INBOX), the server is asked as ListPlain does.
 func (s *Session) List(ctx context.Context, status bool, patterns ...string) ([]Mailbox, error) {
+	o := s.listOptions(status)
+	all, err := s.listed(ctx, status, patterns, o)
+	if o != nil && (refused(err) || err == nil && len(all)+len(patterns) == 0) {
+		return s.ListPlain(ctx, status, patterns...)
+	}
+	return all, err
+}
+
+// ListPlain is List without extensions: LIST and LSUB of RFC 3501, and STATUS. It tells what an extended LIST should have told.
+func (s *Session) ListPlain(ctx context.Context, status bool, patterns ...string) ([]Mailbox, error) {
+	return s.listed(ctx, status, patterns, nil)
+}
+
+// ListsExtended says whether List asks in another way than ListPlain.
+func (s *Session) ListsExtended() bool { return s.Has(imap.CapListExtended) }
+
+func (s *Session) listed(ctx context.Context, status bool, patterns []string, o *imap.ListOptions) ([]Mailbox, error) {
 	if len(patterns) == 0 {
 		patterns = []string{"*"}
 	}
@@ -40,7 +58,7 @@ func (s *Session) List(ctx context.Context, status bool, patterns ...string) ([]
 	if err != nil {
 		return nil, err
 	}
-	if err := c.end(s.list(patterns, s.listOptions(status))); err != nil {
+	if err := c.end(s.list(patterns, o)); err != nil {
 		return nil, err
 	}
 	all := merge(box)

@@ -26,25 +26,35 @@ func (s *Session) statusOptions() *imap.StatusOptions {
 // Status asks for the status of mailboxes, all in one flight. One that the server refuses is absent from
 // the result; INBOX stands there in capitals.
 func (s *Session) Status(ctx context.Context, names ...string) (map[string]*Status, error) {
+	found, _, err := s.Statuses(ctx, names...)
+	return found, err
+}
+
+// Statuses is Status, and names the refusals too.
+func (s *Session) Statuses(ctx context.Context, names ...string) (found map[string]*Status, refusals map[string]*Error, err error) {
 	asked := map[string]bool{}
 	for _, name := range names {
 		if err := checkName(name); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		asked[canonicalName(name)] = true
 	}
 	box := &inbox{Status: map[string]*Status{}}
 	c, err := s.begin(ctx, "STATUS", box)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
+	refusals = map[string]*Error{}
 	var sent []*imapclient.StatusCommand
 	for _, name := range names {
 		sent = append(sent, s.lib.Status(name, s.statusOptions()))
 	}
 	var first error
-	for _, cmd := range sent {
-		if _, err := cmd.Wait(); first == nil && !isRefusal(err) {
+	for i, cmd := range sent {
+		_, err := cmd.Wait()
+		if no, ok := errors.AsType[*imap.Error](err); ok {
+			refusals[canonicalName(names[i])] = &Error{Command: "STATUS", Status: string(no.Type), Code: string(no.Code), Text: no.Text}
+		} else if first == nil {
 			first = err
 		}
 	}
@@ -55,7 +65,7 @@ func (s *Session) Status(ctx context.Context, names ...string) (map[string]*Stat
 			s.wire.tell(ChangedMailbox{name, *st})
 		}
 	}
-	return box.Status, err
+	return box.Status, refusals, err
 }
 
 // isRefusal says whether the library's error is the server's NO or BAD: the session goes on.

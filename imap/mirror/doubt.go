@@ -5,6 +5,8 @@ import (
 	"context"
 	"fmt"
 
+	goimap "github.com/emersion/go-imap/v2"
+
 	"postie/imap/changes"
 	"postie/imap/plan"
 )
@@ -97,7 +99,64 @@ func (b *box) presume() {
 	b.messages = append(all, b.messages[i:]...)
 }
 
-// doubts tells of mailboxes of which the server said what cannot be, or did not say what it was asked for.
+// planned makes the plan. Before a guard says that very many messages are gone on the server, it is asked in one more way: where
+// SEARCH finds some of them, nothing of that mailbox is believed to be gone.
+func (r *run) planned(ctx context.Context, views []plan.Mailbox) (plan.Plan, error) {
+	p, err := plan.Diff(views, r.Policy)
+	if err != nil {
+		return p, fmt.Errorf("plan: %w", err)
+	}
+	again := false
+	for _, g := range p.Guards {
+		b := r.byName[g.Mailbox]
+		if g.Cause != plan.TooMany || g.Side != plan.Local || b == nil || b.remote == nil || b.mustMatch {
+			continue
+		}
+		if err := r.searchMissing(ctx, b); err != nil {
+			if !single(err) {
+				return p, err
+			}
+			b.doubt = err
+		}
+		if b.doubt != nil {
+			b.presume()
+			again = true
+		}
+	}
+	if !again {
+		return p, nil
+	}
+	if views, err = r.views(ctx); err != nil {
+		return p, err
+	}
+	if p, err = plan.Diff(views, r.Policy); err != nil {
+		return p, fmt.Errorf("plan: %w", err)
+	}
+	return p, nil
+}
+
+// searchMissing looks for messages that are missing in what the server said so far.
+func (r *run) searchMissing(ctx context.Context, b *box) error {
+	if _, err := r.selected(ctx, b, nil); err != nil {
+		return err
+	}
+	there, err := r.session.SearchAll(ctx)
+	if err != nil {
+		return err
+	}
+	var both goimap.UIDSet
+	for _, p := range b.byUID {
+		if there.Contains(p.UID) && b.message(p.UID) == nil {
+			both.AddNum(p.UID)
+		}
+	}
+	if len(both) > 0 {
+		b.doubt = &changes.Contradiction{Said: fmt.Sprintf("that the messages with UID %s are gone, and finds them", both)}
+	}
+	return nil
+}
+
+// doubted tells of mailboxes of which the server said what cannot be, or did not say what it was asked for.
 func (r *run) doubted() {
 	for _, b := range r.boxes {
 		if b.outside {

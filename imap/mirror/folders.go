@@ -101,23 +101,28 @@ func (r *run) list(ctx context.Context) (err error) {
 	if r.naming, all, err = named(ctx, r.session, true, maps.Keys(r.byName)); err != nil {
 		return err
 	}
-	for i, m := range all {
-		if !m.Selectable() {
-			continue
-		}
-		name := r.naming.ours(m.Name)
-		if virtual(m) && !patterns(r.Mailboxes).names(name) {
-			r.note(name, "shows messages of other mailboxes: it is left out unless it is named")
-			r.box(name).apart = true
-		}
-		b := r.box(name)
-		if b.remote != nil {
-			r.note(name, "is the name of two mailboxes on the server: one is left out")
-			continue
-		}
-		b.server, b.remote = m.Name, &all[i]
+	for i := range all {
+		r.listed(&all[i])
 	}
-	return nil
+	return r.unlisted(ctx, all)
+}
+
+// listed notes a mailbox that LIST names.
+func (r *run) listed(m *imap.Mailbox) {
+	if !m.Selectable() {
+		return
+	}
+	name := r.naming.ours(m.Name)
+	if virtual(*m) && !patterns(r.Mailboxes).names(name) {
+		r.note(name, "shows messages of other mailboxes: it is left out unless it is named")
+		r.box(name).apart = true
+	}
+	b := r.box(name)
+	if b.remote != nil {
+		r.note(name, "is the name of two mailboxes on the server: one is left out")
+		return
+	}
+	b.server, b.remote = m.Name, m
 }
 
 // named lists mailboxes, and finds out how they are named; known are those that the base has.

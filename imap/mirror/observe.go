@@ -49,6 +49,11 @@ func (r *run) observe(ctx context.Context) ([]plan.Mailbox, error) {
 		return nil, err
 	}
 	r.tellFiles()
+	return r.views(ctx)
+}
+
+// views are all mailboxes as a plan sees them.
+func (r *run) views(ctx context.Context) ([]plan.Mailbox, error) {
 	var views []plan.Mailbox
 	for _, b := range r.boxes {
 		if b.outside && b.looked == 0 && b.Name != r.Policy.Trash {

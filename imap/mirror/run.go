@@ -34,7 +34,6 @@ package mirror
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
@@ -200,9 +199,9 @@ func (r *run) pass(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p, err := plan.Diff(boxes, r.Policy)
+	p, err := r.planned(ctx, boxes)
 	if err != nil {
-		return fmt.Errorf("plan: %w", err)
+		return err
 	}
 	r.report.Guards = p.Guards
 	r.doubted()

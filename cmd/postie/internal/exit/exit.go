@@ -173,6 +173,12 @@ func Again(command, account string) string {
 	return "postie " + command + " " + account
 }
 
+// goneThere says whether a guard speaks of what is gone on an IMAP server, which may be the server's fault.
+func goneThere(err error) bool {
+	g, ok := errors.AsType[plan.Guard](err)
+	return ok && g.Side == plan.Local && g.Cause != plan.Orphans
+}
+
 // Hint says what to do next about an error of an account ("": of none).
 func Hint(err error, account string) string {
 	if u, ok := errors.AsType[*UsageError](err); ok {
@@ -188,6 +194,9 @@ func Hint(err error, account string) string {
 	case Is[*retrieve.Guard](err):
 		return "look into the Maildir. If the messages were deleted on purpose: " + Again("fetch", account) + " --allow-mass-delete\n" +
 			`who empties an inbox by habit writes max_delete = "100%"`
+	case goneThere(err):
+		return "the server was asked in a second way and said the same; one that is being mended may do so, and will say otherwise later. If it was done on purpose: " +
+			Again("sync", account) + " --allow-mass-delete"
 	case Is[plan.Guard](err):
 		return guardHint(err, Again("sync", account)+" --allow-mass-delete")
 	case Is[*mirror.SharedError](err):

@@ -1,0 +1,98 @@
+package mirror
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"postie/imap"
+	"postie/imap/plan"
+	"postie/maildir/index"
+)
+
+// unlisted looks for mailboxes that LIST did not name: those that the base knows, which must not be taken for deleted because of one
+// answer, and INBOX, which always exists (RFC 9051 section 5.1). An extended LIST is asked again plainly, then STATUS and at last
+// EXAMINE have to say that a mailbox is not there. all is what LIST said.
+func (r *run) unlisted(ctx context.Context, all []imap.Mailbox) error {
+	missing := r.missingThere(all)
+	if len(missing) > 0 && r.session.ListsExtended() {
+		plain, err := r.session.ListPlain(ctx, true)
+		if err != nil && !single(err) {
+			return err
+		}
+		for i, m := range plain {
+			if b := r.byName[r.naming.ours(m.Name)]; b == nil || b.remote == nil {
+				r.listed(&plain[i])
+			}
+		}
+		missing = r.missingThere(append(all, plain...))
+	}
+	names := make([]string, len(missing))
+	for i, b := range missing {
+		names[i] = b.server
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	found, refusals, err := r.session.Statuses(ctx, names...)
+	if err != nil {
+		return err
+	}
+	for _, b := range missing {
+		if err := r.confirm(ctx, b, found[b.server], refusals[b.server]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// missingThere are the mailboxes that should be on the server and are not listed, each with the name that it has there.
+func (r *run) missingThere(all []imap.Mailbox) (missing []*box) {
+	inbox := slices.ContainsFunc(all, func(m imap.Mailbox) bool { return m.Name == index.Inbox })
+	if !inbox && patterns(r.Mailboxes).match(index.Inbox) {
+		r.box(index.Inbox)
+	}
+	for _, b := range r.sorted() {
+		expected := b.known || b.Name == index.Inbox && !inbox
+		server, ok := r.naming.theirs(b.Name)
+		if ok && expected && b.remote == nil && patterns(r.Mailboxes).match(b.Name) {
+			b.server = server
+			missing = append(missing, b)
+		}
+	}
+	return missing
+}
+
+// confirm finds out whether a mailbox that LIST did not name is there, by what STATUS said of it and, where that does not tell, EXAMINE.
+func (r *run) confirm(ctx context.Context, b *box, st *imap.Status, refusal *imap.Error) error {
+	if st == nil && refusal != nil && refusal.Nonexistent() && b.Name != index.Inbox {
+		return nil // two answers agree
+	}
+	if st == nil {
+		r.selection = nil
+		_, err := r.session.Examine(ctx, b.server, nil)
+		refusal, _ = errors.AsType[*imap.Error](err)
+		switch {
+		case err != nil && !single(err):
+			return err
+		case refusal != nil && refusal.Nonexistent() && b.Name != index.Inbox:
+			return nil
+		case err != nil:
+			r.undecided(b, err)
+			return nil
+		}
+	}
+	b.remote = &imap.Mailbox{Name: b.server, Delim: r.naming.delim, Status: st}
+	r.note(b.Name, "the server does not list it, though it is there")
+	return nil
+}
+
+// undecided leaves a mailbox alone of which nobody knows whether it is there.
+func (r *run) undecided(b *box, err error) {
+	b.apart = true
+	if !r.contradicted[b.Name] {
+		r.contradicted[b.Name] = true
+		r.fail(plan.Op{Mailbox: b.Name}, fmt.Errorf("the server does not list it, and does not say that it is gone: it is left as it is: %w", err))
+	}
+}
