@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"os"
 	"os/exec"
@@ -15,7 +16,6 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"postie/cmd/postie/internal/demo"
 	"postie/maildir"
 	"postie/pop3/pop3test"
 	"postie/testdata/messages"
@@ -27,13 +27,15 @@ func TestMain(m *testing.M) {
 
 // The scenarios of testdata/script: the whole program, as users and scripts call it.
 func TestScripts(t *testing.T) {
+	commands := map[string]func(*testscript.TestScript, bool, []string){
+		"pop3": servePOP3, "left": left, "mails": mails, "exits": exits, "append": appendMail, "asked": asked,
+	}
+	maps.Copy(commands, imapCommands())
 	testscript.Run(t, testscript.Params{
 		Dir:                 filepath.Join("..", "..", "testdata", "script"),
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"pop3": servePOP3, "imap": serveIMAP, "left": left, "mails": mails, "exits": exits, "append": appendMail, "asked": asked,
-		},
+		Cmds:                commands,
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("HOME", e.WorkDir)
 			e.Setenv("NO_COLOR", "1")
@@ -104,15 +106,6 @@ func servePOP3(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv(name, address)
 	ts.Setenv(name+"_PORT", port)
 	ts.Value(servers{}).(map[string]*pop3test.Server)[name] = s
-}
-
-// serveIMAP starts the demo's server: imap NAME sets $NAME to HOST:PORT and $NAME_PORT. It holds the sample messages in INBOX and Oddities.
-func serveIMAP(ts *testscript.TestScript, neg bool, args []string) {
-	s, err := demo.StartIMAP()
-	ts.Check(err)
-	ts.Defer(func() { s.Close() })
-	ts.Setenv(args[0], net.JoinHostPort(s.Host, strconv.Itoa(s.Port)))
-	ts.Setenv(args[0]+"_PORT", strconv.Itoa(s.Port))
 }
 
 // left NAME N: so many messages are on the server.
