@@ -98,12 +98,19 @@ func TestOverMbsync(t *testing.T) {
 	}{
 		"Verbatim":                    {maildir.FS, "", "Inbox", "INBOX/sub", verbatim},
 		"Verbatim, INBOX is the root": {maildir.FS, "", ".", "Sent", verbatim},
+		"Verbatim, INBOX elsewhere":   {maildir.FS, "", "boxes/eingang", "Sent", verbatim},
+		"Verbatim, flattened by .":    {maildir.FS, "", "INBOX", "A/B/C", func(m string) string { return strings.ReplaceAll(verbatim(m), "/", ".") }},
+		"Verbatim, flattened by |":    {maildir.FS, "", "INBOX", "A/B/C", func(m string) string { return strings.ReplaceAll(verbatim(m), "/", "|") }},
+		"Verbatim, flattened by +":    {maildir.FS, "", "in", "A/B/C", func(m string) string { return strings.ReplaceAll(verbatim(m), "/", "+") }},
 		"Legacy":                      {maildir.FS, "", "INBOX", "INBOX/sub", func(m string) string { return strings.ReplaceAll(verbatim(m), "/", "/.") }},
 		"Maildir++":                   {maildir.MaildirPlusPlus, "INBOX", "INBOX", "INBOX/sub", func(m string) string { return "." + strings.ReplaceAll(verbatim(m), "/", ".") }},
 	}
 	for name, style := range styles {
 		t.Run(name, func(t *testing.T) {
-			name, _, _ := strings.Cut(name, ",")
+			name, more, _ := strings.Cut(name, ",")
+			if _, separator, flat := strings.Cut(more, "flattened by "); flat {
+				name += "\nFlatten " + separator
+			}
 			f := newFleet(t, dovecot.Options{})
 			m := f.isync("one")
 			if !m.mbsync {

@@ -131,3 +131,46 @@ func TestFirstSyncOntoEmptyServer(t *testing.T) {
 	d.equal()
 	d.rest()
 }
+
+// Folders of another program that are called as no mailbox is: the mail in them tells whose they are, and nothing comes twice.
+func TestFirstSyncRecognisesFolders(t *testing.T) {
+	d := newDevice(t, dovecot.Start(t, dovecot.Options{}), dovecot.Options{})
+	s := d.remote()
+	for i, name := range []string{"Lists/golang", "Lists/rust", "Sent", "One"} {
+		d.create(s, name)
+		if name != "One" {
+			d.put(s, name, 10*i, 10*i+8)
+		}
+	}
+	d.put(s, "One", 50, 51)
+	d.put(s, "INBOX", 60, 70)
+	d.put(s, "INBOX", 60, 61)              // equal copies
+	d.fillFolder("Lists|golang", 0, 8)     // joined by a separator of its own
+	d.fillFolder("my rust", 11, 19)        // another name; one is new here, one there
+	d.fillFolder("boxes/incoming", 60, 70) // INBOX
+	d.fillFolder("uno", 50, 51)            // one message, all that there is
+	d.fillFolder("Private", 100, 104)      // nobody's
+	d.fillFolder("copy of one", 23, 24)    // one of Sent, which holds more
+	waits := map[string]int{"Private": 4, "copy of one": 1, "Lists/rust": 1}
+
+	dry, err := d.run(func(o *Options) { o.DryRun = true })
+	d.ok(err)
+	r, err := d.run(nil)
+	d.ok(err)
+	// a letter of Lists/rust, one of the two equal copies of INBOX, and Sent, which has no folder
+	if r.New != 1+1+8 || r.Uploaded != 0 || dry.New != r.New || len(dry.Guards) != len(waits) {
+		t.Errorf("it said %+v\nand did %+v", dry, r)
+	}
+	d.stays("again", waits)
+	d.forget()
+	d.stays("without the database", waits)
+	for _, folder := range []string{"INBOX", "Lists", "One"} {
+		if exists(filepath.Join(d.root, folder)) {
+			t.Errorf("there is a folder %s now", folder)
+		}
+	}
+	there := d.there()
+	if len(there) != 5 || len(there["INBOX"]) != 11 {
+		t.Errorf("there: %v", there)
+	}
+}

@@ -22,6 +22,9 @@ func (r *run) observe(ctx context.Context) ([]plan.Mailbox, error) {
 	if err := r.snapshot(ctx); err != nil {
 		return nil, err
 	}
+	if err := r.moveIn(ctx); err != nil {
+		return nil, err
+	}
 	turned, lost := false, false
 	for _, b := range r.boxes {
 		if b.outside || r.oneSided(b) {

@@ -1,0 +1,105 @@
+package mirror
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+)
+
+// moveIn finds out, in the first sync, which mailbox of the server a folder holds that is called as none: another program may keep
+// INBOX elsewhere, join hierarchies by a separator of its own, or give names of its own. The mail tells. Such a folder stays what
+// it is and becomes the mailbox's, so that nothing is fetched that is here. The rest stays to be reported (onlyHere).
+func (r *run) moveIn(ctx context.Context) error {
+	folders := r.those(func(b *box) bool { return r.onlyHere(b) && len(b.fresh) > 0 })
+	mailboxes := r.those(r.homeless)
+	if !r.first || len(folders) == 0 {
+		return nil
+	}
+	var found []likeness
+	for _, m := range mailboxes {
+		there, err := r.messageIDs(ctx, m)
+		if err != nil && !single(err) {
+			return err
+		}
+		for _, f := range folders {
+			if l := compareMail(f, m, there); err == nil && l.most() {
+				found = append(found, l)
+			}
+		}
+	}
+	slices.SortStableFunc(found, func(a, b likeness) int { return cmp.Compare(b.same, a.same) })
+	for _, l := range found {
+		if l.mailbox.here || l.folder.Folder == "" {
+			continue
+		}
+		r.note(l.mailbox.Name, fmt.Sprintf("the folder %s holds it, as its mail tells (%d messages are the same): it stays there", l.folder.Folder, l.same))
+		l.mailbox.maildirSide, l.mailbox.Folder, l.mailbox.mustMatch = l.folder.maildirSide, l.folder.Folder, true
+		l.folder.Folder = ""
+		delete(r.byName, l.folder.Name)
+	}
+	r.boxes = slices.DeleteFunc(r.boxes, func(b *box) bool { return b.Folder == "" })
+	return nil
+}
+
+func (r *run) those(which func(*box) bool) (all []*box) {
+	for _, b := range r.boxes {
+		if which(b) {
+			all = append(all, b)
+		}
+	}
+	return all
+}
+
+// homeless: a mailbox that nothing is known of and that has no folder here.
+func (r *run) homeless(b *box) bool {
+	return b.remote != nil && !b.here && !b.known && b.ID == 0 && !b.outside && !r.oneSided(b)
+}
+
+// messageIDs counts the Message-IDs of a mailbox on the server. It is not brought into view.
+func (r *run) messageIDs(ctx context.Context, of *box) (map[string]int, error) {
+	b := &box{Mailbox: of.Mailbox, serverSide: serverSide{server: of.server, remote: of.remote}}
+	if s, err := r.selected(ctx, b, nil); err != nil || s.Exists == 0 {
+		return nil, err
+	}
+	if _, err := r.heads(ctx, b, every(), false); err != nil {
+		return nil, err
+	}
+	count := map[string]int{}
+	for _, m := range b.messages {
+		count[m.ID.MessageID]++
+	}
+	return count, nil
+}
+
+// likeness says how much of a folder and of a mailbox is the same mail, by Message-ID.
+type likeness struct {
+	folder, mailbox   *box
+	same, here, there int
+}
+
+func compareMail(folder, mailbox *box, there map[string]int) likeness {
+	l := likeness{folder: folder, mailbox: mailbox}
+	here := map[string]int{}
+	for _, m := range folder.fresh {
+		here[m.Summary.MessageID]++
+	}
+	for id, n := range here {
+		if id != "" {
+			l.here, l.same = l.here+n, l.same+min(n, there[id])
+		}
+	}
+	for id, n := range there {
+		if id != "" {
+			l.there += n
+		}
+	}
+	return l
+}
+
+// most: most of one side is on the other. Few messages say that of both sides only, since one may be a copy by chance.
+func (l likeness) most() bool {
+	const few = 3
+	here, there := 2*l.same > l.here, 2*l.same > l.there
+	return here && there || l.same >= few && (here || there)
+}
