@@ -9,7 +9,7 @@ import (
 
 // Entry writes an account as a block of a configuration file, with comments that say what its keys mean and which
 // others there are. Keys that hold their defaults are left out, and so is a literal password. about stands above it, a
-// line each. A field at its zero value is not set.
+// line each. A field at its zero value is not set, but for Expunge.
 func (a *Account) Entry(about ...string) string {
 	e := &entry{}
 	for _, text := range about {
@@ -62,7 +62,17 @@ func (a *Account) entryIMAP(e *entry) {
 		e.other(`mailboxes = ["*", "!Junk"]`, `patterns; "!" leaves out`)
 	}
 	e.text("trash", a.Trash, "a deletion moves the message there")
-	e.other(`bodies = "none"`, "summaries only, bodies on demand")
+	if !a.Expunge {
+		e.key("expunge", false, "a deletion here only marks the message there")
+	}
+	if a.Create != CreateBoth {
+		e.text("create", string(a.Create), "on which side missing mailboxes are made")
+	}
+	if a.Bodies != (Bodies{}) {
+		e.put("bodies = "+a.Bodies.toml(), "larger or older ones on demand")
+	} else {
+		e.other(`bodies = "none"`, "summaries only, bodies on demand")
+	}
 }
 
 // entrySecret writes where the secret is.

@@ -2,6 +2,7 @@ package foreign
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -82,6 +83,8 @@ func (p *fetchmailrc) finish() {
 	}
 	if p.current.Host != "" {
 		p.current.Name, _, _ = strings.Cut(strings.TrimPrefix(p.current.Host, "pop."), ".")
+		p.current.Tunnel = p.plugin(*p.current)
+		p.onlyFetched(p.current)
 		p.Accounts = append(p.Accounts, *p.current)
 	}
 	p.current = nil
@@ -185,6 +188,19 @@ func (p *fetchmailrc) option(t token, word string) {
 	default:
 		p.note(t.line, "%s is not carried over", t.text)
 	}
+}
+
+// plugin is a tunnel with the host and port that fetchmail puts for %h and %p.
+func (p *fetchmailrc) plugin(a Account) []string {
+	port := a.Port
+	if port == 0 {
+		port = map[bool]map[bool]int{true: {true: 993, false: 143}, false: {true: 995, false: 110}}[a.Protocol == "imap"][a.TLS == "implicit"]
+	}
+	var argv []string
+	for _, word := range a.Tunnel {
+		argv = append(argv, strings.NewReplacer("%h", a.Host, "%p", strconv.Itoa(port), "%%", "%").Replace(word))
+	}
+	return argv
 }
 
 // protocol reads the name of one; any that postie does not speak is taken for POP3, and said.

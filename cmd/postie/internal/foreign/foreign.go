@@ -22,6 +22,7 @@ type Account struct {
 	User            string
 	PasswordCommand []string // argv
 	HasPassword     bool     // the file holds one; it is not read out
+	TokenCommand    []string // argv; prints an OAuth2 access token
 	Auth            string
 	Tunnel          []string
 	Maildir         string
@@ -29,6 +30,10 @@ type Account struct {
 	KeepFor         int      // POP3: days
 	Mailboxes       []string // IMAP: patterns, "!" leaves out
 	Layout          string   // IMAP: "fs", "maildir++"
+	Create          string   // IMAP: "both", "local", "remote", "none"
+	MarkOnly        bool     // IMAP: a deletion expunges nothing
+	Trash           string   // IMAP: where deletions go
+	MaxSize         int64    // IMAP: larger bodies stay on the server; octets
 }
 
 // Note says that something was not carried over.
@@ -49,6 +54,17 @@ type Result struct {
 	Program  string // "mbsync", "getmail", "fetchmail", "mpop"
 	Accounts []Account
 	Notes    []Note
+	Refused  []Refusal
+}
+
+// Refusal says why an account was left alone: postie would not do what the file says, and could double or lose mail.
+type Refusal struct {
+	Note
+	Account string
+}
+
+func (r *Result) refuse(line int, account, format string, args ...any) {
+	r.Refused = append(r.Refused, Refusal{Note{line, fmt.Sprintf(format, args...)}, account})
 }
 
 func (r *Result) note(line int, format string, args ...any) {
@@ -62,7 +78,7 @@ func Read(name string, data []byte, home string) (*Result, error) {
 	var r *Result
 	switch {
 	case strings.Contains(base, "mbsync") || hasLine(text, "imapaccount", "imapstore"):
-		r = mbsync(text)
+		r = mbsync(text, home)
 	case strings.Contains(base, "getmail") || hasLine(text, "[retriever]"):
 		r = getmail(text)
 	case strings.Contains(base, "mpop") || hasLine(text, "delivery", "account "):
@@ -74,12 +90,17 @@ func Read(name string, data []byte, home string) (*Result, error) {
 	}
 	for i := range r.Accounts {
 		a := &r.Accounts[i]
-		if a.Maildir == "~" || strings.HasPrefix(a.Maildir, "~/") {
-			a.Maildir = filepath.Join(home, a.Maildir[1:])
-		}
-		a.Maildir = strings.TrimSuffix(a.Maildir, "/")
+		a.Maildir = strings.TrimSuffix(expand(a.Maildir, home), "/")
 	}
 	return r, nil
+}
+
+// expand puts home for a ~ at the beginning.
+func expand(path, home string) string {
+	if path == "~" || strings.HasPrefix(path, "~/") {
+		return filepath.Join(home, path[1:])
+	}
+	return path
 }
 
 // hasLine says whether a line begins with one of the words, in any case.
@@ -135,6 +156,15 @@ func words(line string) (list []string) {
 
 // shell is a command line as argv, by way of sh.
 func shell(command string) []string { return []string{"sh", "-c", command} }
+
+// onlyFetched notes what becomes of an IMAP account of a program that only fetches.
+func (r *Result) onlyFetched(a *Account) {
+	if a.Protocol != "imap" {
+		return
+	}
+	a.MarkOnly = true
+	r.note(0, "%s: %s only fetches; postie sync keeps both sides equal. expunge = false: what is deleted here is only marked on the server, and nothing is deleted there for having been fetched", a.Host, r.Program)
+}
 
 func yes(text string) bool {
 	switch strings.ToLower(strings.TrimSpace(text)) {

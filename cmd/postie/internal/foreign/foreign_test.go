@@ -34,8 +34,8 @@ Create Both
 Expunge Near
 SyncState *
 `, `mbsync
-{"Name":"work","Protocol":"imap","Host":"imap.example.org","Port":1993,"TLS":"implicit","User":"bob","PasswordCommand":["sh","-c","pass show mail/bob"],"Auth":"scram-sha-256","Maildir":"/home/u/Mail/work","Mailboxes":["*","!Junk","!Old Stuff"],"Layout":"fs"}
-line 24: expunge Near: postie has create, expunge, bodies and trash for that; look at them
+{"Name":"work","Protocol":"imap","Host":"imap.example.org","Port":1993,"TLS":"implicit","User":"bob","PasswordCommand":["sh","-c","pass show mail/bob"],"Auth":"scram-sha-256","Maildir":"/home/u/Mail/work","Mailboxes":["*","!Junk","!Old Stuff"],"Layout":"fs","Create":"both","MarkOnly":true}
+line 24: expunge Near: expunge = false, a deletion here only marks the message on the server
 one program keeps a tree: once postie has synced, mbsync would upload again what postie brought there; stop its timer`},
 		{"x", `IMAPStore r
 Host h.test
@@ -51,8 +51,10 @@ Channel c
 Master :r:Lists
 Slave :l:
 `, `mbsync
-{"Name":"c","Protocol":"imap","Host":"h.test","TLS":"starttls","User":"u","HasPassword":true,"Maildir":"/home/u/Maildir","Mailboxes":["Lists"],"Layout":"maildir++"}
+{"Name":"c","Protocol":"imap","Host":"h.test","TLS":"starttls","User":"u","HasPassword":true,"Maildir":"/home/u/Maildir","Mailboxes":["Lists"],"Layout":"maildir++","Create":"none","MarkOnly":true}
 line 4: the password is not carried over
+line 11: channel c has no Create, which is None: create = "none"
+line 11: channel c has no Expunge, which is None: expunge = false, a deletion here only marks the message on the server
 one program keeps a tree: once postie has synced, mbsync would upload again what postie brought there; stop its timer`},
 		{"getmailrc", `[retriever]
 type = SimplePOP3SSLRetriever
@@ -80,8 +82,10 @@ mailboxes = ("INBOX", "Sent")
 type = MDA_external
 path = /usr/bin/procmail
 `, `getmail
-{"Name":"imap","Protocol":"imap","Host":"imap.example.org","TLS":"implicit","User":"alice","PasswordCommand":["pass","show","alice"],"Maildir":"/usr/bin/procmail","Keep":true,"Mailboxes":["INBOX","Sent"]}
-line 8: MDA_external: postie stores into a Maildir only; filter from a hook`},
+{"Name":"imap","Protocol":"imap","Host":"imap.example.org","TLS":"implicit","User":"alice","PasswordCommand":["pass","show","alice"],"Keep":true,"Mailboxes":["INBOX","Sent"],"MarkOnly":true}
+line 8: MDA_external: postie stores into a Maildir only; filter from a hook
+line 9: path /usr/bin/procmail is no Maildir: not carried over
+imap.example.org: getmail only fetches; postie sync keeps both sides equal. expunge = false: what is deleted here is only marked on the server, and nothing is deleted there for having been fetched`},
 		{".mpoprc", `defaults
 tls on
 tls_starttls off
@@ -102,8 +106,9 @@ delivery mbox ~/mbox
 account default : one
 `, `mpop
 {"Name":"one","Protocol":"pop3","Host":"pop.one.test","TLS":"implicit","User":"a","PasswordCommand":["sh","-c","pass show one"],"Maildir":"/home/u/Mail/one","Keep":true}
-{"Name":"two","Protocol":"pop3","Host":"pop.two.test","Port":110,"TLS":"starttls","User":"a","PasswordCommand":["sh","-c","pass show one"],"Maildir":"/home/u/Mail/one"}
-line 17: delivery mbox: postie stores into a Maildir only; set maildir`},
+{"Name":"two","Protocol":"pop3","Host":"pop.two.test","Port":110,"TLS":"starttls","User":"a","Maildir":"/home/u/Mail/one"}
+line 17: delivery mbox: postie stores into a Maildir only; set maildir
+line 12: account two takes after one, whose password is that of a on pop.one.test: not carried over; set password_command`},
 		{".fetchmailrc", `# mine
 set daemon 300
 defaults proto pop3 keep
@@ -112,12 +117,14 @@ poll pop.example.org with proto IMAP port 993:
    user 'bob' nokeep mda "procmail -d %T"
 skip other.test user carol ssl
 `, `fetchmail
-{"Name":"example","Protocol":"imap","Host":"pop.example.org","Port":993,"TLS":"implicit","User":"alice","HasPassword":true,"Keep":true,"Mailboxes":["INBOX","Lists"]}
-{"Name":"example","Protocol":"imap","Host":"pop.example.org","Port":993,"TLS":"starttls","User":"bob"}
+{"Name":"example","Protocol":"imap","Host":"pop.example.org","Port":993,"TLS":"implicit","User":"alice","HasPassword":true,"Keep":true,"Mailboxes":["INBOX","Lists"],"MarkOnly":true}
+{"Name":"example","Protocol":"imap","Host":"pop.example.org","Port":993,"TLS":"starttls","User":"bob","MarkOnly":true}
 {"Name":"other","Protocol":"pop3","Host":"other.test","TLS":"implicit","User":"carol","Keep":true}
 line 2: set daemon is not carried over; postie service makes a timer
 line 5: the password is not carried over
+pop.example.org: fetchmail only fetches; postie sync keeps both sides equal. expunge = false: what is deleted here is only marked on the server, and nothing is deleted there for having been fetched
 line 6: mda procmail -d %T is not carried over; set maildir, and filter from a hook
+pop.example.org: fetchmail only fetches; postie sync keeps both sides equal. expunge = false: what is deleted here is only marked on the server, and nothing is deleted there for having been fetched
 line 7: other.test is polled only when it is named there; here it is like the others`},
 	}
 	for _, tt := range tests {
@@ -155,6 +162,9 @@ func show(t testing.TB, r *Result) string {
 	}
 	for _, n := range r.Notes {
 		lines = append(lines, n.String())
+	}
+	for _, n := range r.Refused {
+		lines = append(lines, "refused "+n.Account+": "+n.String())
 	}
 	return strings.Join(lines, "\n")
 }

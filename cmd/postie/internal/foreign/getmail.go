@@ -18,6 +18,7 @@ func getmail(text string) *Result {
 	a := Account{Keep: true, TLS: "none"} // delete is off by default there
 	group, n := "", 0
 	port := 0
+	path, pathLine, kind := "", 0, "maildir"
 	for line := range strings.Lines(text) {
 		n++
 		line = strings.TrimSpace(line)
@@ -31,11 +32,12 @@ func getmail(text string) *Result {
 			r.note(n, "not understood")
 		case group == "retriever":
 			r.getmailServer(&a, n, key, value, &port)
-		case group == "destination" && key == "type" && !strings.EqualFold(value, "Maildir"):
-			r.note(n, "%s: postie stores into a Maildir only; filter from a hook", value)
-		case group == "destination" && key == "path":
-			a.Maildir = value
 		case group == "destination" && key == "type":
+			if kind = strings.ToLower(value); kind != "maildir" {
+				r.note(n, "%s: postie stores into a Maildir only; filter from a hook", value)
+			}
+		case group == "destination" && key == "path":
+			path, pathLine = value, n
 		case group == "options" && key == "delete":
 			a.Keep = !yes(value)
 		case group == "options" && key == "delete_after":
@@ -45,12 +47,21 @@ func getmail(text string) *Result {
 			r.note(n, "%s in [%s] is not carried over", key, group)
 		}
 	}
+	if kind == "maildir" {
+		a.Maildir = path
+	} else if path != "" {
+		r.note(pathLine, "path %s is no Maildir: not carried over", path)
+	}
 	if a.Protocol == "" {
 		r.note(0, "there is no type in [retriever]")
 		return r
 	}
 	a.Port = port
 	a.Name, _, _ = strings.Cut(strings.TrimPrefix(a.Host, "pop."), ".")
+	if strings.Contains(a.Auth, "xoauth2") && len(a.PasswordCommand) > 0 {
+		a.TokenCommand, a.PasswordCommand = a.PasswordCommand, nil
+	}
+	r.onlyFetched(&a)
 	r.Accounts = []Account{a}
 	return r
 }

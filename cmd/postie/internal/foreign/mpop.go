@@ -32,11 +32,14 @@ func mpop(text string) *Result {
 			label, parent, inherits := strings.Cut(value, ":")
 			label, parent = strings.TrimSpace(label), strings.TrimSpace(parent)
 			fresh := defaults
-			if other, ok := known[strings.TrimSpace(parent)]; ok && inherits {
+			if other, ok := known[parent]; ok && inherits {
 				fresh = other
+				fresh.heir = &other.Account
+			} else if inherits {
+				r.note(n, "account %s takes after %s, which is not known", label, parent)
 			}
 			name, at = label, &fresh
-			at.Name = label
+			at.Name, at.line, at.secret = label, n, false
 			if label == "default" && inherits { // only a second name for one that is there
 				name, at = "", &mpopAccount{}
 				continue
@@ -55,6 +58,7 @@ func mpop(text string) *Result {
 				a.TLS = "starttls"
 			}
 		}
+		r.mpopSecret(&a)
 		r.Accounts = append(r.Accounts, a.Account)
 	}
 	return r
@@ -63,6 +67,18 @@ func mpop(text string) *Result {
 type mpopAccount struct {
 	Account
 	on, startTLS bool
+	heir         *Account // whom it takes after
+	secret       bool     // it has one of its own
+	line         int
+}
+
+// mpopSecret leaves an account that takes after another one's without that one's secret, where it is for another user or server.
+func (r *Result) mpopSecret(a *mpopAccount) {
+	if a.heir == nil || a.secret || a.User == a.heir.User && a.Host == a.heir.Host || len(a.PasswordCommand) == 0 && !a.HasPassword {
+		return
+	}
+	a.PasswordCommand, a.HasPassword = nil, false
+	r.note(a.line, "account %s takes after %s, whose password is that of %s on %s: not carried over; set password_command", a.Name, a.heir.Name, a.heir.User, a.heir.Host)
 }
 
 func (r *Result) mpopKey(a *mpopAccount, line int, key, value string) {
@@ -75,10 +91,10 @@ func (r *Result) mpopKey(a *mpopAccount, line int, key, value string) {
 	case "user":
 		a.User = value
 	case "password":
-		a.HasPassword = true
+		a.HasPassword, a.PasswordCommand, a.secret = true, nil, true
 		r.note(line, "the password is not carried over")
 	case "passwordeval":
-		a.PasswordCommand = shell(value)
+		a.PasswordCommand, a.HasPassword, a.secret = shell(value), false, true
 	case "auth":
 		if value != "on" {
 			a.Auth = strings.ToLower(value)

@@ -29,6 +29,10 @@ func (s *setup) importFile(ctx context.Context) error {
 		return exit.Usage(err, "")
 	}
 	text, names, skipped := s.translate(found)
+	for _, refused := range found.Refused {
+		s.UI.Error(ui.Failure{Account: refused.Account, Err: fmt.Errorf("not translated: %s", refused), Exit: exit.Partial})
+		skipped++
+	}
 	if len(names) == 0 {
 		s.tellNotes(found)
 		return exit.Usagef("%s: no account could be translated", path)
@@ -93,7 +97,8 @@ func (s *setup) translate(found *foreign.Result) (text string, names []string, s
 func translated(name string, f foreign.Account) *config.Account {
 	a := &config.Account{Name: name, Protocol: config.Protocol(f.Protocol), Host: f.Host, Port: f.Port, TLS: config.TLS(f.TLS), TLSCA: f.TLSCA,
 		TLSFingerprint: f.Fingerprint, User: f.User, Password: config.Password{Command: f.PasswordCommand}, Auth: f.Auth, Tunnel: f.Tunnel,
-		Maildir: f.Maildir, Layout: config.Layout(f.Layout), Mailboxes: f.Mailboxes}
+		Maildir: f.Maildir, Layout: config.Layout(f.Layout), Mailboxes: f.Mailboxes, TokenCommand: f.TokenCommand, Create: config.Create(f.Create),
+		Expunge: !f.MarkOnly, Trash: f.Trash, Bodies: config.Bodies{MaxSize: config.Size(f.MaxSize)}}
 	// A secret in a file is not made to lie in another one.
 	a.Password.Keyring = f.HasPassword && len(f.PasswordCommand) == 0
 	if a.Maildir == "" {

@@ -68,7 +68,7 @@ type setup struct {
 
 // Init sets up an account, or imports those of another program.
 func Init(ctx context.Context, o Options, flags *Answers, args []string) error {
-	s := &setup{Options: o, flags: flags}
+	s := &setup{Options: o, flags: flags, account: config.Account{Expunge: true}}
 	if err := s.begin(); err != nil {
 		return err
 	}
