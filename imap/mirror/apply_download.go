@@ -40,18 +40,32 @@ func (r *run) download(ctx context.Context, ops []plan.Op) error {
 	return cmp.Or(in.Close(), err)
 }
 
-// receiveAll fetches messages, and names those that are not there any more.
+// receiveAll fetches messages, and names those that are not there any more. What came short is not stored; what may have is asked for
+// once more, and believed if it comes as it came the first time.
 func (r *run) receiveAll(ctx context.Context, b *box, ops []plan.Op, in *maildir.Intake[*arrival]) (gone goimap.UIDSet, err error) {
+	gone, doubtful, err := r.receiveOnce(ctx, b, ops, in, nil)
+	if err != nil || len(doubtful) == 0 {
+		return gone, err
+	}
+	again := slices.DeleteFunc(slices.Clone(ops), func(op plan.Op) bool { return doubtful[op.Pair.UID] == maildir.Wire{} })
+	more, _, err := r.receiveOnce(ctx, b, again, in, doubtful)
+	gone.AddSet(more)
+	return gone, err
+}
+
+// receiveOnce asks for messages. Those of which it is doubtful whether they came whole are given back, unless they came like that before.
+func (r *run) receiveOnce(ctx context.Context, b *box, ops []plan.Op, in *maildir.Intake[*arrival], before map[goimap.UID]maildir.Wire) (
+	gone goimap.UIDSet, doubtful map[goimap.UID]maildir.Wire, err error) {
 	wanted := byPairUID(ops)
 	var header message.Header
 	bodies := func(set goimap.UIDSet) iter.Seq2[imap.Message, error] { return r.session.FetchBodies(ctx, set) }
-	for m, err := range insist(uids(ops, pairUID), bodies) {
+	for m, err := range r.insist(ctx, uids(ops, pairUID), bodies) {
 		if missing, ok := errors.AsType[*imap.MissingError](err); ok {
 			gone.AddSet(r.missed(wanted, missing))
 			continue
 		}
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		op, ok := wanted[m.UID]
 		if !ok {
@@ -60,19 +74,29 @@ func (r *run) receiveAll(ctx context.Context, b *box, ops []plan.Op, in *maildir
 		a, err := r.receive(b, op, m, &header, in)
 		switch {
 		case err != nil && maildir.Hopeless(err):
-			return nil, err
+			return nil, nil, err
 		case err != nil:
 			r.fail(op, err)
-		case a != nil:
+		case a == nil:
+		case a.verdict == message.Doubtful && before == nil:
+			if doubtful == nil {
+				doubtful = map[goimap.UID]maildir.Wire{}
+			}
+			doubtful[m.UID] = a.draft.Wire()
+			a.draft.Close()
+		case a.verdict == message.CutOff, a.verdict == message.Doubtful && before[m.UID] != a.draft.Wire():
+			r.fail(op, a.short())
+			a.draft.Close()
+		default:
 			if err := add(in, a); err != nil {
-				return nil, err
+				return nil, nil, err
 			}
 		}
 		if ctx.Err() != nil {
-			return nil, context.Cause(ctx)
+			return nil, nil, context.Cause(ctx)
 		}
 	}
-	return gone, nil
+	return gone, doubtful, nil
 }
 
 // missed tells of messages that did not come, and names those that were expunged meanwhile: they are the next run's.
@@ -110,6 +134,10 @@ func (r *run) summarize(ctx context.Context, ops []plan.Op) error {
 				return err
 			}
 			a, err := r.summary(b, wanted[m.UID], m)
+			if is[*message.Short](err) {
+				r.fail(wanted[m.UID], err)
+				continue
+			}
 			if err != nil {
 				return err
 			}
@@ -129,6 +157,9 @@ func (r *run) summary(b *box, op plan.Op, m imap.Message) (index.Agreement, erro
 	var header message.Header
 	n, err := io.Copy(&header, m.Body)
 	r.emit(Received{int(n)})
+	if announced := max(m.Size, op.Pair.Size); err == nil && n == 0 && announced > 0 {
+		err = &message.Short{Announced: announced}
+	}
 	p := op.Pair
 	p.Date, p.Size = m.Date, max(m.Size, 0)
 	msg := &index.Message{Mailbox: b.Name, Wire: maildir.Wire{Size: p.Size}, Header: header.Hash(), Date: m.Date, Flags: p.Local,

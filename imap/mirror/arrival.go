@@ -16,6 +16,13 @@ type arrival struct {
 	draft     *maildir.Draft
 	agreement index.Agreement
 	row       index.Row
+	announced int64 // octets, by RFC822.SIZE
+	verdict   message.Verdict
+}
+
+// short is the error of a message of which less came than the server said.
+func (a *arrival) short() error {
+	return &message.Short{Announced: a.announced, Came: a.draft.Wire().Size}
 }
 
 // receive streams one message into tmp/. It returns nil without an error when the line broke, which the session
@@ -42,7 +49,12 @@ func (r *run) receive(b *box, op plan.Op, m imap.Message, header *message.Header
 	if m.Date.IsZero() {
 		msg.Date = r.Now()
 	}
-	return &arrival{op: op, draft: draft, agreement: index.Agreement{Mailbox: b.ID, UID: op.UID, Key: op.Key, Pair: p,
+	announced := max(m.Size, op.Pair.Size) // it may have been told only when the mailbox was observed
+	verdict := message.Judge(announced, draft.Wire().Size, header.Done(), header.Body())
+	if draft.Wire().Size == 0 && announced > 0 {
+		verdict = message.CutOff
+	}
+	return &arrival{op: op, draft: draft, announced: announced, verdict: verdict, agreement: index.Agreement{Mailbox: b.ID, UID: op.UID, Key: op.Key, Pair: p,
 		EmailID: m.EmailID, Message: msg, Wish: r.granted(b, op.UID)}}, nil
 }
 

@@ -1,6 +1,7 @@
 package mirror
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"iter"
@@ -15,8 +16,9 @@ const stubborn = 128
 
 // insist is a fetch that does not let one message that the server cannot give keep the others back: some servers give what
 // lies before it, or nothing, and refuse the command. What did not come is asked for again, in halves, until only such
-// messages are left. They, and those that are gone, are named in a *imap.MissingError each.
-func insist(set goimap.UIDSet, fetch func(goimap.UIDSet) iter.Seq2[imap.Message, error]) iter.Seq2[imap.Message, error] {
+// messages are left. They, and those that are gone, are named in a *imap.MissingError each. there tells which messages there are: of those
+// among them the server said OK and nothing else.
+func insist(set goimap.UIDSet, there func() (goimap.UIDSet, error), fetch func(goimap.UIDSet) iter.Seq2[imap.Message, error]) iter.Seq2[imap.Message, error] {
 	return func(yield func(imap.Message, error) bool) {
 		var gone, sick imap.MissingError
 		refusals := 0
@@ -42,6 +44,18 @@ func insist(set goimap.UIDSet, fetch func(goimap.UIDSet) iter.Seq2[imap.Message,
 				}
 			}
 		}
+		if len(gone.UIDs) > 0 {
+			all, err := there()
+			if err != nil {
+				yield(imap.Message{}, err)
+				return
+			}
+			if untold := common(gone.UIDs, all); len(untold) > 0 {
+				gone.UIDs = less(gone.UIDs, untold)
+				sick.UIDs.AddSet(untold)
+				sick.Err = cmp.Or(sick.Err, error(errUntold))
+			}
+		}
 		for _, missing := range []*imap.MissingError{&gone, &sick} {
 			if len(missing.UIDs) > 0 && !yield(imap.Message{}, missing) {
 				return
@@ -50,9 +64,14 @@ func insist(set goimap.UIDSet, fetch func(goimap.UIDSet) iter.Seq2[imap.Message,
 	}
 }
 
+// insist is insist in the selected mailbox.
+func (r *run) insist(ctx context.Context, set goimap.UIDSet, fetch func(goimap.UIDSet) iter.Seq2[imap.Message, error]) iter.Seq2[imap.Message, error] {
+	return insist(set, func() (goimap.UIDSet, error) { return r.session.SearchAll(ctx) }, fetch)
+}
+
 // headers insists on headers, or on fields of them.
 func (r *run) headers(ctx context.Context, set goimap.UIDSet, fields ...string) iter.Seq2[imap.Message, error] {
-	return insist(set, func(part goimap.UIDSet) iter.Seq2[imap.Message, error] {
+	return r.insist(ctx, set, func(part goimap.UIDSet) iter.Seq2[imap.Message, error] {
 		return r.session.FetchHeaders(ctx, part, fields...)
 	})
 }

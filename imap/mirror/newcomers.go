@@ -41,9 +41,6 @@ func (r *run) newcomers(ctx context.Context, b *box) error {
 	if set.Dynamic() && err == nil { // nobody has asked yet which messages there are
 		err = r.believe(ctx, b, sight{whole: true, before: before})
 	}
-	if err == nil && len(gone) > 0 {
-		err = r.untoldOf(ctx, b, gone)
-	}
 	if len(gone) > 0 {
 		b.messages = slices.DeleteFunc(b.messages, func(m plan.Message) bool { return gone.Contains(m.UID) })
 	}
@@ -51,19 +48,13 @@ func (r *run) newcomers(ctx context.Context, b *box) error {
 }
 
 // untoldOf tells of those messages that the server said nothing of when it was asked, though they are there, as SEARCH finds them. The
-// others were expunged meanwhile. In a mailbox that is to be matched again it is an error: their files would look as if they had been
-// deleted there.
+// others were expunged meanwhile.
 func (r *run) untoldOf(ctx context.Context, b *box, gone goimap.UIDSet) error {
 	there, err := r.session.SearchAll(ctx)
 	if err != nil {
 		return err
 	}
-	nums, _ := gone.Nums()
-	there = goimap.UIDSetNum(slices.DeleteFunc(nums, func(uid goimap.UID) bool { return !there.Contains(uid) })...)
-	if len(there) > 0 && b.mustMatch {
-		return &imap.MissingError{UIDs: there, Err: errUntold}
-	}
-	r.sick(b, &imap.MissingError{UIDs: there, Err: errUntold})
+	r.sick(b, &imap.MissingError{UIDs: common(gone, there), Err: errUntold})
 	return nil
 }
 
@@ -105,7 +96,10 @@ func (r *run) sizes(ctx context.Context, b *box, set goimap.UIDSet, _ bool) (gon
 	if set.Dynamic() {
 		return nil, nil
 	}
-	return less(set, came), nil
+	if gone = less(set, came); len(gone) > 0 {
+		err = r.untoldOf(ctx, b, gone)
+	}
+	return gone, err
 }
 
 // heads asks for size, date and Message-ID of messages, and brings them into view, or, for those in doubt, for the whole header. It

@@ -46,6 +46,12 @@ func less(a, b goimap.UIDSet) goimap.UIDSet {
 	return out
 }
 
+// common is what two sets have in common; a holds no '*' and is not large.
+func common(a, b goimap.UIDSet) goimap.UIDSet {
+	nums, _ := a.Nums()
+	return goimap.UIDSetNum(slices.DeleteFunc(nums, func(uid goimap.UID) bool { return !b.Contains(uid) })...)
+}
+
 // every is all UIDs. A set of the base must not hold '*', which means the last message there is.
 func every() goimap.UIDSet { return goimap.UIDSet{{Start: 1, Stop: 0}} }
 

@@ -96,7 +96,7 @@ type arrival struct {
 	receipt index.Receipt
 	message index.Message
 	equal   *Copy // it is this one: draft is not to be kept
-	verdict verdict
+	verdict message.Verdict
 }
 
 // receive streams one message into tmp/. It returns nil without an error when the line broke, which the session

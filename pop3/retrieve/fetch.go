@@ -152,14 +152,14 @@ func is[E error](err error) bool {
 // stored.
 func (r *run) release(held []*arrival, in *maildir.Intake[*arrival]) error {
 	for n, a := range held {
-		short := &Short{Listed: a.op.Item.Size, Came: a.receipt.Wire.Size}
+		short := &message.Short{Announced: a.op.Item.Size, Came: a.receipt.Wire.Size}
 		switch {
 		case a.refused != nil:
 			r.fail(a.op.Item, a.refused)
-		case a.verdict == cutOff:
+		case a.verdict == message.CutOff:
 			a.draft.Close()
 			r.fail(a.op.Item, short)
-		case a.verdict == doubtful && !r.agrees(a):
+		case a.verdict == message.Doubtful && !r.agrees(a):
 			a.draft.Close()
 			r.suspects = append(r.suspects, suspect{op: a.op, err: short, wire: a.receipt.Wire})
 		default:

@@ -1,18 +1,8 @@
 package retrieve
 
 import (
-	"fmt"
-
+	"postie/maildir/message"
 	"postie/pop3"
-)
-
-// verdict says whether a message came whole, as far as its size tells.
-type verdict uint8
-
-const (
-	whole    verdict = iota
-	doubtful         // to be asked for once more: what comes twice alike is believed
-	cutOff           // not what the server lists: to be left there
 )
 
 // sizes is what a run knows of how far the server's sizes can be trusted. Exchange estimates them, Gmail counts a little more
@@ -33,48 +23,27 @@ func uniform(items []pop3.Item) bool {
 	return len(items) > 2
 }
 
-// judge compares a message that came with what LIST said of it: octets as they are on the wire. ended says that its header came to
-// its end, body how many octets followed.
-//
-// More than was listed, or nothing listed, says nothing. Some octets less are forgiven in a message that has a header and a
-// body: up to half of what was listed. A message without the one or the other, as a server gives whose storage is not
-// there, must not fall short by more than servers miscount (a sixteenth and some octets); by less it is asked for again. A
-// message of less than half its size did not come, unless the server gives one size to all.
-func (s *sizes) judge(listed, size int64, ended bool, body int64) verdict {
-	missing, slack := listed-size, listed/16+128
+// judge is message.Judge, which it is lenient with where the server gives one size to all: then less than half of it is doubtful only.
+func (s *sizes) judge(listed, size int64, ended bool, body int64) message.Verdict {
 	complete := ended && body > 0
 	if complete {
+		missing, slack := listed-size, message.Slack(listed)
 		s.right = s.right || missing <= slack && -missing <= slack
 		if s.low == 0 || size < s.low {
 			s.low = size
 		}
 		s.high = max(s.high, size)
 	}
-	switch {
-	case listed <= 0 || missing <= 0:
-		return whole
-	case !complete && missing > slack:
-		return cutOff
-	case !complete:
-		return doubtful
-	case size*2 >= listed:
-		return whole
-	case s.uniform && !s.right:
-		return doubtful
+	v := message.Judge(listed, size, ended, body)
+	if v == message.CutOff && complete && s.uniform && !s.right {
+		return message.Doubtful
 	}
-	return cutOff
+	return v
 }
 
 // believes says whether a doubtful message that came twice alike is what the server has. One of less than half its size is, if
 // the sizes listed are plainly no sizes: the same for all, and right for none of messages that differ. If they do not differ, it
 // may be the server that cuts each.
 func (s *sizes) believes(listed, size int64) bool {
-	return size*2 >= listed || size == 0 || s.uniform && !s.right && s.low != s.high || listed-size <= listed/16+128
-}
-
-// Short is the error of a message of which less came than the server lists.
-type Short struct{ Listed, Came int64 }
-
-func (e *Short) Error() string {
-	return fmt.Sprintf("%d octets came of %d that the server lists: nothing was stored, it stays there and is asked for again in the next run", e.Came, e.Listed)
+	return size*2 >= listed || size == 0 || s.uniform && !s.right && s.low != s.high || listed-size <= message.Slack(listed)
 }

@@ -3,6 +3,7 @@ package retrieve
 import (
 	"testing"
 
+	"postie/maildir/message"
 	"postie/pop3"
 )
 
@@ -12,26 +13,26 @@ func TestSizes(t *testing.T) {
 		listed, size int64
 		ended        bool
 		body         int64
-		want         verdict
+		want         message.Verdict
 	}{
-		{"exact", 5700, 5700, true, 5000, whole},
-		{"exact, no body", 700, 700, true, 0, whole},
-		{"exact, header without end", 700, 700, false, 0, whole},
-		{"nothing of nothing", 0, 0, false, 0, whole},
-		{"not listed", 0, 5700, true, 5000, whole},
-		{"listed as one octet", 1, 5700, true, 5000, whole},
-		{"listed with LF as line end", 5600, 5700, true, 5000, whole},
-		{"Gmail", 5712, 5700, true, 5000, whole},
-		{"Exchange", 8000, 5700, true, 5000, whole},
-		{"half", 11400, 5700, true, 5000, whole},
-		{"less than half", 11402, 5700, true, 5000, cutOff},
-		{"nothing", 5700, 0, false, 0, cutOff},
-		{"nothing of little", 60, 0, false, 0, doubtful},
-		{"half a header", 5700, 300, false, 0, cutOff},
-		{"most of a message that is all header", 5700, 4000, false, 0, cutOff},
-		{"header only", 5700, 700, true, 0, cutOff},
-		{"header only, and little more was listed", 717, 700, true, 0, doubtful},
-		{"header without end, and little more was listed", 717, 700, false, 0, doubtful},
+		{"exact", 5700, 5700, true, 5000, message.Whole},
+		{"exact, no body", 700, 700, true, 0, message.Whole},
+		{"exact, header without end", 700, 700, false, 0, message.Whole},
+		{"nothing of nothing", 0, 0, false, 0, message.Whole},
+		{"not listed", 0, 5700, true, 5000, message.Whole},
+		{"listed as one octet", 1, 5700, true, 5000, message.Whole},
+		{"listed with LF as line end", 5600, 5700, true, 5000, message.Whole},
+		{"Gmail", 5712, 5700, true, 5000, message.Whole},
+		{"Exchange", 8000, 5700, true, 5000, message.Whole},
+		{"half", 11400, 5700, true, 5000, message.Whole},
+		{"less than half", 11402, 5700, true, 5000, message.CutOff},
+		{"nothing", 5700, 0, false, 0, message.CutOff},
+		{"nothing of little", 60, 0, false, 0, message.Doubtful},
+		{"half a header", 5700, 300, false, 0, message.CutOff},
+		{"most of a message that is all header", 5700, 4000, false, 0, message.CutOff},
+		{"header only", 5700, 700, true, 0, message.CutOff},
+		{"header only, and little more was listed", 717, 700, true, 0, message.Doubtful},
+		{"header without end, and little more was listed", 717, 700, false, 0, message.Doubtful},
 	} {
 		var s sizes
 		if got := s.judge(tt.listed, tt.size, tt.ended, tt.body); got != tt.want {
