@@ -49,7 +49,7 @@ func (r *run) apply(ctx context.Context, u unfinished, plan Plan) error {
 	if r.report.Later > 0 || r.report.Failed > 0 {
 		return nil
 	}
-	if err := r.forget(ctx, plan.Forget); err != nil {
+	if err := r.forget(ctx, append(plan.Forget, r.stale...)); err != nil {
 		return err
 	}
 	return r.ledger.Finished(ctx, r.view.Now)
@@ -116,7 +116,11 @@ func (r *run) receive(op Op, body io.Reader, header *message.Header, in *maildir
 	a.receipt = index.Receipt{UIDL: named(op.Item, header.Hash()), Listed: op.Item.Size, Wire: draft.Wire(), Header: header.Hash(), Read: true}
 	a.message = index.Message{Mailbox: index.Inbox, Wire: a.receipt.Wire, Header: a.receipt.Header,
 		Date: r.Now(), Summary: message.Summarize(header.Bytes())}
-	if a.equal = r.equal(op, a.receipt.Wire); a.equal != nil {
+	a.equal = r.equal(op, a.receipt.Wire)
+	if a.equal != nil && a.equal.damaged {
+		a.op.Damaged, a.equal = a.equal, nil
+	}
+	if a.equal != nil {
 		draft.Close()
 	} else {
 		a.verdict = r.sizes.judge(op.Item.Size, a.receipt.Wire.Size, header.Done(), header.Body())

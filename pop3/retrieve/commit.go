@@ -14,12 +14,16 @@ func (r *run) newIntake(ctx context.Context) *maildir.Intake[*arrival] {
 }
 
 // add puts a message into the current batch: without its file where it proved to be one that we have.
-func add(in *maildir.Intake[*arrival], a *arrival) error {
+func (r *run) add(in *maildir.Intake[*arrival], a *arrival) error {
 	if a.equal != nil {
 		return in.Add(a, "")
 	}
-	a.receipt.Key = in.Stage(a.draft, maildir.Flags{})
-	a.message.Entry = a.draft.Entry()
+	var flags maildir.Flags
+	if a.op.Damaged != nil { // as the copy that it takes the place of
+		flags.Set = r.places[a.op.Damaged.Key].entry.Set
+	}
+	a.receipt.Key = in.Stage(a.draft, flags)
+	a.message.Entry, a.message.Flags = a.draft.Entry(), flags
 	return in.Add(a, a.receipt.Key)
 }
 
@@ -83,9 +87,28 @@ func (r *run) stored(arrivals []*arrival, messages []index.Message) {
 			r.doomed = append(r.doomed, doomed{item: a.op.Item, row: a.message.Receipt})
 		}
 	}
+	r.settled(arrivals)
 	r.mu.Unlock()
 	for i, a := range arrivals {
+		if a.op.Damaged != nil {
+			damaged := r.places[a.op.Damaged.Key]
+			if err := damaged.replaced(r.Dir.Path(a.draft.Entry())); err != nil {
+				r.Log.Info("damaged copy stays", "file", damaged.entry.Name, "error", err)
+			}
+		}
 		r.emit(Stored{a.op.Item, messages[i]})
+	}
+}
+
+// settled notes the receipts that are over with these messages: those of damaged copies, and those whose UIDL was given to them.
+func (r *run) settled(all []*arrival) {
+	for _, a := range all {
+		if a.op.Damaged != nil && a.equal == nil {
+			r.stale = append(r.stale, a.op.Damaged.Receipt)
+		}
+		for _, c := range a.op.Stale {
+			r.stale = append(r.stale, c.Receipt)
+		}
 	}
 }
 
@@ -106,9 +129,10 @@ func (l receipts) equal(equals []*arrival) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.report.Adopted += len(equals)
+	r.settled(equals)
 	for _, a := range equals {
-		// What the guard has not counted is not deleted because its file is gone: the next run counts it.
-		counted := r.Policy.Keep.Mode != UntilDeleted || slices.Contains(a.op.Against, a.equal)
+		// What the guard has not counted is not deleted though its file is gone: the next run counts it.
+		counted := !a.equal.lost || slices.Contains(a.op.Against, a.equal)
 		if a.equal.Due && counted {
 			r.doomed = append(r.doomed, doomed{a.op.Item, a.equal, a.equal.Receipt, false, a.op.Lost})
 		}

@@ -163,7 +163,7 @@ func (r *run) release(held []*arrival, in *maildir.Intake[*arrival]) error {
 			a.draft.Close()
 			r.suspects = append(r.suspects, suspect{op: a.op, err: short, wire: a.receipt.Wire})
 		default:
-			if err := add(in, a); err != nil {
+			if err := r.add(in, a); err != nil {
 				r.discard(held[n+1:])
 				return err
 			}

@@ -15,16 +15,19 @@ const awayFor = 90 * 24 * time.Hour
 
 // matcher finds, for what the server lists, what we have of it.
 type matcher struct {
-	view   View
-	policy Policy
-	byUIDL map[string][]*Copy // the ledger, but for "", which is no UIDL
-	alike  map[likeness][]*Copy
-	sizes  map[int64]int    // of those in alike, also when they are used
-	listed map[string]int   // how often the server lists a UIDL
-	twins  map[identity]int // messages that only their bodies could tell apart
-	copies []*Copy          // of the receipts, in their order
-	used   map[*Copy]bool   // by a message that is that copy
-	kept   map[*Copy]bool   // for a message that is, or may be, that copy
+	view    View
+	policy  Policy
+	byUIDL  map[string][]*Copy // the ledger, but for "", which is no UIDL
+	listed  map[string]int     // how often the server lists a UIDL
+	twins   map[identity]int   // messages that only their bodies could tell apart
+	copies  []*Copy            // of the receipts, in their order
+	found   map[pop3.Number]*Copy
+	used    map[*Copy]bool       // by a message that is that copy
+	kept    map[*Copy]bool       // for a message that may be that copy
+	left    []*Copy              // what no message is for sure
+	alike   map[likeness][]*Copy // those of them that a message may be under another UIDL
+	sizes   map[int64]int        // of those
+	shifted bool                 // the UIDLs are numbers, and name other messages than they did: none is believed
 }
 
 // likeness is what tells a copy that may be on the server under another UIDL.
@@ -38,9 +41,11 @@ type identity struct {
 	likeness
 }
 
+// newMatcher matches in the order of certainty: first what UIDL and size name without doubt, then what TOP shows to be the
+// message of that UIDL, and then, among all copies that are left, what has the same size and the same telling header.
 func newMatcher(v View, p Policy) *matcher {
-	m := &matcher{view: v, policy: p, byUIDL: map[string][]*Copy{}, alike: map[likeness][]*Copy{}, sizes: map[int64]int{},
-		listed: map[string]int{}, twins: map[identity]int{}, used: map[*Copy]bool{}, kept: map[*Copy]bool{}}
+	m := &matcher{view: v, policy: p, byUIDL: map[string][]*Copy{}, listed: map[string]int{}, twins: map[identity]int{}, found: map[pop3.Number]*Copy{},
+		used: map[*Copy]bool{}, kept: map[*Copy]bool{}, alike: map[likeness][]*Copy{}, sizes: map[int64]int{}}
 	for _, it := range v.Items {
 		if it.UIDL != "" {
 			m.listed[it.UIDL]++
@@ -48,25 +53,73 @@ func newMatcher(v View, p Policy) *matcher {
 		m.twins[m.identity(it)]++
 	}
 	for _, r := range v.Receipts {
-		due, _ := p.due(r.Key, r.At, v)
-		c := &Copy{Receipt: r.ID, Key: r.Key, Wire: r.Wire, Due: due, header: r.Header, listed: r.Listed, read: r.Read,
+		due, lost := p.due(r.Key, r.At, v)
+		c := &Copy{Receipt: r.ID, Key: r.Key, Wire: r.Wire, Due: due, lost: lost, damaged: v.Damaged[r.Key], header: r.Header, listed: r.Listed, read: r.Read,
 			gone: r.State == index.Gone, away: r.State == index.Away}
 		m.copies = append(m.copies, c)
 		m.byUIDL[r.UIDL] = append(m.byUIDL[r.UIDL], c)
-		if m.listed[r.UIDL] == 0 && !c.gone {
-			// Its UIDL vanished: the message may have gone, or the server renumbered. What the server had
-			// promised to delete did go: an equal message that comes later is another one.
-			m.stray(c)
+	}
+	if n := m.witness(); n > 0 && v.Heads != nil {
+		c := m.byUIDL[strconv.Itoa(int(n))][0]
+		if head, seen := v.Heads[n]; !seen || !head.Telling || head.Hash != c.header {
+			m.shifted, m.byUIDL, m.listed = true, map[string][]*Copy{}, map[string]int{}
 		}
 	}
-	for _, l := range v.Local {
-		due, _ := p.due(l.Key, l.Date, v)
-		m.stray(&Copy{Message: l.ID, Key: l.Key, Wire: l.Wire, Due: due, header: l.Header, listed: l.Wire.Size})
-	}
+	m.match()
 	return m
 }
 
-func (m *matcher) stray(c *Copy) {
+// match fills found, and what is left over.
+func (m *matcher) match() {
+	claim := func(it pop3.Item, c *Copy) {
+		if c != nil && m.found[it.Number] == nil && !m.used[c] {
+			m.found[it.Number], m.used[c] = c, true
+		}
+	}
+	for _, it := range m.view.Items {
+		claim(it, m.trusted(it))
+	}
+	for _, it := range m.view.Items {
+		if head, seen := m.view.Heads[it.Number]; seen && m.found[it.Number] == nil {
+			claim(it, m.proven(it, head))
+		}
+	}
+	for i, c := range m.copies {
+		// What the server had promised to delete did go: an equal message that comes later is another one. Of several
+		// messages of one UIDL only the bodies tell which is which.
+		if !m.used[c] && !c.gone {
+			m.stray(c, m.listed[m.view.Receipts[i].UIDL] < 2)
+		}
+	}
+	for _, l := range m.view.Local {
+		due, lost := m.policy.due(l.Key, l.Date, m.view)
+		m.stray(&Copy{Message: l.ID, Key: l.Key, Wire: l.Wire, Due: due, lost: lost, header: l.Header, listed: l.Wire.Size}, true)
+	}
+	for _, it := range m.view.Items {
+		if head, seen := m.view.Heads[it.Number]; seen && m.found[it.Number] == nil {
+			claim(it, m.alikeTo(it, head))
+		}
+	}
+}
+
+// witness is the message by whose header UIDLs that are only numbers stand or fall: the last one that UIDL and size name. If any
+// before it was deleted by others, or came in between, another message has its number now. 0: there is no need.
+func (m *matcher) witness() pop3.Number {
+	if !numbered(m.view.Items) {
+		return 0
+	}
+	for _, it := range slices.Backward(m.view.Items) {
+		if m.trusted(it) != nil {
+			return it.Number
+		}
+	}
+	return 0
+}
+
+func (m *matcher) stray(c *Copy, alike bool) {
+	if m.left = append(m.left, c); !alike {
+		return
+	}
 	like := likeness{c.listed, c.header}
 	m.alike[like] = append(m.alike[like], c)
 	m.sizes[c.listed]++
@@ -78,65 +131,73 @@ func (m *matcher) identity(it pop3.Item) identity {
 
 // trusted is the copy that UIDL and size name without doubt. RFC 1939 section 7 promises that a UIDL is never
 // reused while its message exists; servers that break that are seen by the size, and by TOP before anything is deleted.
-func (m *matcher) trusted(it pop3.Item, same []*Copy) *Copy {
-	if it.UIDL != "" && len(same) == 1 && m.listed[it.UIDL] == 1 && same[0].listed == it.Size && !same[0].away {
+func (m *matcher) trusted(it pop3.Item) *Copy {
+	same := m.same(it)
+	if len(same) == 1 && m.listed[it.UIDL] == 1 && same[0].listed == it.Size && !same[0].away {
 		return same[0]
 	}
 	return nil
 }
 
+// same are the copies of a message's UIDL.
+func (m *matcher) same(it pop3.Item) []*Copy {
+	if it.UIDL == "" {
+		return nil
+	}
+	return m.byUIDL[it.UIDL]
+}
+
 // decide says what to do with one message; false: nothing, we have it and it stays.
 func (m *matcher) decide(it pop3.Item) (Op, bool) {
-	var same []*Copy
-	if it.UIDL != "" {
-		same = m.byUIDL[it.UIDL]
-	}
+	same := m.same(it)
 	head, seen := m.view.Heads[it.Number]
-	switch c := m.trusted(it, same); {
-	case c != nil && !c.Due:
-		m.kept[c] = true
+	switch c := m.found[it.Number]; {
+	case c == nil:
+	case c == m.trusted(it) && !c.Due:
 		return Op{}, false
-	case c != nil && c.read && !seen:
+	case c == m.trusted(it) && c.read && (!seen || head.Hash == c.header):
 		op, ok := m.settle(it, c, true)
-		op.Check = true
+		op.Check = op.Action == Drop
 		return op, ok
+	case c == m.trusted(it): // due, and never read under its UIDL, or it looks like another one now
+		return m.compare(it, same), true
+	default:
+		return m.settle(it, c, slices.Contains(same, c) && c.read)
 	}
-	if seen {
-		if c := m.proven(it, same, head); c != nil {
-			return m.settle(it, c, c.read)
-		}
-		if c := m.alikeTo(it, head); c != nil {
-			return m.settle(it, c, false)
-		}
-	}
+	return m.compare(it, same), true
+}
+
+// compare: the message is read, and compared with what we have of its UIDL; and, as all that is fetched, with what is left
+// over. TOP is no reason not to compare: some servers show another header there than RETR gives.
+func (m *matcher) compare(it pop3.Item, same []*Copy) Op {
 	op := Op{Action: Fetch, Item: it, Reason: "new"}
-	if len(same) > 0 {
-		op.Reason = "its UIDL was another message's"
-	}
 	for _, c := range same {
-		if seen && c.header != head.Hash {
+		if m.used[c] && m.found[it.Number] != c {
 			continue
 		}
 		op.Against = append(op.Against, c)
 		m.kept[c] = true
 		op.Reason = "may be known: to be read and compared"
-		_, lost := m.policy.due(c.Key, m.view.Now, m.view)
-		op.Lost = op.Lost || lost
+		op.Lost = op.Lost || c.lost
+		if m.listed[it.UIDL] == 1 {
+			op.Stale = append(op.Stale, c)
+		}
 	}
-	return op, true
+	return op
 }
 
 // settle: the message is the copy c. A deletion needs a licence: the UIDL was read by us, and size and header are
 // still the same. A match by content alone spares a fetch; before a deletion the message is read and compared whole.
 func (m *matcher) settle(it pop3.Item, c *Copy, licensed bool) (Op, bool) {
-	m.used[c] = true
-	_, lost := m.policy.due(c.Key, m.view.Now, m.view)
-	renamed := c.Receipt == 0 || it.UIDL != "" && !slices.Contains(m.byUIDL[it.UIDL], c)
+	renamed := c.Receipt == 0 || it.UIDL != "" && !slices.Contains(m.same(it), c)
 	switch {
+	case c.Due && c.damaged:
+		return Op{Action: Fetch, Item: it, Reason: "its copy here is damaged", Lost: c.lost, Damaged: c}, true
 	case c.Due && licensed:
-		return Op{Action: Drop, Item: it, Reason: m.policy.Keep.reason(), Copy: c, Lost: lost}, true
+		return Op{Action: Drop, Item: it, Reason: m.policy.Keep.reason(), Copy: c, Lost: c.lost}, true
 	case c.Due:
-		return Op{Action: Fetch, Item: it, Reason: "known by its content only: to be read and compared before it is deleted", Against: []*Copy{c}, Lost: lost}, true
+		m.used[c], m.kept[c] = false, true // another message may turn out to be it
+		return Op{Action: Fetch, Item: it, Reason: "known by its content only: to be read and compared before it is deleted", Against: []*Copy{c}, Lost: c.lost}, true
 	case renamed:
 		return Op{Action: Adopt, Item: it, Reason: "known by its content", Copy: c}, true
 	case c.away:
@@ -157,13 +218,13 @@ func (k Keep) reason() string {
 
 // proven is the copy whose UIDL, size and header are all equal. Where the server lists more such messages than we
 // have, nobody can tell which is which: then none is proven, and all are read.
-func (m *matcher) proven(it pop3.Item, same []*Copy, head Head) *Copy {
+func (m *matcher) proven(it pop3.Item, head Head) *Copy {
 	var found *Copy
 	equal := 0
-	for _, c := range same {
+	for _, c := range m.same(it) {
 		if c.listed == it.Size && c.header == head.Hash {
 			equal++
-			if found == nil && !m.used[c] {
+			if !m.used[c] && (found == nil || found.damaged) {
 				found = c
 			}
 		}
@@ -186,11 +247,12 @@ func (m *matcher) alikeTo(it pop3.Item, head Head) *Copy {
 	return c
 }
 
-// strays are the copies that nothing on the server was matched with.
+// strays are the copies that nothing on the server was matched with: of all receipts, not only of those whose UIDL is no longer
+// listed, for a server may give a UIDL to another message.
 func (m *matcher) strays() Strays {
 	strays := Strays{}
-	for _, copies := range m.alike {
-		for _, c := range copies {
+	for _, c := range m.left {
+		if !m.used[c] {
 			id := content{c.Wire.Size, c.Wire.Hash}
 			strays[id] = append(strays[id], c)
 		}

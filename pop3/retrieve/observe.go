@@ -2,8 +2,11 @@ package retrieve
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"maps"
 	"path/filepath"
 	"slices"
 
@@ -42,11 +45,9 @@ func (r *run) remember(ctx context.Context) (unfinished, error) {
 		return u, err
 	}
 	if r.Policy.Keep.Mode == UntilDeleted {
-		lost, err := r.Store.LostFolders(ctx)
-		if err != nil {
+		if r.view.Lost, err = r.lost(ctx); err != nil {
 			return u, err
 		}
-		r.view.Lost = append(slices.Clone(r.Lost), lost...)
 	}
 	if r.fresh || r.Policy.Keep.Mode == UntilDeleted && len(r.view.Lost) == 0 {
 		// The index follows files that others renamed or moved, and learns of mail that others brought.
@@ -62,7 +63,7 @@ func (r *run) remember(ctx context.Context) (unfinished, error) {
 	return u, r.look(receipts, &u)
 }
 
-// look finds the files of receipts, where it matters whether they are there.
+// look finds the files of receipts, where it matters from the beginning whether they are there.
 func (r *run) look(receipts []index.Receipt, u *unfinished) error {
 	wanted := map[maildir.Key]bool{}
 	for _, c := range receipts {
@@ -74,7 +75,7 @@ func (r *run) look(receipts []index.Receipt, u *unfinished) error {
 	if err != nil {
 		return err
 	}
-	r.view.Missing = map[maildir.Key]bool{}
+	r.view.Missing, r.view.Damaged = map[maildir.Key]bool{}, map[maildir.Key]bool{}
 	for _, c := range receipts {
 		where, here := places[c.Key]
 		if c.State == index.Arriving {
@@ -85,10 +86,63 @@ func (r *run) look(receipts []index.Receipt, u *unfinished) error {
 			u.found = append(u.found, found{c, where})
 			c.State = index.Stored
 		}
-		r.view.Missing[c.Key] = wanted[c.Key] && !here
+		if wanted[c.Key] && !here {
+			r.view.Missing[c.Key] = true
+		}
 		r.view.Receipts = append(r.view.Receipts, c)
 	}
 	return nil
+}
+
+// judge looks for the files without which nothing is deleted on the server, and at them: what was stored has to be in them.
+func (r *run) judge(ctx context.Context) error {
+	if r.Policy.Keep.Mode == UntilDeleted || r.Policy.Keep.Mode == Forever {
+		return nil
+	}
+	wanted := Judges(r.view, r.Policy)
+	if len(wanted) == 0 {
+		return nil
+	}
+	stored := make(map[maildir.Key]maildir.Wire, len(wanted))
+	for _, c := range r.view.Receipts {
+		stored[c.Key] = c.Wire
+	}
+	r.places = map[maildir.Key]place{}
+	for range 5 { // a file that others rename after it was found is looked for again; in the end, it was there
+		places, err := r.find(wanted)
+		if err != nil {
+			return err
+		}
+		again := map[maildir.Key]bool{}
+		for key := range wanted {
+			where, here := places[key]
+			if !here {
+				r.view.Missing[key] = true
+				continue
+			}
+			r.places[key] = where
+			switch whole, err := where.holds(stored[key]); {
+			case errors.Is(err, fs.ErrNotExist):
+				again[key] = true
+			case !whole:
+				r.view.Damaged[key] = true
+			}
+		}
+		if wanted = again; len(wanted) == 0 {
+			break
+		}
+	}
+	var err error
+	if len(r.view.Missing) > 0 {
+		r.view.Lost, err = r.lost(ctx)
+	}
+	return err
+}
+
+// lost names the folders that held messages, and are not there.
+func (r *run) lost(ctx context.Context) ([]string, error) {
+	lost, err := r.Store.LostFolders(ctx)
+	return append(slices.Clone(r.Lost), lost...), err
 }
 
 // find says where files lie: in the root, or in a subfolder. A reading of a folder in which others rename misses files that
@@ -154,8 +208,17 @@ func (r *run) observe(ctx context.Context) error {
 			return err
 		}
 	}
-	r.view.Heads, err = r.heads(ctx, Doubts(r.view, r.Policy))
-	return err
+	for range 2 { // the first answers may show that UIDLs mean nothing
+		heads, err := r.heads(ctx, Doubts(r.view, r.Policy))
+		if err != nil {
+			return err
+		}
+		if r.view.Heads == nil {
+			r.view.Heads = heads
+		}
+		maps.Copy(r.view.Heads, heads)
+	}
+	return r.judge(ctx)
 }
 
 // local lists the messages in the Maildir that no receipt speaks of. It is needed only until a first run came to its end:
@@ -175,10 +238,10 @@ func (r *run) local(ctx context.Context) error {
 
 // heads asks for headers by TOP. Where the server refuses that, the plan reads the whole message instead.
 func (r *run) heads(ctx context.Context, ns []pop3.Number) (map[pop3.Number]Head, error) {
-	if len(ns) == 0 {
-		return nil, nil
-	}
 	heads := make(map[pop3.Number]Head, len(ns))
+	if len(ns) == 0 {
+		return heads, nil
+	}
 	var header message.Header
 	for m, err := range r.session.Top(ctx, slices.Values(ns)) {
 		switch {
@@ -186,7 +249,7 @@ func (r *run) heads(ctx context.Context, ns []pop3.Number) (map[pop3.Number]Head
 			return nil, err
 		case m.Refused != nil && len(heads) == 0:
 			r.Log.Info("the server has no TOP", "answer", m.Refused)
-			return nil, nil
+			return heads, nil
 		case m.Refused != nil:
 			continue
 		}

@@ -40,9 +40,10 @@ type Policy struct {
 type View struct {
 	Items    []pop3.Item
 	Receipts []index.Receipt      // all but Arriving, which is resolved before
-	Heads    map[pop3.Number]Head // what TOP said of the Doubts
-	Missing  map[maildir.Key]bool // with UntilDeleted: receipts' files that are no longer in the Maildir
-	Lost     []string             // with UntilDeleted: folders that held messages, and are not there
+	Heads    map[pop3.Number]Head // what TOP said of the Doubts; nil: it was not asked yet
+	Missing  map[maildir.Key]bool // receipts' files that are no longer in the Maildir; looked for where it matters: see Judges
+	Damaged  map[maildir.Key]bool // of the files that are there: what was stored is not in them whole
+	Lost     []string             // folders that held messages, and are not there; looked for likewise
 	Local    []index.Brief        // mail that no receipt speaks of; only until a first run with this database came to its end
 	Now      time.Time
 }
@@ -77,7 +78,9 @@ type Op struct {
 	Read    bool    // Adopt: it was read under this UIDL
 	Check   bool    // Drop: only if TOP shows the header of Copy, else it is another message, to be fetched
 	Against []*Copy // Fetch: copies of its UIDL; if it is one of them it is not stored a second time
-	Lost    bool    // leads to a deletion because the local copy is gone: what the guard counts
+	Lost    bool    // leads to a deletion although the local copy is gone, or damaged: what the guard counts
+	Damaged *Copy   // Fetch: the copy that is damaged here, in whose place the message is stored
+	Stale   []*Copy // Fetch: copies whose UIDL this message has now: if it is none of them, they are to be forgotten
 }
 
 // Copy is a message that we already have: a row of the ledger, or a message in the Maildir that no row speaks of.
@@ -88,11 +91,13 @@ type Copy struct {
 	Wire    maildir.Wire
 	Due     bool // its twin on the server is to be deleted
 
-	header [32]byte
-	listed int64
-	read   bool // RETR gave it under the UIDL that it has: with size and header equal, that licenses a DELE
-	gone   bool // the server had promised to delete it
-	away   bool // the server did not list it for a while
+	lost    bool // Due, though its file is gone, or damaged
+	damaged bool // its file is there, and not whole
+	header  [32]byte
+	listed  int64
+	read    bool // RETR gave it under the UIDL that it has: with size and header equal, that licenses a DELE
+	gone    bool // the server had promised to delete it
+	away    bool // the server did not list it for a while
 }
 
 // Strays are copies that have no place on the server, as far as UIDLs tell. Whatever is fetched is compared with them, octet
@@ -117,7 +122,7 @@ type Plan struct {
 
 // Guard tells why a run that would delete too much was stopped.
 type Guard struct {
-	Would, Of int      // messages to be deleted because their files are gone, of so many known ones
+	Would, Of int      // messages to be deleted though their files are gone, or damaged, of so many that are known, or due
 	Folders   []string // folders of the Maildir that are gone, when that is the reason
 }
 
@@ -125,39 +130,77 @@ func (g *Guard) Error() string {
 	if len(g.Folders) > 0 {
 		return fmt.Sprintf("folders of the Maildir that held messages are not there (%s): deleting on the server was refused", strings.Join(g.Folders, ", "))
 	}
-	return fmt.Sprintf("%d of %d messages that are still on the server are gone from the Maildir: deleting them there too was refused", g.Would, g.Of)
+	return fmt.Sprintf("%d of %d messages that are still on the server are gone from the Maildir, or not whole there: deleting them on the server too was refused", g.Would, g.Of)
 }
 
 // Doubts names the messages whose header must be seen (TOP) before a Diff can be sure of them. It is empty when
-// nothing was fetched before, and when UIDLs and sizes tell all: cost follows what changed.
+// nothing was fetched before, and when UIDLs and sizes tell all: cost follows what changed. With the Heads of these in the
+// view, UIDLs that are only numbers may turn out to mean nothing: then there are more.
 func Doubts(v View, p Policy) []pop3.Number {
 	m := newMatcher(v, p)
+	witness := m.witness()
 	var ns []pop3.Number
 	for _, it := range v.Items {
-		same := m.byUIDL[it.UIDL]
-		if m.sizes[it.Size] == 0 && !slices.ContainsFunc(same, func(c *Copy) bool { return c.listed == it.Size }) {
-			continue // new, or to be read and compared whatever its header is
+		if _, seen := v.Heads[it.Number]; !seen && (it.Number == witness || m.doubtful(it)) {
+			ns = append(ns, it.Number)
 		}
-		if c := m.trusted(it, same); c != nil && (!c.Due || c.read) {
-			continue // if it is due, its header is looked at just before it is deleted
-		}
-		ns = append(ns, it.Number)
 	}
 	return ns
 }
 
+func (m *matcher) doubtful(it pop3.Item) bool {
+	if m.sizes[it.Size] == 0 && !slices.ContainsFunc(m.same(it), func(c *Copy) bool { return c.listed == it.Size }) {
+		return false // new, or to be read and compared whatever its header is
+	}
+	c := m.trusted(it)
+	return c == nil || c.Due && !c.read // if it is due, its header is looked at just before it is deleted
+}
+
 // Diff decides what makes the maildrop and the Maildir agree. It is pure: the same view gives the same plan.
 func Diff(v View, p Policy) Plan {
-	if len(v.Lost) > 0 && !p.AllowMassDelete {
-		return Plan{Guard: &Guard{Folders: v.Lost}}
+	plan, lost, of := diff(v, p)
+	if g := p.guard(lost, of, v.Lost); g != nil {
+		return Plan{Guard: g}
 	}
+	return plan
+}
+
+// Judges names the files on which it depends whether anything is deleted on the server: those of all copies that are due, and
+// may be what the server has. Before a Diff is believed they must be looked for, and looked at.
+func Judges(v View, p Policy) map[maildir.Key]bool {
+	plan, _, _ := diff(v, p)
+	keys := map[maildir.Key]bool{}
+	add := func(c *Copy) {
+		if c != nil && c.Due && c.Receipt != 0 {
+			keys[c.Key] = true
+		}
+	}
+	fetches := false
+	for _, op := range plan.Ops {
+		add(op.Copy)
+		for _, c := range op.Against {
+			add(c)
+		}
+		fetches = fetches || op.Action == Fetch
+	}
+	for _, copies := range plan.Strays {
+		for _, c := range copies {
+			if fetches {
+				add(c)
+			}
+		}
+	}
+	return keys
+}
+
+// diff is Diff without the guard, which is to be asked about lost deletions among so many.
+func diff(v View, p Policy) (plan Plan, lost, of int) {
 	m := newMatcher(v, p)
-	var plan Plan
-	lost, copies, fetches := 0, 0, 0
+	fetches := 0
 	for _, it := range v.Items {
 		op, ok := m.decide(it)
-		if !ok || op.Action != Fetch || len(op.Against) > 0 {
-			copies++
+		if p.counts(op, ok) {
+			of++
 		}
 		switch {
 		case !ok:
@@ -176,37 +219,49 @@ func Diff(v View, p Policy) Plan {
 		}
 		plan.Ops = append(plan.Ops, op)
 	}
-	if g := p.guard(lost, copies); g != nil {
-		return Plan{Guard: g}
-	}
 	plan.Strays = m.strays()
 	plan.Away, plan.Forget = m.unlisted()
-	return plan
+	return plan, lost, of
+}
+
+// counts says whether a message is one of those of which only so many may be deleted though they are gone here: of all that are
+// known with UntilDeleted, else of those that are due.
+func (p Policy) counts(op Op, ok bool) bool {
+	if p.Keep.Mode == UntilDeleted {
+		return !ok || op.Action != Fetch || len(op.Against) > 0 || op.Damaged != nil
+	}
+	return ok && (op.Action == Drop || op.Damaged != nil || slices.ContainsFunc(op.Against, func(c *Copy) bool { return c.Due }))
 }
 
 // guard is the promise that an emptied or half-emptied Maildir never empties the server.
-func (p Policy) guard(lost, of int) *Guard {
+func (p Policy) guard(lost, of int, folders []string) *Guard {
 	if p.AllowMassDelete {
 		return nil
 	}
+	until := p.Keep.Mode == UntilDeleted
+	if len(folders) > 0 && (until || lost > 0) {
+		return &Guard{Would: lost, Of: of, Folders: folders}
+	}
 	many := lost > 10 && float64(lost) > p.MaxDelete*float64(of)
-	// All of them, be they ever so few, look like a Maildir that was lost; who empties an inbox on purpose
-	// and often says max_delete = "100%".
-	all := lost >= 2 && lost == of && p.MaxDelete < 1
+	// With UntilDeleted all of them, be they ever so few, look like a Maildir that was lost; who empties an inbox on purpose
+	// and often says max_delete = "100%". What was kept for its time may well be gone here by then.
+	all := until && lost >= 2 && lost == of && p.MaxDelete < 1
 	if many || all {
 		return &Guard{Would: lost, Of: of}
 	}
 	return nil
 }
 
-// due tells whether the policy wants a stored message deleted on the server, and whether that is because
-// its file is gone here.
+// due tells whether the policy wants a stored message deleted on the server, and whether it does though there is no whole copy
+// of it here.
 func (p Policy) due(key maildir.Key, stored time.Time, v View) (due, lost bool) {
+	none := v.Missing[key] || v.Damaged[key]
 	switch p.Keep.Mode {
 	case Delete:
-		return true, false
+		return true, none
 	case For:
-		return v.Now.Sub(stored) >= p.Keep.Age, false
+		due = v.Now.Sub(stored) >= p.Keep.Age
+		return due, due && none
 	case UntilDeleted:
 		return v.Missing[key], v.Missing[key]
 	}

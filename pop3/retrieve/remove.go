@@ -56,8 +56,9 @@ func (r *run) portion(ctx context.Context, size int) (rest []doomed, err error) 
 	return rest, r.verify(ctx, check)
 }
 
-// verify adds to r.doomed those whose header is still the one that was stored. Another one means that the server reused the
-// UIDL: such a message is fetched, as is any where the server has no TOP.
+// verify adds to r.doomed those whose header is still the one that was stored. Where it is another one the server may have given
+// the UIDL to another message, or TOP shows another header than RETR: such a message is fetched and compared, as is any where the
+// server has no TOP.
 func (r *run) verify(ctx context.Context, check []doomed) error {
 	ns := make([]pop3.Number, len(check))
 	for i, d := range check {
@@ -74,11 +75,8 @@ func (r *run) verify(ctx context.Context, check []doomed) error {
 			r.doomed = append(r.doomed, d)
 			continue
 		}
-		op := Op{Action: Fetch, Item: d.item, Lost: d.lost}
-		if !seen {
-			op.Against = []*Copy{d.copy}
-		}
-		again = append(again, op)
+		mine := []*Copy{d.copy}
+		again = append(again, Op{Action: Fetch, Item: d.item, Lost: d.lost, Against: mine, Stale: mine})
 	}
 	return r.fetch(ctx, again)
 }

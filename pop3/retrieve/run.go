@@ -60,8 +60,10 @@ type run struct {
 	mu      sync.Mutex // guards Progress, report.Failed and doomed, which the committing goroutine touches too
 	doomed  []doomed
 	strays  Strays
-	taken   map[*Copy]bool // copies that a message turned out to be equal to
-	earlier int64          // octets that came in sessions before this one
+	taken   map[*Copy]bool        // copies that a message turned out to be equal to
+	places  map[maildir.Key]place // of the files that were looked for before they license a deletion
+	stale   []int64               // receipts whose UIDL turned out to be another message's now
+	earlier int64                 // octets that came in sessions before this one
 
 	sizes    sizes
 	suspects []suspect

@@ -1,0 +1,68 @@
+package retrieve
+
+import (
+	"bytes"
+	"io"
+	"os"
+
+	"postie/maildir"
+)
+
+// holds says whether the file at a place still holds all of the message that was stored there. Programs may have added to it; one that
+// has less than was stored, and not the size that its name says either, was cut, by a full disk or a file system that was repaired.
+func (p place) holds(stored maildir.Wire) (bool, error) {
+	path := p.dir.Path(p.entry)
+	now, err := maildir.WireAt(path)
+	if err != nil {
+		return false, err
+	}
+	if now.Size >= stored.Size {
+		return true, nil
+	}
+	info, err := os.Stat(path)
+	return err == nil && info.Size() > 0 && info.Size() == p.entry.Size || compressed(path), err
+}
+
+// compressed says whether a file begins like those that Dovecot's zlib plugin makes of messages: gzip, bzip2, xz, zstd, lz4.
+func compressed(path string) bool {
+	f, _, err := maildir.Open(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	var begin [4]byte
+	n, _ := io.ReadFull(f, begin[:])
+	for _, magic := range []string{"\x1f\x8b", "BZh", "\xfd7zX", "\x28\xb5\x2f\xfd", "Dove"} {
+		if bytes.HasPrefix(begin[:n], []byte(magic)) {
+			return true
+		}
+	}
+	return false
+}
+
+// replaced removes a damaged file whose message was stored anew, if all that is left in it is the beginning of that message.
+func (p place) replaced(by string) error {
+	old, _, err := maildir.Open(p.dir.Path(p.entry))
+	if err != nil {
+		return err
+	}
+	defer old.Close()
+	fresh, _, err := maildir.Open(by)
+	if err != nil {
+		return err
+	}
+	defer fresh.Close()
+	a, b := make([]byte, 32<<10), make([]byte, 32<<10)
+	for {
+		n, err := old.Read(a)
+		if m, _ := io.ReadFull(fresh, b[:n]); !bytes.Equal(a[:n], b[:m]) {
+			return nil
+		}
+		if err == io.EOF {
+			return p.dir.Remove(p.entry)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
