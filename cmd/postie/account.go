@@ -44,6 +44,7 @@ func (a *app) accounts(args []string, p config.Protocol, c *connection) ([]confi
 			return nil, err
 		}
 	}
+	a.know(picked...)
 	return picked, cmp.Or(distinct(picked), a.apart(picked))
 }
 
@@ -98,7 +99,7 @@ func fromURL(raw string, p config.Protocol, maildir string) (config.Account, err
 
 // session is what the flags say about connections.
 func (a *app) session() session.Options {
-	o := session.Options{Timeout: time.Duration(a.timeout), Version: versionText()}
+	o := session.Options{Timeout: time.Duration(a.timeout), Version: versionText(), Secrets: &a.secrets, Environ: a.environ()}
 	if a.verbose > 1 {
 		o.Trace = a.ui.Trace
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"os/exec"
 	"syscall"
 	"time"
@@ -26,7 +25,7 @@ func (a *app) newMail(ctx context.Context, account config.Account, count int) er
 	defer cancel()
 	cmd := exec.CommandContext(ctx, a.hooks.NewMail[0], a.hooks.NewMail[1:]...)
 	cmd.Stdout, cmd.Stderr = a.err, a.err
-	cmd.Env = append(os.Environ(),
+	cmd.Env = append(a.environ(),
 		"POSTIE_ACCOUNT="+account.Name, "POSTIE_PROTOCOL="+string(account.Protocol),
 		"POSTIE_MAILDIR="+account.Maildir, fmt.Sprint("POSTIE_NEW=", count))
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

@@ -8,12 +8,15 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"postie/cmd/postie/internal/config"
+	"postie/cmd/postie/internal/credential"
 	"postie/cmd/postie/internal/exit"
 	"postie/cmd/postie/internal/ui"
 )
@@ -31,6 +34,9 @@ type app struct {
 	timeout duration
 	wait    wait
 	hooks   config.Hooks
+
+	secrets  credential.Secrets
+	withheld map[string]bool // variables that hold passwords: no command that postie starts is given them
 }
 
 // run is the whole program: it returns the exit code.
@@ -39,7 +45,7 @@ func run(args []string, out, errOut io.Writer) int {
 	debug.SetGCPercent(50)
 	ctx, stop := interruptible()
 	defer stop()
-	a := &app{out: out, err: errOut, timeout: duration(time.Minute)}
+	a := &app{out: out, err: errOut, timeout: duration(time.Minute), withheld: map[string]bool{}}
 	root := a.root()
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
@@ -115,7 +121,7 @@ func (a *app) begin() error {
 	if err := ui.CheckColor(a.color); err != nil {
 		return exit.Usage(err, "")
 	}
-	a.ui = ui.New(ui.Options{Out: a.out, Err: a.err, Quiet: a.quiet, Verbose: a.verbose, JSON: a.json, Color: a.color})
+	a.ui = ui.New(ui.Options{Out: a.out, Err: a.err, Quiet: a.quiet, Verbose: a.verbose, JSON: a.json, Color: a.color, Hide: a.secrets.Hide})
 	return nil
 }
 
@@ -143,5 +149,31 @@ func (a *app) load() (*config.Config, error) {
 			return nil, err
 		}
 	}
-	return config.Load(path)
+	file, err := config.Load(path)
+	if err == nil {
+		a.know(file.Accounts...)
+	}
+	return file, err
+}
+
+// know takes note of the secrets of accounts, whether they are used in this run or not.
+func (a *app) know(accounts ...config.Account) {
+	for _, account := range accounts {
+		a.secrets.Learn(credential.NewSecret(string(account.Password.Literal)), credential.NewSecret(string(account.Proxy.Password)))
+		if o := account.OAuth2; o != nil {
+			a.secrets.Learn(credential.NewSecret(string(o.ClientSecret)))
+		}
+		if name := account.Password.Env; name != "" {
+			a.secrets.Learn(credential.NewSecret(os.Getenv(name)))
+			a.withheld[name] = true
+		}
+	}
+}
+
+// environ is the environment of the commands that postie starts.
+func (a *app) environ() []string {
+	return slices.DeleteFunc(os.Environ(), func(line string) bool {
+		name, _, _ := strings.Cut(line, "=")
+		return a.withheld[name]
+	})
 }

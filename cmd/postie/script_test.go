@@ -28,7 +28,7 @@ func TestMain(m *testing.M) {
 // The scenarios of testdata/script: the whole program, as users and scripts call it.
 func TestScripts(t *testing.T) {
 	commands := map[string]func(*testscript.TestScript, bool, []string){
-		"pop3": servePOP3, "left": left, "mails": mails, "exits": exits, "append": appendMail, "asked": asked,
+		"pop3": servePOP3, "left": left, "mails": mails, "exits": exits, "append": appendMail, "asked": asked, "play": play, "played": played,
 	}
 	maps.Copy(commands, imapCommands())
 	testscript.Run(t, testscript.Params{
@@ -39,6 +39,7 @@ func TestScripts(t *testing.T) {
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("HOME", e.WorkDir)
 			e.Setenv("NO_COLOR", "1")
+			e.Values[stages{}] = map[string]*stage{}
 			e.Values[servers{}] = map[string]*pop3test.Server{}
 			return nil
 		},

@@ -121,7 +121,7 @@ func (j *job) remember(ctx context.Context, err error, hint string, code int) {
 	}
 	text := ""
 	if err != nil {
-		text = err.Error()
+		text = j.app.ui.Hide(err.Error())
 	}
 	m := index.Maildrop{User: j.account.User, Host: j.account.Host}
 	if err := s.Index.Ran(context.WithoutCancel(ctx), string(j.account.Protocol), m, text, hint, code); err != nil {

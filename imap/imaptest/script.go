@@ -60,13 +60,25 @@ type Server struct {
 // Start begins to play. The client's side of the connection is had by Dial.
 func (s Script) Start() *Server {
 	client, conn := net.Pipe()
-	srv := &Server{script: s, client: client, conn: conn, r: bufio.NewReader(conn), w: conn, done: make(chan struct{}), tags: map[string]string{}}
+	srv := s.server(conn)
+	srv.client = client
 	go func() {
 		defer close(srv.done)
 		defer conn.Close()
 		srv.err = srv.play()
 	}()
 	return srv
+}
+
+// Run plays on conn, to any client, until the script ends, and closes conn. The error names the step that did not come
+// out as written.
+func (s Script) Run(conn net.Conn) error {
+	defer conn.Close()
+	return s.server(conn).play()
+}
+
+func (s Script) server(conn net.Conn) *Server {
+	return &Server{script: s, conn: conn, r: bufio.NewReader(conn), w: conn, done: make(chan struct{}), tags: map[string]string{}}
 }
 
 // Dial gives the client's side. There is one.

@@ -36,6 +36,7 @@ type Options struct {
 	ClientCert  string        // PEM
 	ClientKey   string        // PEM; empty: in ClientCert
 	Tunnel      []string      // command whose standard input and output are the connection
+	Environ     []string      // of Tunnel; nil: ours
 	Proxy       string        // socks5://[USER:PASSWORD@]HOST:PORT; it resolves Host
 	Timeout     time.Duration // of Dial, TLS handshake included; 0: 60 s
 }
@@ -77,7 +78,7 @@ func (o *Options) dial(ctx context.Context) (net.Conn, error) {
 // open makes the connection below TLS.
 func (o *Options) open(ctx context.Context) (net.Conn, error) {
 	if len(o.Tunnel) > 0 {
-		return openTunnel(o.Tunnel)
+		return openTunnel(o.Tunnel, o.Environ)
 	}
 	host, err := o.serverName()
 	if err != nil {

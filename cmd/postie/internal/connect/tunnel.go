@@ -52,8 +52,8 @@ func (e *TunnelError) Error() string {
 
 func (e *TunnelError) Unwrap() error { return e.Status }
 
-// openTunnel starts argv.
-func openTunnel(argv []string) (net.Conn, error) {
+// openTunnel starts argv. environ: nil is ours.
+func openTunnel(argv, environ []string) (net.Conn, error) {
 	childIn, in, err := os.Pipe()
 	if err != nil {
 		return nil, err
@@ -67,6 +67,7 @@ func openTunnel(argv []string) (net.Conn, error) {
 	defer childOut.Close()
 
 	t := &tunnel{name: strings.Join(argv, " "), in: in, out: out, cmd: exec.Command(argv[0], argv[1:]...), ended: make(chan struct{})}
+	t.cmd.Env = environ
 	t.close = sync.OnceValue(t.end)
 	t.cmd.Stdin, t.cmd.Stdout, t.cmd.Stderr = childIn, childOut, &t.stderr
 	t.cmd.WaitDelay = patience // a master connection that ssh leaves behind holds standard error open

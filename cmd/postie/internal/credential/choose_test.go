@@ -204,7 +204,7 @@ func TestLogin(t *testing.T) {
 		{"cleartext", Options{Secret: fixed(word), Host: "h.test"}, plainOnly, "", nil,
 			`h.test is reached without TLS and offers PLAIN: to log in would show the password or token to everyone on the way; set tls = "implicit" or "starttls"`},
 		{"failing source", Options{Secret: (&Source{Env: "POSTIE_NO_SUCH"}).Secret}, plainOnly, "", state, "password_env POSTIE_NO_SUCH: the variable is not set"},
-		{"failing token", Options{Token: TokenCommand([]string{"false"}, 0)}, []string{"XOAUTH2"}, "", state, "token_command false: exit status 1"},
+		{"failing token", Options{Token: TokenCommand([]string{"false"}, nil, 0)}, []string{"XOAUTH2"}, "", state, "token_command false: exit status 1"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			c.o.User = "alice"

@@ -24,6 +24,8 @@ type Options struct {
 	Token  func(context.Context) (string, error) // a fresh access token, from OAuth or TokenCommand; nil: there is none
 	Forget func()                                // told that the server refused the token; may be nil
 
+	Secrets *Secrets // learns what is sent to the server, which may repeat it; may be nil
+
 	AllowCleartext    bool // allow_cleartext = true
 	Loopback          bool // the line never leaves this machine, or is a tunnel: as good as TLS
 	ClientCertificate bool // TLS shows one
@@ -57,6 +59,7 @@ func (l *Login) Login(ctx context.Context, mechanisms []string, stamp string, st
 		return l.bearer(ctx, name)
 	}
 	secret, err := l.o.Secret(ctx)
+	l.o.Secrets.Learn(secret)
 	switch {
 	case err != nil:
 		return nil, "", "", err
@@ -120,6 +123,7 @@ func (l *Login) bearer(ctx context.Context, name string) (sasl.Client, string, s
 	if text == "" || strings.ContainsFunc(text, unicode.IsControl) {
 		return nil, "", "", errors.New("the access token is empty or has control characters in it")
 	}
+	l.o.Secrets.Learn(NewSecret(text))
 	c := xoauth2Client(l.o.User, NewSecret(text))
 	if name == sasl.OAuthBearer {
 		c = oauthBearer(l.o.User, l.o.Host, l.o.Port, NewSecret(text))

@@ -28,6 +28,8 @@ type OAuth struct {
 	Timeout      time.Duration // of one request to the provider, its answer included; 0: 30 s
 	HTTP         *http.Client  // nil: one with that limit
 
+	Secrets *Secrets // learns the tokens and the client's secret; may be nil
+
 	flight flight[access]
 }
 
@@ -114,6 +116,7 @@ func (o *OAuth) renew(ctx context.Context) (access, error) {
 	case err != nil:
 		return access{}, fmt.Errorf("read the OAuth2 login: %w", err)
 	}
+	o.Secrets.Learn(refresh, o.ClientSecret)
 	t, err := config.TokenSource(o.client(ctx), &oauth2.Token{RefreshToken: refresh.Reveal()}).Token()
 	if err != nil {
 		return access{}, o.explain(err, refresh)
@@ -125,6 +128,7 @@ func (o *OAuth) renew(ctx context.Context) (access, error) {
 	if err != nil {
 		return access{}, fmt.Errorf("store the renewed OAuth2 login: %w", err)
 	}
+	o.Secrets.Learn(NewSecret(t.AccessToken), NewSecret(t.RefreshToken))
 	return access{NewSecret(t.AccessToken), t.Expiry}, nil
 }
 

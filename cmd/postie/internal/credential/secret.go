@@ -61,14 +61,11 @@ func validate(s Secret) error {
 	return nil
 }
 
-// redact replaces the secrets that turn up in foreign text (a command's complaint, a server's description).
+// redact hides some secrets in foreign text (a command's complaint, a server's description), whoever else knows them.
 func redact(text string, secrets ...Secret) string {
-	for _, s := range secrets {
-		if !s.IsZero() {
-			text = strings.ReplaceAll(text, s.Reveal(), mask)
-		}
-	}
-	return text
+	var k Secrets
+	k.Learn(secrets...)
+	return k.Hide(text)
 }
 
 // clean makes foreign text fit for an error: one line, printable, short.

@@ -20,6 +20,7 @@ type Source struct {
 	File     string        // password_file: its first line
 	Env      string        // password_env: name of a variable
 	Vault    *Vault        // keyring = true: what `postie login` stored under PasswordKey
+	Environ  []string      // of Command; nil: ours
 	Timeout  time.Duration // of Command; 0: 60 s
 	Terminal *Terminal     // where to ask when there is no other way; nil: nowhere
 
@@ -60,7 +61,7 @@ func (s *Source) ask(ctx context.Context) (Secret, error) {
 		return s.Password, blame("password", validate(s.Password))
 	case len(s.Command) > 0:
 		defer s.Terminal.hold()()
-		secret, err := command(ctx, s.Command, s.Timeout)
+		secret, err := command(ctx, s.Command, s.Environ, s.Timeout)
 		return secret, blame("password_command "+s.Command[0], err)
 	case s.File != "":
 		secret, err := readPrivate(s.File)

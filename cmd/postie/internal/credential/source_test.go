@@ -268,7 +268,7 @@ func TestCommandIsStopped(t *testing.T) {
 			time.Sleep(time.Millisecond)
 		}
 	}()
-	_, err := command(ctx, []string{"sh", "-c", "touch " + ready + "; exec sleep 60"}, 0)
+	_, err := command(ctx, []string{"sh", "-c", "touch " + ready + "; exec sleep 60"}, nil, 0)
 	if !errors.Is(err, why) {
 		t.Errorf("%v", err)
 	}
@@ -277,7 +277,7 @@ func TestCommandIsStopped(t *testing.T) {
 func TestCommandLeavesAChildBehind(t *testing.T) {
 	// An agent that keeps the pipe open must not make the password wait for its end.
 	left := filepath.Join(t.TempDir(), "pid")
-	s, err := command(t.Context(), []string{"sh", "-c", "echo " + word + "; sleep 3600 & echo $! >" + left}, 0)
+	s, err := command(t.Context(), []string{"sh", "-c", "echo " + word + "; sleep 3600 & echo $! >" + left}, nil, 0)
 	if err != nil || s.Reveal() != word {
 		t.Errorf("%v", err)
 	}
@@ -293,18 +293,18 @@ func TestCommandLeavesAChildBehind(t *testing.T) {
 
 func TestCommandIsCutShort(t *testing.T) {
 	const flood = "head -c 9000000 /dev/zero | tr '\\0' x"
-	s, err := command(t.Context(), []string{"sh", "-c", flood}, 0)
+	s, err := command(t.Context(), []string{"sh", "-c", flood}, nil, 0)
 	if err != nil || len(s.Reveal()) != 64<<10 {
 		t.Errorf("%d bytes, %v", len(s.Reveal()), err)
 	}
-	if _, err := command(t.Context(), []string{"sh", "-c", flood + " >&2; exit 1"}, 0); err == nil || len(err.Error()) > 600 {
+	if _, err := command(t.Context(), []string{"sh", "-c", flood + " >&2; exit 1"}, nil, 0); err == nil || len(err.Error()) > 600 {
 		t.Errorf("%d bytes", len(err.Error()))
 	}
 }
 
 func TestCommandInputIsEmpty(t *testing.T) {
 	// go test gives no terminal: the child must find /dev/null and not what is piped into us.
-	s, err := command(t.Context(), []string{"sh", "-c", "test -t 0 || echo got-$(cat)"}, 0)
+	s, err := command(t.Context(), []string{"sh", "-c", "test -t 0 || echo got-$(cat)"}, nil, 0)
 	if err != nil || s.Reveal() != "got-" {
 		t.Errorf("%q, %v", s.Reveal(), err)
 	}
@@ -312,13 +312,13 @@ func TestCommandInputIsEmpty(t *testing.T) {
 
 func TestTokenCommandRunsForEachLogin(t *testing.T) {
 	count := filepath.Join(t.TempDir(), "count")
-	token := TokenCommand([]string{"sh", "-c", "echo x >>" + count + "; wc -l <" + count}, 0)
+	token := TokenCommand([]string{"sh", "-c", "echo x >>" + count + "; wc -l <" + count}, nil, 0)
 	for _, want := range []string{"1", "2"} {
 		if got, err := token(t.Context()); err != nil || strings.TrimSpace(got) != want {
 			t.Errorf("%q, %v", got, err)
 		}
 	}
-	if _, err := TokenCommand([]string{"false"}, 0)(t.Context()); err == nil || err.Error() != "token_command false: exit status 1" {
+	if _, err := TokenCommand([]string{"false"}, nil, 0)(t.Context()); err == nil || err.Error() != "token_command false: exit status 1" {
 		t.Errorf("%v", err)
 	}
 }

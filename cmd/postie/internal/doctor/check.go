@@ -92,6 +92,7 @@ func (c *checking) run(ctx context.Context) {
 
 // add notes a step and prints it.
 func (c *checking) add(step, status, found, try string) {
+	found, try = c.UI.Hide(found), c.UI.Hide(try)
 	c.report.Steps = append(c.report.Steps, Step{step, status, found, ui.OrNull(try)})
 	c.UI.Print(fmt.Sprintf("  %-4s  %-13s %s", status, step, ui.Clean(found)))
 	if try != "" {

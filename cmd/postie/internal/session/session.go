@@ -18,17 +18,20 @@ type Options struct {
 	Timeout time.Duration // no progress for that long ends a connection
 	Version string        // told to IMAP servers (RFC 2971)
 
+	Secrets *credential.Secrets // learns what is sent to servers; nil: nobody wants to know
+	Environ []string            // of the commands that give passwords and tokens, and of tunnels; nil: ours
+
 	// Trace is given each line of the dialogue, without credentials; nil: nobody wants it. dir is '<' or '>'.
 	Trace func(account string, dir byte, text string)
 }
 
 // connecting turns an account into what dials.
-func connecting(a config.Account, timeout time.Duration) *connect.Options {
+func (o Options) connecting(a config.Account) *connect.Options {
 	return &connect.Options{
 		Host: a.Host, Port: a.Port,
 		TLS:    map[config.TLS]connect.Mode{config.Implicit: connect.Implicit, config.StartTLS: connect.StartTLS, config.None: connect.None}[a.TLS],
 		CAFile: a.TLSCA, Fingerprint: a.TLSFingerprint, ClientCert: a.ClientCert, ClientKey: a.ClientKey,
-		Tunnel: a.Tunnel, Proxy: a.Proxy.URL(), Timeout: timeout,
+		Tunnel: a.Tunnel, Environ: o.Environ, Proxy: a.Proxy.URL(), Timeout: o.Timeout,
 	}
 }
 
@@ -37,21 +40,22 @@ func (s Options) login(a config.Account, terminal *credential.Terminal) (*creden
 	o := credential.Options{
 		User: a.User, Host: a.Host, Port: a.Port, Protocol: string(a.Protocol), Mechanism: a.Auth,
 		AllowCleartext: a.AllowCleartext, Loopback: a.Loopback() || len(a.Tunnel) > 0, ClientCertificate: a.ClientCert != "",
+		Secrets: s.Secrets,
 	}
 	switch {
 	case len(a.TokenCommand) > 0:
-		o.Token = credential.TokenCommand(a.TokenCommand, 0)
+		o.Token = credential.TokenCommand(a.TokenCommand, s.Environ, 0)
 	case a.OAuth2 != nil:
 		oauth, err := OAuth(a)
 		if err != nil {
 			return nil, err
 		}
-		oauth.Timeout = s.Timeout
+		oauth.Timeout, oauth.Secrets = s.Timeout, s.Secrets
 		o.Token, o.Forget = oauth.Token, oauth.Forget
 	default:
 		source := &credential.Source{Account: a.Name, User: a.User, Host: a.Host,
 			Password: credential.NewSecret(string(a.Password.Literal)), Command: a.Password.Command,
-			File: a.Password.File, Env: a.Password.Env, Terminal: terminal}
+			File: a.Password.File, Env: a.Password.Env, Environ: s.Environ, Terminal: terminal}
 		if a.Password.Keyring {
 			v, err := Vault()
 			if err != nil {
@@ -91,7 +95,7 @@ func OAuth(a config.Account) (*credential.OAuth, error) {
 
 // POP3 turns an account into a session's options.
 func (o Options) POP3(account config.Account, terminal *credential.Terminal) (pop3.Options, error) {
-	line := connecting(account, o.Timeout)
+	line := o.connecting(account)
 	auth, err := o.login(account, terminal)
 	if err != nil {
 		return pop3.Options{}, err
@@ -110,7 +114,7 @@ func (o Options) POP3(account config.Account, terminal *credential.Terminal) (po
 
 // IMAP turns an account into a session's options.
 func (o Options) IMAP(account config.Account, terminal *credential.Terminal) (imap.Options, error) {
-	line := connecting(account, o.Timeout)
+	line := o.connecting(account)
 	auth, err := o.login(account, terminal)
 	if err != nil {
 		return imap.Options{}, err

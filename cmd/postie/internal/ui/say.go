@@ -30,6 +30,10 @@ func (u *UI) Error(f Failure) error {
 	var b strings.Builder
 	b.WriteString(u.err.paint(Red, "postie:") + " " + where)
 	es := flatten(f.Err)
+	for i, e := range es {
+		es[i] = u.Hide(e)
+	}
+	f.Hint = u.Hide(f.Hint)
 	if len(es) == 1 {
 		b.WriteString(indent(es[0], "  ") + "\n")
 	} else {
@@ -97,6 +101,7 @@ func indent(text, prefix string) string {
 
 // Notice prints something worth knowing that is no failure, on standard error, unless quiet. With JSON it is an event.
 func (u *UI) Notice(account, text string) error {
+	text = u.Hide(text)
 	if u.opt.JSON {
 		return u.Event(struct {
 			Event   string `json:"event"`
@@ -113,14 +118,14 @@ func (u *UI) Notice(account, text string) error {
 // Warn is Notice for commands whose standard output, also with JSON, holds only what was asked for.
 func (u *UI) Warn(account, text string) {
 	if !u.opt.Quiet {
-		u.write(&u.err, u.err.paint(Yellow, "note:")+" "+place(account, "")+indent(text, "  ")+"\n")
+		u.write(&u.err, u.err.paint(Yellow, "note:")+" "+place(account, "")+indent(u.Hide(text), "  ")+"\n")
 	}
 }
 
 // Verbose prints a line on standard error from that level (1, 2) of -v on.
 func (u *UI) Verbose(level int, account, text string) {
 	if u.opt.Verbose >= level {
-		u.write(&u.err, u.err.paint(Dim, place(account, "")+line(text))+"\n")
+		u.write(&u.err, u.err.paint(Dim, place(account, "")+line(u.Hide(text)))+"\n")
 	}
 }
 
@@ -137,7 +142,7 @@ func (u *UI) Trace(account string, dir byte, text string) {
 	if who != "" {
 		who += " "
 	}
-	text = strings.TrimRight(text, "\r\n")
+	text = u.Hide(strings.TrimRight(text, "\r\n"))
 	u.write(&u.err, u.err.paint(Dim, who)+u.err.paint(style, string(rune(dir))+": "+Clean(text))+"\n")
 }
 
@@ -171,7 +176,7 @@ func (s Step) words() string {
 
 // Plan prints a step: "home: INBOX: would store 17 (48 kB): new on the server". Quiet, it prints only JSON.
 func (u *UI) Plan(s Step) error {
-	s.Event = "plan"
+	s.Event, s.Reason = "plan", u.Hide(s.Reason)
 	if u.opt.JSON || u.opt.Quiet {
 		return u.Event(s)
 	}

@@ -32,7 +32,7 @@ type Summary struct {
 // Summary prints the result of one account: a line on standard output, or the last event. A run that failed before
 // it did anything has only its error to tell, and that is printed by Error.
 func (u *UI) Summary(s Summary) error {
-	s.Event = "summary"
+	s.Event, s.Error = "summary", OrNull(u.Hide(string(s.Error)))
 	s.Seconds = math.Round(s.Seconds*100) / 100
 	if u.opt.JSON {
 		return u.Event(s)

@@ -30,6 +30,7 @@ type Options struct {
 	Verbose  int                  // 1: what is done; 2: also the protocol dialogue
 	JSON     bool                 // standard output is JSON Lines
 	Color    string               // "auto" (or empty), "always", "never"
+	Hide     func(string) string  // keeps passwords out of errors, notices, verbose lines and the dialogue; nil: there are none
 }
 
 // UI prints. Its methods may be called from several goroutines.
@@ -80,6 +81,14 @@ func New(o Options) *UI {
 	u.out, u.err = u.stream(o.Out), u.stream(o.Err)
 	u.bar.shown = u.err.tty && !o.Quiet && !o.JSON && !u.dumb()
 	return u
+}
+
+// Hide keeps passwords out of foreign text that is printed or stored by other ways than errors and notices.
+func (u *UI) Hide(text string) string {
+	if u.opt.Hide == nil {
+		return text
+	}
+	return u.opt.Hide(text)
 }
 
 // Close takes the bar away and returns what Err returns.
