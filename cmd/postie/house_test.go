@@ -28,7 +28,7 @@ func rooms() map[string][]string {
 		"cmd/postie/internal/setup": {"cmd/postie/internal/config", "cmd/postie/internal/connect", "cmd/postie/internal/credential",
 			"cmd/postie/internal/discover", "cmd/postie/internal/exit", "cmd/postie/internal/foreign", "cmd/postie/internal/paths",
 			"cmd/postie/internal/session", "cmd/postie/internal/ui", "imap", "imap/mirror"},
-		"cmd/postie/internal/exit": {"cmd/postie/internal/config", "cmd/postie/internal/connect", "cmd/postie/internal/credential",
+		"cmd/postie/internal/exit": {"cmd/postie/internal/config", "cmd/postie/internal/connect", "cmd/postie/internal/credential", "cmd/postie/internal/near",
 			"pop3", "pop3/retrieve", "imap", "imap/plan", "imap/mirror", "maildir/index"},
 		"cmd/postie/internal/foreign": nil,
 		"cmd/postie/internal/library": {"cmd/postie/internal/config", "cmd/postie/internal/credential", "cmd/postie/internal/exit",

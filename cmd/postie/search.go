@@ -84,6 +84,9 @@ func (a *app) search(ctx context.Context, text string, f *listing) (err error) {
 		return err
 	}
 	defer l.Closing(&err)
+	if err := l.Names(ctx, q); err != nil {
+		return err
+	}
 	if err := l.IndexText(ctx); err != nil {
 		return err
 	}

@@ -153,7 +153,11 @@ func (s *syncing) show(e mirror.Event) {
 			u.Stored(m)
 		}
 	case mirror.Failed:
-		u.Error(ui.Failure{Account: name, Host: s.account.Host, Err: fmt.Errorf("%s: %w", e.Mailbox, e.Err), Hint: s.without(e), Exit: exit.Partial})
+		err := e.Err
+		if !exit.Is[*mirror.NoMailboxError](err) {
+			err = fmt.Errorf("%s: %w", e.Mailbox, e.Err)
+		}
+		u.Error(ui.Failure{Account: name, Host: s.account.Host, Err: err, Hint: s.without(e), Exit: exit.Partial})
 	case mirror.Notice:
 		text := e.Text
 		if e.Mailbox != "" {
@@ -165,6 +169,9 @@ func (s *syncing) show(e mirror.Event) {
 
 // without says how to leave a mailbox out that will fail in each run.
 func (s *syncing) without(e mirror.Failed) string {
+	if exit.Is[*mirror.NoMailboxError](e.Err) {
+		return exit.Hint(e.Err, s.account.Name)
+	}
 	if !errors.Is(e.Err, mirror.ErrUIDs) {
 		return ""
 	}

@@ -114,8 +114,8 @@ func newTemplate(t *testing.T, o dovecot.Options) *template {
 	d.ok(err)
 	_, err = s.Store(ctx, goimap.UIDSetNum(9, 10), goimap.StoreFlagsAdd, []goimap.Flag{goimap.FlagDeleted}, 0)
 	d.ok(err, s.ExpungeAll(ctx))
-	d.taken(7, "INBOX", "A", false) // both sides move it
-	d.away(s, 7, "INBOX", "There")
+	d.taken(11, "INBOX", "A", false) // both sides move it
+	d.away(s, 11, "INBOX", "There")
 	d.ok(s.Close())
 	first := w.copy()
 	first.sync()

@@ -36,7 +36,6 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -157,12 +156,9 @@ func (r *run) run(ctx context.Context) (err error) {
 	}
 	for pass := 0; pass == 0 || r.again && pass < passes; pass++ {
 		r.again = false
-		if err := r.pass(ctx); err != nil {
+		if err := r.pass(ctx, pass == 0); err != nil {
 			return err
 		}
-	}
-	if len(r.Mailboxes) > 0 && !slices.ContainsFunc(r.boxes, func(b *box) bool { return patterns(r.Mailboxes).match(b.Name) }) {
-		r.emit(Notice{Text: "no mailbox is chosen by " + strings.Join(r.Mailboxes, " ")})
 	}
 	if err := r.unwanted(ctx); err != nil {
 		return err
@@ -183,10 +179,15 @@ func (r *run) connect(ctx context.Context) (*imap.Session, error) {
 }
 
 // pass is observe, plan, apply, record.
-func (r *run) pass(ctx context.Context) error {
+func (r *run) pass(ctx context.Context, first bool) error {
 	r.Policy.Now, r.Policy.Trash = r.Now(), inbox(r.Policy.Trash)
 	if err := r.folders(ctx); err != nil {
 		return err
+	}
+	if first {
+		if err := r.chosen(); err != nil {
+			return err
+		}
 	}
 	aside, err := r.rotated(ctx)
 	if err != nil {

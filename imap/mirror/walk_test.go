@@ -45,17 +45,26 @@ func TestEmptyFoldersMissing(t *testing.T) {
 	d.rest()
 }
 
-// A slip of the pen must not look as if all were well.
+// A slip of the pen must not look as if all were well: it ends the run if it is all that was asked for, and is a failure else.
 func TestNoMailboxChosen(t *testing.T) {
 	d := newDevice(t, dovecot.Start(t, dovecot.Options{}), dovecot.Options{})
 	for _, tt := range []struct {
-		patterns []string
-		said     int
-	}{{[]string{"Nosuch"}, 1}, {[]string{"Nosuch"}, 1}, {[]string{"Nosuch", "inbox"}, 0}, {nil, 0}} {
+		patterns     []string
+		none         bool
+		failed, said int
+	}{
+		{patterns: []string{"Nosuch"}, none: true},
+		{patterns: []string{"Nosuch"}, none: true},
+		{patterns: []string{"Nosuch", "inbox"}, failed: 1},
+		{patterns: []string{"Nosuch", "inbox"}, failed: 1},
+		{patterns: []string{"Nosuch*"}, said: 1},
+		{patterns: []string{"!Nosuch"}},
+		{},
+	} {
 		d.patterns = tt.patterns
-		d.sync()
-		if n := len(d.notices()); n != tt.said {
-			t.Errorf("%q: %q", tt.patterns, d.notices())
+		r, err := d.run(nil)
+		if is[*NoMailboxError](err) != tt.none || err != nil && !tt.none || r.Failed != tt.failed || len(d.notices()) != tt.said {
+			t.Errorf("%q: %+v %v %q", tt.patterns, r, err, d.notices())
 		}
 	}
 }

@@ -15,7 +15,11 @@ import (
 )
 
 // Query is a search, parsed. The zero value finds everything.
-type Query struct{ root node }
+type Query struct {
+	root      node
+	Mailboxes []string // that it names, with "in:", each without a "*"
+	Accounts  []string // that it names, with "account:"
+}
 
 // node is a condition on a message: one of the types below.
 type node interface{}
@@ -62,7 +66,7 @@ func ParseQuery(text string, now time.Time) (Query, error) {
 	if err == nil && p.next() != nil {
 		err = errors.New("there is a ) without its (")
 	}
-	return Query{root}, err
+	return Query{root, p.mailboxes, p.accounts}, err
 }
 
 // token is a word of a query, or one of ( ) OR - (which begins a term).
@@ -146,6 +150,8 @@ func (t token) finish(text string) token {
 type parser struct {
 	tokens []token
 	now    time.Time
+
+	mailboxes, accounts []string // as in Query
 }
 
 // next is the token that comes next, nil at the end.
@@ -271,8 +277,12 @@ func (p *parser) operator(t token) (node, error) {
 	case "is":
 		return is(t.text)
 	case "in":
+		if !strings.HasSuffix(t.text, "*") {
+			p.mailboxes = append(p.mailboxes, t.text)
+		}
 		return in(t.text), nil
 	case "account":
+		p.accounts = append(p.accounts, t.text)
 		return accountIs(t.text), nil
 	case "has":
 		if s := strings.TrimSuffix(t.text, "s"); s != "attachment" {

@@ -15,6 +15,7 @@ import (
 	"postie/cmd/postie/internal/config"
 	"postie/cmd/postie/internal/connect"
 	"postie/cmd/postie/internal/credential"
+	"postie/cmd/postie/internal/near"
 	"postie/imap"
 	"postie/imap/mirror"
 	"postie/imap/plan"
@@ -79,7 +80,7 @@ func Code(err error) int {
 		return int(done)
 	case errors.Is(err, ErrInterrupted), errors.Is(err, context.Canceled):
 		return Interrupted
-	case Is[*UsageError](err), Is[*config.Error](err), Is[*credential.NoSecretError](err), Is[*index.NameError](err), Is[*mirror.SharedError](err), Is[*index.Nested](err), Is[*index.NoLocks](err):
+	case Is[*UsageError](err), Is[*config.Error](err), Is[*credential.NoSecretError](err), Is[*index.NameError](err), Is[*mirror.SharedError](err), Is[*mirror.NoMailboxError](err), Is[*index.Nested](err), Is[*index.NoLocks](err):
 		return BadUsage
 	case Is[*retrieve.Guard](err), Is[plan.Guard](err):
 		return Guard
@@ -199,6 +200,8 @@ func Hint(err error, account string) string {
 			Again("sync", account) + " --allow-mass-delete"
 	case Is[plan.Guard](err):
 		return guardHint(err, Again("sync", account)+" --allow-mass-delete")
+	case Is[*mirror.NoMailboxError](err):
+		return nearHint(err)
 	case Is[*mirror.SharedError](err):
 		return "give each account a maildir of its own"
 	case Is[*index.Nested](err):
@@ -293,4 +296,19 @@ func guards(err error) (all []plan.Guard) {
 func nestedHint(err error) string {
 	e, _ := errors.AsType[*index.Nested](err)
 	return "give each account a folder beside the other's, with maildir or -d; if " + e.Other + " is no account's any more, remove what is called .postie.* in it"
+}
+
+// nearHint names the mailboxes that were meant, perhaps, by names that are none.
+func nearHint(err error) string {
+	missing, _ := errors.AsType[*mirror.NoMailboxError](err)
+	var best []string
+	for _, name := range missing.Names {
+		if word := near.Word(name, missing.Known); word != "" {
+			best = append(best, word)
+		}
+	}
+	if len(best) > 0 {
+		return "did you mean " + strings.Join(best, ", ") + "?"
+	}
+	return "known are " + strings.Join(missing.Known[:min(len(missing.Known), 20)], ", ")
 }

@@ -67,6 +67,7 @@ func TestExitCode(t *testing.T) {
 		{&retrieve.Guard{}, 6},
 		{plan.Guard{}, 6},
 		{&mirror.SharedError{}, 2},
+		{&mirror.NoMailboxError{}, 2},
 		{&index.Nested{}, 2},
 		{&index.NoLocks{}, 2},
 		{&index.Lost{}, 7},

@@ -93,6 +93,9 @@ func (l *Library) meant(ctx context.Context, w Which) ([]Item, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := l.Names(ctx, q); err != nil {
+		return nil, err
+	}
 	if err := l.IndexText(ctx); err != nil {
 		return nil, err
 	}

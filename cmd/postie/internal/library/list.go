@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"postie/cmd/postie/internal/exit"
+	"postie/cmd/postie/internal/near"
 	"postie/imap/mirror"
 	"postie/maildir/index"
 )
@@ -17,6 +18,30 @@ func (l *Library) Mailboxes(ctx context.Context, patterns []string) ([]string, e
 	if len(patterns) == 0 {
 		return nil, nil
 	}
+	all, err := l.allMailboxes(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var missing []string
+	for _, p := range patterns {
+		if !strings.HasPrefix(p, "!") && !strings.ContainsAny(p, "*%") && !slices.Contains(all, inbox(p)) {
+			missing = append(missing, p)
+		}
+	}
+	if len(missing) > 0 {
+		return nil, &mirror.NoMailboxError{Names: missing, Known: all}
+	}
+	chosen := slices.DeleteFunc(slices.Clone(all), func(name string) bool {
+		return !slices.Contains(patterns, name) && !mirror.Match(patterns, name)
+	})
+	if len(chosen) == 0 {
+		return nil, exit.Usage(fmt.Errorf("there is no mailbox %s", strings.Join(patterns, " ")), "known are "+strings.Join(all, ", "))
+	}
+	return chosen, nil
+}
+
+// allMailboxes are the names of the mailboxes of all shelves.
+func (l *Library) allMailboxes(ctx context.Context) ([]string, error) {
 	all := []string{index.Inbox}
 	for _, s := range l.Shelves {
 		known, err := s.Index.Mailboxes(ctx)
@@ -26,14 +51,31 @@ func (l *Library) Mailboxes(ctx context.Context, patterns []string) ([]string, e
 		all = append(all, known...)
 	}
 	slices.Sort(all)
-	all = slices.Compact(all)
-	chosen := slices.DeleteFunc(slices.Clone(all), func(name string) bool {
-		return !slices.Contains(patterns, name) && !mirror.Match(patterns, name)
-	})
-	if len(chosen) == 0 {
-		return nil, exit.Usage(fmt.Errorf("there is no mailbox %s", strings.Join(patterns, " ")), "known are "+strings.Join(all, ", "))
+	return slices.Compact(all), nil
+}
+
+// Names makes sure that the mailboxes and accounts which a query names are there.
+func (l *Library) Names(ctx context.Context, q index.Query) error {
+	known, err := l.allMailboxes(ctx)
+	if err != nil {
+		return err
 	}
-	return chosen, nil
+	is := func(name string) func(string) bool { return func(k string) bool { return strings.EqualFold(k, name) } }
+	for _, name := range q.Mailboxes {
+		if !slices.ContainsFunc(known, is(name)) {
+			return &mirror.NoMailboxError{Names: []string{name}, Known: known}
+		}
+	}
+	for _, name := range q.Accounts {
+		if !slices.ContainsFunc(l.accounts(), is(name)) {
+			hint := "known are " + strings.Join(l.accounts(), ", ")
+			if best := near.Word(name, l.accounts()); best != "" {
+				hint = "did you mean " + best + "?"
+			}
+			return exit.Usage(fmt.Errorf("there is no account %s", name), hint)
+		}
+	}
+	return nil
 }
 
 // Print lists the messages of all shelves, newest first, at most so many (0: all).

@@ -1,0 +1,43 @@
+package mirror
+
+import (
+	"slices"
+	"strings"
+
+	"postie/imap/plan"
+)
+
+// NoMailboxError says that patterns without a wildcard choose nothing.
+type NoMailboxError struct {
+	Names []string
+	Known []string // what there is
+}
+
+func (e *NoMailboxError) Error() string { return "there is no mailbox " + strings.Join(e.Names, ", ") }
+
+// chosen makes sure that a mailbox which is asked for by its name is there: who mistyped it would be told that nothing is new, for ever.
+// Where nothing else is chosen the run ends before it did anything; else the others are done first.
+func (r *run) chosen() error {
+	var known, missing []string
+	for _, b := range r.sorted() {
+		if b.exist() != 0 || b.known {
+			known = append(known, b.Name)
+		}
+	}
+	chosen := slices.ContainsFunc(known, func(name string) bool { return patterns(r.Mailboxes).match(name) })
+	for _, p := range r.Mailboxes {
+		if !strings.HasPrefix(p, "!") && !strings.ContainsAny(p, "*%") && !slices.Contains(known, inbox(p)) {
+			missing = append(missing, p)
+		}
+	}
+	switch {
+	case len(missing) > 0 && !chosen:
+		return &NoMailboxError{missing, known}
+	case !chosen && len(r.Mailboxes) > 0:
+		r.emit(Notice{Text: "no mailbox is chosen by " + strings.Join(r.Mailboxes, " ")})
+	}
+	for _, name := range missing {
+		r.fail(plan.Op{Mailbox: name}, &NoMailboxError{[]string{name}, known})
+	}
+	return nil
+}
