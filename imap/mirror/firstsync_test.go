@@ -1,6 +1,7 @@
 package mirror
 
 import (
+	"database/sql"
 	"os"
 	"path/filepath"
 	"testing"
@@ -173,4 +174,21 @@ func TestFirstSyncRecognisesFolders(t *testing.T) {
 	if len(there) != 5 || len(there["INBOX"]) != 11 {
 		t.Errorf("there: %v", there)
 	}
+}
+
+// The rows of the base are lost, and what was recorded of the mailboxes is not: both sides are matched again.
+func TestBaseEmptied(t *testing.T) {
+	d := newDevice(t, dovecot.Start(t, dovecot.Options{}), dovecot.Options{})
+	s := d.remote()
+	d.create(s, "A")
+	d.put(s, "INBOX", 0, 20)
+	d.put(s, "A", 20, 30)
+	d.sync()
+	db, err := sql.Open("sqlite", filepath.Join(d.root, ".postie.db"))
+	d.ok(err)
+	_, err = db.Exec("DELETE FROM pair")
+	d.ok(err, db.Close())
+	d.stays("without its rows", nil)
+	d.equal()
+	d.rest()
 }

@@ -27,6 +27,10 @@ func (r *run) folders(ctx context.Context) error {
 	for _, m := range all {
 		b := r.box(m.Name)
 		// One that was entered and never read is as good as unknown.
+		// So is one whose rows are lost, though it had messages when it was recorded.
+		if m.Messages > 0 && !m.Some {
+			m.UIDValidity, m.UIDNext, m.Messages, m.ModSeq, m.Stamp = 0, 0, 0, 0, maildir.Stamp{}
+		}
 		b.Mailbox, b.known = m, m.UIDValidity != 0 || m.Some
 		namer.Take(m.Folder)
 	}

@@ -191,7 +191,9 @@ func (a *Account) Unseen(ctx context.Context) (names []string, first bool, err e
 		return nil, true, nil
 	}
 	if err == nil {
-		err = json.Unmarshal([]byte(all[0].String), &names)
+		if err = json.Unmarshal([]byte(all[0].String), &names); err != nil {
+			err = a.s.blame(&garbled{err})
+		}
 	}
 	return names, false, verb("read mailboxes not seen yet", err)
 }
@@ -216,7 +218,9 @@ func (a *Account) Notices(ctx context.Context) ([]string, error) {
 	all, err := query(ctx, a.s, func(rows *sql.Rows) (s string, err error) { return s, rows.Scan(&s) }, "SELECT notices FROM account WHERE id = ?", a.id)
 	var said []string
 	if err == nil && len(all) > 0 {
-		err = json.Unmarshal([]byte(all[0]), &said)
+		if err = json.Unmarshal([]byte(all[0]), &said); err != nil {
+			err = a.s.blame(&garbled{err})
+		}
 	}
 	return said, verb("read notices", err)
 }

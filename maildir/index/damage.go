@@ -45,15 +45,24 @@ type unready struct{ err error }
 func (e *unready) Error() string { return e.err.Error() }
 func (e *unready) Unwrap() error { return e.err }
 
-// What SQLite takes for a sound database may still be none of ours, or fail its own check.
+// What SQLite takes for a sound database may still be none of ours, or fail its own check, or hold what we never write.
 const (
-	errForeign = flaw("not a database of postie")
-	errUnsound = flaw("integrity check")
+	errForeign  = flaw("not a database of postie")
+	errUnsound  = flaw("integrity check")
+	errVersion  = flaw("no schema version of postie's")
+	errOrder    = flaw("rows are not in the order of their index")
+	errReadOnly = flaw("its header says that nobody may write it")
 )
 
 type flaw string
 
 func (f flaw) Error() string { return string(f) }
+
+// garbled is what a row holds that nothing of ours can be made of.
+type garbled struct{ err error }
+
+func (e *garbled) Error() string { return e.err.Error() }
+func (e *garbled) Unwrap() error { return e.err }
 
 // code is the primary result code of SQLite in err, 0 when there is none.
 func code(err error) int {
@@ -63,28 +72,67 @@ func code(err error) int {
 	return 0
 }
 
+// isDamage says whether only a damaged file explains an error.
 func isDamage(err error) bool {
-	_, flawed := errors.AsType[flaw](err)
-	return flawed || code(err) == sqlite3.SQLITE_CORRUPT || code(err) == sqlite3.SQLITE_NOTADB
+	switch code(err) {
+	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT:
+		return true
+	}
+	return certain(err)
+}
+
+// certain says whether an error shows damage that SQLite's own check may pass over: values that a table cannot have got from us, and a
+// schema that is not ours.
+func certain(err error) bool {
+	if _, ok := errors.AsType[flaw](err); ok {
+		return true
+	}
+	if _, ok := errors.AsType[*garbled](err); ok {
+		return true
+	}
+	switch code(err) {
+	case sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH:
+		return true
+	case sqlite3.SQLITE_ERROR: // also that of a search that cannot be parsed
+		for _, text := range []string{"malformed", "no such table", "no such column", "unsupported file format", "unsupported schema", "has no column", "already exists", "duplicate column"} {
+			if strings.Contains(err.Error(), text) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // Busy reports whether err says that another process was writing for longer than we waited.
 func Busy(err error) bool { return code(err) == sqlite3.SQLITE_BUSY }
 
-// blame turns SQLite's report of a damaged file into *Damaged, and leaves a mark for the next Open. Its report of a full
+// blame turns what only a damaged file explains into *Damaged, and leaves a mark for the next Open. SQLite's report of a full
 // disk becomes the system's, ENOSPC, by which callers know it whoever met it.
 func (s *Store) blame(err error) error {
 	if code(err) == sqlite3.SQLITE_FULL {
 		return &fs.PathError{Op: "write", Path: s.path(), Err: syscall.ENOSPC}
 	}
+	err = s.locked(err)
 	if !isDamage(err) {
 		return err
 	}
 	s.log.Error("index is damaged", "path", s.path(), "err", err)
-	return errors.Join(&Damaged{s.path(), err}, create(s.suspect()))
+	mark := create(s.suspect())
+	if certain(err) && mark == nil {
+		mark = replace(s.suspect(), err.Error())
+	}
+	return errors.Join(&Damaged{s.path(), err}, mark)
 }
 
-// suspect is the file that asks the next Open for a full examination.
+// locked blames the header of a database that SQLite does not write though the file may be written.
+func (s *Store) locked(err error) error {
+	if code(err) == sqlite3.SQLITE_READONLY && s.why == nil && unwritable(s.path()) == nil {
+		return fmt.Errorf("%w: %w", errReadOnly, err)
+	}
+	return err
+}
+
+// suspect is the file that asks the next Open for a full examination, or, with a reason in it, to set the database aside.
 func (s *Store) suspect() string { return s.base + ".db.suspect" }
 
 // repair makes the database usable: sets a damaged one aside, creates, migrates, sets the journal mode. The caller
@@ -92,13 +140,26 @@ func (s *Store) suspect() string { return s.base + ".db.suspect" }
 // elsewhere is renamed (sqlite.org/howtocorrupt.html section 2.4).
 func (s *Store) repair(ctx context.Context) error {
 	err := s.examine(ctx)
+	if err == nil {
+		err = s.prepare(ctx)
+	}
 	if isDamage(err) {
 		s.log.Warn("index is damaged", "path", s.path(), "err", err)
-		err = s.setAside()
+		if err = s.setAside(); err == nil {
+			err = s.prepare(ctx)
+		}
 	}
 	if err != nil {
 		return err
 	}
+	if err := os.Remove(s.suspect()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// prepare makes the database if there is none, migrates it and sets its journal mode.
+func (s *Store) prepare(ctx context.Context) error {
 	if err := create(s.path()); err != nil {
 		return err
 	}
@@ -108,16 +169,11 @@ func (s *Store) repair(ctx context.Context) error {
 	if s.net {
 		mode = "delete"
 	}
-	if _, err := db.ExecContext(ctx, "PRAGMA journal_mode = "+mode); err != nil {
-		return fmt.Errorf("set journal mode: %w", err)
+	_, err := db.ExecContext(ctx, "PRAGMA journal_mode = "+mode)
+	if err == nil {
+		err = migrate(ctx, db)
 	}
-	if err := migrate(ctx, db); err != nil {
-		return err
-	}
-	if err := os.Remove(s.suspect()); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return nil
+	return verb("make database", s.locked(err))
 }
 
 // examine says whether the database can be kept: nil, a damage, or what prevented the examination. The whole file
@@ -132,8 +188,12 @@ func (s *Store) examine(ctx context.Context) error {
 	if _, ok := errors.AsType[*unready](err); err != nil && (!ok || isDamage(err)) {
 		return err
 	}
-	if _, err := os.Lstat(s.suspect()); err != nil {
+	why, err := os.ReadFile(s.suspect())
+	if err != nil {
 		return nil
+	}
+	if len(why) > 0 {
+		return flaw(why)
 	}
 	var verdict string
 	if err := db.QueryRowContext(ctx, "PRAGMA integrity_check(1)").Scan(&verdict); err != nil || verdict == "ok" {

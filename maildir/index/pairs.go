@@ -57,6 +57,9 @@ func (a *Account) ByUID(ctx context.Context, box int64, set imap.UIDSet) iter.Se
 		for _, r := range set {
 			for next := int64(r.Start); next <= int64(r.Stop); {
 				rows, err := query(ctx, a.s, scanRow, pairColumns+"p.uid BETWEEN ? AND ? ORDER BY p.uid LIMIT ?", box, next, int64(r.Stop), pairPage)
+				if err == nil && !ascending(rows, next-1, func(r *Row) int64 { return int64(r.UID) }) {
+					err = a.s.blame(errOrder)
+				}
 				if !give(rows, err, yield) || len(rows) < pairPage {
 					if err != nil {
 						return
@@ -74,12 +77,26 @@ func (a *Account) ByKey(ctx context.Context, box int64) iter.Seq2[Row, error] {
 	return func(yield func(Row, error) bool) {
 		for last := ""; ; {
 			rows, err := query(ctx, a.s, scanRow, pairColumns+"p.key > ? ORDER BY p.key LIMIT ?", box, last, pairPage)
+			if err == nil && !ascending(rows, last, func(r *Row) string { return string(r.Key) }) {
+				err = a.s.blame(errOrder)
+			}
 			if !give(rows, err, yield) || len(rows) < pairPage {
 				return
 			}
 			last = string(rows[len(rows)-1].Key)
 		}
 	}
+}
+
+// ascending says whether rows stand in the order of their index, behind what was read last.
+func ascending[K cmp.Ordered](rows []Row, last K, of func(*Row) K) bool {
+	for i := range rows {
+		if of(&rows[i]) <= last {
+			return false
+		}
+		last = of(&rows[i])
+	}
+	return true
 }
 
 // give yields a page, or its error.

@@ -181,6 +181,9 @@ func (s *Store) sync() string {
 	return "EXTRA"
 }
 
+// hundreds of schema versions more than we know no newer postie has: such a number is a damaged one.
+const hundreds = 200
+
 // usable says whether db is a database of ours, of our version, sound as far as a short look tells.
 func (s *Store) usable(ctx context.Context, db *sql.DB) error {
 	var app, have, tables int
@@ -195,6 +198,8 @@ func (s *Store) usable(ctx context.Context, db *sql.DB) error {
 		return err
 	case app != applicationID && have+tables > 0:
 		return &unready{errForeign}
+	case have < 0 || have > know+hundreds || have > 0 && tables == 0:
+		return &unready{errVersion}
 	case have > know:
 		return &Newer{Path: s.path(), Have: have, Know: know}
 	case have < know || s.net && mode == "wal":
@@ -309,6 +314,9 @@ func collect[T any](rows *sql.Rows, err error, scan func(*sql.Rows) (T, error)) 
 	defer rows.Close()
 	for rows.Next() {
 		one, err := scan(rows)
+		if err != nil && rows.Err() == nil { // it is there and cannot be read
+			err = &garbled{err}
+		}
 		if err != nil {
 			return nil, err
 		}
