@@ -133,9 +133,9 @@ func (r *run) strangers(missing int) error {
 	if missing == 0 {
 		return nil
 	}
-	found, err := r.maildirs()
+	found, err := r.Layout.Maildirs(r.Root, false)
 	isNew := func(folder string) bool { return !slices.Contains(r.found, folder) }
-	if len(found.closed) > 0 || slices.ContainsFunc(found.maildirs, isNew) {
+	if len(found.Closed) > 0 || slices.ContainsFunc(found.Maildirs, isNew) {
 		r.doubtAll()
 	}
 	return err

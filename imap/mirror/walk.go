@@ -1,9 +1,6 @@
 package mirror
 
 import (
-	"errors"
-	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,12 +12,12 @@ import (
 
 // walk finds the Maildirs below the root, and whose they are.
 func (r *run) walk() error {
-	found, err := r.maildirs()
+	found, err := r.Layout.Maildirs(r.Root, false)
 	if err != nil {
 		return err
 	}
-	r.found = found.maildirs
-	for folder, err := range found.closed {
+	r.found = found.Maildirs
+	for folder, err := range found.Closed {
 		r.fail(plan.Op{Mailbox: folder}, err)
 	}
 	byFolder := map[string]*box{}
@@ -102,56 +99,6 @@ func (r *run) isMaildir(folder string) bool { return isDir(filepath.Join(r.Root,
 func (r *run) remains(folder string) bool {
 	_, lost, err := maildir.Dir(filepath.Join(r.Root, folder)).Parts()
 	return err != nil || len(lost) < 2
-}
-
-// folders are what lies below a root.
-type folders struct {
-	maildirs []string         // they hold a cur/
-	closed   map[string]error // they cannot be looked into
-}
-
-// maildirs lists folders below the root.
-func (r *run) maildirs() (found folders, err error) {
-	found.closed = map[string]error{}
-	if r.Layout == maildir.MaildirPlusPlus {
-		found.maildirs, err = maildir.Dir(r.Root).Subfolders()
-		if err != nil && found.maildirs != nil {
-			found.closed["."], err = err, nil
-		}
-		if isDir(filepath.Join(r.Root, "cur")) {
-			found.maildirs = append(found.maildirs, ".")
-		}
-		return found, err
-	}
-	err = filepath.WalkDir(r.Root, func(path string, d fs.DirEntry, err error) error {
-		rel, relErr := filepath.Rel(r.Root, path)
-		rel = filepath.ToSlash(rel)
-		switch {
-		case relErr != nil:
-			return relErr
-		case path == r.Root:
-			return err
-		case errors.Is(err, fs.ErrNotExist):
-			return nil // it went away meanwhile
-		case err != nil:
-			found.closed[rel] = err
-			return fs.SkipDir
-		}
-		name, dir := d.Name(), d.IsDir()
-		switch {
-		case !dir && d.Type()&fs.ModeSymlink == 0: // a link may lead to a Maildir on another disk
-			return nil
-		case dir && (name[0] == '.' || name == "cur" || name == "new" || name == "tmp"):
-			return fs.SkipDir
-		case name[0] != '.' && isDir(filepath.Join(path, "cur")):
-			found.maildirs = append(found.maildirs, rel)
-		}
-		return nil
-	})
-	if err != nil {
-		return found, fmt.Errorf("look for Maildirs: %w", err)
-	}
-	return found, nil
 }
 
 func isDir(path string) bool {

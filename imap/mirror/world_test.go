@@ -249,10 +249,9 @@ func (m mails) less(other mails) (out []string) {
 func (d *device) here() mails {
 	d.Helper()
 	all := mails{}
-	r := &run{Options: Options{Root: d.root, Layout: d.layout}}
-	found, err := r.maildirs()
+	found, err := d.layout.Maildirs(d.root, false)
 	d.ok(err)
-	for _, folder := range found.maildirs {
+	for _, folder := range found.Maildirs {
 		parts, _ := d.layout.Mailbox(folder)
 		name := strings.Join(parts, "/")
 		all[name] = nil

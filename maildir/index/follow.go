@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"io/fs"
+	"path"
 	"slices"
 
 	"postie/maildir"
@@ -50,10 +51,10 @@ type following struct {
 // look scans the folders that have changed.
 func (w *following) look(ctx context.Context) error {
 	folders, err := query(ctx, w.s, func(rows *sql.Rows) (f folder, err error) {
-		err = rows.Scan(&f.id, &f.name, &f.stamp, &f.path)
+		err = rows.Scan(&f.id, &f.name, &f.stamp, &f.path, &f.agreed)
 		f.dir = w.s.dirOf(Message{folder: f.path})
 		return f, err
-	}, "SELECT id, name, stamp, folder FROM mailbox WHERE folder IS NOT NULL ORDER BY id")
+	}, "SELECT id, name, stamp, folder, EXISTS (SELECT 1 FROM box WHERE mailbox = mailbox.id) FROM mailbox WHERE folder IS NOT NULL ORDER BY id")
 	w.wild = map[string]bool{}
 	for i := 0; i < len(folders) && err == nil; i++ {
 		err = w.folder(ctx, folders[i])
@@ -63,19 +64,18 @@ func (w *following) look(ctx context.Context) error {
 
 func (w *following) folder(ctx context.Context, f folder) error {
 	began := w.s.now()
-	stamp, err := f.dir.Stamp()
-	if errors.Is(err, fs.ErrNotExist) || err == nil && f.stamp == text(stamp) {
-		return nil // a folder that vanished is sync's to judge
-	}
-	if err != nil {
-		return err
+	stamp, lost, err := f.dir.Parts()
+	if len(lost) == 2 && !f.agreed { // with its folder a mailbox goes that no account knows
+		lost = nil
+	} else if f.lost = lost; err != nil || len(lost) == 2 || f.stamp == text(stamp) {
+		return err // what vanished is sync's to judge
 	}
 	k, err := w.s.known(ctx, f.id)
-	if err == nil {
+	if err == nil && stamp != (maildir.Stamp{}) {
 		err = w.scan(ctx, f, k)
 	}
 	if err == nil {
-		err = w.gone(ctx, k)
+		err = w.gone(ctx, f, k)
 	}
 	f.stamp = text(stamp)
 	w.changed = append(w.changed, f)
@@ -89,7 +89,7 @@ func (w *following) scan(ctx context.Context, f folder, k *known) error {
 	if err != nil {
 		return err
 	}
-	for e, err := range f.dir.Scan() {
+	for e, err := range f.dir.ScanBut(f.lost) {
 		if err != nil {
 			return err
 		}
@@ -114,13 +114,13 @@ func (w *following) scan(ctx context.Context, f folder, k *known) error {
 
 // gone finds the rows of a folder that have a body, but no file. Of those that were arriving, or being freed, when a run was stopped,
 // the server has the message.
-func (w *following) gone(ctx context.Context, k *known) error {
+func (w *following) gone(ctx context.Context, f folder, k *known) error {
 	for _, id := range k.missing() {
 		ms, err := w.s.messages(ctx, "m.id = ? AND m.key <> '' AND NOT EXISTS (SELECT 1 FROM pair WHERE message = m.id AND state = ?)", id, arriving)
 		if err != nil {
 			return err
 		}
-		if len(ms) > 0 && !exists(w.s.Path(ms[0])) {
+		if len(ms) > 0 && !exists(w.s.Path(ms[0])) && !slices.Contains(f.lost, path.Dir(ms[0].Entry.Rel())) {
 			w.missing = append(w.missing, ms[0])
 			w.hidden[id] = true
 			w.wild[ms[0].Mailbox] = true

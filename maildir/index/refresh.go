@@ -3,9 +3,7 @@ package index
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
-	"io/fs"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -34,6 +32,9 @@ type folder struct {
 	path  string // below the root, where mirror keeps it
 	id    int64  // 0: not recorded yet
 	stamp string
+	lost  []string // of new/ and cur/: what is not there
+
+	agreed bool // an account knows its mailbox
 }
 
 // refresh is one Refresh at work.
@@ -120,11 +121,14 @@ func folderOf(mailbox string) string {
 // folder compares one folder with its rows, unless its stamp is the recorded one.
 func (r *refresh) folder(ctx context.Context, f folder) error {
 	began := r.s.now()
-	stamp, err := f.dir.Stamp()
-	if errors.Is(err, fs.ErrNotExist) && f.name != Inbox {
-		return r.lost(ctx, f)
+	stamp, lost, err := f.dir.Parts()
+	if slices.Contains(lost, "cur") { // without new/ it can be read: copies leave out what is empty
+		if f.name != Inbox {
+			return r.lost(ctx, f)
+		}
+		_, err = f.dir.Stamp() // says what is missing
 	}
-	if err != nil || f.stamp == text(stamp) {
+	if f.lost = lost; err != nil || f.stamp == text(stamp) {
 		return err
 	}
 	if f.id == 0 {
@@ -169,7 +173,7 @@ func (r *refresh) compare(ctx context.Context, f folder) error {
 		return err
 	}
 	for n := range 3 {
-		before, err := f.dir.Stamp()
+		before, _, err := f.dir.Parts()
 		if err != nil {
 			return err
 		}
@@ -177,7 +181,7 @@ func (r *refresh) compare(ctx context.Context, f folder) error {
 			return err
 		}
 		missing := k.missing()
-		if len(missing) == 0 {
+		if len(missing) == 0 || len(f.lost) > 0 {
 			return nil
 		}
 		if after, err := f.dir.Stamp(); err != nil {
@@ -194,7 +198,7 @@ func (r *refresh) compare(ctx context.Context, f folder) error {
 // pass scans the folder once and sorts out what is not known, in chunks.
 func (r *refresh) pass(ctx context.Context, f folder, k *known) error {
 	var strange []maildir.Entry
-	for e, err := range f.dir.Scan() {
+	for e, err := range f.dir.ScanBut(f.lost) {
 		if err != nil {
 			return err
 		}

@@ -75,7 +75,7 @@ func Open(ctx context.Context, root maildir.Dir, o *Options) (*Store, error) {
 	} else {
 		err = s.begin(ctx, string(root), o)
 	}
-	if _, inside := errors.AsType[*Nested](err); o.Read && (inside || denied(err)) {
+	if o.Read && ctx.Err() == nil && borrowable(err) {
 		err = s.borrow(ctx, string(root), o.State, err)
 	}
 	if err != nil && ctx.Err() != nil {
@@ -85,6 +85,13 @@ func Open(ctx context.Context, root maildir.Dir, o *Options) (*Store, error) {
 		return nil, fmt.Errorf("open index: %w", errors.Join(err, s.giveBack()))
 	}
 	return s, nil
+}
+
+// borrowable reports whether a reader can do without what err says: it cannot while others work on the database, or with a newer one.
+func borrowable(err error) bool {
+	_, newer := errors.AsType[*Newer](err)
+	_, locked := errors.AsType[*Locked](err)
+	return err != nil && !newer && !locked
 }
 
 // begin finds the database and opens it.

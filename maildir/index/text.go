@@ -44,6 +44,36 @@ func (s *Store) Unindexed(ctx context.Context) (int, error) {
 	return int(n[0]), nil
 }
 
+// UnindexedMessages lists those that Unindexed counts: after IndexText with bodies they are those that it could not read.
+func (s *Store) UnindexedMessages(ctx context.Context) ([]Message, error) {
+	ms, err := query(ctx, s, scanMessage, fmt.Sprintf(columns, "INDEXED BY message_unindexed")+"m.indexed < 2 ORDER BY m.id")
+	return ms, verb("read index", err)
+}
+
+// Readable says why the file of a message cannot be read; nil: it can.
+func (s *Store) Readable(m Message) error {
+	f, err := openText(s.Path(m))
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	_, err = io.Copy(io.Discard, f)
+	return err
+}
+
+// openText opens the file of a message, and nothing else: a FIFO must not stop us.
+func openText(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		f.Close()
+		return nil, errors.Join(err, &fs.PathError{Op: "read", Path: path, Err: errors.New("no regular file")})
+	}
+	return f, nil
+}
+
 // IndexText makes full text know what it does not know yet: of many messages first all headers, which is quick. Each
 // transaction is short; stopped by its context it keeps what it did. Others may do the same at the same time.
 func (s *Store) IndexText(ctx context.Context, o TextOptions) error {
@@ -190,7 +220,7 @@ func (x *texting) read(m *Message) (row, bool) {
 	if r.key == "" {
 		return r, true
 	}
-	f, err := os.OpenFile(x.s.Path(*m), os.O_RDONLY|syscall.O_NONBLOCK, 0) // a FIFO must not stop us
+	f, err := openText(x.s.Path(*m))
 	if err != nil {
 		return r, x.unreadable(m, err)
 	}

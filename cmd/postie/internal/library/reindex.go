@@ -1,11 +1,15 @@
 package library
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"postie/cmd/postie/internal/config"
+	"postie/cmd/postie/internal/exit"
 	"postie/cmd/postie/internal/ui"
 	"postie/maildir/index"
 )
@@ -25,11 +29,31 @@ func (l *Library) Reindex(ctx context.Context, s *Shelf, rebuild bool) (err erro
 	if err := l.indexText(ctx, s, index.TextOptions{Anew: rebuild}); err != nil {
 		return err
 	}
-	left, err := s.Index.Unindexed(ctx)
-	if err == nil && left > 0 {
-		err = fmt.Errorf("%s of %s could not be read", ui.HowMany(left, "message"), s.Accounts[0].Name)
+	return l.unread(ctx, s)
+}
+
+// named is how many messages that cannot be read are named one by one.
+const named = 20
+
+// unread names the messages that could not be read. Those whose file is gone, moved or deleted, wait for the next sync.
+func (l *Library) unread(ctx context.Context, s *Shelf) error {
+	left, err := s.Index.UnindexedMessages(ctx)
+	if err != nil {
+		return err
 	}
-	return err
+	left = slices.DeleteFunc(left, func(m index.Message) bool { return s.hidden[m.ID] })
+	if len(left) == 0 {
+		return nil
+	}
+	account := s.Accounts[0].Name
+	for _, m := range left[:min(len(left), named)] {
+		why := cmp.Or(s.Index.Readable(m), errors.New("it can be now; try again"))
+		l.UI.Error(ui.Failure{Account: account, Err: fmt.Errorf("%s could not be read: %w", Item{s, m}.Show().ID, why), Exit: exit.Partial})
+	}
+	if more := len(left) - named; more > 0 {
+		l.UI.Error(ui.Failure{Account: account, Err: fmt.Errorf("%s more could not be read", ui.HowMany(more, "message")), Exit: exit.Partial})
+	}
+	return exit.Reported(exit.Partial)
 }
 
 // After a run new mail is indexed for search, when it is safe: not for long, and the first search does the rest.

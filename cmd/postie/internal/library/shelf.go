@@ -85,7 +85,18 @@ func Open(ctx context.Context, o Options, accounts []config.Account, named bool)
 // inUse says whether an account's mail was ever stored, so that no index is made in some other folder.
 func inUse(a config.Account) bool {
 	in := func(name string) bool { return paths.Exists(filepath.Join(a.Maildir, name)) }
-	return in("cur") || in(".postie.db") || in(".postie.id")
+	return in("cur") || in(".postie.db") || in(".postie.id") || isTree(a) && hasMaildirs(a.Maildir)
+}
+
+// isTree says whether the mail lies in folders below the root, by their names: in that of an account, or of another program
+// where only a folder was named.
+func isTree(a config.Account) bool {
+	return a.Host == "" || a.Protocol == config.IMAP && a.Layout == config.LayoutFS
+}
+
+func hasMaildirs(root string) bool {
+	tree, err := maildir.FS.Maildirs(root, true)
+	return err == nil && len(tree.Maildirs) > 0
 }
 
 func nothingHere(a config.Account) error {
@@ -118,32 +129,45 @@ func (s *Stores) read(ctx context.Context, a config.Account) (*Store, error) {
 	defer s.mu.Unlock()
 	key := a.Maildir + "\x00" + a.State
 	if s.open[key] == nil {
-		o := &Store{Dir: maildir.Dir(a.Maildir)}
-		o.Index, o.err = index.Open(ctx, o.Dir, &index.Options{State: a.State, Log: s.UI.Logger(), Read: true})
-		s.open[key] = o
-		if o.err == nil && o.Index.Writable() != nil {
-			s.UI.Verbose(1, a.Name, o.Index.Writable().Error()+": what changed is seen in a copy of the index")
-		}
-		if o.err == nil && o.Index.SetAside() != "" {
-			s.UI.Warn(a.Name, "the index could not be used and was set aside as "+o.Index.SetAside()+"; it is made anew from the mail")
-		}
+		s.open[key] = &Store{Dir: maildir.Dir(a.Maildir)}
+		s.openToRead(ctx, s.open[key], a)
 	}
 	return s.open[key], s.open[key].err
 }
 
-// look brings the index up to what other programs did. What prevents that is told, and the index shown as it is.
+func (s *Stores) openToRead(ctx context.Context, o *Store, a config.Account) {
+	o.Index, o.err = index.Open(ctx, o.Dir, &index.Options{State: a.State, Log: s.UI.Logger(), Read: true})
+	if o.err == nil && o.Index.Writable() != nil {
+		s.UI.Verbose(1, a.Name, o.Index.Writable().Error()+": what changed is seen in a copy of the index")
+	}
+	if o.err == nil && o.Index.SetAside() != "" {
+		s.UI.Warn(a.Name, "the index could not be used and was set aside as "+o.Index.SetAside()+"; it is made anew from the mail")
+	}
+}
+
+// reopen opens an index anew in which damage was found: it is examined then, and set aside.
+func (s *Stores) reopen(ctx context.Context, o *Store, a config.Account) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	o.Index.Close() // of something damaged: what it says is known
+	o.Index = nil
+	s.openToRead(ctx, o, a)
+	return o.err
+}
+
+// look brings the index up to what other programs did. What prevents that is told, and the index shown as it is. One that turns
+// out to be damaged is set aside and made anew.
 func (l *Library) look(ctx context.Context, s *Shelf) error {
 	task := l.UI.Task(s.Accounts[0].Name)
 	task.Phase("looking for changes", ui.Amount{})
 	defer task.Done()
-	err := s.Index.Hurry(func() (err error) {
-		var refreshErr error
-		if paths.Exists(filepath.Join(string(s.Dir), "cur")) {
-			_, refreshErr = s.Index.Refresh(ctx)
+	err := s.look(ctx)
+	if _, damaged := errors.AsType[*index.Damaged](err); damaged {
+		if err = l.stores.reopen(ctx, s.Store, s.Accounts[0]); err != nil {
+			return fmt.Errorf("%s: %w", s.Accounts[0].Name, err)
 		}
-		s.hidden, err = s.Index.Follow(ctx)
-		return errors.Join(refreshErr, err)
-	})
+		err = s.look(ctx)
+	}
 	switch {
 	case err == nil || ctx.Err() != nil:
 	case index.Busy(err):
@@ -152,6 +176,23 @@ func (l *Library) look(ctx context.Context, s *Shelf) error {
 		l.UI.Warn(s.Accounts[0].Name, fmt.Sprintf("not all changes could be seen: %v", err))
 	}
 	return exit.Cause(ctx, ctx.Err())
+}
+
+func (s *Shelf) look(ctx context.Context) error {
+	return s.Index.Hurry(func() error {
+		var errs []error
+		isMaildir := paths.Exists(filepath.Join(string(s.Dir), "cur"))
+		if account := s.Accounts[0]; isTree(account) {
+			errs = append(errs, s.Index.Discover(ctx, account.Protocol == config.IMAP))
+		}
+		if isMaildir {
+			_, err := s.Index.Refresh(ctx)
+			errs = append(errs, err)
+		}
+		hidden, err := s.Index.Follow(ctx)
+		s.hidden = hidden
+		return errors.Join(append(errs, err)...)
+	})
 }
 
 // Close closes the indexes.
