@@ -265,3 +265,25 @@ func TestOddUIDLs(t *testing.T) {
 		w.holds(stored(maildrop))
 	}
 }
+
+// A session that breaks at TOP is no reason to get nowhere: the whole messages are read instead.
+func TestBreaksAtTop(t *testing.T) {
+	for name, broken := range map[string]pop3test.Answer{"closed": {HangUp: true}, "silent": {Stall: true}, "nonsense": {Octets: "?\r\n"}} {
+		w := newWorld(t, pop3test.Options{Answer: func(c pop3test.Command) *pop3test.Answer {
+			if strings.HasPrefix(c.Line, "TOP 2") {
+				return &broken
+			}
+			return nil
+		}}, few(4)...)
+		w.ok(Policy{Keep: Keep{Mode: Forever}})
+		w.server.SetMaildrop("alice", "secret", renamed(few(5))...)
+		idle := func(o *Options) { o.POP3.Idle = 400 * time.Millisecond }
+		if report := w.ok(Policy{Keep: Keep{Mode: Forever}}, idle); report.New != 1 || report.Adopted != 4 {
+			t.Errorf("%s: %+v", name, report)
+		}
+		if report := w.ok(Policy{}, idle); report.New > 0 || report.Deleted != 5 || report.Failed > 0 {
+			t.Errorf("%s, deleted: %+v", name, report)
+		}
+		w.holds(stored(few(5)))
+	}
+}

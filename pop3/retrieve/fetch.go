@@ -49,19 +49,30 @@ func (r *run) fetch(ctx context.Context, ops []Op) error {
 		if err != nil || b == nil {
 			return err
 		}
-		if r.breaks++; b.at < 0 || r.breaks > maxBroken || ctx.Err() != nil {
+		if b.at < 0 || ctx.Err() != nil {
 			return b.cause
 		}
-		r.Log.Info("session broke", "message", ops[b.at].Item, "error", b.cause)
+		it, rest := ops[b.at].Item, b.rest(ops)
 		r.suspects = append(r.suspects, suspect{op: ops[b.at], err: b.cause})
+		if r.breaks++; r.hopeless(rest) {
+			return fmt.Errorf("%s: %w", name(it), b.cause)
+		}
+		r.Log.Info("session broke", "message", it, "error", b.cause)
 		if b.step {
 			r.POP3.Window = 1
 		}
-		if ops, err = r.reconnect(ctx, b.rest(ops)); err != nil {
+		if ops, err = r.reconnect(ctx, rest); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// hopeless says whether not messages are to blame for sessions that break, but the line or the server: it happens too often,
+// or no message came at all, though several were asked for.
+func (r *run) hopeless(rest []Op) bool {
+	barren := r.answers == 0 && (r.breaks >= 4 || r.breaks >= 2 && len(rest) == 0)
+	return r.breaks > maxBroken || barren
 }
 
 // pass fetches in one session. Unless that broke, what it returns is nil. An error is one of the store, which more messages would
@@ -95,6 +106,7 @@ func (r *run) receiveAll(ctx context.Context, ops []Op, in *maildir.Intake[*arri
 			return nil, err
 		}
 		if a != nil {
+			r.answers++
 			held = append(held, a)
 		}
 		if m.InStep && a != nil && a.receipt.Wire.Size == op.Item.Size {

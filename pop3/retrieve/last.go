@@ -83,7 +83,7 @@ func (r *run) reconnect(ctx context.Context, ops []Op) ([]Op, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.current = newCurrent(r.view.Items, items)
+	r.current, r.items = newCurrent(r.items, items), items
 	r.doomed = slices.DeleteFunc(r.doomed, func(d doomed) bool { _, here := r.current.find(d.item, true); return !here })
 	for i := range r.doomed {
 		r.doomed[i].item, _ = r.current.find(r.doomed[i].item, true)
@@ -125,7 +125,7 @@ func (r *run) now(op Op) (Op, bool) {
 
 // current is the list of a later session of a run.
 type current struct {
-	same   bool // the list of the first session, and perhaps new messages behind
+	same   bool // the list of the session before, and perhaps new messages behind
 	byUIDL map[string][]pop3.Item
 }
 

@@ -200,6 +200,7 @@ func (r *run) observe(ctx context.Context) error {
 	if r.view.Items, err = r.session.Survey(ctx); err != nil {
 		return err
 	}
+	r.items = r.view.Items
 	if slices.ContainsFunc(r.view.Items, func(it pop3.Item) bool { return it.UIDL == "" }) {
 		r.emit(Notice{"the server has no UIDL, or not for all messages: they are told apart by size and header, which costs more and makes a known message be read again before it is deleted"})
 	}
@@ -209,16 +210,33 @@ func (r *run) observe(ctx context.Context) error {
 		}
 	}
 	for range 2 { // the first answers may show that UIDLs mean nothing
-		heads, err := r.heads(ctx, Doubts(r.view, r.Policy))
+		heads, broke, err := r.headsAtAll(ctx, Doubts(r.view, r.Policy))
 		if err != nil {
 			return err
 		}
-		if r.view.Heads == nil {
-			r.view.Heads = heads
+		if broke {
+			r.view.Items = r.items
 		}
-		maps.Copy(r.view.Heads, heads)
+		if r.view.Heads == nil {
+			r.view.Heads = map[pop3.Number]Head{}
+		}
+		if maps.Copy(r.view.Heads, heads); broke {
+			break
+		}
 	}
 	return r.judge(ctx)
+}
+
+// headsAtAll is heads, but for a session that breaks at TOP, as at a message that the server cannot read: then no heads are seen, and
+// another session is begun, in which the whole messages are read instead.
+func (r *run) headsAtAll(ctx context.Context, ns []pop3.Number) (heads map[pop3.Number]Head, broke bool, err error) {
+	heads, err = r.heads(ctx, ns)
+	if err == nil || ctx.Err() != nil {
+		return heads, false, err
+	}
+	r.Log.Info("session broke at TOP", "error", err)
+	_, err = r.reconnect(ctx, nil)
+	return nil, true, err
 }
 
 // local lists the messages in the Maildir that no receipt speaks of. It is needed only until a first run came to its end:

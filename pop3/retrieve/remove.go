@@ -64,10 +64,20 @@ func (r *run) verify(ctx context.Context, check []doomed) error {
 	for i, d := range check {
 		ns[i] = d.item.Number
 	}
-	heads, err := r.heads(ctx, ns)
+	first := len(r.doomed)
+	r.doomed = append(r.doomed, check...) // so that they are renumbered with the others if this session breaks
+	heads, broke, err := r.headsAtAll(ctx, ns)
 	if err != nil {
 		return err
 	}
+	if broke {
+		first = slices.IndexFunc(r.doomed, func(d doomed) bool { return d.check })
+	}
+	if first < 0 {
+		return nil
+	}
+	check = slices.Clone(r.doomed[first:])
+	r.doomed = r.doomed[:first]
 	var again []Op
 	for _, d := range check {
 		head, seen := heads[d.item.Number]

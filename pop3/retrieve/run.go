@@ -67,9 +67,11 @@ type run struct {
 
 	sizes    sizes
 	suspects []suspect
-	asking   *suspect // by askLast
-	breaks   int      // of sessions, while messages were fetched
-	current  current  // the list of the session, if it is not the first
+	asking   *suspect    // by askLast
+	breaks   int         // of sessions, while messages were fetched
+	answers  int         // to RETR that came to their end
+	items    []pop3.Item // the list of the session
+	current  current     // where the messages of the session before are in it
 }
 
 // Run fetches one maildrop once.
