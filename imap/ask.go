@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 )
 
 // Commands of ours, before the library begins: written and awaited in one goroutine.
@@ -38,6 +39,9 @@ func (w *wire) await(tag string, more func(challenge string) error) (reply, erro
 			return r, nil
 		}
 		challenge, err := w.step(more != nil)
+		if bye := (*Error)(nil); errors.As(err, &bye) && bye.Status == "BYE" && w.parting(tag) {
+			continue
+		}
 		if err == nil && challenge != nil {
 			err = more(*challenge)
 		}
@@ -46,6 +50,23 @@ func (w *wire) await(tag string, more func(challenge string) error) (reply, erro
 		}
 	}
 }
+
+// parting reads what comes behind a BYE: the answer to the command, where it comes, says more than "logging out". Servers
+// that neither say it nor close the connection are not waited for long.
+func (w *wire) parting(tag string) bool {
+	w.idle.hurry(partingWait)
+	for range 16 {
+		if err := w.response(); err != nil && (w.idle.ended != nil || !errors.As(err, new(*Error))) {
+			return false
+		}
+		if r, ok := w.own[tag]; ok {
+			return r.Status != "OK"
+		}
+	}
+	return false
+}
+
+const partingWait = 2 * time.Second
 
 // step reads one response; a continuation request is given to the caller, if he wants one.
 func (w *wire) step(wanted bool) (*string, error) {

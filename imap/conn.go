@@ -74,6 +74,13 @@ func (c *idleConn) answered() {
 	c.left = patience * c.idle
 }
 
+// hurry leaves no more than d for what is still to come.
+func (c *idleConn) hurry(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.left = min(c.left, d)
+}
+
 // spend takes off what was waited until now.
 func (c *idleConn) spend() {
 	if !c.since.IsZero() {

@@ -125,6 +125,22 @@ func TestConnect(t *testing.T) {
 			S: * OK [CAPABILITY IMAP4rev1] hi
 			C: A LOGIN "u" "p"
 			S: A NO [AUTHENTICATIONFAILED] no`, &who{user: "u", password: "p"}, imap.Options{}, "connect: login by LOGIN: LOGIN: server refused: [AUTHENTICATIONFAILED] no"},
+		{"BYE, and then the reason", `
+			S: * OK [CAPABILITY IMAP4rev1] hi
+			C: A LOGIN "u" "p"
+			S: * BYE logging out
+			S: A NO [AUTHENTICATIONFAILED] no
+			hang`, &who{user: "u", password: "p"}, imap.Options{}, "connect: login by LOGIN: LOGIN: server refused: [AUTHENTICATIONFAILED] no"},
+		{"BYE, and then nothing", `
+			S: * OK [CAPABILITY IMAP4rev1] hi
+			C: A LOGIN "u" "p"
+			S: * BYE too many connections`, &who{user: "u", password: "p"}, imap.Options{}, "connect: server said BYE: too many connections"},
+		{"BYE, and then success", `
+			S: * OK [CAPABILITY IMAP4rev1] hi
+			C: A LOGIN "u" "p"
+			S: * BYE too many connections
+			S: A OK in
+			hang`, &who{user: "u", password: "p"}, imap.Options{}, "connect: server said BYE: too many connections"},
 		{"trap 9: the client does not like the challenge: the exchange is ended", `
 			S: * OK [CAPABILITY IMAP4rev1 AUTH=ECHO] hi
 			C: A AUTHENTICATE ECHO

@@ -11,7 +11,9 @@ import (
 	"os/exec"
 	"strings"
 	"syscall"
+	"time"
 
+	"postie/cmd/postie/internal/answer"
 	"postie/cmd/postie/internal/config"
 	"postie/cmd/postie/internal/connect"
 	"postie/cmd/postie/internal/credential"
@@ -113,7 +115,21 @@ func refusedLogin(err error) bool {
 func badCredential(err error) bool {
 	overPOP3, isPOP3 := errors.AsType[*pop3.LoginError](err)
 	overIMAP, isIMAP := errors.AsType[*imap.LoginError](err)
-	return isPOP3 && overPOP3.Refused() || isIMAP && overIMAP.Refused()
+	if bye, ok := errors.AsType[*imap.Error](err); ok && !isIMAP && bye.Status == "BYE" {
+		return Answer(err).Meaning == answer.WrongPassword // it says goodbye in place of NO
+	}
+	return (isPOP3 && overPOP3.Refused() || isIMAP && overIMAP.Refused()) && !Answer(err).Passing()
+}
+
+// Answer is what the server meant by the refusal in err; of any other error it is nothing.
+func Answer(err error) answer.Answer {
+	if refusal, ok := errors.AsType[*pop3.Error](err); ok {
+		return answer.Of(refusal.Code, refusal.Text)
+	}
+	if refusal, ok := errors.AsType[*imap.Error](err); ok {
+		return answer.Of(refusal.Code, refusal.Text)
+	}
+	return answer.Answer{}
 }
 
 // RefusedTLS says whether STARTTLS or STLS was refused or tampered with.
@@ -125,7 +141,7 @@ func RefusedTLS(err error) bool {
 func lostLine(err error) bool {
 	refusal, ok := errors.AsType[*pop3.Error](err)
 	refused, isIMAP := errors.AsType[*imap.Error](err)
-	return ok && refusal.Temporary() || isIMAP && (refused.Temporary() || refused.Status == "BYE") || netError(err) || Is[*connect.TunnelError](err) || Is[*exec.Error](err) ||
+	return Answer(err).Passing() || ok && refusal.Temporary() || isIMAP && (refused.Temporary() || refused.Status == "BYE") || netError(err) || Is[*connect.TunnelError](err) || Is[*exec.Error](err) ||
 		errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) ||
 		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }
@@ -188,6 +204,9 @@ func Hint(err error, account string) string {
 	if token, ok := errors.AsType[*credential.TokenError](err); ok {
 		return tokenHint(token)
 	}
+	if a := Answer(err); a.Passing() && Code(err) == Connection {
+		return passingHint(a)
+	}
 	var dns *net.DNSError
 	switch {
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
@@ -245,6 +264,21 @@ func tokenHint(e *credential.TokenError) string {
 		return ""
 	}
 	return "try again later; user and password are not in question"
+}
+
+// passingHint says how to go on after a refusal that may pass by itself.
+func passingHint(a answer.Answer) string {
+	again := "try again later, or with --retry 5m"
+	if a.Wait > 0 {
+		again = fmt.Sprintf("try again in %v, or with --retry %v", a.Wait.Round(time.Second), (2 * a.Wait).Round(time.Second))
+	}
+	switch a.Meaning {
+	case answer.Busy:
+		return "another program or device may be at this mailbox: " + again + "; user and password are not in question"
+	case answer.Throttled:
+		return "the provider limits how often, or how much, is retrieved: " + again
+	}
+	return "the server has a trouble of its own: " + again + "; user and password are not in question"
 }
 
 // Remedy is Hint, where there is one, or else what concerns the account's secret.
