@@ -21,7 +21,7 @@ func Connect(ctx context.Context, o Options) (*Session, error) {
 		return nil, fmt.Errorf("connect: %w", err)
 	}
 	w := newWire(conn, &o)
-	s := &Session{wire: w, enabled: imap.CapSet{}}
+	s := &Session{wire: w, enabled: imap.CapSet{}, spool: o.Spool}
 	stop := s.watch(ctx)
 	defer stop()
 	if err = s.establish(ctx, conn, &o); err == nil {

@@ -3,11 +3,9 @@ package imap
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"io"
 	"iter"
 	"maps"
-	"os"
 	"slices"
 
 	"github.com/emersion/go-imap/v2"
@@ -41,7 +39,7 @@ const ahead = 2
 func (s *Session) messages(ctx context.Context, f *fetch) iter.Seq2[Message, error] {
 	return func(yield func(Message, error) bool) {
 		f.hand = newHandover(f.body)
-		f.held, f.known = map[SeqNum]*part{}, map[imap.UID]*part{}
+		f.held, f.known, f.spool.dir = map[SeqNum]*part{}, map[imap.UID]*part{}, s.spool
 		c, err := s.begin(ctx, "FETCH", &inbox{Fetch: f.hand})
 		if err != nil {
 			yield(Message{}, err)
@@ -241,6 +239,9 @@ func (f *fetch) give(p *part) {
 	if !f.left {
 		f.left = !f.yield(p.Message, nil)
 	}
+	if _, kept := p.Body.(*io.SectionReader); kept {
+		f.spool.done()
+	}
 }
 
 // renumber takes care that the rest of a message is not looked for under its old number.
@@ -291,34 +292,5 @@ func (f *fetch) end(err error) {
 	}
 	if err != nil {
 		f.yield(Message{}, err)
-	}
-}
-
-// spool is a file without a name.
-type spool struct {
-	f   *os.File
-	end int64
-}
-
-func (s *spool) put(r io.Reader) (io.Reader, error) {
-	if s.f == nil {
-		f, err := os.CreateTemp("", "postie-*")
-		if err != nil {
-			return nil, fmt.Errorf("keep a message for a while: %w", err)
-		}
-		os.Remove(f.Name())
-		s.f = f
-	}
-	n, err := io.Copy(s.f, r)
-	if err != nil {
-		return nil, fmt.Errorf("keep a message for a while: %w", err)
-	}
-	s.end += n
-	return io.NewSectionReader(s.f, s.end-n, n), nil
-}
-
-func (s *spool) close() {
-	if s.f != nil {
-		s.f.Close()
 	}
 }

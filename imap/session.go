@@ -35,6 +35,7 @@ type Options struct {
 	ID       map[string]string           // what to say of ourselves (RFC 2971) where the server asks for it; nil: nothing
 	Compress bool                        // COMPRESS=DEFLATE when it is offered
 	Naming   bool                        // asks along the way what Session.Namespace tells, and spares it a round trip
+	Spool    func() string               // names the folder for bodies that come before their UIDs; nil: the system's
 	Event    func(Event)                 // gets what the server says unasked, at any time, from another goroutine; it must not call the session; nil: none
 }
 
@@ -50,6 +51,7 @@ type Session struct {
 	enabled imap.CapSet
 	tls     *tls.ConnectionState
 	preauth bool
+	spool   func() string
 	mine    *namespace // what NAMESPACE told when the session began; nil: it was not asked
 
 	noModSeq bool // the selected mailbox has no mod-sequences, and FETCH MODSEQ would be refused (RFC 7162 section 3.1.2.2)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -13,7 +14,8 @@ import (
 // tmpAge is the age at which the Maildir specification lets anybody remove a file from tmp/.
 const tmpAge = 36 * time.Hour
 
-// CleanTmp removes files from tmp/ that were not touched for 36 hours before now, the leftovers of crashes, and says how many.
+// CleanTmp removes the leftovers of crashes from tmp/, and says how many: files that were not touched for 36 hours before now,
+// whoever made them, and those of ours whose process has died.
 //
 // Age is counted from ctime: a draft in use may well have the mtime of a message from years ago ([Draft.SetTime]).
 func (d Dir) CleanTmp(now time.Time) (int, error) {
@@ -21,8 +23,12 @@ func (d Dir) CleanTmp(now time.Time) (int, error) {
 	var errs []error
 	for name, err := range names(d.sub("tmp")) {
 		if err == nil {
+			limit := now.Add(-tmpAge)
+			if abandoned(name) {
+				limit = now.Add(tmpAge)
+			}
 			var old bool
-			if old, err = removeOlder(d.sub("tmp", name), now.Add(-tmpAge)); old {
+			if old, err = removeOlder(d.sub("tmp", name), limit); old {
 				n++
 			}
 		}
@@ -31,6 +37,19 @@ func (d Dir) CleanTmp(now time.Time) (int, error) {
 		}
 	}
 	return n, errors.Join(errs...)
+}
+
+// abandoned says whether a file was made by a process of ours on this machine that is no more. If that lives where it cannot be seen
+// (a container of the same host name), its batch fails, and comes again.
+func abandoned(name string) bool {
+	var seconds, micros int64
+	var pid int
+	var rest string
+	if n, _ := fmt.Sscanf(name, "%d.M%dP%dR%s", &seconds, &micros, &pid, &rest); n < 4 || pid <= 0 || pid == processID() {
+		return false
+	}
+	random, host, _ := strings.Cut(rest, ".")
+	return len(random) == 16 && host == hostname() && errors.Is(unix.Kill(pid, 0), unix.ESRCH)
 }
 
 func removeOlder(path string, limit time.Time) (bool, error) {

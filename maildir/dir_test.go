@@ -2,9 +2,12 @@ package maildir
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -138,6 +141,28 @@ func TestStamp(t *testing.T) {
 	}
 	if _, err := Dir(d.sub("none")).Stamp(); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("missing: %v", err)
+	}
+}
+
+// What a process of ours left that has died goes at once; what one that lives, another program or another machine made stays.
+func TestCleanTmpOfTheDead(t *testing.T) {
+	d := newDir(t)
+	dead := exec.Command("true")
+	must(t, dead.Run())
+	name := func(pid int, host string) string {
+		return fmt.Sprintf("1700000000.M12P%dR0123456789abcdef.%s", pid, host)
+	}
+	gone := name(dead.Process.Pid, hostname())
+	stays := []string{name(os.Getpid(), hostname()), name(1, hostname()), name(dead.Process.Pid, "elsewhere"),
+		fmt.Sprintf("1700000000.%d_1.%s", dead.Process.Pid, hostname()), "x"}
+	for _, f := range append(stays, gone) {
+		touch(t, d, "tmp/"+f)
+	}
+	if n, err := d.CleanTmp(time.Now()); err != nil || n != 1 {
+		t.Errorf("%d, %v", n, err)
+	}
+	if got := list(t, d); len(got) != len(stays) || slices.Contains(got, "tmp/"+gone) {
+		t.Errorf("left: %s", got)
 	}
 }
 

@@ -31,6 +31,9 @@ func (r *run) download(ctx context.Context, ops []plan.Op) error {
 	if err != nil {
 		return err
 	}
+	if n, err := b.dir.CleanTmp(r.Now()); err != nil || n > 0 {
+		r.Log.Info("cleaned tmp", "mailbox", b.Name, "files", n, "error", err)
+	}
 	in := r.newIntake(context.WithoutCancel(ctx))
 	for part := range slices.Chunk(ops, ahead) {
 		if _, err = r.receiveAll(ctx, b, part, in); err != nil {

@@ -2,10 +2,13 @@ package mirror
 
 import (
 	"database/sql"
+	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"testing"
 
+	"postie/imap/imaptest"
 	"postie/imap/plan"
 	"postie/testdata/dovecot"
 )
@@ -189,6 +192,30 @@ func TestBaseEmptied(t *testing.T) {
 	_, err = db.Exec("DELETE FROM pair")
 	d.ok(err, db.Close())
 	d.stays("without its rows", nil)
+	d.equal()
+	d.rest()
+}
+
+// Bodies that come before their UIDs wait in the Maildir, not where the system has its temporary files; and what a run that was
+// killed left in tmp/ goes when the next one brings mail.
+func TestSpoolIsInTheMaildir(t *testing.T) {
+	d := newDevice(t, dovecot.Start(t, dovecot.Options{}), dovecot.Options{})
+	d.put(d.remote(), "INBOX", 0, 20)
+	d.quirks = quirks{imaptest.Last("UID")}
+	dead := exec.Command("true")
+	d.ok(dead.Run(), d.dir("INBOX").Ensure())
+	host, err := os.Hostname()
+	d.ok(err, os.WriteFile(filepath.Join(string(d.dir("INBOX")), "tmp", fmt.Sprintf("1700000000.M1P%dR0123456789abcdef.%s", dead.Process.Pid, host)), nil, 0o600))
+	t.Setenv("TMPDIR", filepath.Join(d.root, "none"))
+	if r := d.sync(); r.New != 20 {
+		t.Errorf("%+v", r)
+	}
+	left, err := os.ReadDir(filepath.Join(string(d.dir("INBOX")), "tmp"))
+	d.ok(err)
+	if len(left) > 0 {
+		t.Errorf("in tmp/ is left %v", left)
+	}
+	d.quirks = nil
 	d.equal()
 	d.rest()
 }

@@ -35,6 +35,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"path/filepath"
 	"slices"
 	"sync"
 	"time"
@@ -174,8 +175,18 @@ func (r *run) run(ctx context.Context) (err error) {
 // connect begins the session of a run, which has to know how mailboxes are named.
 func (r *run) connect(ctx context.Context) (*imap.Session, error) {
 	o := r.IMAP
-	o.Naming = true
+	o.Naming, o.Spool = true, r.spool
 	return imap.Connect(ctx, o)
+}
+
+// spool is where bodies wait that come before their UIDs: with the mail, where there is room for it.
+func (r *run) spool() string {
+	for _, b := range r.byName {
+		if tmp := filepath.Join(string(b.dir), "tmp"); r.selection != nil && b.server == r.selection.Name && isDir(tmp) {
+			return tmp
+		}
+	}
+	return r.Root
 }
 
 // pass is observe, plan, apply, record.
