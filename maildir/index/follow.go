@@ -4,11 +4,10 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"io/fs"
-	"path"
 	"slices"
 
 	"postie/maildir"
+	"postie/maildir/look"
 )
 
 // Follow looks what other programs did to mailboxes that mirror keeps, which Refresh leaves alone. Rows follow files that
@@ -16,7 +15,7 @@ import (
 // means for the server is decided by the next sync: the base stays as it is. It returns the NUMBERs that are not to be shown
 // until then: their file is gone, or a wish deletes them. They are true also beside an error, for whoever can only read.
 func (s *Store) Follow(ctx context.Context) (hidden map[int64]bool, err error) {
-	w := &following{s: s, reader: refresh{s: s}, hidden: map[int64]bool{}, keys: map[maildir.Dir]map[maildir.Key]bool{}}
+	w := &following{s: s, reader: refresh{s: s}, hidden: map[int64]bool{}, placed: map[int64]bool{}, again: map[string]bool{}}
 	ids, err := query(ctx, s, number, "SELECT p.message FROM wish w JOIN pair p ON p.box = w.box AND p.uid = w.uid WHERE w.remove <> 0")
 	for _, id := range ids {
 		w.hidden[id] = true
@@ -38,92 +37,110 @@ type following struct {
 	s       *Store
 	reader  refresh
 	hidden  map[int64]bool
-	changed []folder  // that were scanned
+	folders []folder
+	seen    []*look.Folder // of folders
+	view    *look.View[knownRow]
+	changed []folder  // that were read; as they are to be recorded
 	renamed []Message // as they are now, as are those below
-	missing []Message // their file is gone; as they were
+	missing []Message // their file was not seen; as they were
 	strays  []Message // files without a row: Mailbox, Entry and folder are known
 	added   []Message
-	wild    map[string]bool                      // mailboxes that are to be scanned again next time
-	byHash  map[[32]byte][]Message               // missing
-	keys    map[maildir.Dir]map[maildir.Key]bool // in folders that were scanned once more
+	again   map[string]bool        // mailboxes that are to be read again next time
+	placed  map[int64]bool         // missing, and found elsewhere
+	byHash  map[[32]byte][]Message // missing
 }
 
-// look scans the folders that have changed.
-func (w *following) look(ctx context.Context) error {
-	folders, err := query(ctx, w.s, func(rows *sql.Rows) (f folder, err error) {
+// look reads the folders that have changed.
+func (w *following) look(ctx context.Context) (err error) {
+	w.folders, err = query(ctx, w.s, func(rows *sql.Rows) (f folder, err error) {
 		err = rows.Scan(&f.id, &f.name, &f.stamp, &f.path, &f.agreed)
 		f.dir = w.s.dirOf(Message{folder: f.path})
 		return f, err
 	}, "SELECT id, name, stamp, folder, EXISTS (SELECT 1 FROM box WHERE mailbox = mailbox.id) FROM mailbox WHERE folder IS NOT NULL ORDER BY id")
-	w.wild = map[string]bool{}
-	for i := 0; i < len(folders) && err == nil; i++ {
-		err = w.folder(ctx, folders[i])
-	}
-	return err
-}
-
-func (w *following) folder(ctx context.Context, f folder) error {
-	began := w.s.now()
-	stamp, lost, err := f.dir.Parts()
-	if len(lost) == 2 && !f.agreed { // with its folder a mailbox goes that no account knows
-		lost = nil
-	} else if f.lost = lost; err != nil || len(lost) == 2 || f.stamp == text(stamp) {
-		return err // what vanished is sync's to judge
-	}
-	k, err := w.s.known(ctx, f.id)
-	if err == nil && stamp != (maildir.Stamp{}) {
-		err = w.scan(ctx, f, k)
+	for _, f := range w.folders {
+		w.seen = append(w.seen, f.look())
 	}
 	if err == nil {
-		err = w.gone(ctx, f, k)
+		w.view, err = look.Look(ctx, w.seen, known{s: w.s}, look.Options{Now: w.s.now})
 	}
-	f.stamp = text(stamp)
-	w.changed = append(w.changed, f)
-	w.wild[f.name] = w.wild[f.name] || !stamp.Settled(began)
-	return err
+	if err != nil {
+		return err
+	}
+	var closed error
+	for i, f := range w.folders {
+		d := w.view.Of(w.seen[i])
+		closed = errors.Join(closed, d.Err)
+		switch {
+		case d.Gone && !f.agreed: // with its folder a mailbox goes that no account knows; else it is sync's to judge
+			err = w.vanished(ctx, f)
+		case d.Read && !d.Gone:
+			err = w.folder(ctx, f, d)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return closed
 }
 
-// scan finds the files of a folder that have other names now, or no row, and lets k see them all.
-func (w *following) scan(ctx context.Context, f folder, k *known) error {
+// folder takes what one folder and its rows differ in.
+func (w *following) folder(ctx context.Context, f folder, d *look.Delta[knownRow]) error {
 	table, err := f.dir.Keywords()
 	if err != nil {
 		return err
 	}
-	for e, err := range f.dir.ScanBut(f.lost) {
-		if err != nil {
-			return err
-		}
-		if k.see(e) {
-			continue
-		}
-		ms, err := w.s.messages(ctx, "m.mailbox = ? AND m.key = ? AND m.twin = 0", f.id, string(e.Key))
-		if err != nil {
-			return err
-		}
-		if len(ms) == 0 {
-			w.strays = append(w.strays, Message{Mailbox: f.name, Entry: e, folder: f.path})
-			continue
-		}
-		m := ms[0]
-		m.Entry, m.Flags = e, table.Flags(e, m.Flags.Keywords)
-		w.renamed = append(w.renamed, m)
-		k.moved[m.ID] = true
+	for e := range d.New.All() {
+		w.strays = append(w.strays, Message{Mailbox: f.name, Entry: e, folder: f.path})
 	}
-	return nil
+	files := d.Files
+	for _, t := range d.Twins { // sync parts them
+		w.again[f.name] = true
+		if len(t.Rows) == 0 {
+			w.strays = append(w.strays, Message{Mailbox: f.name, Entry: t.Files[0], folder: f.path})
+		} else if t.Rows[0].file.Rel() != t.Files[0].Rel() {
+			files = append(files, look.Seen[knownRow]{Row: t.Rows[0], File: t.Files[0]})
+		}
+	}
+	for _, seen := range files {
+		ms, err := w.s.messages(ctx, "m.id = ?", seen.Row.id)
+		if err != nil {
+			return err
+		}
+		for _, m := range ms { // one, or none by now
+			m.Entry, m.Flags = seen.File, table.Flags(seen.File, m.Flags.Keywords)
+			w.renamed = append(w.renamed, m)
+		}
+	}
+	f.stamp = text(d.Stamp)
+	w.again[f.name] = w.again[f.name] || d.Stamp == (maildir.Stamp{})
+	w.changed = append(w.changed, f)
+	return w.gone(ctx, d.Missing)
 }
 
-// gone finds the rows of a folder that have a body, but no file. Of those that were arriving, or being freed, when a run was stopped,
-// the server has the message.
-func (w *following) gone(ctx context.Context, f folder, k *known) error {
-	for _, id := range k.missing() {
-		ms, err := w.s.messages(ctx, "m.id = ? AND m.key <> '' AND NOT EXISTS (SELECT 1 FROM pair WHERE message = m.id AND state = ?)", id, arriving)
+// vanished takes all rows of a folder.
+func (w *following) vanished(ctx context.Context, f folder) error {
+	var all []knownRow
+	for row, err := range (known{s: w.s}).ByKey(ctx, &look.Folder{ID: f.id}) {
 		if err != nil {
 			return err
 		}
-		if len(ms) > 0 && !exists(w.s.Path(ms[0])) && !slices.Contains(f.lost, path.Dir(ms[0].Entry.Rel())) {
+		all = append(all, row)
+	}
+	return w.gone(ctx, all)
+}
+
+// gone takes the rows of a folder that have a body, but no file. Of those that were arriving, or being freed, when a run was stopped,
+// the server has the message.
+func (w *following) gone(ctx context.Context, rows []knownRow) error {
+	for _, row := range rows {
+		ms, err := w.s.messages(ctx, "m.id = ? AND m.key <> '' AND NOT EXISTS (SELECT 1 FROM pair WHERE message = m.id AND state = ?)", row.id, arriving)
+		if err != nil {
+			return err
+		}
+		if len(ms) > 0 && !exists(w.s.Path(ms[0])) {
 			w.missing = append(w.missing, ms[0])
-			w.hidden[id] = true
-			w.wild[ms[0].Mailbox] = true
+			w.hidden[row.id] = w.hidden[row.id] || w.view.Steady()
+			w.again[ms[0].Mailbox] = true
 		}
 	}
 	return nil
@@ -144,7 +161,7 @@ func (w *following) place(ctx context.Context) error {
 		if len(ms) == 0 || !w.left(&ms[0]) {
 			var again bool
 			if m, again = w.reader.read(folder{name: stray.Mailbox, dir: w.s.dirOf(stray)}, stray.Entry); m == nil {
-				w.wild[stray.Mailbox] = w.wild[stray.Mailbox] || again
+				w.again[stray.Mailbox] = w.again[stray.Mailbox] || again
 				continue
 			}
 			ms = w.like(m)
@@ -162,12 +179,13 @@ func (w *following) place(ctx context.Context) error {
 		moved.Flags = maildir.Flags{Set: stray.Entry.Set, Keywords: maildir.Carried(stray.Entry.Letters, moved.Entry.Letters, moved.Flags.Keywords, &from, &table)}
 		moved.Mailbox, moved.folder, moved.Entry = stray.Mailbox, stray.folder, stray.Entry
 		w.renamed = append(w.renamed, moved)
+		w.placed[moved.ID] = true
 		delete(w.hidden, moved.ID)
 	}
 	return nil
 }
 
-// like is the first message whose file is gone and had this content, if there is one.
+// like is the first message whose file is missing and had this content, if there is one.
 func (w *following) like(m *Message) []Message {
 	if w.byHash == nil {
 		w.byHash = map[[32]byte][]Message{}
@@ -175,32 +193,18 @@ func (w *following) like(m *Message) []Message {
 			w.byHash[o.Wire.Hash] = append(w.byHash[o.Wire.Hash], o)
 		}
 	}
-	for _, o := range w.byHash[m.Wire.Hash] {
-		if w.hidden[o.ID] && o.Header == m.Header && o.Wire.Size == m.Wire.Size && w.left(&o) {
-			return []Message{o}
-		}
+	all := w.byHash[m.Wire.Hash]
+	i := slices.IndexFunc(all, func(o Message) bool { return o.Header == m.Header && o.Wire.Size == m.Wire.Size && !w.placed[o.ID] })
+	if i < 0 {
+		return nil
 	}
-	return nil
+	return all[i : i+1]
 }
 
-// left reports whether the file of a message is not in its folder any more, under whatever name: a second scan did not see
-// it either, one for all messages of a folder.
+// left reports whether the file of a message is not in its folder any more, under whatever name.
 func (w *following) left(m *Message) bool {
-	if exists(w.s.Path(*m)) {
-		return false
-	}
-	dir := w.s.dirOf(*m)
-	if w.keys[dir] == nil {
-		seen := map[maildir.Key]bool{}
-		for e, err := range dir.Scan() {
-			if err != nil && !errors.Is(err, fs.ErrNotExist) {
-				return false
-			}
-			seen[e.Key] = true
-		}
-		w.keys[dir] = seen
-	}
-	return !w.keys[dir][m.Entry.Key]
+	i := slices.IndexFunc(w.folders, func(f folder) bool { return f.name == m.Mailbox })
+	return i >= 0 && (w.view.Of(w.seen[i]).Gone || w.view.Lacks(w.seen[i], m.Entry.Key)) && !exists(w.s.Path(*m))
 }
 
 // record writes down what was found, in short transactions, and last that the folders were seen.
@@ -212,11 +216,15 @@ func (w *following) record(ctx context.Context) error {
 	}
 	var stamps []folder
 	for _, f := range w.changed {
-		if !w.wild[f.name] && w.s.why == nil { // a copy does not last
+		if !w.again[f.name] && w.s.why == nil { // a copy does not last
 			stamps = append(stamps, f)
 		}
 	}
-	if len(w.renamed)+len(w.missing)+len(stamps) == 0 {
+	var gone []Message
+	if w.view.Steady() {
+		gone = w.missing
+	}
+	if len(w.renamed)+len(gone)+len(stamps) == 0 {
 		return nil
 	}
 	return w.s.write(ctx, func(tx *sql.Tx) error {
@@ -227,7 +235,7 @@ func (w *following) record(ctx context.Context) error {
 		}
 		// A row that the base does not know goes with its file.
 		err := each(tx, "DELETE FROM message WHERE id = ? AND key = ? AND mailbox = (SELECT id FROM mailbox WHERE name = ?) AND "+unpaired,
-			w.missing, func(m *Message) []any { return []any{m.ID, string(m.Entry.Key), m.Mailbox} }, nil)
+			gone, func(m *Message) []any { return []any{m.ID, string(m.Entry.Key), m.Mailbox} }, nil)
 		if err != nil {
 			return err
 		}

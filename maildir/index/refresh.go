@@ -3,12 +3,15 @@ package index
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
+	"iter"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"postie/maildir"
+	"postie/maildir/look"
 	"postie/maildir/message"
 )
 
@@ -32,7 +35,6 @@ type folder struct {
 	path  string // below the root, where mirror keeps it
 	id    int64  // 0: not recorded yet
 	stamp string
-	lost  []string // of new/ and cur/: what is not there
 
 	agreed bool // an account knows its mailbox
 }
@@ -42,14 +44,14 @@ type refresh struct {
 	s      *Store
 	done   Refreshed
 	gone   []int64          // rows without a file
+	met    map[int64]bool   // rows of twins whose file was seen
 	stamps map[int64]string // to be recorded, by mailbox id
 	header message.Header   // of the file that is read
 }
 
-// Refresh brings the message table up to the Maildir: its root and its Maildir++ subfolders. A folder whose mtimes
-// are the recorded ones is not scanned; only files that are not known are opened. A row is dropped when its key was
-// absent from two whole scans, the last of them undisturbed. If its message lies elsewhere now, under whatever
-// key, it keeps its NUMBER. Others may deliver, rename and refresh all the while.
+// Refresh brings the message table up to the Maildir: its root and its Maildir++ subfolders. Only files that are not known are
+// opened. A row whose file is gone, as look has it, is dropped. If its message lies elsewhere now, under whatever
+// key, it keeps its NUMBER. Others may deliver, rename and refresh all the while. Beside an error the rest is done.
 func (s *Store) Refresh(ctx context.Context) (Refreshed, error) {
 	select {
 	case s.scan <- struct{}{}:
@@ -57,15 +59,38 @@ func (s *Store) Refresh(ctx context.Context) (Refreshed, error) {
 	case <-ctx.Done():
 		return Refreshed{}, ctx.Err()
 	}
-	r := refresh{s: s, stamps: make(map[int64]string)}
+	r := refresh{s: s, met: map[int64]bool{}, stamps: map[int64]string{}}
 	folders, err := s.folders(ctx)
-	for i := 0; i < len(folders) && err == nil; i++ {
-		err = r.folder(ctx, folders[i])
+	var closed error
+	if err == nil {
+		closed, err = r.compare(ctx, folders)
 	}
 	if err == nil {
-		err = r.finish(ctx)
+		err = errors.Join(r.finish(ctx), closed)
 	}
 	return r.done, verb("refresh index", err)
+}
+
+// compare looks at the folders, and takes what they and their rows differ in. closed names those that cannot be read.
+func (r *refresh) compare(ctx context.Context, folders []folder) (closed, err error) {
+	seen := make([]*look.Folder, len(folders))
+	for i, f := range folders {
+		seen[i] = f.look()
+	}
+	view, err := look.Look(ctx, seen, known{r.s, true}, look.Options{Now: r.s.now})
+	for i := 0; i < len(folders) && err == nil; i++ {
+		d := view.Of(seen[i])
+		closed = errors.Join(closed, d.Err)
+		err = r.folder(ctx, folders[i], d, view.Steady())
+	}
+	return closed, err
+}
+
+// look is the folder for look.
+func (f folder) look() *look.Folder {
+	l := &look.Folder{ID: f.id, Dir: f.dir, Known: f.id != 0}
+	fmt.Sscanf(f.stamp, "%d %d", &l.Stamp.New, &l.Stamp.Cur) // what is not readable is scanned again
+	return l
 }
 
 // folders lists those that are there and those that are recorded, but for those that mirror keeps. Unless it is one of
@@ -118,18 +143,15 @@ func folderOf(mailbox string) string {
 	return maildir.MaildirPlusPlus.Folder(strings.Split(mailbox, "/"))
 }
 
-// folder compares one folder with its rows, unless its stamp is the recorded one.
-func (r *refresh) folder(ctx context.Context, f folder) error {
-	began := r.s.now()
-	stamp, lost, err := f.dir.Parts()
-	if slices.Contains(lost, "cur") { // without new/ it can be read: copies leave out what is empty
-		if f.name != Inbox {
-			return r.lost(ctx, f)
+// folder takes what one folder and its rows differ in.
+func (r *refresh) folder(ctx context.Context, f folder, d *look.Delta[knownRow], steady bool) error {
+	if len(d.Without) > 0 {
+		if err := r.lost(ctx, f, d); err != nil || d.Gone {
+			return err
 		}
-		_, err = f.dir.Stamp() // says what is missing
 	}
-	if f.lost = lost; err != nil || f.stamp == text(stamp) {
-		return err
+	if !d.Read {
+		return nil
 	}
 	if f.id == 0 {
 		if err := r.s.write(ctx, func(tx *sql.Tx) (err error) {
@@ -141,11 +163,17 @@ func (r *refresh) folder(ctx context.Context, f folder) error {
 	}
 	r.done.Scanned++
 	unreadable := r.done.Unreadable
-	if err := r.compare(ctx, f); err != nil {
+	if err := r.take(ctx, f, d); err != nil {
 		return err
 	}
-	if stamp.Settled(began) && unreadable == r.done.Unreadable {
-		r.stamps[f.id] = text(stamp)
+	missing := r.missing(d)
+	if steady {
+		r.gone = append(r.gone, missing...)
+	} else if len(missing) > 0 {
+		r.s.log.Info("folders change too fast; what is missing waits for the next refresh", "folder", f.dir)
+	}
+	if d.Stamp != (maildir.Stamp{}) && unreadable == r.done.Unreadable && (steady || len(missing) == 0) {
+		r.stamps[f.id] = text(d.Stamp)
 	}
 	return nil
 }
@@ -153,10 +181,13 @@ func (r *refresh) folder(ctx context.Context, f folder) error {
 // text is how a stamp is recorded.
 func text(stamp maildir.Stamp) string { return fmt.Sprintf("%d %d", stamp.New, stamp.Cur) }
 
-// lost handles a subfolder that cannot be scanned. Only when it is gone altogether are its messages.
-func (r *refresh) lost(ctx context.Context, f folder) error {
-	if exists(string(f.dir)) {
-		r.s.log.Warn("folder is not a Maildir", "folder", f.dir)
+// lost handles a Maildir that is not whole. Only when a subfolder is gone altogether are its messages.
+func (r *refresh) lost(ctx context.Context, f folder, d *look.Delta[knownRow]) error {
+	if f.name == Inbox && slices.Contains(d.Without, "cur") {
+		return fmt.Errorf("%s is no Maildir: it has no cur", f.dir)
+	}
+	if !d.Gone || exists(string(f.dir)) {
+		r.s.log.Warn("folder is not a whole Maildir", "folder", f.dir, "without", d.Without)
 		return nil
 	}
 	ids, err := query(ctx, r.s, number, "SELECT id FROM message WHERE mailbox = ? AND key <> ''", f.id)
@@ -164,58 +195,64 @@ func (r *refresh) lost(ctx context.Context, f folder) error {
 	return err
 }
 
-// compare scans the folder until it can be believed what is missing: twice at least, and the last scan must have
-// seen no change of the folder, because a scan during renames misses files that are there. If three are disturbed,
-// nothing is missing this time; the stamp then is not settled either, and the next Refresh scans again.
-func (r *refresh) compare(ctx context.Context, f folder) error {
-	k, err := r.s.known(ctx, f.id)
+// take sorts out what is not known, in chunks. Twins come one by one: two files of one key must not meet in one
+// chunk, where neither has a row yet.
+func (r *refresh) take(ctx context.Context, f folder, d *look.Delta[knownRow]) error {
+	if len(d.Files)+d.New.Len()+len(d.Twins) == 0 {
+		return nil
+	}
+	table, err := f.dir.Keywords()
 	if err != nil {
 		return err
 	}
-	for n := range 3 {
-		before, _, err := f.dir.Parts()
-		if err != nil {
-			return err
+	var chunk []maildir.Entry
+	for e := range strange(d) {
+		if len(chunk) == refreshChunk {
+			if err := r.sort(ctx, f, &table, chunk); err != nil {
+				return err
+			}
+			chunk = chunk[:0]
 		}
-		if err := r.pass(ctx, f, k); err != nil {
-			return err
-		}
-		missing := k.missing()
-		if len(missing) == 0 || len(f.lost) > 0 {
-			return nil
-		}
-		if after, err := f.dir.Stamp(); err != nil {
-			return err
-		} else if n > 0 && after == before {
-			r.gone = append(r.gone, missing...)
-			return nil
+		chunk = append(chunk, e)
+	}
+	if err := r.sort(ctx, f, &table, chunk); err != nil {
+		return err
+	}
+	for _, t := range d.Twins {
+		for _, e := range t.Files {
+			if err := r.sort(ctx, f, &table, []maildir.Entry{e}); err != nil {
+				return err
+			}
 		}
 	}
-	r.s.log.Info("folder changes too fast; what is missing waits for the next refresh", "folder", f.dir)
 	return nil
 }
 
-// pass scans the folder once and sorts out what is not known, in chunks.
-func (r *refresh) pass(ctx context.Context, f folder, k *known) error {
-	var strange []maildir.Entry
-	for e, err := range f.dir.ScanBut(f.lost) {
-		if err != nil {
-			return err
-		}
-		if k.see(e) {
-			continue
-		}
-		// Two files of one key must not meet in one chunk, where neither has a row yet.
-		twin := slices.ContainsFunc(strange, func(o maildir.Entry) bool { return o.Key == e.Key })
-		if twin || len(strange) == refreshChunk {
-			if err := r.sort(ctx, f, k, strange); err != nil {
-				return err
+// strange are the files that do not lie where a row says, but for twins.
+func strange(d *look.Delta[knownRow]) iter.Seq[maildir.Entry] {
+	return func(yield func(maildir.Entry) bool) {
+		for _, s := range d.Files {
+			if !yield(s.File) {
+				return
 			}
-			strange = strange[:0]
 		}
-		strange = append(strange, e)
+		d.New.All()(yield)
 	}
-	return r.sort(ctx, f, k, strange)
+}
+
+// missing are the rows that no file was seen of.
+func (r *refresh) missing(d *look.Delta[knownRow]) (ids []int64) {
+	for _, row := range d.Missing {
+		ids = append(ids, row.id)
+	}
+	for _, t := range d.Twins {
+		for _, row := range t.Rows {
+			if !r.met[row.id] {
+				ids = append(ids, row.id)
+			}
+		}
+	}
+	return ids
 }
 
 // finish drops the rows without a file and records the stamps, which comes last: stopped before, all is scanned again.

@@ -2,6 +2,7 @@ package index
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -203,16 +204,11 @@ func TestStoppedRefresh(t *testing.T) {
 	put(t, root, "cur/a:2,", letter(1))
 	refreshed(t, s)
 	move(t, root, "cur/a:2,", box, "cur/b:2,")
-	r := refresh{s: s, stamps: map[int64]string{}}
+	r := refresh{s: s, met: map[int64]bool{}, stamps: map[int64]string{}}
 	fs, err := s.folders(t.Context())
-	for _, f := range fs {
-		if err == nil {
-			err = r.folder(t.Context(), f)
-		}
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
+	closed, err := r.compare(t.Context(), fs)
+	must(t, errors.Join(closed, err))
 	want(t, "both are there", len(all(t, s)), 2) // and finish is not reached
 	want(t, "the next one", refreshed(t, s), Refreshed{Scanned: 2, Moved: 1})
 	want(t, "messages", lines(t, s), []string{"1 Box cur/b:2,  letter 1"})

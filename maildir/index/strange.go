@@ -1,62 +1,14 @@
 package index
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
 	"errors"
-	"hash/maphash"
 	"io/fs"
 	"slices"
 
 	"postie/maildir"
 )
-
-// known is what the index knows of the names in a folder: 24 bytes a row, for there may be a million.
-type known struct {
-	seed  maphash.Seed
-	rows  []knownRow     // sorted by rel
-	moved map[int64]bool // rows that were seen, under another name
-}
-
-type knownRow struct {
-	rel  uint64 // hash of Entry.Rel: one chance in 2^44 that a new file is taken for one of a million known
-	id   int64
-	seen bool
-}
-
-func (s *Store) known(ctx context.Context, mailbox int64) (*known, error) {
-	k := &known{seed: maphash.MakeSeed(), moved: make(map[int64]bool)}
-	var err error
-	k.rows, err = query(ctx, s, func(rows *sql.Rows) (r knownRow, err error) {
-		var e maildir.Entry
-		err = rows.Scan(&r.id, &e.Name, &e.New)
-		r.rel = maphash.String(k.seed, e.Rel())
-		return r, err
-	}, "SELECT id, key || tail, new FROM message WHERE mailbox = ? AND key <> ''", mailbox)
-	slices.SortFunc(k.rows, func(a, b knownRow) int { return cmp.Compare(a.rel, b.rel) })
-	return k, err
-}
-
-// see marks the row of a file that lies where its row says, and reports whether there is one.
-func (k *known) see(e maildir.Entry) bool {
-	n, ok := slices.BinarySearchFunc(k.rows, maphash.String(k.seed, e.Rel()),
-		func(r knownRow, rel uint64) int { return cmp.Compare(r.rel, rel) })
-	if ok {
-		k.rows[n].seen = true
-	}
-	return ok
-}
-
-// missing lists the rows that no file was seen of.
-func (k *known) missing() (ids []int64) {
-	for _, r := range k.rows {
-		if !r.seen && !k.moved[r.id] {
-			ids = append(ids, r.id)
-		}
-	}
-	return ids
-}
 
 // sibling is a row of the same key in the same folder.
 type sibling struct {
@@ -77,15 +29,8 @@ func scanSibling(rows *sql.Rows) (b sibling, err error) {
 }
 
 // sort finds out what each file is that does not lie where a row says: one that was renamed, a new one, a twin, or
-// another sight of a known one. Files are read before the transaction begins.
-func (r *refresh) sort(ctx context.Context, f folder, k *known, es []maildir.Entry) error {
-	if len(es) == 0 {
-		return nil
-	}
-	table, err := f.dir.Keywords()
-	if err != nil {
-		return err
-	}
+// another name of a known one. Files are read before the transaction begins.
+func (r *refresh) sort(ctx context.Context, f folder, table *maildir.KeywordTable, es []maildir.Entry) error {
 	var found finds
 	for _, e := range es {
 		siblings, err := query(ctx, r.s, scanSibling, `SELECT id, twin, key || tail, new, size, hash, keywords FROM message
@@ -97,9 +42,9 @@ func (r *refresh) sort(ctx context.Context, f folder, k *known, es []maildir.Ent
 		b, m := r.whose(f, e, siblings)
 		switch {
 		case b != nil && b.entry.Rel() == e.Rel():
-			k.moved[b.id] = true
+			r.met[b.id] = true
 		case b != nil:
-			k.moved[b.id] = true
+			r.met[b.id] = true
 			_, unlettered := table.Letters(b.keywords) // kept in the index only
 			keywords = maildir.NewKeywords(string(keywords), string(unlettered))
 			found.renamed = append(found.renamed, Message{ID: b.id, Entry: e, Flags: maildir.Flags{Set: e.Set, Keywords: keywords}})
