@@ -61,6 +61,9 @@ func (s *IMAP) fill() error {
 		}
 	}
 	for _, sample := range samples() {
+		if !servable(sample.Wire) {
+			continue
+		}
 		name := "Oddities"
 		if ordinary(sample) {
 			name = "INBOX"
@@ -71,6 +74,12 @@ func (s *IMAP) fill() error {
 		s.Messages++
 	}
 	return nil
+}
+
+// servable says whether the library's server can hand out a message: it gives nothing of one whose header it cannot read.
+func servable(wire []byte) bool {
+	body := imapserver.ExtractBodySection(bytes.NewReader(wire), &imap.FetchItemBodySection{})
+	return len(body) > 0
 }
 
 // literal is a message in memory, as the server's library wants it.
