@@ -52,6 +52,7 @@ func summaries(t *testing.T, out string) map[string]int {
 
 // Several accounts in one run: one that is not reached, whose login is refused, or that a guard stops, hinders no other.
 func TestSeveralAccounts(t *testing.T) {
+	t.Parallel()
 	f := newFleet(t, dovecot.Options{Users: []string{"alice", "bob", "carol"}})
 	l, err := net.Listen("tcp", dovecot.Host+":0")
 	f.ok(err)

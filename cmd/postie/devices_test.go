@@ -57,6 +57,7 @@ func crowdBoxes() []string { return []string{"INBOX", "Lists/golang", "Entwürfe
 // Two postie Maildirs, one of mbsync, and a server: all change at random and sync in any order, and in the end all are
 // equal, nothing is lost, nothing is doubled, and every change that nobody contradicted is there.
 func TestDevices(t *testing.T) {
+	t.Parallel()
 	f := newFleet(t, dovecot.Options{})
 	c := &crowd{fleet: f, Rand: chance(t), letters: map[int]*history{}, next: 1}
 	all := `max_delete = "100%"`

@@ -97,6 +97,7 @@ func summaryOf(out string) string {
 
 // What a dry run prints is what the next run does, operation by operation, and its summary counts it.
 func TestDryRunTellsTheRun(t *testing.T) {
+	t.Parallel()
 	f := newFleet(t, dovecot.Options{})
 	d := f.postie("one", maildir.FS)
 	check := func(want int) {
@@ -129,6 +130,7 @@ func TestDryRunTellsTheRun(t *testing.T) {
 
 // The same by chance: whatever happened on both sides, whatever policy wants, and whatever the server can do.
 func TestDryRunTellsAnyRun(t *testing.T) {
+	t.Parallel()
 	const old = "IMAP4rev1 LITERAL+ ENABLE NAMESPACE UNSELECT CHILDREN CONDSTORE LIST-EXTENDED LIST-STATUS"
 	lines := map[string]string{"usual": "", "trash": `trash = "Trash"`, "summaries": `bodies = "none"`,
 		"small": `bodies = { max_size = "240B" }`, "marks": `expunge = false`}

@@ -27,7 +27,8 @@ import (
 	"postie/testdata/dovecot"
 )
 
-// fleet is one account on a Dovecot and the devices that share it. Its letters are known by their number.
+// fleet is one account on a Dovecot and the devices that share it. Its letters are known by their number. The password is
+// in $PW from the start, so that tests may run side by side.
 type fleet struct {
 	*testing.T
 	server *dovecot.Server
@@ -39,7 +40,6 @@ type fleet struct {
 func newFleet(t *testing.T, o dovecot.Options) *fleet {
 	f := &fleet{T: t, server: dovecot.Start(t, o), dir: dovecot.Dir(t)}
 	f.login("alice")
-	t.Setenv("PW", dovecot.Password)
 	return f
 }
 

@@ -21,6 +21,7 @@ import (
 // What looks like an accident in one mailbox stops there, with exit code 6; the other mailboxes go on, and
 // --allow-mass-delete does it.
 func TestGuards(t *testing.T) {
+	t.Parallel()
 	const each = 30
 	tests := []struct {
 		name     string
@@ -182,6 +183,7 @@ func (d *device) counts(here bool) map[string]int {
 // Without its database a root is matched again: nothing comes down or goes up twice, nothing is deleted. A root that was
 // wiped as a whole is filled again.
 func TestDatabaseLost(t *testing.T) {
+	t.Parallel()
 	f := newFleet(t, dovecot.Options{Users: users(3)})
 	for i, tt := range []struct {
 		name string

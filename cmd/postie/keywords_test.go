@@ -15,6 +15,7 @@ import (
 // A file that another program moves keeps its letters; they are keywords of the folder that it came from. Once that is
 // agreed its name is right for the folder that it lies in.
 func TestMovedKeywords(t *testing.T) {
+	t.Parallel()
 	f := newFleet(t, dovecot.Options{})
 	d := f.postie("one", maildir.FS)
 	for _, mailbox := range []string{"Work", "Bare"} {

@@ -126,6 +126,7 @@ func (f *fleet) fillWith(mailbox string, from, to int, letter func(int) string) 
 // does nothing, in a handful of round trips. Under another UIDVALIDITY no body is fetched again, nothing is doubled, and
 // flags of both sides stay.
 func TestLargeAccount(t *testing.T) {
+	t.Parallel()
 	f := newFleet(t, dovecot.Options{})
 	boxes := []string{"INBOX", "A", "B", "C", "D"}
 	const each = 2000

@@ -168,6 +168,7 @@ func TestNoisyMaildir(t *testing.T) { noisy(t, 12, nil) }
 
 // Also while it moves letters from folder to folder, in every way that programs have.
 func TestNoisyMoves(t *testing.T) {
+	t.Parallel()
 	for name, mover := range map[string]func(*noise, file, string){"renamed": renaming, "copied and removed": copying, "removed and written": rewriting} {
 		t.Run(name, func(t *testing.T) { noisy(t, 3, mover) })
 	}

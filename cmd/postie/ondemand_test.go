@@ -45,6 +45,7 @@ func (d *device) idOf(n int) string {
 // 5,000 messages, of which only headers come; reading without a server; one body on demand; what is done here is seen there,
 // and on another device.
 func TestSummariesOfThousands(t *testing.T) {
+	t.Parallel()
 	const many = 5000
 	f := newFleet(t, dovecot.Options{})
 	f.fillWith("INBOX", 0, many, bulk)

@@ -89,6 +89,7 @@ func (d *device) forgets() {
 // A first sync over what mbsync filled, in each of its folder styles: X-TUID in a file or on the server makes no other message of
 // it, folders keep mbsync's names, and mbsync goes on as if nothing had happened.
 func TestOverMbsync(t *testing.T) {
+	t.Parallel()
 	styles := map[string]struct {
 		layout maildir.Layout
 		root   string // below mbsync's

@@ -38,6 +38,7 @@ func sent(text string) string {
 
 // A first sync over what offlineimap filled: what it uploaded has a field more on the server than here.
 func TestOverOfflineimap(t *testing.T) {
+	t.Parallel()
 	f := newFleet(t, dovecot.Options{IMAPCapability: "IMAP4rev1 LITERAL+ SASL-IR ENABLE IDLE NAMESPACE UNSELECT CHILDREN MOVE"})
 	o := &device{fleet: f, name: "offlineimap", root: filepath.Join(f.dir, "offlineimap")}
 	o.folder = func(mailbox string) string { return strings.ReplaceAll(verbatim(mailbox), "/", ".") }

@@ -39,6 +39,7 @@ func rightful(t *testing.T, plugins string) (d *device, set func(rights string))
 // What a mailbox does not let us do is said once, makes no run fail, is not taken for a change by the other side, and is
 // done as soon as it can be. All else goes on.
 func TestRights(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name, rights string
 		said         []string
@@ -87,6 +88,7 @@ func TestRights(t *testing.T) {
 // Where the server tells rights (MYRIGHTS), what is forbidden is not tried in each run, nor planned; and what is permitted again
 // is done, though nothing else has changed.
 func TestRightsTold(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct{ name, rights, said, a, inbox string }{
 		{"read only", "lr", "read-only", "[10 11 12 13]", "[0 1 2 3S 12]"},
 		{"no insertion", "lrswtek", "takes no messages", "[10F 13]", "[0 1 2 3S 12]"},

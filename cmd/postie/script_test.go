@@ -18,10 +18,14 @@ import (
 
 	"postie/maildir"
 	"postie/pop3/pop3test"
+	"postie/testdata/dovecot"
 	"postie/testdata/messages"
 )
 
 func TestMain(m *testing.M) {
+	if filepath.Base(os.Args[0]) != "postie" { // the program of a scenario has an environment of its own
+		os.Setenv("PW", dovecot.Password) // of all accounts of a fleet
+	}
 	testscript.Main(m, map[string]func(){"postie": localMain})
 }
 

@@ -14,6 +14,7 @@ import (
 
 // With `state` elsewhere two roots share that folder, each with an index of its own, and nothing but the id lies in a root.
 func TestStateElsewhere(t *testing.T) {
+	t.Parallel()
 	f := newFleet(t, dovecot.Options{})
 	state := filepath.Join(f.dir, "state")
 	f.put("INBOX", 0, 30)

@@ -16,6 +16,7 @@ import (
 
 // Two devices of one account, one with a trash and one that only marks: each run does all that its own policy asks for.
 func TestTrashPolicy(t *testing.T) {
+	t.Parallel()
 	f := newFleet(t, dovecot.Options{})
 	f.put("INBOX", 0, 20)
 	d := f.postie("one", maildir.FS, `trash = "Trash"`)
