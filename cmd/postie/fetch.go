@@ -18,7 +18,7 @@ import (
 // fetchFlags are those of fetch alone, and the ones it shares.
 type fetchFlags struct {
 	connection
-	keep, keepGiven bool
+	keep            keep
 	keepFor         duration
 	maxSize         size
 	limit           int
@@ -37,7 +37,6 @@ Without an account all POP3 accounts are fetched, several side by side.`,
   postie fetch home --keep        leave the messages on the server
   postie fetch pop3s://alice@pop.example.org -d ~/Mail/inbox`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			flags.keepGiven = cmd.Flags().Changed("keep")
 			if err := flags.check(); err != nil {
 				return err
 			}
@@ -50,7 +49,7 @@ Without an account all POP3 accounts are fetched, several side by side.`,
 	}
 	f := cmd.Flags()
 	f.SortFlags = false
-	f.BoolVar(&flags.keep, "keep", false, "delete nothing on the server")
+	flags.keep.register(f)
 	f.Var(&flags.keepFor, "keep-for", "delete on the server when stored longer ago than that, such as 14d")
 	f.Var(&flags.maxSize, "max-size", "leave larger messages on the server, such as 10MB")
 	f.IntVar(&flags.limit, "limit", 0, "fetch at most `N` messages per account")
@@ -61,7 +60,7 @@ Without an account all POP3 accounts are fetched, several side by side.`,
 
 func (f *fetchFlags) check() error {
 	switch {
-	case f.keep && f.keepFor != 0:
+	case f.keep.given && f.keepFor != 0:
 		return exit.Usagef("--keep and --keep-for contradict each other")
 	case f.limit < 0:
 		return exit.Usagef("--limit %d: it must be 0 (no limit) or more", f.limit)
@@ -73,22 +72,21 @@ func (f *fetchFlags) check() error {
 
 // policy is what account and flags want, flags first.
 func (f *fetchFlags) policy(a config.Account) retrieve.Policy {
-	keep := retrieve.Keep{Age: a.Keep.For}
-	switch a.Keep.Mode {
+	wanted := a.Keep
+	switch {
+	case f.keep.given:
+		wanted = f.keep.Keep
+	case f.keepFor != 0:
+		wanted = config.Keep{Mode: config.KeepFor, For: time.Duration(f.keepFor)}
+	}
+	keep := retrieve.Keep{Age: wanted.For}
+	switch wanted.Mode {
 	case config.KeepForever:
 		keep.Mode = retrieve.Forever
 	case config.KeepFor:
 		keep.Mode = retrieve.For
 	case config.KeepUntilDeleted:
 		keep.Mode = retrieve.UntilDeleted
-	}
-	switch {
-	case f.keep:
-		keep = retrieve.Keep{Mode: retrieve.Forever}
-	case f.keepGiven: // --keep=false
-		keep = retrieve.Keep{}
-	case f.keepFor != 0:
-		keep = retrieve.Keep{Mode: retrieve.For, Age: time.Duration(f.keepFor)}
 	}
 	return retrieve.Policy{Keep: keep, MaxSize: int64(f.maxSize), Limit: f.limit,
 		MaxDelete: float64(a.MaxDelete), AllowMassDelete: f.allowMassDelete}

@@ -42,6 +42,29 @@ func (w *wait) Set(s string) error {
 	return (*duration)(w).Set(s)
 }
 
+// fits says whether a word may be a value that was written without its '='.
+func (w *wait) fits(s string) bool { return new(wait).Set(s) == nil }
+
+// keep is --keep[=WHAT]: what stays on a POP3 server.
+type keep struct {
+	config.Keep
+	given bool
+}
+
+func (k *keep) String() string { return "" }
+func (k *keep) Type() string   { return "WHAT" }
+func (k *keep) Set(s string) (err error) {
+	k.Keep, err = config.ParseKeep(s)
+	k.given = err == nil
+	return err
+}
+func (k *keep) fits(s string) bool { return new(keep).Set(s) == nil }
+
+func (k *keep) register(f *pflag.FlagSet) {
+	f.Var(k, "keep", "what stays on the server: true (all), false, until-deleted, or for a `TIME` such as 14d")
+	f.Lookup("keep").NoOptDefVal = "true"
+}
+
 // size is a flag such as "10MB".
 type size config.Size
 

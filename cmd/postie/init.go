@@ -8,6 +8,7 @@ import (
 
 func (a *app) initCommand() *cobra.Command {
 	answers := &setup.Answers{}
+	var stays keep
 	cmd := &cobra.Command{
 		Use:   "init [ADDRESS]",
 		Short: "Set up an account: find its servers, try the login, write the configuration",
@@ -19,6 +20,9 @@ With --yes it asks nothing: flags answer, and defaults.`,
   postie init --import ~/.mbsyncrc`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if stays.given {
+				answers.Keep = &stays.Keep
+			}
 			o, err := a.setup()
 			if err != nil {
 				return err
@@ -44,8 +48,7 @@ With --yes it asks nothing: flags answer, and defaults.`,
 	f.BoolVar(&answers.Keyring, "keyring", false, "keep the password in the keyring; it is asked for, or read from standard input with --yes")
 	f.StringVar(&answers.TokenCommand, "token-command", "", "`COMMAND` that prints an OAuth2 access token")
 	f.StringVar(&answers.ClientID, "client-id", "", "log in by OAuth2, with this client `ID` of your own")
-	f.StringVar(&answers.Keep, "keep", "", "pop3: what stays on the server: true, false, until-deleted, or a `TIME` such as 14d")
-	f.Lookup("keep").NoOptDefVal = "true"
+	stays.register(f)
 	f.BoolVar(&answers.Insecure, "insecure-discovery", false, "also search over plain HTTP, where anybody on the way can answer")
 	f.StringVar(&answers.Import, "import", "", "translate the accounts of a `FILE` of mbsync, getmail, fetchmail or mpop")
 	return cmd

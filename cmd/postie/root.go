@@ -23,6 +23,7 @@ import (
 
 // app is what all commands share: the flags that stand everywhere, and the UI made from them.
 type app struct {
+	args     []string // of the command line
 	out, err io.Writer
 	ui       *ui.UI // made once the flags are read
 
@@ -45,12 +46,12 @@ func run(args []string, out, errOut io.Writer) int {
 	debug.SetGCPercent(50)
 	ctx, stop := interruptible()
 	defer stop()
-	a := &app{out: out, err: errOut, timeout: duration(time.Minute), withheld: map[string]bool{}}
+	a := &app{args: args, out: out, err: errOut, timeout: duration(time.Minute), withheld: map[string]bool{}}
 	root := a.root()
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	if a.ui == nil { // the flags themselves were wrong
-		a.ui = ui.New(ui.Options{Out: out, Err: errOut})
+		a.ui = ui.New(ui.Options{Out: out, Err: errOut, JSON: a.json || slices.Contains(args, "--json")})
 	}
 	code := exit.Code(err)
 	if err != nil && !errors.As(err, new(exit.Reported)) {
@@ -92,14 +93,12 @@ sync is the IMAP workflow: Maildirs and an account are made equal, both ways.
 Nothing is deleted on a server before it is durable here, whatever is killed.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
+		Args:          unknownCommand,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetOut(a.out)
 	root.SetErr(a.err)
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return exit.Usage(fmt.Errorf("%w", err), "see `"+cmd.CommandPath()+" --help`")
-	})
+	root.SetFlagErrorFunc(flagError)
 	f := root.PersistentFlags()
 	f.StringVarP(&a.config, "config", "c", "", "configuration `FILE` (default $XDG_CONFIG_HOME/postie/config.toml)")
 	f.BoolVarP(&a.quiet, "quiet", "q", false, "print only trouble")
@@ -112,7 +111,8 @@ Nothing is deleted on a server before it is durable here, whatever is killed.`,
 	root.PersistentPreRunE = func(*cobra.Command, []string) error { return a.begin() }
 	root.AddCommand(a.fetchCommand(), a.syncCommand(), a.initCommand(), a.checkCommand(), a.loginCommand(), a.demoCommand(), a.configCommand(), a.manCommand(root), a.versionCommand())
 	root.AddCommand(a.listCommand(), a.showCommand(), a.searchCommand(), a.markCommand(), a.moveCommand(), a.deleteCommand(), a.freeCommand(), a.statusCommand(), a.indexCommand(), a.mailboxCommand())
-	wrapArgs(root)
+	group(root)
+	a.wrapArgs(root)
 	return root
 }
 
@@ -126,17 +126,23 @@ func (a *app) begin() error {
 }
 
 // wrapArgs makes what is wrong with arguments a usage error, as it is with flags.
-func wrapArgs(cmd *cobra.Command) {
-	if check := cmd.Args; check != nil {
-		cmd.Args = func(cmd *cobra.Command, args []string) error {
-			if err := check(cmd, args); err != nil {
-				return exit.Usage(err, "see `"+cmd.CommandPath()+" --help`")
-			}
-			return nil
+func (a *app) wrapArgs(cmd *cobra.Command) {
+	check := cmd.Args
+	if check == nil {
+		check = cobra.ArbitraryArgs
+	}
+	cmd.Args = func(cmd *cobra.Command, args []string) error {
+		if err := a.loose(cmd); err != nil {
+			return err
 		}
+		err := check(cmd, args)
+		if err != nil && !exit.Is[*exit.UsageError](err) {
+			err = exit.Usage(err, "see `"+cmd.CommandPath()+" --help`")
+		}
+		return err
 	}
 	for _, sub := range cmd.Commands() {
-		wrapArgs(sub)
+		a.wrapArgs(sub)
 	}
 }
 

@@ -110,6 +110,23 @@ func (v value) variable(to *string) {
 	}))
 }
 
+// ParseKeep reads true, false, "until-deleted" or a duration.
+func ParseKeep(s string) (Keep, error) {
+	switch s {
+	case "true":
+		return Keep{Mode: KeepForever}, nil
+	case "false":
+		return Keep{}, nil
+	case "until-deleted":
+		return Keep{Mode: KeepUntilDeleted}, nil
+	}
+	d, err := ParseDuration(s)
+	if err != nil {
+		return Keep{}, fmt.Errorf("%q is none of true, false, until-deleted, or a time such as 14d", s)
+	}
+	return Keep{KeepFor, d}, nil
+}
+
 func (v value) keep(to *Keep) {
 	hint := `write true, false, "until-deleted" or a duration such as "14d"`
 	if b, ok := v.toml.(bool); ok {
@@ -132,16 +149,21 @@ func (v value) keep(to *Keep) {
 	}))
 }
 
+// fields are the keys of bodies, where it is a table.
+func (b *Bodies) fields() []field {
+	return []field{
+		{name: "max_size", set: func(v value) { v.size(&b.MaxSize) }},
+		{name: "max_age", set: func(v value) { v.duration(&b.MaxAge) }},
+	}
+}
+
 func (v value) bodies(to *Bodies) {
 	switch t := v.toml.(type) {
 	case map[string]any:
 		if len(t) == 0 {
 			v.fail(`write "all", or max_size or max_age in it`, "is empty")
 		}
-		v.table(
-			field{name: "max_size", set: func(v value) { v.size(&to.MaxSize) }},
-			field{name: "max_age", set: func(v value) { v.duration(&to.MaxAge) }},
-		)
+		v.table(to.fields()...)
 	case string:
 		oneOf(v, &t, "all", "none")
 		to.None = t == "none"
@@ -170,22 +192,27 @@ func (v value) patterns(to *[]string) {
 	*to = list
 }
 
+// fields are the keys of oauth2.
+func (o *OAuth2) fields() []field {
+	return []field{
+		{name: "provider", set: func(v value) { v.text(&o.Provider) }},
+		{name: "client_id", set: func(v value) { v.text(&o.ClientID) }},
+		{name: "client_secret", set: func(v value) { v.secret(&o.ClientSecret) }},
+		{name: "auth_url", set: func(v value) { v.web(&o.AuthURL) }},
+		{name: "token_url", set: func(v value) { v.web(&o.TokenURL) }},
+		{name: "device_url", set: func(v value) { v.web(&o.DeviceURL) }},
+		{name: "redirect_url", set: func(v value) { v.web(&o.RedirectURL) }},
+		{name: "scopes", set: func(v value) { v.list(`["https://mail.google.com/"]`, &o.Scopes) }},
+	}
+}
+
 func (v value) oauth2(to **OAuth2) {
 	if _, ok := v.toml.(map[string]any); !ok {
 		v.fail(`write { provider = "google", client_id = "…" }`, "is %s, not a table", kind(v.toml))
 		return
 	}
 	o := &OAuth2{}
-	v.table(
-		field{name: "provider", set: func(v value) { v.text(&o.Provider) }},
-		field{name: "client_id", set: func(v value) { v.text(&o.ClientID) }},
-		field{name: "client_secret", set: func(v value) { v.secret(&o.ClientSecret) }},
-		field{name: "auth_url", set: func(v value) { v.web(&o.AuthURL) }},
-		field{name: "token_url", set: func(v value) { v.web(&o.TokenURL) }},
-		field{name: "device_url", set: func(v value) { v.web(&o.DeviceURL) }},
-		field{name: "redirect_url", set: func(v value) { v.web(&o.RedirectURL) }},
-		field{name: "scopes", set: func(v value) { v.list(`["https://mail.google.com/"]`, &o.Scopes) }},
-	)
+	v.table(o.fields()...)
 	*to = o
 	v.require("", "client_id")
 	if name, _, _ := strings.Cut(strings.ToLower(o.Provider), "/"); name != "google" && name != "microsoft" {

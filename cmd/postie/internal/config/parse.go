@@ -45,7 +45,7 @@ func parse(name string, data []byte, mode fs.FileMode) (*Config, error) {
 	value{p: p, toml: doc}.table(
 		field{name: "account", set: func(v value) { c.Accounts = v.accounts() }},
 		field{name: "hooks", set: func(v value) {
-			v.table(field{name: "new_mail", set: func(v value) { v.argv(&c.Hooks.NewMail) }})
+			v.table(c.Hooks.fields()...)
 		}},
 	)
 	p.checkRoots(c.Accounts)
@@ -54,6 +54,13 @@ func parse(name string, data []byte, mode fs.FileMode) (*Config, error) {
 		return nil, err
 	}
 	return c, nil
+}
+
+// fields are the keys of [hooks].
+func (h *Hooks) fields() []field {
+	return []field{
+		{name: "new_mail", set: func(v value) { v.argv(&h.NewMail) }},
+	}
 }
 
 // syntax translates what go-toml says.

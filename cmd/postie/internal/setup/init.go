@@ -39,7 +39,7 @@ type Answers struct {
 	User               string
 	Maildir            string
 	Name               string
-	Keep               string
+	Keep               *config.Keep // of POP3; nil: not said
 
 	PasswordCommand, PasswordFile, PasswordEnv string
 	Keyring                                    bool

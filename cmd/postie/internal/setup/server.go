@@ -65,26 +65,15 @@ func parseProtocol(text string) (config.Protocol, error) {
 	return "", exit.Usagef("--protocol is imap or pop3, not %q", text)
 }
 
-// keep reads --keep.
+// keep takes --keep.
 func (s *setup) keep() error {
-	switch text := s.flags.Keep; {
-	case text == "":
+	switch {
+	case s.flags.Keep == nil:
 		return nil
 	case s.account.Protocol == config.IMAP:
 		return exit.Usagef("--keep is for POP3: sync deletes on the server only what you delete here")
-	case text == "true":
-		s.account.Keep = config.Keep{Mode: config.KeepForever}
-	case text == "false":
-		s.account.Keep = config.Keep{}
-	case text == "until-deleted":
-		s.account.Keep = config.Keep{Mode: config.KeepUntilDeleted}
-	default:
-		age, err := config.ParseDuration(text)
-		if err != nil {
-			return exit.Usage(fmt.Errorf("--keep: %w", err), "true, false, until-deleted, or a time such as 14d")
-		}
-		s.account.Keep = config.Keep{Mode: config.KeepFor, For: age}
 	}
+	s.account.Keep = *s.flags.Keep
 	return nil
 }
 
@@ -162,8 +151,8 @@ func (s *setup) chooseProtocol(ctx context.Context, result *discover.Result, wan
 	if err != nil {
 		return "", err
 	}
-	if n == len(options)-1 && hasPOP3 && s.flags.Keep == "" {
-		s.flags.Keep = "true"
+	if n == len(options)-1 && hasPOP3 && s.flags.Keep == nil {
+		s.flags.Keep = &config.Keep{Mode: config.KeepForever}
 	}
 	return protocols[n], nil
 }
