@@ -107,9 +107,9 @@ func (w *wire) ask(box *inbox, commands ...string) error {
 	return refused
 }
 
-// ok says whether the last command of ours succeeded, or one so many before it.
-func (w *wire) ok(before int) bool {
-	return w.own[fmt.Sprintf("%c%d", ownTag, w.tags-before)].Status == "OK"
+// outcome is how the last command of ours went, or one so many before it.
+func (w *wire) outcome(before int) error {
+	return w.own[fmt.Sprintf("%c%d", ownTag, w.tags-before)].refusal("")
 }
 
 // quote writes a string of RFC 9051 section 4.3 that holds no line end, NUL or octet over 127.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 
 	"github.com/emersion/go-imap/v2"
 	"github.com/emersion/go-imap/v2/imapclient"
@@ -22,6 +23,7 @@ func Connect(ctx context.Context, o Options) (*Session, error) {
 	}
 	w := newWire(conn, &o)
 	s := &Session{wire: w, enabled: imap.CapSet{}, spool: o.Spool}
+	s.forgo(o.Without)
 	stop := s.watch(ctx)
 	defer stop()
 	if err = s.establish(ctx, conn, &o); err == nil {
@@ -123,8 +125,7 @@ func (s *Session) setUp(o *Options) error {
 		box.Personal = &mine
 		commands = append(commands, "NAMESPACE")
 	}
-	named := len(commands)
-	compress := o.Compress && s.Has("COMPRESS=DEFLATE")
+	compress := o.Compress && s.Has(deflate)
 	if compress {
 		commands = append(commands, "COMPRESS DEFLATE") // the last: RFC 4978 section 3
 	}
@@ -136,18 +137,27 @@ func (s *Session) setUp(o *Options) error {
 	if err != nil && !errors.As(err, &refused) || refused != nil && refused.Status == "BYE" {
 		return err
 	}
-	if box.Personal != nil && s.wire.ok(len(commands)-named) {
-		s.mine = &mine
+	for i, command := range commands {
+		verb, _, _ := strings.Cut(command, " ")
+		outcome := s.wire.outcome(len(commands) - 1 - i)
+		if c := map[string]imap.Cap{"ENABLE": imap.CapEnable, "NAMESPACE": imap.CapNamespace, "COMPRESS": deflate}[verb]; c != "" && misunderstood(outcome) {
+			s.Lose(c)
+		}
+		if verb == "NAMESPACE" && outcome == nil {
+			s.mine = &mine
+		}
 	}
 	if box.Enabled != nil {
 		s.enabled = box.Enabled
 	}
-	if compress && s.wire.ok(0) {
+	if compress && s.wire.outcome(0) == nil {
 		s.wire.read.Store(s.wire.stream.read.Load())
 		return s.wire.stream.deflate()
 	}
 	return nil
 }
+
+const deflate imap.Cap = "COMPRESS=DEFLATE"
 
 // enableCommand is RFC 5161's, with what of RFC 7162 the server offers.
 func (s *Session) enableCommand() string {

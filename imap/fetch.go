@@ -3,6 +3,7 @@ package imap
 import (
 	"cmp"
 	"context"
+	"errors"
 	"io"
 	"iter"
 	"maps"
@@ -22,6 +23,8 @@ type fetch struct {
 	send func(part imap.UIDSet) *imapclient.FetchCommand
 	hand *handover
 
+	extras []imap.Cap // of which it asks for items that may be left away
+
 	vanished *imap.UIDSet // gets VANISHED (EARLIER); nil: nobody asked
 
 	held  map[SeqNum]*part   // messages not yet given
@@ -35,8 +38,45 @@ type fetch struct {
 // ahead is how many commands of a fetch are sent before the first is answered.
 const ahead = 2
 
-// messages runs a fetch as a sequence.
+// messages runs a fetch as a sequence. As long as the server does not understand it at all, it is asked for less.
 func (s *Session) messages(ctx context.Context, f *fetch) iter.Seq2[Message, error] {
+	return func(yield func(Message, error) bool) {
+		for again := true; again; {
+			came := false
+			again = false
+			once := *f
+			for m, err := range s.messagesOnce(ctx, &once) {
+				if again = !came && s.asksLess(f, err); again {
+					break
+				}
+				if came = came || err == nil; !yield(m, err) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// asksLess does without what a refused fetch asked for beyond RFC 3501, if there was anything: first without long lines.
+func (s *Session) asksLess(f *fetch, err error) bool {
+	e, ok := errors.AsType[*Error](err)
+	if !ok || e.Status != "BAD" {
+		return false
+	}
+	if s.CondStore() && !s.shortSets && len(f.set.String()) > maxSet {
+		s.shortSets = true // RFC 7162 section 4 asks servers to take longer ones
+		return true
+	}
+	for _, c := range f.extras {
+		if s.Has(c) {
+			s.Lose(c)
+			return true
+		}
+	}
+	return false
+}
+
+func (s *Session) messagesOnce(ctx context.Context, f *fetch) iter.Seq2[Message, error] {
 	return func(yield func(Message, error) bool) {
 		f.hand = newHandover(f.body)
 		f.held, f.known, f.spool.dir = map[SeqNum]*part{}, map[imap.UID]*part{}, s.spool

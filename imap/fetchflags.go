@@ -18,9 +18,13 @@ func (s *Session) FetchFlags(ctx context.Context, set imap.UIDSet, changedSince 
 	if err := s.canChange(changedSince, vanished); err != nil {
 		return func(yield func(Message, error) bool) { yield(Message{}, err) }
 	}
-	o := &imap.FetchOptions{UID: true, Flags: true, ModSeq: s.modSeqs(), ChangedSince: uint64(changedSince)}
+	o := &imap.FetchOptions{UID: true, Flags: true, ChangedSince: uint64(changedSince)}
 	f := &fetch{set: set, want: hasUID | hasFlags, vanished: vanished}
+	if changedSince == 0 && s.modSeqs() {
+		f.extras = []imap.Cap{imap.CapCondStore}
+	}
 	f.send = func(part imap.UIDSet) *imapclient.FetchCommand {
+		o.ModSeq = s.modSeqs()
 		if vanished != nil { // RFC 7162 section 3.2.6
 			old := fmt.Sprintf("(CHANGEDSINCE %d)", changedSince)
 			s.wire.amend(amendment{old, fmt.Sprintf("(CHANGEDSINCE %d VANISHED)", changedSince), false})

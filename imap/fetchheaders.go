@@ -12,7 +12,7 @@ import (
 func (s *Session) FetchHeaders(ctx context.Context, set imap.UIDSet, fields ...string) iter.Seq2[Message, error] {
 	section := &imap.FetchItemBodySection{Specifier: imap.PartSpecifierHeader, HeaderFields: fields, Peek: true}
 	return s.messages(ctx, &fetch{
-		set: set, body: "BODY[HEADER", want: hasUID | hasFlags | hasDate | hasSize,
+		set: set, body: "BODY[HEADER", extras: s.extras(), want: hasUID | hasFlags | hasDate | hasSize,
 		send: s.sendFetch(&imap.FetchOptions{RFC822Size: true, BodySection: []*imap.FetchItemBodySection{section}}),
 	})
 }

@@ -36,7 +36,11 @@ func (s *Session) List(ctx context.Context, status bool, patterns ...string) ([]
 	o := s.listOptions(status)
 	all, err := s.listed(ctx, status, patterns, o)
 	if o != nil && (refused(err) || err == nil && len(all)+len(patterns) == 0) {
-		return s.ListPlain(ctx, status, patterns...)
+		plain, again := s.ListPlain(ctx, status, patterns...)
+		if again == nil && len(plain) > 0 {
+			s.Lose(imap.CapListExtended)
+		}
+		return plain, again
 	}
 	return all, err
 }

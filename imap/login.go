@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/emersion/go-imap/v2"
@@ -20,9 +19,7 @@ func (s *Session) login(ctx context.Context, l Login) error {
 	if l == nil {
 		return errors.New("the server wants a login, and none is given")
 	}
-	mechanisms := s.caps.AuthMechanisms()
-	slices.Sort(mechanisms)
-	client, user, password, err := l.Login(ctx, mechanisms, "", s.tls)
+	client, user, password, err := l.Login(ctx, s.mechanisms(), "", s.tls)
 	if err != nil {
 		return err
 	}
@@ -32,6 +29,10 @@ func (s *Session) login(ctx context.Context, l Login) error {
 	mechanism := "LOGIN"
 	if client != nil {
 		mechanism, r, err = s.wire.authenticate(client, s.Has(imap.CapSASLIR))
+		if err == nil && r.Status == "BAD" && s.Has(imap.CapSASLIR) { // RFC 4959 is offered, and not known; a refused login is NO
+			s.Lose(imap.CapSASLIR)
+			return s.login(ctx, l)
+		}
 	} else if s.Has(imap.CapLoginDisabled) { // RFC 9051 section 6.2.3
 		err = errors.New("the server forbids LOGIN here, and offers no mechanism that was wanted")
 	} else {

@@ -14,14 +14,7 @@ func (s *Session) Namespace(ctx context.Context) (prefix string, delim rune, err
 	}
 	box := &inbox{List: true}
 	if !s.Has(imap.CapNamespace) {
-		c, err := s.begin(ctx, "LIST", box)
-		if err != nil {
-			return "", 0, err
-		}
-		if err := c.end(s.lib.List("", "", nil).Close()); err != nil || len(box.Lists) == 0 {
-			return "", 0, err
-		}
-		return "", box.Lists[0].Delim, nil
+		return s.hierarchy(ctx, box)
 	}
 	mine := namespace{}
 	c, err := s.begin(ctx, "NAMESPACE", &inbox{Personal: &mine})
@@ -29,10 +22,23 @@ func (s *Session) Namespace(ctx context.Context) (prefix string, delim rune, err
 		return "", 0, err
 	}
 	_, err = s.lib.Namespace().Wait()
-	if err := c.end(err); err != nil {
+	if err = c.end(err); misunderstood(err) {
+		s.Lose(imap.CapNamespace)
+		return s.hierarchy(ctx, box)
+	}
+	return mine.prefix, mine.delim, err
+}
+
+// hierarchy is RFC 9051 section 6.3.9: LIST "" "" tells the separator.
+func (s *Session) hierarchy(ctx context.Context, box *inbox) (prefix string, delim rune, err error) {
+	c, err := s.begin(ctx, "LIST", box)
+	if err != nil {
 		return "", 0, err
 	}
-	return mine.prefix, mine.delim, nil
+	if err := c.end(s.lib.List("", "", nil).Close()); err != nil || len(box.Lists) == 0 {
+		return "", 0, err
+	}
+	return "", box.Lists[0].Delim, nil
 }
 
 type namespace struct {

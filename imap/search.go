@@ -14,14 +14,23 @@ func (s *Session) Search(ctx context.Context, criteria *imap.SearchCriteria) (im
 	if err := checkCriteria(criteria); err != nil {
 		return nil, err
 	}
+	if !s.Has(imap.CapESearch) {
+		return s.search(ctx, criteria, nil)
+	}
+	found, err := s.search(ctx, criteria, &imap.SearchOptions{ReturnAll: true})
+	if misunderstood(err) {
+		if found, err = s.search(ctx, criteria, nil); err == nil {
+			s.Lose(imap.CapESearch)
+		}
+	}
+	return found, err
+}
+
+func (s *Session) search(ctx context.Context, criteria *imap.SearchCriteria, o *imap.SearchOptions) (imap.UIDSet, error) {
 	var found imap.UIDSet
 	c, err := s.begin(ctx, "SEARCH", &inbox{Found: &found})
 	if err != nil {
 		return nil, err
-	}
-	var o *imap.SearchOptions
-	if s.Has(imap.CapESearch) {
-		o = &imap.SearchOptions{ReturnAll: true}
 	}
 	_, err = s.lib.UIDSearch(criteria, o).Wait()
 	if err := c.end(err); err != nil {

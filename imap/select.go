@@ -50,7 +50,27 @@ func (s *Session) Examine(ctx context.Context, name string, r *Resync) (*Selecte
 	return s.choose(ctx, "EXAMINE", name, r)
 }
 
+// choose selects a mailbox. What of RFC 7162 the server does not understand is left away.
 func (s *Session) choose(ctx context.Context, verb, name string, r *Resync) (*Selected, error) {
+	m, err := s.chooseOnce(ctx, verb, name, r)
+	resync := r != nil && r.ModSeq > 0 && s.QResync()
+	if resync && misunderstood(err) {
+		if m, err = s.chooseOnce(ctx, verb, name, nil); err == nil {
+			s.Lose(imap.CapQResync)
+		}
+	}
+	if s.CondStore() && misunderstood(err) {
+		without := s.without[imap.CapCondStore]
+		s.without[imap.CapCondStore] = true
+		m, err = s.chooseOnce(ctx, verb, name, nil)
+		if s.without[imap.CapCondStore] = without; err == nil {
+			s.Lose(imap.CapCondStore)
+		}
+	}
+	return m, err
+}
+
+func (s *Session) chooseOnce(ctx context.Context, verb, name string, r *Resync) (*Selected, error) {
 	if err := checkName(name); err != nil {
 		return nil, err
 	}

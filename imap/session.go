@@ -33,6 +33,7 @@ type Options struct {
 	Idle     time.Duration               // nothing may move for that long, once something is asked of the server; 0: DefaultIdle
 	Trace    func(dir byte, line string) // gets the dialogue, 'C' and 'S', without credentials and literals; nil: none
 	ID       map[string]string           // what to say of ourselves (RFC 2971) where the server asks for it; nil: nothing
+	Without  []imap.Cap                  // capabilities that are not used though the server offers them; what Session.Lost told before
 	Compress bool                        // COMPRESS=DEFLATE when it is offered
 	Naming   bool                        // asks along the way what Session.Namespace tells, and spares it a round trip
 	Spool    func() string               // names the folder for bodies that come before their UIDs; nil: the system's
@@ -49,10 +50,14 @@ type Session struct {
 	lib     *imapclient.Client
 	caps    imap.CapSet
 	enabled imap.CapSet
-	tls     *tls.ConnectionState
-	preauth bool
-	spool   func() string
-	mine    *namespace // what NAMESPACE told when the session began; nil: it was not asked
+	without map[imap.Cap]bool // capabilities that are not used
+	lost    []imap.Cap        // of them: those that the server refused
+
+	shortSets bool // the server takes no longer lines than RFC 2683 speaks of
+	tls       *tls.ConnectionState
+	preauth   bool
+	spool     func() string
+	mine      *namespace // what NAMESPACE told when the session began; nil: it was not asked
 
 	noModSeq bool // the selected mailbox has no mod-sequences, and FETCH MODSEQ would be refused (RFC 7162 section 3.1.2.2)
 
@@ -64,17 +69,14 @@ type Session struct {
 // Capabilities is what the server offers after the login. The caller must not write to it.
 func (s *Session) Capabilities() imap.CapSet { return s.caps }
 
-// Has says whether the server offers c. What IMAP4rev2 and others imply counts.
-func (s *Session) Has(c imap.Cap) bool { return s.caps.Has(c) }
-
 // CondStore says whether mod-sequences are to be had (RFC 7162).
-func (s *Session) CondStore() bool { return s.caps.Has(imap.CapCondStore) }
+func (s *Session) CondStore() bool { return s.Has(imap.CapCondStore) }
 
 // modSeqs says whether the messages of the selected mailbox have mod-sequences.
 func (s *Session) modSeqs() bool { return s.CondStore() && !s.noModSeq }
 
 // QResync says whether QRESYNC was enabled (RFC 7162 section 3.2.3).
-func (s *Session) QResync() bool { return s.enabled.Has(imap.CapQResync) }
+func (s *Session) QResync() bool { return s.enabled.Has(imap.CapQResync) && !s.does(imap.CapQResync) }
 
 // Preauthenticated says whether the server greeted with PREAUTH: nobody logged in.
 func (s *Session) Preauthenticated() bool { return s.preauth }
@@ -190,7 +192,7 @@ func (s *Session) do(ctx context.Context, name string, send func() *imapclient.C
 
 // need makes an error of a capability that is not there.
 func (s *Session) need(c imap.Cap) error {
-	if !s.caps.Has(c) {
+	if !s.Has(c) {
 		return &UnsupportedError{c}
 	}
 	return nil

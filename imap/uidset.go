@@ -28,7 +28,7 @@ const (
 // portions cuts a set into sets that fit into a command line.
 func (s *Session) portions(set imap.UIDSet) iter.Seq[imap.UIDSet] {
 	limit := maxSet
-	if s.CondStore() {
+	if s.CondStore() && !s.shortSets {
 		limit = maxSetLong
 	}
 	return func(yield func(imap.UIDSet) bool) {

@@ -104,6 +104,11 @@ func (r *run) store(ctx context.Context, b *box, set goimap.UIDSet, c plan.Chang
 		}
 		r.step("store")
 		done, err := r.session.Store(ctx, set, half.op, imapFlags(half.flags), since)
+		if e, ok := errors.AsType[*imap.Error](err); ok && since != 0 && e.Status == "BAD" { // CONDSTORE is offered, and not known
+			r.session.Lose(goimap.CapCondStore)
+			since = 0
+			done, err = r.session.Store(ctx, set, half.op, imapFlags(half.flags), 0)
+		}
 		if err != nil {
 			return nil, err
 		}

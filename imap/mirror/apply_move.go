@@ -8,6 +8,7 @@ import (
 
 	goimap "github.com/emersion/go-imap/v2"
 
+	"postie/imap"
 	"postie/imap/plan"
 	"postie/maildir"
 	"postie/maildir/index"
@@ -131,6 +132,10 @@ func (r *run) transfer(ctx context.Context, b, to *box, ops []plan.Op) (t transf
 	}
 	r.step(verb)
 	copied, err := move(ctx, set, to.server)
+	if e, ok := errors.AsType[*imap.Error](err); ok && verb == "move" && e.Misunderstood() {
+		r.session.Lose(goimap.CapMove)
+		return r.transfer(ctx, b, to, ops)
+	}
 	if err != nil {
 		return t, errors.Join(err, r.forgo(ctx, intents, err))
 	}

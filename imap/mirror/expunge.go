@@ -2,10 +2,12 @@ package mirror
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	goimap "github.com/emersion/go-imap/v2"
 
+	"postie/imap"
 	"postie/imap/plan"
 	"postie/maildir"
 )
@@ -24,7 +26,12 @@ func (r *run) expunge(ctx context.Context, b *box, set goimap.UIDSet) (marked go
 	}
 	if r.session.Has(goimap.CapUIDPlus) {
 		r.step("expunge")
-		if err := r.session.Expunge(ctx, set); err != nil {
+		err := r.session.Expunge(ctx, set)
+		if e, ok := errors.AsType[*imap.Error](err); ok && e.Misunderstood() {
+			r.session.Lose(goimap.CapUIDPlus)
+			return r.expunge(ctx, b, set)
+		}
+		if err != nil {
 			return nil, err
 		}
 		return r.left(ctx, b, set)

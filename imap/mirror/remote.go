@@ -3,7 +3,10 @@ package mirror
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
+
+	goimap "github.com/emersion/go-imap/v2"
 
 	"postie/imap"
 	"postie/imap/changes"
@@ -66,6 +69,10 @@ func (r *run) ladder(ctx context.Context, b *box, s *imap.Selected, old index.Ma
 		return resynced(s), nil
 	}
 	seen, err := r.changed(ctx, imap.ModSeq(b.ModSeq))
+	if e, ok := errors.AsType[*imap.Error](err); ok && e.Misunderstood() {
+		r.session.Lose(goimap.CapCondStore)
+		return r.whole(ctx, b)
+	}
 	if err != nil || old.UIDNext == s.UIDNext && old.Messages == s.Exists {
 		return seen, err
 	}

@@ -131,6 +131,7 @@ func locked(ctx context.Context, o Options, do func(*run) error) (Report, error)
 	err = do(r)
 	if r.session != nil {
 		r.report.Bytes = r.session.Received()
+		err = errors.Join(err, r.remember(ctx))
 		r.session.Close()
 	}
 	if !o.DryRun {
@@ -172,10 +173,17 @@ func (r *run) run(ctx context.Context) (err error) {
 	return r.session.Logout(ctx)
 }
 
-// connect begins the session of a run, which has to know how mailboxes are named.
+// rethink is after how long a server is asked once more for what it offered and refused: somebody may have mended it.
+const rethink = 30 * 24 * time.Hour
+
+// connect begins the session of a run, which has to know how mailboxes are named, and does without what the server refused before.
 func (r *run) connect(ctx context.Context) (*imap.Session, error) {
+	refused, err := r.base.Refused(ctx, r.Now().Add(-rethink))
+	if err != nil {
+		return nil, err
+	}
 	o := r.IMAP
-	o.Naming, o.Spool = true, r.spool
+	o.Naming, o.Spool, o.Without = true, r.spool, slices.Concat(o.Without, refused)
 	return imap.Connect(ctx, o)
 }
 
@@ -187,6 +195,18 @@ func (r *run) spool() string {
 		}
 	}
 	return r.Root
+}
+
+// remember writes down what the server offered and refused in this session.
+func (r *run) remember(ctx context.Context) error {
+	lost := r.session.Lost()
+	for _, c := range lost {
+		r.emit(Notice{Text: "the server offers " + string(c) + " and does not do it: it is done without, for 30 days"})
+	}
+	if r.DryRun || len(lost) == 0 {
+		return nil
+	}
+	return r.base.Refuse(context.WithoutCancel(ctx), r.Now(), lost...)
 }
 
 // pass is observe, plan, apply, record.

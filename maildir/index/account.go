@@ -154,7 +154,7 @@ func (a *Account) Drop(ctx context.Context, id int64) error {
 		for _, q := range []string{
 			"DELETE FROM message WHERE id IN (SELECT message FROM pair WHERE box = ?1) AND NOT EXISTS (SELECT 1 FROM pair p WHERE p.message = message.id AND p.box <> ?1)",
 			"DELETE FROM pair WHERE box = ?",
-			"DELETE FROM intent WHERE ? IN (box, dest)", "DELETE FROM wish WHERE box = ?",
+			"DELETE FROM intent WHERE ? IN (box, dest)", "DELETE FROM wish WHERE box = ?", "DELETE FROM breaker WHERE box = ?",
 		} {
 			if _, err := tx.Exec(q, id); err != nil {
 				return err

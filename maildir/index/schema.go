@@ -12,7 +12,7 @@ const applicationID = 0x706f7374
 // migrations holds, at place n, the statements that lead from schema version n to n+1. What was released is never
 // edited: a change is a new entry. Each runs in one transaction together with its PRAGMA user_version.
 func migrations() []string {
-	return []string{schema1, schema2, schema3, schema4, schema5, schema6}
+	return []string{schema1, schema2, schema3, schema4, schema5, schema6, schema7}
 }
 
 // schema1, in words: Times are milliseconds since 1970 in UTC. hash and header are SHA-256. A key is unique in its
@@ -223,6 +223,26 @@ UPDATE account SET unseen = '[]' WHERE id IN (SELECT account FROM box);
 const schema6 = `
 ALTER TABLE box ADD COLUMN called TEXT NOT NULL DEFAULT ''; -- its new name here; '': it was not renamed
 ALTER TABLE box ADD COLUMN deleted INTEGER NOT NULL DEFAULT 0;
+`
+
+// schema7 remembers what a server offers and refuses, and at which messages it ends the connection (Breaker).
+const schema7 = `
+CREATE TABLE refused (
+	account    INTEGER NOT NULL REFERENCES account,
+	capability TEXT NOT NULL,
+	at         INTEGER NOT NULL,
+	PRIMARY KEY (account, capability)
+) STRICT;
+
+CREATE TABLE breaker (
+	box      INTEGER NOT NULL REFERENCES box ON DELETE CASCADE,
+	validity INTEGER NOT NULL,
+	uid      INTEGER NOT NULL,
+	size     INTEGER NOT NULL,
+	tries    INTEGER NOT NULL,
+	at       INTEGER NOT NULL,
+	PRIMARY KEY (box, uid)
+) STRICT;
 `
 
 // migrate brings an open database from the schema version it has up to ours.

@@ -91,6 +91,7 @@ type Account struct {
 	Keep Keep // POP3: what becomes of stored messages on the server
 
 	Layout    Layout   // IMAP, like all below
+	Without   []string // capabilities that are not used though the server offers them
 	Mailboxes []string // patterns; "!" leaves out
 	Bodies    Bodies
 	Expunge   bool

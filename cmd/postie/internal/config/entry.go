@@ -65,6 +65,9 @@ func (a *Account) entryIMAP(e *entry) {
 	if !a.Expunge {
 		e.key("expunge", false, "a deletion here only marks the message there")
 	}
+	if len(a.Without) > 0 {
+		e.list("without", a.Without, "what the server offers and does not do well")
+	}
 	if a.Create != CreateBoth {
 		e.text("create", string(a.Create), "on which side missing mailboxes are made")
 	}

@@ -75,6 +75,7 @@ func (a *Account) fields() []field {
 				v.text(&a.Trash)
 			}
 		}},
+		{"without", IMAP, func(v value) { v.list(`["CONDSTORE"]`, &a.Without) }},
 		{"create", IMAP, func(v value) { oneOf(v, &a.Create, CreateBoth, CreateLocal, CreateRemote, CreateNone) }},
 	}
 }

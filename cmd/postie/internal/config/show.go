@@ -85,6 +85,7 @@ func (a *Account) showIMAP(b *bytes.Buffer) {
 	line(b, "expunge", a.Expunge, true)
 	line(b, "trash", a.Trash, true)
 	text(b, "create", a.Create)
+	line(b, "without", a.Without, len(a.Without) > 0)
 }
 
 func (o *OAuth2) show(b *bytes.Buffer, account string) {

@@ -6,6 +6,8 @@ import (
 	"cmp"
 	"time"
 
+	goimap "github.com/emersion/go-imap/v2"
+
 	"postie/cmd/postie/internal/config"
 	"postie/cmd/postie/internal/connect"
 	"postie/cmd/postie/internal/credential"
@@ -121,6 +123,9 @@ func (o Options) IMAP(account config.Account, terminal *credential.Terminal) (im
 	}
 	s := imap.Options{Dial: line.Dial, Login: auth, Idle: o.Timeout, Compress: !account.Loopback(),
 		ID: map[string]string{"name": "postie", "version": o.Version}}
+	for _, c := range account.Without {
+		s.Without = append(s.Without, goimap.Cap(c))
+	}
 	if account.TLS == config.StartTLS {
 		if s.TLS, err = line.TLSConfig(); err != nil {
 			return s, err
