@@ -11,7 +11,7 @@ import (
 	"postie/cmd/postie/internal/exit"
 	"postie/cmd/postie/internal/library"
 	"postie/cmd/postie/internal/paths"
-	"postie/maildir/index"
+	"postie/maildir/index/query"
 )
 
 func (a *app) demoCommand() *cobra.Command {
@@ -90,11 +90,11 @@ func (a *app) demoFetch(ctx context.Context, dir string) error {
 		return err
 	}
 	a.ui.Print("\nWhat lies in the Maildir, newest first:\n")
-	return a.demoList(ctx, account, index.ListOptions{}, 12)
+	return a.demoList(ctx, account, query.ListOptions{}, 12)
 }
 
 // demoList prints the newest messages.
-func (a *app) demoList(ctx context.Context, account config.Account, o index.ListOptions, most int) error {
+func (a *app) demoList(ctx context.Context, account config.Account, o query.ListOptions, most int) error {
 	opened := library.NewStores(a.ui, false)
 	store, err := opened.Of(ctx, account)
 	if err != nil {
@@ -103,7 +103,7 @@ func (a *app) demoList(ctx context.Context, account config.Account, o index.List
 	defer opened.Close()
 	list := a.ui.List()
 	n := 0
-	for m, err := range store.Index.List(ctx, o) {
+	for m, err := range query.List(ctx, store.Index, o) {
 		if err != nil {
 			return err
 		}

@@ -9,6 +9,7 @@ import (
 	"postie/cmd/postie/internal/demo"
 	"postie/maildir"
 	"postie/maildir/index"
+	"postie/maildir/index/query"
 )
 
 // laptop and phone are the roots of the two devices, beside the Maildir of the fetch.
@@ -46,7 +47,7 @@ func (a *app) demoSync(ctx context.Context, dir string) error {
 		return err
 	}
 	a.ui.Print("\nThe phone has it too (! is flagged):\n")
-	return a.demoList(ctx, other, index.ListOptions{Mailboxes: []string{index.Inbox}}, 5)
+	return a.demoList(ctx, other, query.ListOptions{Mailboxes: []string{index.Inbox}}, 5)
 }
 
 // useMail does what mail programs do to the first two messages of a Maildir.

@@ -18,7 +18,7 @@ import (
 func rooms() map[string][]string {
 	return map[string][]string{
 		"cmd/postie": {"cmd/postie/internal/*", "pop3", "pop3/retrieve", "imap", "imap/plan", "imap/mirror",
-			"maildir", "maildir/message", "maildir/index"},
+			"maildir", "maildir/message", "maildir/index", "maildir/index/query"},
 		"cmd/postie/internal/answer":     nil,
 		"cmd/postie/internal/config":     {"cmd/postie/internal/near"},
 		"cmd/postie/internal/connect":    nil,
@@ -33,7 +33,7 @@ func rooms() map[string][]string {
 			"pop3", "pop3/retrieve", "imap", "imap/plan", "imap/mirror", "maildir/index"},
 		"cmd/postie/internal/foreign": nil,
 		"cmd/postie/internal/library": {"cmd/postie/internal/config", "cmd/postie/internal/credential", "cmd/postie/internal/exit",
-			"cmd/postie/internal/near", "cmd/postie/internal/paths", "cmd/postie/internal/session", "cmd/postie/internal/ui", "imap/mirror", "maildir", "maildir/message", "maildir/index"},
+			"cmd/postie/internal/near", "cmd/postie/internal/paths", "cmd/postie/internal/session", "cmd/postie/internal/ui", "imap/mirror", "maildir", "maildir/message", "maildir/index", "maildir/index/query"},
 		"cmd/postie/internal/near":   nil,
 		"cmd/postie/internal/manual": {"cmd/postie/internal/config", "cmd/postie/internal/exit"},
 		"cmd/postie/internal/paths":  nil,
@@ -52,6 +52,7 @@ func rooms() map[string][]string {
 		"maildir":                  nil,
 		"maildir/look":             {"maildir", "maildir/message"},
 		"maildir/message":          nil,
+		"maildir/index/query":      {"maildir", "maildir/message", "maildir/index"},
 		"maildir/index":            {"maildir", "maildir/look", "maildir/message", "imap/plan"},
 		"testdata/dns":             nil,
 		"testdata/dovecot":         nil,

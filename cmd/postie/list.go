@@ -13,6 +13,7 @@ import (
 	"postie/cmd/postie/internal/library"
 	"postie/cmd/postie/internal/ui"
 	"postie/maildir/index"
+	"postie/maildir/index/query"
 )
 
 // listed is how many messages a terminal is shown without --limit. A pipe gets all, and stops us when it has enough.
@@ -79,17 +80,17 @@ Accounts that share a Maildir are listed once, by the name of the first.`,
 }
 
 // options turns the flags into what the index is asked for.
-func (f *listFlags) options(now time.Time) (index.ListOptions, error) {
-	o := index.ListOptions{Unread: f.unread, Flagged: f.flagged}
+func (f *listFlags) options(now time.Time) (query.ListOptions, error) {
+	o := query.ListOptions{Unread: f.unread, Flagged: f.flagged}
 	if f.since != "" {
-		span, err := index.ParseSpan(f.since, now)
+		span, err := query.ParseSpan(f.since, now)
 		if err != nil {
 			return o, exit.Usagef("--since: %w", err)
 		}
 		o.Since = span.From
 	}
 	if f.until != "" {
-		span, err := index.ParseSpan(f.until, now)
+		span, err := query.ParseSpan(f.until, now)
 		if err != nil {
 			return o, exit.Usagef("--until: %w", err)
 		}
@@ -117,5 +118,5 @@ func (a *app) list(ctx context.Context, args []string, f *listFlags) (err error)
 	if o.Mailboxes, err = l.Mailboxes(ctx, f.mailboxes); err != nil {
 		return err
 	}
-	return l.Print(ctx, f.most(a.ui), func(s *library.Shelf) iter.Seq2[index.Message, error] { return s.Index.List(ctx, o) })
+	return l.Print(ctx, f.most(a.ui), func(s *library.Shelf) iter.Seq2[index.Message, error] { return query.List(ctx, s.Index, o) })
 }

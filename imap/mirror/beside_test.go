@@ -15,6 +15,7 @@ import (
 	"postie/imap/plan"
 	"postie/maildir"
 	"postie/maildir/index"
+	"postie/maildir/index/query"
 	"postie/testdata/dovecot"
 )
 
@@ -113,7 +114,7 @@ func (d *device) places() map[int][]string {
 	d.Helper()
 	at := map[int][]string{}
 	d.opened(func() {
-		for m, err := range d.store.List(context.Background(), listAll()) {
+		for m, err := range query.List(context.Background(), d.store, listAll()) {
 			d.ok(err)
 			at[number(m)] = append(at[number(m)], fmt.Sprintf("%s [%s %s]", m.Mailbox, m.Flags.Set, m.Flags.Keywords))
 		}
@@ -191,7 +192,7 @@ func (d *device) acts(c command, letters []int) (acted []int) {
 	hidden, err := store.Follow(ctx)
 	d.ok(err)
 	var ms []index.Message
-	for m, err := range store.List(ctx, listAll()) {
+	for m, err := range query.List(ctx, store, listAll()) {
 		d.ok(err)
 		if !hidden[m.ID] && slices.Contains(letters, number(m)) {
 			ms = append(ms, m)
@@ -245,7 +246,7 @@ func TestCommandsBesideFree(t *testing.T) {
 			d, steps, at, acted := w.copy(), 0, "", []int(nil)
 			d.opened(func() {
 				var ms []index.Message
-				for m, err := range d.store.List(ctx, listAll()) {
+				for m, err := range query.List(ctx, d.store, listAll()) {
 					d.ok(err)
 					ms = append(ms, m)
 				}

@@ -14,6 +14,7 @@ import (
 	"postie/imap/plan"
 	"postie/maildir"
 	"postie/maildir/index"
+	"postie/maildir/index/query"
 	"postie/testdata/dovecot"
 )
 
@@ -122,7 +123,7 @@ func TestWithoutBodiesOnBothSides(t *testing.T) {
 					}
 				}
 				var lines []string
-				for m, err := range d.store.List(ctx, listAll()) {
+				for m, err := range query.List(ctx, d.store, listAll()) {
 					d.ok(err)
 					lines = append(lines, fmt.Sprint(m.ID, m.Mailbox, m.Flags.Set))
 				}

@@ -17,6 +17,7 @@ import (
 	"postie/imap"
 	"postie/maildir"
 	"postie/maildir/index"
+	"postie/maildir/index/query"
 	"postie/testdata/dovecot"
 	"postie/testdata/victim"
 )
@@ -153,7 +154,7 @@ func TestFetchMeanwhile(t *testing.T) {
 	d.sync()
 	ids := map[int]int64{}
 	d.opened(func() {
-		for m, err := range d.store.List(ctx, listAll()) {
+		for m, err := range query.List(ctx, d.store, listAll()) {
 			d.ok(err)
 			var n int
 			fmt.Sscanf(m.Summary.Subject, "letter %d", &n)

@@ -13,7 +13,7 @@ import (
 	"github.com/emersion/go-imap/v2/imapserver/imapmemserver"
 
 	"postie/imap"
-	"postie/maildir/index"
+	"postie/maildir/index/query"
 	"postie/testdata/dovecot"
 )
 
@@ -101,7 +101,7 @@ func (d *device) wires() string {
 	d.Helper()
 	var lines []string
 	d.opened(func() {
-		for m, err := range d.store.List(d.Context(), index.ListOptions{}) {
+		for m, err := range query.List(d.Context(), d.store, query.ListOptions{}) {
 			d.ok(err)
 			lines = append(lines, fmt.Sprintf("%s %d %x %v", m.Summary.Subject, m.Wire.Size, m.Wire.Hash[:4], m.Wire.Exact))
 		}

@@ -10,6 +10,7 @@ import (
 
 	"postie/imap"
 	"postie/imap/plan"
+	"postie/maildir/index/query"
 	"postie/testdata/dovecot"
 )
 
@@ -160,7 +161,7 @@ func leftOut(d *device) {
 func (d *device) listed() (lines []string) {
 	d.Helper()
 	d.opened(func() {
-		for m, err := range d.store.List(context.Background(), listAll()) {
+		for m, err := range query.List(context.Background(), d.store, listAll()) {
 			d.ok(err)
 			lines = append(lines, fmt.Sprint(m.ID, m.Mailbox, m.Summary.Subject))
 		}

@@ -25,6 +25,7 @@ import (
 	"postie/imap/plan"
 	"postie/maildir"
 	"postie/maildir/index"
+	"postie/maildir/index/query"
 	"postie/testdata/dovecot"
 )
 
@@ -348,7 +349,7 @@ func bytesReader(b []byte) io.Reader { return bytes.NewReader(b) }
 
 func usual() plan.Policy { return plan.Policy{MaxDelete: .3, Expunge: true, Create: plan.Both} }
 
-func listAll() index.ListOptions { return index.ListOptions{} }
+func listAll() query.ListOptions { return query.ListOptions{} }
 
 // opened opens the index for a look.
 func (d *device) opened(do func()) {

@@ -25,7 +25,7 @@ func (s *Store) Counts(ctx context.Context, hidden map[int64]bool) ([]Count, err
 	if err != nil || len(hidden) == 0 {
 		return all, verb("count messages", err)
 	}
-	ms, err := s.byIDs(ctx, slices.Sorted(maps.Keys(hidden)))
+	ms, err := s.ByIDs(ctx, slices.Sorted(maps.Keys(hidden)))
 	for _, m := range ms {
 		i := slices.IndexFunc(all, func(c Count) bool { return c.Mailbox == m.Mailbox })
 		if i < 0 {

@@ -1,14 +1,12 @@
 package index
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"slices"
 	"testing"
 	"time"
 
@@ -85,14 +83,10 @@ func refreshed(t testing.TB, s *Store) Refreshed {
 // all lists the whole index, the oldest NUMBER first.
 func all(t testing.TB, s *Store) []Message {
 	t.Helper()
-	var ms []Message
-	for m, err := range s.List(context.Background(), ListOptions{}) {
-		if err != nil {
-			t.Fatal(err)
-		}
-		ms = append(ms, m)
+	ms, err := s.messages(t.Context(), "TRUE")
+	if err != nil {
+		t.Fatal(err)
 	}
-	slices.SortFunc(ms, func(a, b Message) int { return int(a.ID - b.ID) })
 	return ms
 }
 

@@ -73,8 +73,9 @@ func base(t testing.TB, s *Store, a *Account) string {
 			t.Errorf("%s counts %d (%t) of %d, %v", b.Name, n, b.Some, len(seen), err)
 		}
 	}
-	for m, err := range s.List(t.Context(), ListOptions{}) {
-		must(t, err)
+	ms, err := s.Select(t.Context(), "", "TRUE ORDER BY m.date DESC, m.id DESC")
+	must(t, err)
+	for _, m := range ms {
 		lines = append(lines, fmt.Sprintf("m%d %s %s %q %s", m.ID, m.Mailbox, m.Entry.Rel(), m.Summary.Subject, strings.TrimPrefix(s.Path(m), string(s.root))))
 	}
 	return strings.Join(lines, "\n")

@@ -14,6 +14,7 @@ import (
 
 	"postie/maildir"
 	"postie/maildir/index"
+	"postie/maildir/index/query"
 	"postie/pop3/pop3test"
 )
 
@@ -130,7 +131,7 @@ func rows(w *world) int {
 	}
 	defer s.Close()
 	n := 0
-	for _, err := range s.List(context.Background(), index.ListOptions{}) {
+	for _, err := range query.List(context.Background(), s, query.ListOptions{}) {
 		if err != nil {
 			w.Fatal(err)
 		}

@@ -11,6 +11,7 @@ import (
 	"postie/cmd/postie/internal/near"
 	"postie/imap/mirror"
 	"postie/maildir/index"
+	"postie/maildir/index/query"
 )
 
 // Mailboxes are the names of the known mailboxes that patterns choose; nil: there is no pattern.
@@ -55,7 +56,7 @@ func (l *Library) allMailboxes(ctx context.Context) ([]string, error) {
 }
 
 // Names makes sure that the mailboxes and accounts which a query names are there.
-func (l *Library) Names(ctx context.Context, q index.Query) error {
+func (l *Library) Names(ctx context.Context, q query.Query) error {
 	known, err := l.allMailboxes(ctx)
 	if err != nil {
 		return err

@@ -12,6 +12,7 @@ import (
 	"postie/cmd/postie/internal/exit"
 	"postie/cmd/postie/internal/ui"
 	"postie/maildir/index"
+	"postie/maildir/index/query"
 )
 
 // Reindex brings the index of a shelf up to its mail, or makes it anew from it.
@@ -26,7 +27,7 @@ func (l *Library) Reindex(ctx context.Context, s *Shelf, rebuild bool) (err erro
 		}
 		defer lock.Release()
 	}
-	if err := l.indexText(ctx, s, index.TextOptions{Anew: rebuild}); err != nil {
+	if err := l.indexText(ctx, s, query.TextOptions{Anew: rebuild}); err != nil {
 		return err
 	}
 	return l.unread(ctx, s)
@@ -37,7 +38,7 @@ const named = 20
 
 // unread names the messages that could not be read. Those whose file is gone, moved or deleted, wait for the next sync.
 func (l *Library) unread(ctx context.Context, s *Shelf) error {
-	left, err := s.Index.UnindexedMessages(ctx)
+	left, err := query.UnindexedMessages(ctx, s.Index)
 	if err != nil {
 		return err
 	}
@@ -47,7 +48,7 @@ func (l *Library) unread(ctx context.Context, s *Shelf) error {
 	}
 	account := s.Accounts[0].Name
 	for _, m := range left[:min(len(left), named)] {
-		why := cmp.Or(s.Index.Readable(m), errors.New("it can be now; try again"))
+		why := cmp.Or(query.Readable(s.Index, m), errors.New("it can be now; try again"))
 		l.UI.Error(ui.Failure{Account: account, Err: fmt.Errorf("%s could not be read: %w", Item{s, m}.Show().ID, why), Exit: exit.Partial})
 	}
 	if more := len(left) - named; more > 0 {
@@ -74,10 +75,10 @@ func (s *Stores) IndexNew(ctx context.Context, accounts []config.Account) {
 			continue
 		}
 		seen[o] = true
-		if n, err := o.Index.Unindexed(ctx); err != nil || n == 0 || n > indexFew {
+		if n, err := query.Unindexed(ctx, o.Index); err != nil || n == 0 || n > indexFew {
 			continue
 		}
-		if err := o.Index.IndexText(ctx, index.TextOptions{Bodies: account.IndexBodies, MaxSize: indexSize}); err != nil && ctx.Err() == nil {
+		if err := query.IndexText(ctx, o.Index, query.TextOptions{Bodies: account.IndexBodies, MaxSize: indexSize}); err != nil && ctx.Err() == nil {
 			s.UI.Verbose(1, account.Name, err.Error())
 		}
 	}

@@ -10,14 +10,15 @@ import (
 	"postie/cmd/postie/internal/exit"
 	"postie/cmd/postie/internal/ui"
 	"postie/maildir/index"
+	"postie/maildir/index/query"
 )
 
 // ParseQuery reads what a user searches for.
-func ParseQuery(text string) (index.Query, error) {
+func ParseQuery(text string) (query.Query, error) {
 	if strings.TrimSpace(text) == "" {
-		return index.Query{}, exit.Usagef("the query is empty")
+		return query.Query{}, exit.Usagef("the query is empty")
 	}
-	q, err := index.ParseQuery(text, time.Now())
+	q, err := query.Parse(text, time.Now())
 	if err != nil {
 		return q, exit.Usage(fmt.Errorf("query: %w", err), "see `postie search --help`")
 	}
@@ -26,17 +27,17 @@ func ParseQuery(text string) (index.Query, error) {
 
 // Search finds what a query asks for, the newest first, and at least so many where there are so many (0: all); one more
 // tells that there are more.
-func (s *Shelf) Search(ctx context.Context, q index.Query, most int) iter.Seq2[index.Message, error] {
+func (s *Shelf) Search(ctx context.Context, q query.Query, most int) iter.Seq2[index.Message, error] {
 	if most > 0 {
 		most += len(s.hidden) + 1
 	}
-	return s.Index.Search(ctx, q, index.SearchOptions{Accounts: s.Names(), Limit: most})
+	return query.Search(ctx, s.Index, q, query.SearchOptions{Accounts: s.Names(), Limit: most})
 }
 
 // IndexText makes full text complete, so that a search finds what is there.
 func (l *Library) IndexText(ctx context.Context) error {
 	for _, s := range l.Shelves {
-		err := s.Index.Hurry(func() error { return l.indexText(ctx, s, index.TextOptions{}) })
+		err := s.Index.Hurry(func() error { return l.indexText(ctx, s, query.TextOptions{}) })
 		if err != nil && ctx.Err() != nil {
 			return exit.Cause(ctx, ctx.Err())
 		}
@@ -50,7 +51,7 @@ func (l *Library) IndexText(ctx context.Context) error {
 }
 
 // indexText indexes what is not indexed yet of a shelf, and shows how it goes.
-func (l *Library) indexText(ctx context.Context, s *Shelf, o index.TextOptions) error {
+func (l *Library) indexText(ctx context.Context, s *Shelf, o query.TextOptions) error {
 	for _, account := range s.Accounts {
 		o.Bodies = o.Bodies || account.IndexBodies
 	}
@@ -64,5 +65,5 @@ func (l *Library) indexText(ctx context.Context, s *Shelf, o index.TextOptions) 
 		last = done
 		task.Set(ui.Amount{Messages: done})
 	}
-	return s.Index.IndexText(ctx, o)
+	return query.IndexText(ctx, s.Index, o)
 }

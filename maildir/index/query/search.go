@@ -1,13 +1,13 @@
-package index
+package query
 
 import (
 	"cmp"
 	"context"
 	"database/sql"
-	"encoding/json"
-	"fmt"
 	"iter"
 	"slices"
+
+	"postie/maildir/index"
 )
 
 // SearchOptions go with Search. The zero value is ready.
@@ -24,18 +24,18 @@ const (
 
 // Search gives the messages that a query finds, the newest first. What full text does not know yet (IndexText) is not
 // found by words. An error is given once and ends it.
-func (s *Store) Search(ctx context.Context, q Query, o SearchOptions) iter.Seq2[Message, error] {
-	return func(yield func(Message, error) bool) {
-		ids, err := s.found(ctx, q, o)
+func Search(ctx context.Context, s *index.Store, q Query, o SearchOptions) iter.Seq2[index.Message, error] {
+	return func(yield func(index.Message, error) bool) {
+		ids, err := found(ctx, s, q, o)
 		if err != nil {
-			yield(Message{}, verb("search", err))
+			yield(index.Message{}, verb("search", err))
 			return
 		}
 		// By pages, between which there is no transaction: the caller may take its time, or write.
 		for page := range slices.Chunk(ids, listPage) {
-			ms, err := s.byIDs(ctx, page)
+			ms, err := s.ByIDs(ctx, page)
 			if err != nil {
-				yield(Message{}, verb("search", err))
+				yield(index.Message{}, verb("search", err))
 				return
 			}
 			for _, m := range ms {
@@ -48,20 +48,20 @@ func (s *Store) Search(ctx context.Context, q Query, o SearchOptions) iter.Seq2[
 }
 
 // found lists the NUMBERs of what a query finds, the newest first.
-func (s *Store) found(ctx context.Context, q Query, o SearchOptions) ([]int64, error) {
+func found(ctx context.Context, s *index.Store, q Query, o SearchOptions) ([]int64, error) {
 	if o.Limit > 0 {
 		text, rest := split(q.root)
-		dense, err := s.dense(ctx, text)
+		dense, err := dense(ctx, s, text)
 		if err != nil {
 			return nil, err
 		}
 		if dense {
-			return s.walk(ctx, text, rest, o)
+			return walk(ctx, s, text, rest, o)
 		}
 	}
 	c := &compiler{accounts: o.Accounts}
 	limit := cmp.Or(o.Limit, -1)
-	return query(ctx, s, number, "SELECT m.id FROM message m WHERE "+c.sql(q.root)+" ORDER BY m.date DESC, m.id DESC LIMIT ?", append(c.args, limit)...)
+	return index.Rows(ctx, s, index.Number, "SELECT m.id FROM message m WHERE "+c.sql(q.root)+" ORDER BY m.date DESC, m.id DESC LIMIT ?", append(c.args, limit)...)
 }
 
 // split gives what full text decides, "" if nothing, and what else must hold.
@@ -73,23 +73,23 @@ func split(root node) (text string, rest []node) {
 }
 
 // dense reports whether full text finds so many that a walk from the newest on soon has met enough of them.
-func (s *Store) dense(ctx context.Context, text string) (bool, error) {
+func dense(ctx context.Context, s *index.Store, text string) (bool, error) {
 	if text == "" {
 		return false, nil
 	}
-	n, err := query(ctx, s, number, "SELECT count(*) FROM (SELECT 1 FROM text WHERE text MATCH ? LIMIT ?)", text, many)
+	n, err := index.Rows(ctx, s, index.Number, "SELECT count(*) FROM (SELECT 1 FROM text WHERE text MATCH ? LIMIT ?)", text, many)
 	return err == nil && n[0] == many, err
 }
 
 // walk goes from the newest message on and asks full text about pages of them: what came at one time lies together there.
-func (s *Store) walk(ctx context.Context, text string, rest []node, o SearchOptions) (found []int64, err error) {
+func walk(ctx context.Context, s *index.Store, text string, rest []node, o SearchOptions) (found []int64, err error) {
 	type place struct{ date, id int64 }
 	c := &compiler{accounts: o.Accounts}
 	where := c.join(append([]node{nil}, rest...), " AND ")
 	q := "SELECT m.date, m.id FROM message m INDEXED BY message_date WHERE " + where +
 		" AND m.date <= ? AND (m.date, m.id) < (?, ?) ORDER BY m.date DESC, m.id DESC LIMIT ?"
 	for last := (place{1 << 60, 1 << 60}); len(found) < o.Limit; {
-		page, err := query(ctx, s, func(rows *sql.Rows) (p place, err error) { return p, rows.Scan(&p.date, &p.id) }, q,
+		page, err := index.Rows(ctx, s, func(rows *sql.Rows) (p place, err error) { return p, rows.Scan(&p.date, &p.id) }, q,
 			append(slices.Clip(c.args), last.date, last.date, last.id, walkPage)...)
 		if err != nil || len(page) == 0 {
 			return found, err
@@ -98,7 +98,7 @@ func (s *Store) walk(ctx context.Context, text string, rest []node, o SearchOpti
 		for _, p := range page {
 			first, end = min(first, p.id), max(end, p.id)
 		}
-		hits, err := query(ctx, s, number, "SELECT rowid FROM text WHERE text MATCH ? AND rowid BETWEEN ? AND ? ORDER BY rowid", text, first, end)
+		hits, err := index.Rows(ctx, s, index.Number, "SELECT rowid FROM text WHERE text MATCH ? AND rowid BETWEEN ? AND ? ORDER BY rowid", text, first, end)
 		if err != nil {
 			return nil, err
 		}
@@ -110,26 +110,4 @@ func (s *Store) walk(ctx context.Context, text string, rest []node, o SearchOpti
 		last = page[len(page)-1]
 	}
 	return found, nil
-}
-
-// byIDs gives the messages of NUMBERs, in that order; what is gone meanwhile is left out.
-func (s *Store) byIDs(ctx context.Context, ids []int64) ([]Message, error) {
-	list, err := json.Marshal(ids)
-	if err != nil {
-		return nil, err
-	}
-	ms, err := query(ctx, s, scanMessage, fmt.Sprintf(columns, "")+"m.id IN (SELECT value FROM json_each(?))", string(list))
-	at := make(map[int64]int, len(ids))
-	for i, id := range ids {
-		at[id] = i
-	}
-	slices.SortFunc(ms, func(a, b Message) int { return at[a.ID] - at[b.ID] })
-	return ms, err
-}
-
-// Mailboxes lists the names of those that are known, sorted: without what was renamed or deleted here, and is still called so on
-// the server.
-func (s *Store) Mailboxes(ctx context.Context) ([]string, error) {
-	names, err := query(ctx, s, func(rows *sql.Rows) (name string, err error) { return name, rows.Scan(&name) }, "SELECT name FROM mailbox m WHERE "+here+" ORDER BY name")
-	return names, verb("read index", err)
 }

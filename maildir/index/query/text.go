@@ -1,4 +1,4 @@
-package index
+package query
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 	"os"
 	"syscall"
 
+	"postie/maildir/index"
 	"postie/maildir/message"
 )
 
@@ -36,8 +37,8 @@ const (
 )
 
 // Unindexed says how many messages full text does not know yet, or not in full.
-func (s *Store) Unindexed(ctx context.Context) (int, error) {
-	n, err := query(ctx, s, number, "SELECT count(*) FROM message INDEXED BY message_unindexed WHERE indexed < 2")
+func Unindexed(ctx context.Context, s *index.Store) (int, error) {
+	n, err := index.Rows(ctx, s, index.Number, "SELECT count(*) FROM message INDEXED BY message_unindexed WHERE indexed < 2")
 	if err != nil {
 		return 0, verb("read index", err)
 	}
@@ -45,13 +46,13 @@ func (s *Store) Unindexed(ctx context.Context) (int, error) {
 }
 
 // UnindexedMessages lists those that Unindexed counts: after IndexText with bodies they are those that it could not read.
-func (s *Store) UnindexedMessages(ctx context.Context) ([]Message, error) {
-	ms, err := query(ctx, s, scanMessage, fmt.Sprintf(columns, "INDEXED BY message_unindexed")+"m.indexed < 2 ORDER BY m.id")
+func UnindexedMessages(ctx context.Context, s *index.Store) ([]index.Message, error) {
+	ms, err := s.Select(ctx, "INDEXED BY message_unindexed", "m.indexed < 2 ORDER BY m.id")
 	return ms, verb("read index", err)
 }
 
 // Readable says why the file of a message cannot be read; nil: it can.
-func (s *Store) Readable(m Message) error {
+func Readable(s *index.Store, m index.Message) error {
 	f, err := openText(s.Path(m))
 	if err != nil {
 		return err
@@ -76,7 +77,7 @@ func openText(path string) (*os.File, error) {
 
 // IndexText makes full text know what it does not know yet: of many messages first all headers, which is quick. Each
 // transaction is short; stopped by its context it keeps what it did. Others may do the same at the same time.
-func (s *Store) IndexText(ctx context.Context, o TextOptions) error {
+func IndexText(ctx context.Context, s *index.Store, o TextOptions) error {
 	x := &texting{s: s, o: o}
 	err := x.run(ctx)
 	return verb("index text", err)
@@ -84,7 +85,7 @@ func (s *Store) IndexText(ctx context.Context, o TextOptions) error {
 
 // texting is one IndexText at work.
 type texting struct {
-	s           *Store
+	s           *index.Store
 	o           TextOptions
 	done, total int
 	header      message.Header
@@ -101,14 +102,14 @@ type row struct {
 
 func (x *texting) run(ctx context.Context) error {
 	if x.o.Anew {
-		if err := x.s.forgetText(ctx); err != nil {
+		if err := forgetText(ctx, x.s); err != nil {
 			return err
 		}
 	}
-	if err := x.s.wantBodies(ctx, x.o.Bodies); err != nil {
+	if err := wantBodies(ctx, x.s, x.o.Bodies); err != nil {
 		return err
 	}
-	todo, err := x.s.Unindexed(ctx)
+	todo, err := Unindexed(ctx, x.s)
 	if err != nil || todo == 0 {
 		return err
 	}
@@ -120,7 +121,7 @@ func (x *texting) run(ctx context.Context) error {
 		}
 	}
 	if !files {
-		return x.s.write(ctx, func(tx *sql.Tx) error { // headers of runs that wanted bodies: enough is known
+		return x.s.Write(ctx, func(tx *sql.Tx) error { // headers of runs that wanted bodies: enough is known
 			_, err := tx.Exec("UPDATE message INDEXED BY message_unindexed SET indexed = 3 WHERE indexed < 2 AND indexed = 1")
 			return err
 		})
@@ -134,13 +135,13 @@ func (x *texting) run(ctx context.Context) error {
 }
 
 // wantBodies has those bodies read that were not wanted before, if they are now.
-func (s *Store) wantBodies(ctx context.Context, wanted bool) error {
+func wantBodies(ctx context.Context, s *index.Store, wanted bool) error {
 	for n := int64(1); wanted && n > 0; {
-		slim, err := query(ctx, s, number, "SELECT 1 FROM message INDEXED BY message_slim WHERE indexed = 3 LIMIT 1")
+		slim, err := index.Rows(ctx, s, index.Number, "SELECT 1 FROM message INDEXED BY message_slim WHERE indexed = 3 LIMIT 1")
 		if err != nil || len(slim) == 0 {
 			return err
 		}
-		if err := s.write(ctx, func(tx *sql.Tx) error {
+		if err := s.Write(ctx, func(tx *sql.Tx) error {
 			r, err := tx.Exec("UPDATE message SET indexed = 1 WHERE id IN (SELECT id FROM message INDEXED BY message_slim WHERE indexed = 3 LIMIT 10000)")
 			if err == nil {
 				n, err = r.RowsAffected()
@@ -154,18 +155,18 @@ func (s *Store) wantBodies(ctx context.Context, wanted bool) error {
 }
 
 // forgetText empties the full text and has every folder scanned again.
-func (s *Store) forgetText(ctx context.Context) error {
-	return s.write(ctx, func(tx *sql.Tx) error {
+func forgetText(ctx context.Context, s *index.Store) error {
+	return s.Write(ctx, func(tx *sql.Tx) error {
 		_, err := tx.Exec("UPDATE message SET indexed = 0 WHERE indexed > 0; UPDATE mailbox SET stamp = ''; INSERT INTO text (text) VALUES ('delete-all')")
 		return err
 	})
 }
 
 // pass goes through the messages that are not indexed in full and for which the condition holds.
-func (x *texting) pass(ctx context.Context, where string, do func(*Message) (row, bool)) error {
-	q := fmt.Sprintf(columns, "INDEXED BY message_unindexed") + "m.indexed < 2 AND m.id > ? AND " + where + " ORDER BY m.id LIMIT ?"
+func (x *texting) pass(ctx context.Context, where string, do func(*index.Message) (row, bool)) error {
+	where = "m.indexed < 2 AND m.id > ? AND " + where + " ORDER BY m.id LIMIT ?"
 	for last := int64(0); ; {
-		ms, err := query(ctx, x.s, scanMessage, q, last, textChunk)
+		ms, err := x.s.Select(ctx, "INDEXED BY message_unindexed", where, last, textChunk)
 		if err != nil || len(ms) == 0 {
 			return err
 		}
@@ -197,7 +198,7 @@ func (x *texting) pass(ctx context.Context, where string, do func(*Message) (row
 }
 
 // heading is what the summary tells.
-func (x *texting) heading(m *Message) (row, bool) {
+func (x *texting) heading(m *index.Message) (row, bool) {
 	r := row{id: m.ID, key: string(m.Entry.Key), level: textHeader}
 	switch {
 	case r.key == "":
@@ -214,7 +215,7 @@ func (r *row) summary(sum *message.Summary) {
 }
 
 // read is what the file tells. One that is gone waits for Refresh, one that cannot be read for the next time.
-func (x *texting) read(m *Message) (row, bool) {
+func (x *texting) read(m *index.Message) (row, bool) {
 	r, _ := x.heading(m)
 	r.level = max(r.level, textAll)
 	if r.key == "" {
@@ -249,9 +250,9 @@ func (x *texting) read(m *Message) (row, bool) {
 }
 
 // unreadable is false.
-func (x *texting) unreadable(m *Message, err error) bool {
+func (x *texting) unreadable(m *index.Message, err error) bool {
 	if !errors.Is(err, fs.ErrNotExist) {
-		x.s.log.Warn("message cannot be read", "path", x.s.Path(*m), "err", err)
+		x.s.Log().Warn("message cannot be read", "path", x.s.Path(*m), "err", err)
 	}
 	return false
 }
@@ -261,7 +262,7 @@ func (x *texting) put(ctx context.Context, rows []row) error {
 	if len(rows) == 0 {
 		return nil
 	}
-	return x.s.write(ctx, func(tx *sql.Tx) error {
+	return x.s.Write(ctx, func(tx *sql.Tx) error {
 		still, err := tx.Prepare("UPDATE message SET indexed = ?1 WHERE id = ?2 AND key = ?3 AND indexed < ?1")
 		if err != nil {
 			return err

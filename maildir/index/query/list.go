@@ -1,12 +1,13 @@
-package index
+package query
 
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"iter"
 	"strings"
 	"time"
+
+	"postie/maildir/index"
 )
 
 // ListOptions says what List is to give. The zero value is everything.
@@ -23,9 +24,9 @@ const listPage = 256
 
 // List gives messages, the newest first, with the cost of those it gives, however many there are.
 // An error is given once and ends it.
-func (s *Store) List(ctx context.Context, o ListOptions) iter.Seq2[Message, error] {
-	return func(yield func(Message, error) bool) {
-		q, args := o.query()
+func List(ctx context.Context, s *index.Store, o ListOptions) iter.Seq2[index.Message, error] {
+	return func(yield func(index.Message, error) bool) {
+		by, where, args := o.query()
 		date, id := time.UnixMilli(1<<53), int64(1<<62)
 		if !o.Until.IsZero() {
 			date, id = o.Until, 0 // no id is below 0: none of that very time
@@ -35,9 +36,9 @@ func (s *Store) List(ctx context.Context, o ListOptions) iter.Seq2[Message, erro
 			if o.Limit > 0 {
 				page = min(page, left)
 			}
-			ms, err := query(ctx, s, scanMessage, q, append(args, date.UnixMilli(), date.UnixMilli(), id, page)...)
+			ms, err := s.Select(ctx, by, where, append(args, date.UnixMilli(), date.UnixMilli(), id, page)...)
 			if err != nil {
-				yield(Message{}, verb("list", err))
+				yield(index.Message{}, verb("list", err))
 				return
 			}
 			for _, m := range ms {
@@ -55,7 +56,7 @@ func (s *Store) List(ctx context.Context, o ListOptions) iter.Seq2[Message, erro
 
 // query gives the statement of one page, and its first arguments. The index is named because only we know which
 // condition leaves the fewest rows.
-func (o *ListOptions) query() (string, []any) {
+func (o *ListOptions) query() (string, string, []any) {
 	by, where, args := "message_date", []string{}, []any{}
 	add := func(index, condition string, values ...any) {
 		if index != "" {
@@ -79,5 +80,5 @@ func (o *ListOptions) query() (string, []any) {
 		add("", "m.date >= ?", o.Since.UnixMilli())
 	}
 	add("", "m.date <= ? AND (m.date, m.id) < (?, ?)")
-	return fmt.Sprintf(columns, "INDEXED BY "+by) + strings.Join(where, " AND ") + " ORDER BY m.date DESC, m.id DESC LIMIT ?", args
+	return "INDEXED BY " + by, strings.Join(where, " AND ") + " ORDER BY m.date DESC, m.id DESC LIMIT ?", args
 }

@@ -1,4 +1,4 @@
-package index
+package query
 
 import (
 	"context"
@@ -11,17 +11,18 @@ import (
 	"time"
 
 	"postie/maildir"
+	"postie/maildir/index"
 	"postie/testdata/messages"
 )
 
 // hits lists the NUMBERs that a query finds, the newest first.
-func hits(t testing.TB, s *Store, query string, limit int) (ids []int64) {
+func hits(t testing.TB, s *index.Store, query string, limit int) (ids []int64) {
 	t.Helper()
-	q, err := ParseQuery(query, testNow())
+	q, err := Parse(query, testNow())
 	if err != nil {
 		t.Fatal(query, err)
 	}
-	for m, err := range s.Search(t.Context(), q, SearchOptions{Accounts: []string{"home"}, Limit: limit}) {
+	for m, err := range Search(t.Context(), s, q, SearchOptions{Accounts: []string{"home"}, Limit: limit}) {
 		if err != nil {
 			t.Fatal(query, err)
 		}
@@ -30,17 +31,19 @@ func hits(t testing.TB, s *Store, query string, limit int) (ids []int64) {
 	return ids
 }
 
-func indexText(t testing.TB, s *Store, o TextOptions) {
+func indexText(t testing.TB, s *index.Store, o TextOptions) {
 	t.Helper()
-	if err := s.IndexText(t.Context(), o); err != nil {
+	if err := IndexText(t.Context(), s, o); err != nil {
 		t.Fatal(err)
 	}
 }
 
 func TestSearch(t *testing.T) {
-	root := newRoot(t)
-	s := open(t, root, nil)
-	box := sub(t, root, ".Lists.go")
+	s, root := opened(t)
+	box := maildir.Dir(filepath.Join(string(root), ".Lists.go"))
+	if err := box.Ensure(); err != nil {
+		t.Fatal(err)
+	}
 	add := func(dir maildir.Dir, rel, content string) {
 		put(t, dir, rel, content)
 		n := len(all(t, s))
@@ -105,7 +108,7 @@ func TestSearch(t *testing.T) {
 		want(t, query, hits(t, s, query, 0), out)
 	}
 	want(t, "limit", hits(t, s, "", 2), "[4 3]")
-	if _, err := s.Remove(t.Context(), numbered(t, s, 1)); err != nil {
+	if _, err := s.Remove(t.Context(), all(t, s)[:1]); err != nil {
 		t.Fatal(err)
 	}
 	want(t, "removed", hits(t, s, "fox", 0), "[]")
@@ -113,14 +116,13 @@ func TestSearch(t *testing.T) {
 
 // TestSearchSamples: real mail in the charsets of the world is found by what people see.
 func TestSearchSamples(t *testing.T) {
-	root := newRoot(t)
+	s, root := opened(t)
 	for _, m := range messages.All() {
 		put(t, root, "new/"+m.Name, string(m.Wire))
 	}
-	s := open(t, root, nil)
 	refreshed(t, s)
 	indexText(t, s, TextOptions{Bodies: true})
-	n, err := s.Unindexed(t.Context())
+	n, err := Unindexed(t.Context(), s)
 	want(t, "unindexed", fmt.Sprint(n, err), "0 <nil>")
 	for _, m := range all(t, s) {
 		for _, found := range []string{m.Summary.Subject, m.Summary.From} {
@@ -139,21 +141,20 @@ func TestSearchSamples(t *testing.T) {
 
 // TestIndexText: nothing is read twice, what is stopped goes on, what is gone does no harm.
 func TestIndexText(t *testing.T) {
-	root := newRoot(t)
-	s := open(t, root, nil)
+	s, root := opened(t)
 	for n := range 600 {
 		put(t, root, fmt.Sprintf("new/%d", n), letter(n))
 	}
 	refreshed(t, s)
 	ctx, stop := context.WithCancel(t.Context())
-	err := s.IndexText(ctx, TextOptions{Bodies: true, Progress: func(done, total int) { stop() }})
+	err := IndexText(ctx, s, TextOptions{Bodies: true, Progress: func(done, total int) { stop() }})
 	if !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
-	n, _ := s.Unindexed(t.Context())
+	n, _ := Unindexed(t.Context(), s)
 	want(t, "left", n, 600-textChunk)
 	indexText(t, s, TextOptions{}) // headers only
-	n, _ = s.Unindexed(t.Context())
+	n, _ = Unindexed(t.Context(), s)
 	want(t, "left", n, 0)
 	want(t, "body of one that was read", len(hits(t, s, "hello", 0)), textChunk)
 	want(t, "subject of all", len(hits(t, s, "subject:letter", 0)), 600)
@@ -172,39 +173,37 @@ func TestIndexText(t *testing.T) {
 	refreshed(t, s)
 	os.Remove(filepath.Join(string(root), "new/gone"))
 	indexText(t, s, TextOptions{Bodies: true, MaxSize: 1000})
-	n, _ = s.Unindexed(t.Context())
+	n, _ = Unindexed(t.Context(), s)
 	want(t, "large and gone wait", n, 2)
 	indexText(t, s, TextOptions{Bodies: true})
 	refreshed(t, s)
-	n, _ = s.Unindexed(t.Context())
+	n, _ = Unindexed(t.Context(), s)
 	want(t, "none waits", n, 0)
 	want(t, "large", len(hits(t, s, "word large", 0)), 1)
 }
 
 // TestSearchWalk: where words hit most messages, the newest are found by another way, with the same outcome.
 func TestSearchWalk(t *testing.T) {
-	s := open(t, newRoot(t), nil)
-	l, err := s.Ledger(t.Context(), Maildrop{"alice", "pop.example.org"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	fill(t, s, l, many+500, 4000)
-	if _, err := s.w.Exec("UPDATE message SET flags = (id % 7 = 0) * 16, date = 1763763600000 + id % 500 * 1000"); err != nil { // days and NUMBERs differ, days repeat
-		t.Fatal(err)
-	}
+	s, _ := opened(t)
+	fill(t, s, many+500, func(i int, m *index.Message) { // days and NUMBERs differ, days repeat
+		m.Date = time.UnixMilli(1763763600000 + int64(i%500)*1000)
+		if i%7 == 0 {
+			m.Flags.Set = maildir.FlagSeen
+		}
+	})
 	indexText(t, s, TextOptions{})
 	for _, query := range []string{"proposal", "proposal is:read", "prop* -subject:word5", "is:unread (proposal OR nothing) in:INBOX", "proposal is:flagged",
 		"proposal since:2025-11-22", "proposal before:2025-11-22", "proposal id:77"} {
-		q, err := ParseQuery(query, testNow())
+		q, err := Parse(query, testNow())
 		if err != nil {
 			t.Fatal(err)
 		}
-		all, err := s.found(t.Context(), q, SearchOptions{})
+		all, err := found(t.Context(), s, q, SearchOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, limit := range []int{50, many + 1000} {
-			got, err := s.found(t.Context(), q, SearchOptions{Limit: limit})
+			got, err := found(t.Context(), s, q, SearchOptions{Limit: limit})
 			if err != nil || !slices.Equal(got, all[:min(limit, len(all))]) {
 				t.Errorf("%s, limit %d: %d found, %v", query, limit, len(got), err)
 			}
@@ -214,12 +213,8 @@ func TestSearchWalk(t *testing.T) {
 
 // BenchmarkSearch asks full text over 200,000 summaries.
 func BenchmarkSearch(b *testing.B) {
-	s := open(b, newRoot(b), nil)
-	l, err := s.Ledger(b.Context(), Maildrop{"alice", "pop.example.org"})
-	if err != nil {
-		b.Fatal(err)
-	}
-	fill(b, s, l, 200000, 10000)
+	s, _ := opened(b)
+	fill(b, s, 200000, nil)
 	began := time.Now()
 	indexText(b, s, TextOptions{})
 	b.Logf("headers indexed in %v", time.Since(began))

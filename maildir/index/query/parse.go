@@ -1,4 +1,4 @@
-package index
+package query
 
 import (
 	"errors"
@@ -51,10 +51,10 @@ const (
 	maxNest  = 10
 )
 
-// ParseQuery reads a search as people type it: words that must all be there, "phrases", word* for a beginning, -word for
+// Parse reads a search as people type it: words that must all be there, "phrases", word* for a beginning, -word for
 // what must not be there, OR (which binds less than the blank), parentheses, and operators such as from:ann or
 // since:2w. now is what dates are seen from.
-func ParseQuery(text string, now time.Time) (Query, error) {
+func Parse(text string, now time.Time) (Query, error) {
 	if len(text) > maxQuery {
 		return Query{}, fmt.Errorf("a query may have %d bytes, not %d", maxQuery, len(text))
 	}

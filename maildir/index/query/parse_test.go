@@ -1,4 +1,4 @@
-package index
+package query
 
 import (
 	"fmt"
@@ -7,11 +7,6 @@ import (
 	"time"
 	_ "time/tzdata" // Berlin's clocks change
 )
-
-// now of these tests: a Saturday, in a zone of its own.
-func testNow() time.Time {
-	return time.Date(2026, 11, 21, 15, 4, 5, 0, time.FixedZone("", 3600))
-}
 
 func TestParseSpan(t *testing.T) {
 	for in, out := range map[string]string{
@@ -57,15 +52,19 @@ func TestParseSpanElsewhere(t *testing.T) {
 		{"2026-01-31 12:00", "2m", "2025-11-29T23:00:00Z 24h0m0s"},
 	} {
 		now, err := time.ParseInLocation("2006-01-02 15:04", c.now, berlin)
-		must(t, err)
+		if err != nil {
+			t.Fatal(err)
+		}
 		span, err := ParseSpan(c.in, now)
-		must(t, err)
+		if err != nil {
+			t.Fatal(err)
+		}
 		want(t, c.now+" "+c.in, span.From.UTC().Format(time.RFC3339)+" "+span.To.Sub(span.From).String(), c.out)
 	}
 }
 
 // The SQL and its arguments that queries become; "MATCH" stands for the condition on full text.
-func TestParseQuery(t *testing.T) {
+func TestParse(t *testing.T) {
 	for in, out := range map[string]string{
 		"":                            `TRUE`,
 		"  \t ":                       `TRUE`,
@@ -141,7 +140,7 @@ func TestParseQuery(t *testing.T) {
 		strings.Repeat("a", 5000):     `error`,
 	} {
 		got := "error"
-		if q, err := ParseQuery(in, testNow()); err == nil {
+		if q, err := Parse(in, testNow()); err == nil {
 			c := &compiler{accounts: []string{"home"}}
 			got = strings.ReplaceAll(c.sql(q.root), "m.id IN (SELECT rowid FROM text WHERE text MATCH ?)", "MATCH")
 			if c.args != nil {
@@ -152,19 +151,19 @@ func TestParseQuery(t *testing.T) {
 	}
 }
 
-// FuzzParseQuery: what is accepted is something that SQLite takes, and answers.
-func FuzzParseQuery(f *testing.F) {
+// FuzzParse: what is accepted is something that SQLite takes, and answers.
+func FuzzParse(f *testing.F) {
 	for _, seed := range []string{`a -b OR "c d"* (from:x in:y*)`, "id:a/b/3 larger:3k", "since:3d 日本 é*", `is:read -(has:attachment OR "\x00*")`, "NOT -NOT a AND", `"""*`, "a:b:c 1:2"} {
 		f.Add(seed)
 	}
-	s := open(f, newRoot(f), nil)
+	s, _ := opened(f)
 	f.Fuzz(func(t *testing.T, text string) {
-		q, err := ParseQuery(text, testNow())
+		q, err := Parse(text, testNow())
 		if err != nil {
 			return
 		}
 		for _, limit := range []int{0, 1} {
-			if _, err := s.found(t.Context(), q, SearchOptions{Accounts: []string{"home"}, Limit: limit}); err != nil {
+			if _, err := found(t.Context(), s, q, SearchOptions{Accounts: []string{"home"}, Limit: limit}); err != nil {
 				t.Errorf("%q: %v", text, err)
 			}
 		}

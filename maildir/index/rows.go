@@ -1,0 +1,56 @@
+package index
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"slices"
+)
+
+// Here is by what other rooms read and write the database: those that look for messages, and those that keep tables of their own.
+
+// Rows returns the rows of a reading statement, each made by scan.
+func Rows[T any](ctx context.Context, s *Store, scan func(*sql.Rows) (T, error), q string, args ...any) ([]T, error) {
+	return query(ctx, s, scan, q, args...)
+}
+
+// Number scans a row of one integer.
+func Number(rows *sql.Rows) (int64, error) { return number(rows) }
+
+// Write runs fn in one durable transaction, which should be short. Statements within need no context.
+func (s *Store) Write(ctx context.Context, fn func(*sql.Tx) error) error { return s.write(ctx, fn) }
+
+// Select returns the messages for which a condition holds, on message m and its mailbox b; ORDER BY and LIMIT may follow it. by is
+// empty, or the INDEXED BY clause of m.
+func (s *Store) Select(ctx context.Context, by, where string, args ...any) ([]Message, error) {
+	return query(ctx, s, scanMessage, fmt.Sprintf(columns, by)+where, args...)
+}
+
+// Selection is the statement of Select, for EXPLAIN.
+func Selection(by, where string) string { return fmt.Sprintf(columns, by) + where }
+
+// ByIDs gives the messages of NUMBERs, in that order; what is gone meanwhile is left out.
+func (s *Store) ByIDs(ctx context.Context, ids []int64) ([]Message, error) {
+	list, err := json.Marshal(ids)
+	if err != nil {
+		return nil, err
+	}
+	ms, err := s.Select(ctx, "", "m.id IN (SELECT value FROM json_each(?))", string(list))
+	at := make(map[int64]int, len(ids))
+	for i, id := range ids {
+		at[id] = i
+	}
+	slices.SortFunc(ms, func(a, b Message) int { return at[a.ID] - at[b.ID] })
+	return ms, err
+}
+
+// Mailboxes lists the names of those that are known, sorted.
+func (s *Store) Mailboxes(ctx context.Context) ([]string, error) {
+	names, err := query(ctx, s, func(rows *sql.Rows) (name string, err error) { return name, rows.Scan(&name) }, "SELECT name FROM mailbox ORDER BY name")
+	return names, verb("read index", err)
+}
+
+// Log is where trouble with a single message is told.
+func (s *Store) Log() *slog.Logger { return s.log }
