@@ -26,6 +26,20 @@ func (d *duration) Set(s string) error {
 	return err
 }
 
+// optional is a duration that may be given as 0.
+type optional struct {
+	duration
+	given bool
+}
+
+func (o *optional) Set(s string) error {
+	if o.given = true; s == "0" {
+		o.duration = 0
+		return nil
+	}
+	return o.duration.Set(s)
+}
+
 // forever is what --wait without a value means.
 const forever = "for ever"
 
@@ -90,6 +104,7 @@ type connection struct {
 	tlsCA           string
 	fingerprint     string
 	maildir         string
+	retry           optional
 	dryRun          bool
 	jobs            int
 }
@@ -103,6 +118,7 @@ func (c *connection) register(f *pflag.FlagSet) {
 	f.StringVar(&c.tls, "tls", "", "`WHEN` TLS begins: implicit, starttls or none")
 	f.StringVar(&c.tlsCA, "tls-ca", "", "PEM `FILE` of further root certificates")
 	f.StringVar(&c.fingerprint, "tls-fingerprint", "", "pin: accept exactly the certificate `sha256:HEX`")
+	f.Var(&c.retry, "retry", "try what failed and may pass again, for that long; 0: not at all")
 	f.IntVar(&c.jobs, "jobs", 4, "`N` accounts are at work side by side")
 }
 
@@ -132,6 +148,9 @@ func (c *connection) override(a *config.Account) error {
 			return exit.Usage(err, "")
 		}
 		a.TLSFingerprint = pin
+	}
+	if c.retry.given {
+		a.Retry = time.Duration(c.retry.duration)
 	}
 	if c.maildir != "" {
 		a.Maildir = paths.Absolute(c.maildir)

@@ -39,7 +39,7 @@ func (a *app) each(ctx context.Context, accounts []config.Account, c *connection
 		group.Go(func() error {
 			j := &job{app: a, account: account, stores: opened, terminal: terminal, dryRun: c.dryRun, task: a.ui.Task(account.Name)}
 			began := time.Now()
-			summary, err := do(ctx, j)
+			summary, err := j.persist(ctx, do)
 			summary.Seconds = time.Since(began).Seconds()
 			codes[i] = j.conclude(ctx, summary, err)
 			return nil

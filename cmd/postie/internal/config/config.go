@@ -84,9 +84,10 @@ type Account struct {
 	TokenCommand []string // prints an OAuth2 access token
 
 	Maildir     string
-	State       string   // folder for index and locks; empty: the Maildir root
-	MaxDelete   Fraction // deletion guard; default 30%
-	IndexBodies bool     // full text of bodies is indexed
+	State       string        // folder for index and locks; empty: the Maildir root
+	MaxDelete   Fraction      // deletion guard; default 30%
+	Retry       time.Duration // failures that may pass are tried again for that long; 0: not at all
+	IndexBodies bool          // full text of bodies is indexed
 
 	Keep Keep // POP3: what becomes of stored messages on the server
 

@@ -64,6 +64,7 @@ func (a *Account) fields() []field {
 		{"maildir", "", func(v value) { v.file(&a.Maildir) }},
 		{"state", "", func(v value) { v.file(&a.State) }},
 		{"max_delete", "", func(v value) { v.parsed(`write a percentage such as "30%"`, into(&a.MaxDelete, ParseFraction)) }},
+		{"retry", "", func(v value) { v.duration(&a.Retry) }},
 		{"index_bodies", "", func(v value) { v.boolean(&a.IndexBodies) }},
 		{"keep", POP3, func(v value) { v.keep(&a.Keep) }},
 		{"layout", IMAP, func(v value) { oneOf(v, &a.Layout, LayoutFS, LayoutMaildir) }},

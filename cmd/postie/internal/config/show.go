@@ -66,6 +66,9 @@ func (a *Account) show(b *bytes.Buffer) {
 	text(b, "maildir", a.Maildir)
 	text(b, "state", a.State)
 	text(b, "max_delete", a.MaxDelete.String())
+	if a.Retry > 0 {
+		text(b, "retry", FormatDuration(a.Retry))
+	}
 	line(b, "index_bodies", a.IndexBodies, true)
 	if a.Protocol == POP3 {
 		line(b, "keep", a.Keep.toml(), true)

@@ -152,6 +152,13 @@ func noToken(err error) bool {
 	return Is[*credential.EndpointError](err) || ok && refused.Status != 0 && refused.Code != "access_denied"
 }
 
+// Passing says whether err may pass without anybody changing anything, so that the same is worth trying again: the server
+// was not reached, was lost, or has a passing trouble. A refused login is none of these, nor is a guard.
+func Passing(err error) bool {
+	token, ok := errors.AsType[*credential.TokenError](err)
+	return Code(err) == Connection && !Is[*exec.Error](err) && !(ok && token.Code != "" && token.Code != "temporarily_unavailable" && token.Code != "server_error")
+}
+
 func timedOut(err error) bool {
 	e, ok := errors.AsType[net.Error](err)
 	return ok && e.Timeout()

@@ -29,6 +29,19 @@ type Summary struct {
 	DryRun        bool    `json:"dry_run,omitempty"`          // the numbers say what would be done
 }
 
+// Then is what came of a run and of the one that took up where it broke off.
+func (s Summary) Then(next Summary) Summary {
+	next.New += s.New
+	next.Uploaded += s.Uploaded
+	next.FlagsPulled += s.FlagsPulled
+	next.FlagsPushed += s.FlagsPushed
+	next.Moved += s.Moved
+	next.DeletedLocal += s.DeletedLocal
+	next.DeletedRemote += s.DeletedRemote
+	next.Bytes += s.Bytes
+	return next
+}
+
 // Summary prints the result of one account: a line on standard output, or the last event. A run that failed before
 // it did anything has only its error to tell, and that is printed by Error.
 func (u *UI) Summary(s Summary) error {
