@@ -33,6 +33,9 @@ func (w *wire) fetched(s *scanner, seq SeqNum) error {
 	if s.err != nil {
 		return s.err
 	}
+	if err := s.drop(); err != nil { // some servers put more behind the list
+		return err
+	}
 	if a.ended = true; w.hand(a) {
 		return nil
 	}

@@ -108,17 +108,26 @@ type scanner struct {
 	row    int    // how many lines came before it
 	budget int    // octets of literals that may still be held in memory
 	err    error
+	odd    []byte // what of the line was left where it could not be read; nil: nothing may be passed over
 }
 
 func newScanner(in *lines, line []byte) *scanner {
 	return &scanner{in: in, rest: line, budget: maxLine}
 }
 
+// fail is for what cannot be read and may be passed over.
 func (s *scanner) fail(format string, args ...any) {
 	if s.err == nil {
 		s.err = nonsense(s.rest, format, args...)
+		s.odd = append([]byte{}, s.rest...)
 	}
 	s.rest = nil
+}
+
+// exceed is for what goes beyond a limit: nobody reads on.
+func (s *scanner) exceed(format string, args ...any) {
+	s.fail(format, args...)
+	s.odd = nil
 }
 
 func (s *scanner) broke(err error) {
@@ -254,7 +263,7 @@ func (s *scanner) text() (text string, ok bool) {
 
 func (s *scanner) held(n int64) string {
 	if n > int64(s.budget) {
-		s.fail("literal of %d octets where a name is due", n)
+		s.exceed("literal of %d octets where a name is due", n)
 		return ""
 	}
 	s.budget -= int(n)
@@ -297,7 +306,7 @@ func (s *scanner) skip() {
 		switch {
 		case s.take('('):
 			if depth++; depth > maxDepth {
-				s.fail("more than %d parentheses", maxDepth)
+				s.exceed("more than %d parentheses", maxDepth)
 			}
 		case depth > 0 && s.take(')'):
 			depth--

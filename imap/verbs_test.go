@@ -293,14 +293,41 @@ func TestEvents(t *testing.T) {
 }
 
 func TestNonsense(t *testing.T) {
-	for _, text := range []string{"S: what", "S: T9 OK", "S: T1 WHAT", "S: * 1 FETCH UID", "S: * 1 FETCH (UID x)", "S: * 99999999999 EXISTS",
-		"S: * SEARCH x", "S: * VANISHED x", "S: * LIST foo", "S: * 1 FETCH (" + strings.Repeat("X (", 100), "S: * 1 FETCH (UID 1 FLAGS (\\Seen)"} {
+	for _, text := range []string{"S: T9 OK", "S: T1 WHAT", "S: * SEARCH x", "S: * ESEARCH UID ALL x", "S: * VANISHED x", "S: * NAMESPACE ((x",
+		"S: * 1 FETCH (" + strings.Repeat("X (", 100), "S: * LIST () \"/\" {99999999}", strings.Repeat("S: what\n", 1001)} {
 		s := script(t, "", "C: A UID SEARCH ALL\n"+text+"\nhang")
 		_, err := s.SearchAll(t.Context())
 		if !errors.As(err, new(*imap.ProtocolError)) {
 			t.Errorf("%s: got %v", text, err)
 		}
 		s.Close()
+	}
+}
+
+// A line that cannot be read is passed over, with the literals in it: what it was to say is missing then, and no more.
+func TestStrayLines(t *testing.T) {
+	for _, text := range []string{"S: what", "S: [COPYUID 5 1 2] done", `S= "* {25}\r\n* SEARCH 9 9 9 9 9 9 9 9 9\r\n"`, "S: * 1 FETCH UID", "S: * 1 FETCH (UID x)",
+		"S: * 99999999999 EXISTS", "S: * LIST foo", `S: * LIST (\X) "/" "a"b" c`, `S: * STATUS "a"b" (MESSAGES 3)`, `S= "* STATUS \"a\"b\" (X {12}\r\n* SEARCH 9\r\n)\r\n"`,
+		`S: * 1 FETCH (UID 1 FLAGS (\Seen)`, "S: * 1 FETCH (UID 1 FLAGS ()) MODSEQ (5)", `S= "* 1 FETCH (UID 1) BODY[] {12}\r\n* SEARCH 9\r\n)\r\n"`, "S: 1 FETCH (UID 1 FLAGS ())"} {
+		s := script(t, "", "C: A UID SEARCH ALL\n"+text+"\nS: * SEARCH 7\nS: A OK")
+		if found, err := s.SearchAll(t.Context()); err != nil || found.String() != "7" {
+			t.Errorf("%s: got %v, %v", text, found, err)
+		}
+	}
+}
+
+// Rows of FETCH that are almost right are read.
+func TestStrayFetch(t *testing.T) {
+	s := script(t, "", `C: A UID FETCH 1:9 (UID FLAGS)
+		S: 1 FETCH (UID 1 FLAGS (\Seen))
+		S: * 2 FETCH (UID 2 FLAGS ()) MODSEQ (7)
+		S: * 3 FETCH (UID 3 FLAGS (
+		S: [COPYUID 1 2 3]
+		S: * 4 FETCH (UID 4 FLAGS ())
+		S: A OK`)
+	all, err := collect(t, s.FetchFlags(t.Context(), goimap.UIDSet{{Start: 1, Stop: 9}}, 0, nil))
+	if want := []got{{1, `\Seen`, ""}, {2, "", ""}, {4, "", ""}}; err != nil || !reflect.DeepEqual(all, want) {
+		t.Errorf("%v, %v", all, err)
 	}
 }
 

@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"fmt"
 	"net"
+	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -34,6 +37,8 @@ type wire struct {
 	tags  int
 	flags map[string][]Flag // flag lists seen, so that equal ones are kept once
 	moved bool              // messages were expunged
+
+	strays int // lines that were passed over
 
 	once sync.Once
 	dead chan struct{} // closed when the connection is over
@@ -105,6 +110,10 @@ func (w *wire) response() error {
 		return w.untagged(line[2:])
 	case len(line) == 0:
 		return nil // some servers send an empty line behind a literal
+	case line[0] == '[':
+		return w.stray(nonsense(line, "response code without a response"))
+	case numbered(line):
+		return w.untagged(line)
 	}
 	return w.tagged(line)
 }
@@ -139,14 +148,31 @@ func (w *wire) tagged(line []byte) error {
 	tag, rest, _ := bytes.Cut(line, []byte(" "))
 	status, rest, _ := bytes.Cut(rest, []byte(" "))
 	r := parseReply(string(status), rest)
-	if r.Status != "OK" && r.Status != "NO" && r.Status != "BAD" {
+	known := w.awaits(string(tag))
+	switch status := r.Status == "OK" || r.Status == "NO" || r.Status == "BAD"; {
+	case !known && !status:
+		return w.stray(nonsense(line, "no response"))
+	case !status:
 		return nonsense(line, "no tagged reply")
-	}
-	if !w.ends(string(tag), r) {
+	case !w.ends(string(tag), r):
 		return nonsense(line, "reply to no command")
 	}
 	w.alert(r)
 	return nil
+}
+
+// numbered says whether a line is a response about a message whose star is missing.
+func numbered(line []byte) bool {
+	number, rest, _ := bytes.Cut(line, []byte(" "))
+	name, _, _ := bytes.Cut(rest, []byte(" "))
+	_, err := strconv.ParseUint(string(number), 10, 32)
+	return err == nil && slices.Contains([]string{"FETCH", "EXISTS", "EXPUNGE", "RECENT"}, strings.ToUpper(string(name)))
+}
+
+func (w *wire) awaits(tag string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.pending[tag] != ""
 }
 
 // ends brings a reply to its command.

@@ -12,7 +12,34 @@ import (
 // ready for any response at any time, and new ones come with every extension.
 func (w *wire) untagged(line []byte) error {
 	s := newScanner(w.in, line)
+	err := w.untaggedBy(s)
+	if s.odd == nil || err != s.err {
+		return err
+	}
+	// Of one mailbox, or one message, nothing is known then, which those find out who asked.
+	if err := w.stray(err); err != nil {
+		return err
+	}
+	s.rest, s.err = s.odd, nil
+	return s.drop()
+}
+
+// strays is how many lines of a session may be passed over because they cannot be read.
+const strays = 1000
+
+// stray passes over a line that cannot be read, or gives back why not.
+func (w *wire) stray(why error) error {
+	if w.strays++; w.strays > strays {
+		return why
+	}
+	return nil
+}
+
+func (w *wire) untaggedBy(s *scanner) error {
 	s.spaces()
+	if s.peek() == '{' {
+		return s.drop()
+	}
 	if c := s.peek(); c >= '0' && c <= '9' {
 		return w.numbered(s)
 	}
@@ -20,13 +47,13 @@ func (w *wire) untagged(line []byte) error {
 	case "OK", "NO", "BAD", "BYE", "PREAUTH":
 		return w.condition(parseReply(name, s.rest))
 	case "SEARCH":
-		return w.search(s)
+		return s.whole(w.search(s))
 	case "ESEARCH":
-		return w.esearch(s)
+		return s.whole(w.esearch(s))
 	case "MYRIGHTS":
 		return w.myRights(s)
 	case "NAMESPACE":
-		return w.namespace(s)
+		return s.whole(w.namespace(s))
 	case "CAPABILITY":
 		caps := parseCaps(string(s.rest))
 		w.note(func(b *inbox) bool { b.Caps = caps; return true })
@@ -45,6 +72,12 @@ func (w *wire) untagged(line []byte) error {
 		return w.vanished(s)
 	}
 	return s.drop()
+}
+
+// whole is for a response of which every part counts: what is missing in it would be taken for what is not there.
+func (s *scanner) whole(err error) error {
+	s.odd = nil
+	return err
 }
 
 // drop passes over the rest of a response, with the literals in it.
