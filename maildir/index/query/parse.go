@@ -337,7 +337,7 @@ func is(what string) (node, error) {
 			return condition{sql: fmt.Sprintf("m.flags & %d = 0", f.set)}, nil
 		}
 	}
-	return nil, errors.New("known are unread, read, flagged, unflagged, answered, unanswered, draft, deleted and forwarded")
+	return nil, errors.New("known are " + strings.Join(States(), ", "))
 }
 
 // in takes a mailbox in any case, or those that begin so if it ends in *.

@@ -148,3 +148,12 @@ func merged(seqs []iter.Seq2[Item, error]) iter.Seq2[Item, error] {
 		}
 	}
 }
+
+// Newest are all messages, the newest first.
+func (l *Library) Newest(ctx context.Context) iter.Seq2[Item, error] {
+	var seqs []iter.Seq2[Item, error]
+	for _, s := range l.Shelves {
+		seqs = append(seqs, s.visible(query.List(ctx, s.Index, query.ListOptions{})))
+	}
+	return merged(seqs)
+}

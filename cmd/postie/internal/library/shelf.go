@@ -52,6 +52,7 @@ type Options struct {
 	UI      *ui.UI
 	Session session.Options // for bodies that are fetched on demand
 	Wait    time.Duration   // for a lock; negative: for ever
+	AsItIs  bool            // the index as it is, without a look at the folders: for completion, which nobody waits for
 }
 
 // Open opens the mail of accounts, and has a quick look at what changed in it. What was never fetched is passed over,
@@ -75,6 +76,9 @@ func Open(ctx context.Context, o Options, accounts []config.Account, named bool)
 		return nil, exit.Usage(errors.New("nothing is here yet"), "postie fetch, or postie sync")
 	}
 	for _, s := range l.Shelves {
+		if o.AsItIs {
+			break
+		}
 		if err := l.look(ctx, s); err != nil {
 			return nil, errors.Join(err, l.Close())
 		}
