@@ -44,7 +44,7 @@ type Mailbox struct {
 
 // Account opens the base of an account, which may be new.
 func (s *Store) Account(ctx context.Context, m Maildrop) (*Account, error) {
-	a := &Account{s: s, m: m.canonical()}
+	a := &Account{s: s, m: m.Canonical()}
 	ids, err := query(ctx, s, number, "SELECT id FROM account WHERE user = ? AND host = ?", a.m.User, a.m.Host)
 	if err != nil {
 		return nil, fmt.Errorf("open base of %s: %w", m, err)

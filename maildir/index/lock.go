@@ -117,7 +117,7 @@ func (s *Store) Lock(ctx context.Context, wait time.Duration) (*Lock, error) {
 // LockMaildrop locks a maildrop in this root, for fetch. The root is shared with other fetches, not with a sync.
 // wait and errors are those of Lock.
 func (s *Store) LockMaildrop(ctx context.Context, m Maildrop, wait time.Duration) (*Lock, error) {
-	m = m.canonical()
+	m = m.Canonical()
 	return s.lock(ctx, wait, func(l *Lock, take taking) error {
 		if l.root != nil {
 			if err := take(l.root, l.root.TryRLock, string(s.root), s.holders); err != nil {

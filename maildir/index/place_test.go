@@ -16,10 +16,7 @@ func stateStep(t *testing.T, root maildir.Dir, state string) (aside string, know
 	s := open(t, root, &Options{State: state})
 	defer s.Close()
 	known = len(all(t, s))
-	m, _ := sample(known)
-	if err := ledger(t, s, "alice").Stored(t.Context(), []Message{m}); err != nil {
-		t.Fatal(err)
-	}
+	enter(t, s, []Message{sample(known)})
 	return s.SetAside(), known
 }
 

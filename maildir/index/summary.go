@@ -19,7 +19,7 @@ const Inbox = "INBOX"
 // Message is one message as the index knows it.
 type Message struct {
 	ID      int64         // NUMBER of ACCOUNT/MAILBOX/NUMBER: never reused
-	Receipt int64         // only for Ledger.Stored: the ledger row it came by
+	Receipt int64         // only for pop3/ledger: the row that it came by
 	Mailbox string        // Inbox or the mailbox of a Maildir++ subfolder
 	Entry   maildir.Entry // where it lies now; zero: it has no body here
 	Flags   maildir.Flags

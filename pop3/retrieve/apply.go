@@ -11,6 +11,7 @@ import (
 	"postie/maildir/index"
 	"postie/maildir/message"
 	"postie/pop3"
+	"postie/pop3/ledger"
 )
 
 // doomed is a message that may be deleted on the server: what licenses it is durable.
@@ -57,7 +58,7 @@ func (r *run) apply(ctx context.Context, u unfinished, plan Plan) error {
 
 // record brings the ledger up to what the server lists, and remembers what is to be deleted without a fetch.
 func (r *run) record(ctx context.Context, plan Plan) error {
-	var adoptions []index.Adoption
+	var adoptions []ledger.Adoption
 	for _, op := range plan.Ops {
 		switch op.Action {
 		case Adopt:
@@ -84,8 +85,8 @@ func (r *run) forget(ctx context.Context, ids []int64) error {
 	return r.ledger.Forget(ctx, slices.DeleteFunc(ids, func(id int64) bool { return found[id] }))
 }
 
-func adoption(it pop3.Item, c *Copy, read bool) index.Adoption {
-	return index.Adoption{ID: c.Receipt, Message: c.Message, UIDL: named(it, c.header), Listed: it.Size, Read: read}
+func adoption(it pop3.Item, c *Copy, read bool) ledger.Adoption {
+	return ledger.Adoption{ID: c.Receipt, Message: c.Message, UIDL: named(it, c.header), Listed: it.Size, Read: read}
 }
 
 // arrival is a message that came to its end, or was refused.
@@ -93,7 +94,7 @@ type arrival struct {
 	op      Op
 	refused error // then all else is empty
 	draft   *maildir.Draft
-	receipt index.Receipt
+	receipt ledger.Receipt
 	message index.Message
 	equal   *Copy // it is this one: draft is not to be kept
 	verdict message.Verdict
@@ -113,7 +114,7 @@ func (r *run) receive(op Op, body io.Reader, header *message.Header, in *maildir
 		return nil, err
 	}
 	a := &arrival{op: op, draft: draft}
-	a.receipt = index.Receipt{UIDL: named(op.Item, header.Hash()), Listed: op.Item.Size, Wire: draft.Wire(), Header: header.Hash(), Read: true}
+	a.receipt = ledger.Receipt{UIDL: named(op.Item, header.Hash()), Listed: op.Item.Size, Wire: draft.Wire(), Header: header.Hash(), Read: true}
 	a.message = index.Message{Mailbox: index.Inbox, Wire: a.receipt.Wire, Header: a.receipt.Header,
 		Date: r.Now(), Summary: message.Summarize(header.Bytes())}
 	a.equal = r.equal(op, a.receipt.Wire)

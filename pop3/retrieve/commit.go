@@ -6,6 +6,7 @@ import (
 
 	"postie/maildir"
 	"postie/maildir/index"
+	"postie/pop3/ledger"
 )
 
 // newIntake makes batches durable while the next one comes in.
@@ -35,7 +36,7 @@ type receipts struct {
 
 // Arriving writes receipts down for what is about to appear.
 func (l receipts) Arriving(all []*arrival) error {
-	rows := make([]index.Receipt, len(all))
+	rows := make([]ledger.Receipt, len(all))
 	for i, a := range all {
 		rows[i] = a.receipt
 	}
@@ -118,7 +119,7 @@ func (l receipts) equal(equals []*arrival) error {
 		return nil
 	}
 	r := l.r
-	adoptions := make([]index.Adoption, len(equals))
+	adoptions := make([]ledger.Adoption, len(equals))
 	for i, a := range equals {
 		adoptions[i] = adoption(a.op.Item, a.equal, true)
 	}

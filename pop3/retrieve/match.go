@@ -5,8 +5,8 @@ import (
 	"strconv"
 	"time"
 
-	"postie/maildir/index"
 	"postie/pop3"
+	"postie/pop3/ledger"
 )
 
 // awayFor is how long a receipt is kept whose message the server does not list. A server that shows an empty maildrop for
@@ -55,7 +55,7 @@ func newMatcher(v View, p Policy) *matcher {
 	for _, r := range v.Receipts {
 		due, lost := p.due(r.Key, r.At, v)
 		c := &Copy{Receipt: r.ID, Key: r.Key, Wire: r.Wire, Due: due, lost: lost, damaged: v.Damaged[r.Key], header: r.Header, listed: r.Listed, read: r.Read,
-			gone: r.State == index.Gone, away: r.State == index.Away}
+			gone: r.State == ledger.Gone, away: r.State == ledger.Away}
 		m.copies = append(m.copies, c)
 		m.byUIDL[r.UIDL] = append(m.byUIDL[r.UIDL], c)
 	}
@@ -270,9 +270,9 @@ func (m *matcher) unlisted() (away, forget []int64) {
 		c := m.copies[i]
 		switch {
 		case m.used[c] || m.kept[c]:
-		case r.State == index.Stored && m.listed[r.UIDL] == 0:
+		case r.State == ledger.Stored && m.listed[r.UIDL] == 0:
 			away = append(away, r.ID)
-		case r.State != index.Away || m.listed[r.UIDL] > 0 || m.view.Now.Sub(r.At) > awayFor:
+		case r.State != ledger.Away || m.listed[r.UIDL] > 0 || m.view.Now.Sub(r.At) > awayFor:
 			forget = append(forget, r.ID)
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"postie/maildir/index"
 	"postie/maildir/message"
 	"postie/pop3"
+	"postie/pop3/ledger"
 )
 
 // unfinished is what an earlier run that was stopped left in the state Arriving.
@@ -24,7 +25,7 @@ type unfinished struct {
 
 // found is a message whose file is in the Maildir, though the ledger does not say so.
 type found struct {
-	receipt index.Receipt
+	receipt ledger.Receipt
 	place
 }
 
@@ -38,7 +39,7 @@ type place struct {
 func (r *run) remember(ctx context.Context) (unfinished, error) {
 	var u unfinished
 	var err error
-	if r.ledger, err = r.Store.Ledger(ctx, r.Maildrop); err != nil {
+	if r.ledger, err = ledger.Open(ctx, r.Store, r.Maildrop); err != nil {
 		return u, err
 	}
 	if r.fresh, err = r.ledger.Fresh(ctx); err != nil {
@@ -64,10 +65,10 @@ func (r *run) remember(ctx context.Context) (unfinished, error) {
 }
 
 // look finds the files of receipts, where it matters from the beginning whether they are there.
-func (r *run) look(receipts []index.Receipt, u *unfinished) error {
+func (r *run) look(receipts []ledger.Receipt, u *unfinished) error {
 	wanted := map[maildir.Key]bool{}
 	for _, c := range receipts {
-		if c.State == index.Arriving || r.Policy.Keep.Mode == UntilDeleted {
+		if c.State == ledger.Arriving || r.Policy.Keep.Mode == UntilDeleted {
 			wanted[c.Key] = true
 		}
 	}
@@ -78,13 +79,13 @@ func (r *run) look(receipts []index.Receipt, u *unfinished) error {
 	r.view.Missing, r.view.Damaged = map[maildir.Key]bool{}, map[maildir.Key]bool{}
 	for _, c := range receipts {
 		where, here := places[c.Key]
-		if c.State == index.Arriving {
+		if c.State == ledger.Arriving {
 			if !here {
 				u.nowhere = append(u.nowhere, c.ID)
 				continue
 			}
 			u.found = append(u.found, found{c, where})
-			c.State = index.Stored
+			c.State = ledger.Stored
 		}
 		if wanted[c.Key] && !here {
 			r.view.Missing[c.Key] = true

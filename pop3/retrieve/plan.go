@@ -9,6 +9,7 @@ import (
 	"postie/maildir"
 	"postie/maildir/index"
 	"postie/pop3"
+	"postie/pop3/ledger"
 )
 
 // Mode says what becomes of a message on the server once it is stored here.
@@ -39,7 +40,7 @@ type Policy struct {
 // View is what a run saw: the server's list, the ledger, and the Maildir as far as it matters.
 type View struct {
 	Items    []pop3.Item
-	Receipts []index.Receipt      // all but Arriving, which is resolved before
+	Receipts []ledger.Receipt     // all but Arriving, which is resolved before
 	Heads    map[pop3.Number]Head // what TOP said of the Doubts; nil: it was not asked yet
 	Missing  map[maildir.Key]bool // receipts' files that are no longer in the Maildir; looked for where it matters: see Judges
 	Damaged  map[maildir.Key]bool // of the files that are there: what was stored is not in them whole

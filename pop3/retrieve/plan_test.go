@@ -9,6 +9,7 @@ import (
 	"postie/maildir"
 	"postie/maildir/index"
 	"postie/pop3"
+	"postie/pop3/ledger"
 )
 
 // The world of these tests, written down shortly. A message is SIZE and header NAME: its hash, and whether it tells.
@@ -34,15 +35,15 @@ func view(t *testing.T, listed, receipts, heads, local string) View {
 		name := strings.TrimRight(f, "!?-~@=*")
 		marks := f[len(name):]
 		part := strings.Split(name, "/")
-		r := index.Receipt{ID: int64(i + 1), UIDL: part[0], State: index.Stored, Key: maildir.Key(fmt.Sprint("key", i+1)),
+		r := ledger.Receipt{ID: int64(i + 1), UIDL: part[0], State: ledger.Stored, Key: maildir.Key(fmt.Sprint("key", i+1)),
 			Header: hash(part[2]), Read: !strings.Contains(marks, "?"), At: v.Now.Add(-time.Hour)}
 		fmt.Sscan(part[1], &r.Listed)
 		r.Wire.Size = r.Listed
 		if strings.Contains(marks, "!") {
-			r.State = index.Gone
+			r.State = ledger.Gone
 		}
 		if strings.Contains(marks, "@") {
-			r.State = index.Away
+			r.State = ledger.Away
 		}
 		if strings.Contains(marks, "=") {
 			r.At = v.Now.AddDate(0, 0, -100)

@@ -16,6 +16,7 @@ import (
 	"postie/maildir"
 	"postie/maildir/index"
 	"postie/pop3"
+	"postie/pop3/ledger"
 )
 
 // Options of Run. Maildrop, POP3, Store and Dir are needed; all else has a useful zero value.
@@ -52,7 +53,7 @@ type Report struct {
 // run is one Run.
 type run struct {
 	Options
-	ledger  *index.Ledger
+	ledger  *ledger.Ledger
 	session *pop3.Session
 	view    View
 	fresh   bool

@@ -1,22 +1,14 @@
-package index
+package ledger
 
 import (
 	"context"
 	"database/sql"
 	"fmt"
-	"strings"
 	"time"
 
 	"postie/maildir"
+	"postie/maildir/index"
 )
-
-// Maildrop is what a POP3 account is to the ledger: a user on a host, whatever the configuration calls it.
-type Maildrop struct{ User, Host string }
-
-// canonical: host names know no case (RFC 4343), user names may.
-func (m Maildrop) canonical() Maildrop { return Maildrop{m.User, strings.ToLower(m.Host)} }
-
-func (m Maildrop) String() string { return m.User + "@" + m.Host }
 
 // State of a receipt.
 type State uint8
@@ -44,17 +36,20 @@ type Receipt struct {
 // Ledger is the part of the ledger that belongs to one maildrop. Every method that changes it is one durable
 // transaction.
 type Ledger struct {
-	s  *Store
+	s  *index.Store
 	id int64
 }
 
-// Ledger opens that of a maildrop, which may be new.
-func (s *Store) Ledger(ctx context.Context, m Maildrop) (*Ledger, error) {
-	m = m.canonical()
-	ids, err := query(ctx, s, number, "SELECT id FROM maildrop WHERE user = ? AND host = ?", m.User, m.Host)
+// Open opens the ledger of a maildrop, which may be new, in the database of a store.
+func Open(ctx context.Context, s *index.Store, m index.Maildrop) (*Ledger, error) {
+	if err := s.Part(ctx, "pop3", migrations()); err != nil {
+		return nil, fmt.Errorf("open ledger of %s: %w", m, err)
+	}
+	m = m.Canonical()
+	ids, err := index.Rows(ctx, s, index.Number, "SELECT id FROM maildrop WHERE user = ? AND host = ?", m.User, m.Host)
 	if err == nil && len(ids) == 0 {
 		ids = []int64{0}
-		err = s.write(ctx, func(tx *sql.Tx) error { // another process may come first
+		err = s.Write(ctx, func(tx *sql.Tx) error { // another process may come first
 			return tx.QueryRow(`INSERT INTO maildrop (user, host) VALUES (?, ?)
 				ON CONFLICT DO UPDATE SET user = user RETURNING id`, m.User, m.Host).Scan(&ids[0])
 		})
@@ -67,7 +62,7 @@ func (s *Store) Ledger(ctx context.Context, m Maildrop) (*Ledger, error) {
 
 // Receipts returns the rows of the maildrop, of all states, in the order they came.
 func (l *Ledger) Receipts(ctx context.Context) ([]Receipt, error) {
-	all, err := query(ctx, l.s, scanReceipt, `SELECT id, uidl, state, key, listed, size, hash, exact, header, read, at
+	all, err := index.Rows(ctx, l.s, scanReceipt, `SELECT id, uidl, state, key, listed, size, hash, exact, header, read, at
 		FROM receipt WHERE maildrop = ? ORDER BY id`, l.id)
 	return all, verb("read ledger", err)
 }
@@ -85,7 +80,7 @@ func scanReceipt(rows *sql.Rows) (r Receipt, err error) {
 // Fresh reports whether no run of this maildrop ever came to its end with this database (it is the first, or the
 // database was made anew): then local mail is to be matched by content before anything is fetched.
 func (l *Ledger) Fresh(ctx context.Context) (bool, error) {
-	n, err := query(ctx, l.s, number, "SELECT count(*) FROM maildrop WHERE id = ? AND finished IS NULL", l.id)
+	n, err := index.Rows(ctx, l.s, index.Number, "SELECT count(*) FROM maildrop WHERE id = ? AND finished IS NULL", l.id)
 	return err == nil && n[0] > 0, verb("read ledger", err)
 }
 
@@ -93,9 +88,9 @@ func (l *Ledger) Fresh(ctx context.Context) (bool, error) {
 // leaves no file that nobody knows. ID, State and At of rs are not read. It returns the IDs in the order of rs.
 func (l *Ledger) Arriving(ctx context.Context, rs []Receipt) ([]int64, error) {
 	ids := make([]int64, len(rs))
-	at := l.s.now().UnixMilli()
-	err := l.s.write(ctx, func(tx *sql.Tx) error {
-		return each(tx, `INSERT INTO receipt (maildrop, uidl, state, key, listed, size, hash, exact, header, read, at)
+	at := l.s.Now().UnixMilli()
+	err := l.s.Write(ctx, func(tx *sql.Tx) error {
+		return index.Each(tx, `INSERT INTO receipt (maildrop, uidl, state, key, listed, size, hash, exact, header, read, at)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, rs, func(r *Receipt) []any {
 			return []any{l.id, r.UIDL, Arriving, string(r.Key), r.Listed, r.Wire.Size, r.Wire.Hash[:], r.Wire.Exact, r.Header[:], r.Read, at}
 		}, func(n int, r sql.Result) (err error) {
@@ -109,21 +104,19 @@ func (l *Ledger) Arriving(ctx context.Context, rs []Receipt) ([]int64, error) {
 // Stored turns the rows named by Receipt of ms to Stored, now that their files are durable under their names, and
 // puts the messages into the message table, all or nothing. It sets ID of ms. Date, if zero, is now; Mailbox, if
 // empty, is INBOX. A message without a Receipt is only put into the table.
-func (l *Ledger) Stored(ctx context.Context, ms []Message) error {
-	now := l.s.now()
-	err := l.s.write(ctx, func(tx *sql.Tx) error {
+func (l *Ledger) Stored(ctx context.Context, ms []index.Message) error {
+	now := l.s.Now()
+	err := l.s.Write(ctx, func(tx *sql.Tx) error {
 		if err := l.stored(tx, ms, now); err != nil {
 			return err
 		}
-		// A Refresh may have seen the file first. It knows where the file lies now; RETR knew the wire form better.
-		return insert(tx, ms, 0, now, `ON CONFLICT DO UPDATE SET size = excluded.size, hash = excluded.hash,
-			exact = excluded.exact, header = excluded.header, date = excluded.date`)
+		return l.s.Enter(tx, ms)
 	})
 	return verb("record what is stored", err)
 }
 
 // stored turns the rows of ms to Stored, those whose IDs follow each other (as Arriving gave them) in one statement.
-func (l *Ledger) stored(tx *sql.Tx, ms []Message, now time.Time) error {
+func (l *Ledger) stored(tx *sql.Tx, ms []index.Message, now time.Time) error {
 	for first := 0; first < len(ms); {
 		next := first + 1
 		if ms[first].Receipt == 0 {
@@ -158,7 +151,7 @@ func (l *Ledger) Forget(ctx context.Context, ids []int64) error {
 
 // Away records that the server does not list these any more: somebody deleted them, or a storage is not mounted.
 func (l *Ledger) Away(ctx context.Context, ids []int64) error {
-	return l.change(ctx, "record as away", fmt.Sprintf("UPDATE receipt SET state = 4, at = %d WHERE id = ? AND maildrop = ?", l.s.now().UnixMilli()), ids)
+	return l.change(ctx, "record as away", fmt.Sprintf("UPDATE receipt SET state = 4, at = %d WHERE id = ? AND maildrop = ?", l.s.Now().UnixMilli()), ids)
 }
 
 // Gone records that the server deleted these: it answered QUIT with +OK.
@@ -171,8 +164,8 @@ func (l *Ledger) change(ctx context.Context, what, q string, ids []int64) error 
 	if len(ids) == 0 {
 		return nil
 	}
-	return verb(what, l.s.write(ctx, func(tx *sql.Tx) error {
-		return each(tx, q, ids, func(id *int64) []any { return []any{*id, l.id} }, nil)
+	return verb(what, l.s.Write(ctx, func(tx *sql.Tx) error {
+		return index.Each(tx, q, ids, func(id *int64) []any { return []any{*id, l.id} }, nil)
 	}))
 }
 
@@ -200,13 +193,13 @@ func (l *Ledger) Adopt(ctx context.Context, as []Adoption) error {
 	if len(as) == 0 {
 		return nil
 	}
-	return verb("adopt", l.s.write(ctx, func(tx *sql.Tx) error {
-		err := each(tx, "UPDATE receipt SET uidl = ?, listed = ?, read = ?, state = 2 WHERE id = ? AND maildrop = ?", as,
+	return verb("adopt", l.s.Write(ctx, func(tx *sql.Tx) error {
+		err := index.Each(tx, "UPDATE receipt SET uidl = ?, listed = ?, read = ?, state = 2 WHERE id = ? AND maildrop = ?", as,
 			func(a *Adoption) []any { return []any{a.UIDL, a.Listed, a.Read, a.ID, l.id} }, nil)
 		if err != nil {
 			return err
 		}
-		return each(tx, `INSERT INTO receipt (maildrop, uidl, state, key, listed, size, hash, exact, header, read, at)
+		return index.Each(tx, `INSERT INTO receipt (maildrop, uidl, state, key, listed, size, hash, exact, header, read, at)
 			SELECT ?, ?, 2, key, ?, size, hash, exact, header, ?, date FROM message WHERE id = ?`, as,
 			func(a *Adoption) []any { return []any{l.id, a.UIDL, a.Listed, a.Read, a.local()} }, nil)
 	}))
@@ -214,7 +207,7 @@ func (l *Ledger) Adopt(ctx context.Context, as []Adoption) error {
 
 // Finished records that a run came to its end: the maildrop is no longer Fresh.
 func (l *Ledger) Finished(ctx context.Context, at time.Time) error {
-	return verb("record end of run", l.s.write(ctx, func(tx *sql.Tx) error {
+	return verb("record end of run", l.s.Write(ctx, func(tx *sql.Tx) error {
 		_, err := tx.Exec("UPDATE maildrop SET finished = ? WHERE id = ?", at.UnixMilli(), l.id)
 		return err
 	}))

@@ -1,13 +1,16 @@
-package index
+package ledger
 
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"sync"
 	"testing"
 	"time"
 
 	"postie/maildir"
+	"postie/maildir/index"
 )
 
 // receipts shows a ledger as "UIDL state key read", with IDs left out.
@@ -25,8 +28,8 @@ func receipts(t *testing.T, l *Ledger) (out []string) {
 
 func TestLedgerLife(t *testing.T) {
 	now := time.Date(2026, 5, 6, 7, 8, 9, 123456789, time.FixedZone("", 3600))
-	s := open(t, newRoot(t), &Options{Now: func() time.Time { return now }})
-	l, ctx := ledger(t, s, "alice"), t.Context()
+	s := open(t, newRoot(t), &index.Options{Now: func() time.Time { return now }})
+	l, ctx := of(t, s, "alice"), t.Context()
 	do := func(err error) {
 		t.Helper()
 		if err != nil {
@@ -54,7 +57,7 @@ func TestLedgerLife(t *testing.T) {
 
 	now = now.Add(time.Hour)
 	m.Receipt = ids[0]
-	do(l.Stored(ctx, []Message{m}))
+	do(l.Stored(ctx, []index.Message{m}))
 	do(l.Confirm(ctx, ids[1:2]))
 	want(t, "stored and confirmed", receipts(t, l), []string{r.UIDL + " 2 " + string(r.Key) + " true", r.UIDL + " 2 k2 false", "c 1 k3 false"})
 	rs, _ = l.Receipts(ctx)
@@ -76,21 +79,21 @@ func TestLedgerLife(t *testing.T) {
 	want(t, "fresh before the end", fresh(), true)
 	do(l.Finished(ctx, now))
 	want(t, "fresh after the end", fresh(), false)
-	want(t, "a stranger's ledger", receipts(t, ledger(t, s, "Alice")), "[]")
-	want(t, "the same in another case", len(receipts(t, ledger(t, s, "alice"))), 3)
+	want(t, "a stranger's ledger", receipts(t, of(t, s, "Alice")), "[]")
+	want(t, "the same in another case", len(receipts(t, of(t, s, "alice"))), 3)
 }
 
 // TestStoredIsWhole: one bad receipt, and nothing of the batch is there.
 func TestStoredIsWhole(t *testing.T) {
 	s := open(t, newRoot(t), nil)
-	l, bob := ledger(t, s, "alice"), ledger(t, s, "bob")
+	l, bob := of(t, s, "alice"), of(t, s, "bob")
 	m, r := sample(1)
 	ids, err := l.Arriving(t.Context(), []Receipt{r})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, ids := range [][]int64{{ids[0], 77}, {ids[0] + 1}} {
-		var ms []Message
+		var ms []index.Message
 		for _, id := range ids {
 			m.Receipt = id
 			ms = append(ms, m)
@@ -100,7 +103,7 @@ func TestStoredIsWhole(t *testing.T) {
 		}
 	}
 	m.Receipt = ids[0]
-	if err := bob.Stored(t.Context(), []Message{m}); err == nil {
+	if err := bob.Stored(t.Context(), []index.Message{m}); err == nil {
 		t.Error("another maildrop's receipt was stored")
 	}
 	want(t, "receipts", receipts(t, l), []string{r.UIDL + " 1 " + string(r.Key) + " true"})
@@ -111,30 +114,34 @@ func TestStoredIsWhole(t *testing.T) {
 func TestStoredAfterRefresh(t *testing.T) {
 	root := newRoot(t)
 	s := open(t, root, nil)
-	l := ledger(t, s, "alice")
-	put(t, root, "cur/a:2,S", letter(1))
-	refreshed(t, s)
+	l := of(t, s, "alice")
+	if err := os.WriteFile(filepath.Join(string(root), "cur", "a:2,S"), []byte("Subject: x\n\nbody\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Refresh(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	ids, err := l.Arriving(t.Context(), []Receipt{{UIDL: "u", Key: "a"}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	ms := []Message{{Receipt: ids[0], Entry: maildir.EntryOf("a", true), Wire: maildir.Wire{Size: 3}}}
+	ms := []index.Message{{Receipt: ids[0], Entry: maildir.EntryOf("a", true), Wire: maildir.Wire{Size: 3}}}
 	if err := l.Stored(t.Context(), ms); err != nil {
 		t.Fatal(err)
 	}
 	got := all(t, s)
-	want(t, "messages", lines(t, s), []string{"1 INBOX cur/a:2,S S letter 1"})
-	want(t, "wire", []any{got[0].Wire.Size, got[0].Wire.Exact, ms[0].ID}, []any{3, false, 1})
+	want(t, "messages", len(got), 1)
+	want(t, "where it lies, and what it holds", []any{got[0].Entry.Name, got[0].Wire.Size, got[0].Wire.Exact, ms[0].ID}, []any{"a:2,S", 3, false, got[0].ID})
 }
 
 // TestSideBySide: maildrops of one process, and of several stores, fill one database at the same time.
 func TestSideBySide(t *testing.T) {
 	root := newRoot(t)
-	stores := []*Store{open(t, root, nil), open(t, root, nil)}
+	stores := []*index.Store{open(t, root, nil), open(t, root, nil)}
 	var wg sync.WaitGroup
 	for n := range 4 {
 		wg.Go(func() {
-			l, err := stores[n%2].Ledger(context.Background(), Maildrop{fmt.Sprint(n), "h"})
+			l, err := Open(context.Background(), stores[n%2], index.Maildrop{User: fmt.Sprint(n), Host: "h"})
 			if err != nil {
 				t.Error(err)
 				return
@@ -147,7 +154,7 @@ func TestSideBySide(t *testing.T) {
 					return
 				}
 				m.Receipt = ids[0]
-				if err := l.Stored(context.Background(), []Message{m}); err != nil {
+				if err := l.Stored(context.Background(), []index.Message{m}); err != nil {
 					t.Error(err)
 				}
 			}
@@ -159,7 +166,7 @@ func TestSideBySide(t *testing.T) {
 
 func TestCancelled(t *testing.T) {
 	s := open(t, newRoot(t), nil)
-	l := ledger(t, s, "alice")
+	l := of(t, s, "alice")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	_, err := l.Arriving(ctx, []Receipt{{UIDL: "u"}})
@@ -168,5 +175,25 @@ func TestCancelled(t *testing.T) {
 	}
 	if _, err := s.Refresh(ctx); err == nil {
 		t.Error("Refresh went on")
+	}
+}
+
+// TestBreakers: they are those of one maildrop, and replaced as a whole.
+func TestBreakers(t *testing.T) {
+	root := newRoot(t)
+	s := open(t, root, nil)
+	at := time.Date(2026, 1, 2, 3, 4, 5, 6000000, time.UTC)
+	for range 2 {
+		l := of(t, s, "alice")
+		ts := []Breaker{{"a", 5, 1, at}, {"a", 6, 2, at}, {"b \xff", 0, 3, at}}
+		if err := l.SetBreakers(t.Context(), ts); err != nil {
+			t.Fatal(err)
+		}
+		got, err := l.Breakers(t.Context())
+		want(t, "breakers", []any{got, err}, []any{ts, nil})
+		got, err = of(t, s, "bob").Breakers(t.Context())
+		want(t, "another's", []any{got, err}, "[[] <nil>]")
+		s.Close()
+		s = open(t, root, nil)
 	}
 }

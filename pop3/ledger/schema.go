@@ -1,0 +1,17 @@
+package ledger
+
+// migrations are those of the part "pop3" (index.Store.Part). The tables maildrop and receipt are older than parts: schema 1 of
+// maildir/index made them, and every database has them.
+func migrations() []string { return []string{breakers} }
+
+// breakers remembers messages at which sessions broke, or that did not come whole: they are asked for last, and ever more seldom.
+const breakers = `
+CREATE TABLE breaker_pop3 (
+	maildrop INTEGER NOT NULL REFERENCES maildrop,
+	uidl     TEXT NOT NULL,             -- the server's, or one that was derived
+	listed   INTEGER NOT NULL,          -- octets as LIST gave them
+	tries    INTEGER NOT NULL,          -- how often it failed, one run after the other
+	at       INTEGER NOT NULL,          -- when it failed last
+	PRIMARY KEY (maildrop, uidl, listed)
+) STRICT, WITHOUT ROWID;
+`
