@@ -5,13 +5,15 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/emersion/go-imap/v2"
 	"github.com/emersion/go-sasl"
 )
 
-// login asks who logs in, and does it. What the server offered before is forgotten afterwards.
+// login asks who logs in, and does it. What the server offered before is forgotten afterwards. A mechanism that is offered
+// and refused is not the end, if the Login says so: see Another.
 func (s *Session) login(ctx context.Context, l Login) error {
 	if err := s.capabilities(); err != nil {
 		return err
@@ -19,9 +21,41 @@ func (s *Session) login(ctx context.Context, l Login) error {
 	if l == nil {
 		return errors.New("the server wants a login, and none is given")
 	}
-	client, user, password, err := l.Login(ctx, s.mechanisms(), "", s.tls)
+	mechanisms := s.mechanisms()
+	bySASL, err := s.loginBy(ctx, l, mechanisms)
+	for bySASL && another(l, err) {
+		refused := err.(*LoginError)
+		mechanisms = slices.DeleteFunc(mechanisms, func(m string) bool { return strings.EqualFold(m, refused.Mechanism) })
+		var next *LoginError
+		bySASL, err = s.loginBy(ctx, l, mechanisms)
+		if errors.As(err, &next) && next.Mechanism != refused.Mechanism {
+			next.Before = refused
+		} else if err != nil {
+			return refused // there is no other one, or the server hung up
+		}
+	}
+	return err
+}
+
+// another says whether a refusal is one of the mechanism alone.
+func another(l Login, err error) bool {
+	var refusal *Error
+	refused, ok := err.(*LoginError)
+	if !ok || !errors.As(refused.Err, &refusal) || refusal.Status == "BYE" {
+		return false
+	}
+	if _, ours := refused.Err.(interface{ Unwrap() []error }); ours {
+		return false // the client ended the exchange, and the server only says yes to that
+	}
+	a, asks := l.(Another)
+	return asks && a.Another(refused.Err, refusal.Code, refusal.Text)
+}
+
+// loginBy logs in by what l chooses out of mechanisms; bySASL: it was one of them.
+func (s *Session) loginBy(ctx context.Context, l Login, mechanisms []string) (bySASL bool, err error) {
+	client, user, password, err := l.Login(ctx, slices.Clone(mechanisms), "", s.tls)
 	if err != nil {
-		return err
+		return false, err
 	}
 	box := &inbox{}
 	s.wire.open(box)
@@ -31,7 +65,7 @@ func (s *Session) login(ctx context.Context, l Login) error {
 		mechanism, r, err = s.wire.authenticate(client, s.Has(imap.CapSASLIR))
 		if err == nil && r.Status == "BAD" && s.Has(imap.CapSASLIR) { // RFC 4959 is offered, and not known; a refused login is NO
 			s.Lose(imap.CapSASLIR)
-			return s.login(ctx, l)
+			return s.loginBy(ctx, l, mechanisms)
 		}
 	} else if s.Has(imap.CapLoginDisabled) { // RFC 9051 section 6.2.3
 		err = errors.New("the server forbids LOGIN here, and offers no mechanism that was wanted")
@@ -47,11 +81,11 @@ func (s *Session) login(ctx context.Context, l Login) error {
 		}
 	}
 	if err != nil {
-		return loginError(mechanism, err)
+		return client != nil, loginError(mechanism, err)
 	}
 	s.caps = box.Caps // an untagged CAPABILITY, as Gmail sends it
 	s.learn(r.Code)
-	return nil
+	return client != nil, nil
 }
 
 func commandOf(client sasl.Client) string {
@@ -67,7 +101,7 @@ func loginError(mechanism string, err error) error {
 	if errors.As(err, &broke) {
 		return broke.err
 	}
-	return &LoginError{mechanism, err}
+	return &LoginError{Mechanism: mechanism, Err: err}
 }
 
 // wireError is what befell the connection during a login.

@@ -22,6 +22,12 @@ type Login interface {
 	Login(ctx context.Context, mechanisms []string, stamp string, state *tls.ConnectionState) (client sasl.Client, user, password string, err error)
 }
 
+// Another is what a Login may be besides: asked when the server has refused a mechanism that it offers, with what the
+// client made of it and what the server said, whether another one is to be tried. Login is then asked once more, with those that are left. Without it none is.
+type Another interface {
+	Another(refused error, code, text string) bool
+}
+
 // Options says how to connect. Dial is required, and Login unless the server greets with PREAUTH.
 type Options struct {
 	// Dial makes the connection. Implicit TLS is done inside; the connection then has a method

@@ -77,9 +77,16 @@ func nonsense(problem string, line []byte) error {
 type LoginError struct {
 	Mechanism string // "USER", "APOP", or the SASL mechanism
 	Err       error
+	Before    *LoginError // the one that was tried before it, and refused too; nil: none
 }
 
-func (e *LoginError) Error() string { return "login by " + e.Mechanism + ": " + e.Err.Error() }
+func (e *LoginError) Error() string {
+	text := "login by " + e.Mechanism + ": " + e.Err.Error()
+	if e.Before != nil {
+		text += " (before that " + e.Before.Error() + ")"
+	}
+	return text
+}
 
 func (e *LoginError) Unwrap() error { return e.Err }
 

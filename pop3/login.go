@@ -11,17 +11,47 @@ import (
 	"strings"
 )
 
-// login asks Options.Login and does what it says: SASL if it gives a client; else APOP if the greeting had a stamp
-// and there is no TLS to protect the password; else USER and PASS. One way is tried, and no other after it: a
-// weaker one would be what an attacker wants.
+// login asks Options.Login and does what it says. A way that is offered and refused is not the end, if the Login says so: see
+// Another. A stamp that was refused is not used again; whether the password may then go as it is the Login decides, who knows
+// the line: a weaker way would be what an attacker wants.
 func (s *Session) login(ctx context.Context, state *tls.ConnectionState) error {
-	client, user, password, err := s.o.Login.Login(ctx, slices.Clone(s.caps.SASL), s.stamp, state)
+	mechanisms, stamp := slices.Clone(s.caps.SASL), s.stamp
+	err := s.loginBy(ctx, mechanisms, stamp, state)
+	for s.another(err) {
+		refused := err.(*LoginError)
+		if refused.Mechanism == "APOP" {
+			stamp = ""
+		}
+		mechanisms = slices.DeleteFunc(mechanisms, func(m string) bool { return strings.EqualFold(m, refused.Mechanism) })
+		var next *LoginError
+		err = s.loginBy(ctx, slices.Clone(mechanisms), stamp, state)
+		if errors.As(err, &next) && next.Mechanism != refused.Mechanism {
+			next.Before = refused
+		} else if err != nil {
+			return refused // there is no other one, or the server hung up
+		}
+	}
+	return err
+}
+
+// another says whether a refusal is one of the way to log in alone.
+func (s *Session) another(err error) bool {
+	var refusal *Error
+	refused, ok := err.(*LoginError)
+	a, asks := s.o.Login.(Another)
+	return ok && refused.Mechanism != "USER" && asks && errors.As(refused.Err, &refusal) && a.Another(refused.Err, refusal.Code, refusal.Text)
+}
+
+// loginBy logs in by SASL if the Login gives a client; else by APOP if there is a stamp and no TLS to protect the password;
+// else by USER and PASS.
+func (s *Session) loginBy(ctx context.Context, mechanisms []string, stamp string, state *tls.ConnectionState) error {
+	client, user, password, err := s.o.Login.Login(ctx, mechanisms, stamp, state)
 	switch {
 	case err != nil:
 		return fmt.Errorf("login: %w", err)
 	case client != nil:
 		return s.auth(client)
-	case s.stamp != "" && state == nil:
+	case stamp != "" && state == nil:
 		return s.apop(user, password)
 	}
 	return s.userPass(user, password)

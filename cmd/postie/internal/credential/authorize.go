@@ -74,7 +74,7 @@ func listen(redirect string) (net.Listener, *url.URL, error) {
 	return listener, u, err
 }
 
-type answer struct {
+type redirected struct {
 	code Secret
 	err  error
 }
@@ -82,7 +82,7 @@ type answer struct {
 // receive serves one path until the answer with the right state comes. Any other request is turned away without ending
 // the login: every page that the browser has open can send one.
 func receive(ctx context.Context, listener net.Listener, path, state string) (Secret, error) {
-	answers := make(chan answer, 1)
+	answers := make(chan redirected, 1)
 	server := http.Server{ReadHeaderTimeout: 10 * time.Second, Handler: redirectHandler(path, state, answers)}
 	go server.Serve(listener)
 	defer func() { // lets the browser have its page
@@ -99,7 +99,7 @@ func receive(ctx context.Context, listener net.Listener, path, state string) (Se
 	}
 }
 
-func redirectHandler(path, state string, answers chan<- answer) http.HandlerFunc {
+func redirectHandler(path, state string, answers chan<- redirected) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		q := r.URL.Query()
 		// RFC 6749 section 10.12: the state proves that the answer belongs to our question.
@@ -107,7 +107,7 @@ func redirectHandler(path, state string, answers chan<- answer) http.HandlerFunc
 			http.Error(w, "This is not the answer that postie waits for.", http.StatusBadRequest)
 			return
 		}
-		a := answer{code: NewSecret(q.Get("code"))}
+		a := redirected{code: NewSecret(q.Get("code"))}
 		page := "postie has got the answer. You can close this page and go back to the terminal.\n"
 		if a.code.IsZero() {
 			a.err = &TokenError{Code: clean(q.Get("error")), Description: clean(q.Get("error_description"))}

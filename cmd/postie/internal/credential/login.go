@@ -10,6 +10,8 @@ import (
 	"unicode"
 
 	"github.com/emersion/go-sasl"
+
+	"postie/cmd/postie/internal/answer"
 )
 
 // Options says how an account logs in.
@@ -71,6 +73,17 @@ func (l *Login) Login(ctx context.Context, mechanisms []string, stamp string, st
 		c.hint = hint(name, on)
 	}
 	return c, "", "", nil
+}
+
+// Another says whether another mechanism is to be tried after one that the server offers and has refused: not when the answer
+// is about user, password or token, or will be the same for each mechanism, and not when the user asked for one.
+func (l *Login) Another(refused error, code, text string) bool {
+	var token *ChallengeError
+	if l.asked() != "" || errors.As(refused, &token) {
+		return false
+	}
+	m := answer.Of(code, text).Meaning
+	return m != answer.WrongPassword && !m.Passing()
 }
 
 // line describes the connection to choose and to SCRAM.

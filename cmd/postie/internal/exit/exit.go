@@ -121,6 +121,21 @@ func badCredential(err error) bool {
 	return (isPOP3 && overPOP3.Refused() || isIMAP && overIMAP.Refused()) && !Answer(err).Passing()
 }
 
+// tried are the mechanisms that the server refused, in the order of trying.
+func tried(err error) (all []string) {
+	if e, ok := errors.AsType[*pop3.LoginError](err); ok {
+		for ; e != nil; e = e.Before {
+			all = append([]string{e.Mechanism}, all...)
+		}
+	}
+	if e, ok := errors.AsType[*imap.LoginError](err); ok {
+		for ; e != nil; e = e.Before {
+			all = append([]string{e.Mechanism}, all...)
+		}
+	}
+	return all
+}
+
 // Answer is what the server meant by the refusal in err; of any other error it is nothing.
 func Answer(err error) answer.Answer {
 	if refusal, ok := errors.AsType[*pop3.Error](err); ok {
@@ -248,6 +263,9 @@ func Hint(err error, account string) string {
 		return "try again later; if it stays so, check the addresses in oauth2"
 	case Is[*credential.ChallengeError](err):
 		return "a token was refused, not a password: log in anew (postie login " + account + "), or check that the token is one for mail and for this user"
+	case badCredential(err) && Answer(err).Meaning != answer.WrongPassword && len(tried(err)) > 0:
+		return fmt.Sprintf(`check user and password; or the server does not take %s, which it offers, and another mechanism works: auth = "login", "user", "cram-md5", …`,
+			strings.Join(tried(err), " and "))
 	case badCredential(err):
 		return "check user and password; some providers want an app password, or POP3 or IMAP switched on in their settings"
 	case errors.As(err, &dns) && dns.IsNotFound:

@@ -61,6 +61,12 @@ func (v *Visit) Login(ctx context.Context, mechanisms []string, stamp string, st
 	return client, user, password, err
 }
 
+// Another says what the account's own login says.
+func (v *Visit) Another(refused error, code, text string) bool {
+	a, ok := v.login.(pop3.Another)
+	return ok && a.Another(refused, code, text)
+}
+
 // noted notes the mechanism that a client begins with.
 type noted struct {
 	sasl.Client
