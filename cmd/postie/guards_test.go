@@ -121,7 +121,12 @@ func (d *device) holds(when string, here, there map[string]int) {
 }
 
 // step is one operation of a dry run.
-type step struct{ Event, Mailbox, Do, Message, To, Flags, Reason string }
+type step struct {
+	Event, Mailbox, Do, Message, To, Flags, Reason string
+
+	ID, Key, Subject string
+	UID              uint32
+}
 
 // steps are those that a dry run printed as JSON.
 func steps(out string) (all []step) {

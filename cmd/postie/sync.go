@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -102,7 +103,7 @@ func (a *app) syncAll(ctx context.Context, accounts []config.Account, flags *syn
 			Moved: report.Moved, DeletedLocal: report.DeletedLocal, DeletedRemote: report.DeletedRemote, Skipped: report.Skipped,
 			Failed: report.Failed, Mailboxes: report.Mailboxes, Bytes: report.Bytes}
 		if j.dryRun {
-			summary.Bytes = s.showPlan(report.Plan)
+			summary.Bytes = s.showPlan(report)
 		}
 		return summary, err
 	})
@@ -144,7 +145,7 @@ func (s *syncing) show(e mirror.Event) {
 			s.task.Add(ui.Amount{Messages: 1})
 		}
 		if s.app.verbose > 0 {
-			u.Verbose(1, name, e.Op.Mailbox+": "+sentence(e.Op)+": "+e.Op.Reason)
+			u.Verbose(1, name, e.Op.Mailbox+": "+sentence(e.Op, which(e.Op))+": "+e.Op.Reason)
 		}
 	case mirror.Stored:
 		if s.app.json || s.app.verbose > 0 {
@@ -187,13 +188,20 @@ func (s *syncing) without(e mirror.Failed) string {
 }
 
 // showPlan prints what a run would do. It gives how many octets would come.
-func (s *syncing) showPlan(p plan.Plan) (bytes int64) {
-	for _, op := range p.Ops {
+func (s *syncing) showPlan(r mirror.Report) (bytes int64) {
+	for i, op := range r.Plan.Ops {
+		about := r.About[i]
 		if op.Kind == plan.Download || op.Body {
 			bytes += op.Pair.Size
 		}
-		s.app.ui.Plan(ui.Step{Account: s.account.Name, Mailbox: op.Mailbox, Do: op.Kind.String(), Says: sentence(op), Message: which(op),
-			To: ui.OrNull(op.To), Flags: op.Changes(), Size: op.Pair.Size, Reason: op.Reason})
+		step := ui.Step{Account: s.account.Name, Mailbox: op.Mailbox, Do: op.Kind.String(), Message: which(op), UID: ui.UID(cmp.Or(op.UID, op.Pair.UID)),
+			Key: ui.OrNull(op.Key), Subject: ui.OrNull(about.Summary.Subject), To: ui.OrNull(op.To), Flags: op.Changes(), Size: op.Pair.Size, Reason: op.Reason}
+		if about.ID != 0 {
+			step.Message = fmt.Sprintf("%s/%s/%d", s.account.Name, cmp.Or(about.Mailbox, op.Mailbox), about.ID)
+			step.ID = ui.OrNull(step.Message)
+		}
+		step.Says = sentence(op, titled(step.Message, about.Summary.Subject))
+		s.app.ui.Plan(step)
 	}
 	return bytes
 }

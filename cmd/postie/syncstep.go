@@ -17,9 +17,21 @@ func which(op plan.Op) string {
 	return string(op.Key)
 }
 
-// sentence says what an operation does, in the words that a dry run puts behind 'would', and -v behind the mailbox: "delete UID
-// 17 on the server".
-func sentence(op plan.Op) string {
+// titled is a message with its subject, if that is known.
+func titled(message, subject string) string {
+	const most = 60
+	if subject == "" {
+		return message
+	}
+	if rs := []rune(subject); len(rs) > most {
+		subject = string(rs[:most-1]) + "…"
+	}
+	return message + " \"" + subject + "\""
+}
+
+// sentence says what an operation does to a message, in the words that a dry run puts behind 'would', and -v behind the mailbox:
+// "delete UID 17 on the server".
+func sentence(op plan.Op, message string) string {
 	size := ""
 	if op.Pair.Size > 0 {
 		size = " (" + ui.Size(op.Pair.Size) + ")"
@@ -41,7 +53,7 @@ func sentence(op plan.Op) string {
 		plan.Drop:     "delete this mailbox SIDE",
 	}[op.Kind]
 	side := map[plan.Side]string{plan.Local: "here", plan.Remote: "on the server", plan.Both: "in the index", 0: "in the index"}[op.Side]
-	text = strings.NewReplacer("WHICH", which(op), "TO", op.To, "SIDE", side).Replace(text)
+	text = strings.NewReplacer("WHICH", message, "TO", op.To, "SIDE", side).Replace(text)
 	if op.Push != (plan.Change{}) {
 		text += ", " + op.Push.String() + " on the server"
 	}

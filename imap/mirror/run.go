@@ -74,7 +74,8 @@ type Report struct {
 	Mailboxes int   // of those: how many are mailboxes
 	Bytes     int64 // octets that came from the server, after decompression
 	Guards    []plan.Guard
-	Plan      plan.Plan // with DryRun
+	Plan      plan.Plan       // with DryRun
+	About     []index.Message // of each of its operations: what is known of its message. Without ID the index has it not yet
 }
 
 // run is one Run.
@@ -239,7 +240,9 @@ func (r *run) pass(ctx context.Context, first bool) error {
 	r.doubted()
 	if r.DryRun {
 		p.Ops = append(aside, p.Ops...)
-		r.preview(p)
+		if err := r.preview(ctx, p); err != nil {
+			return err
+		}
 	}
 	r.Log.Debug("planned", "mailboxes", len(r.boxes), "operations", len(p.Ops), "guards", len(p.Guards), "open", p.Open)
 	r.outlook = outlook{}
@@ -254,14 +257,6 @@ func (r *run) pass(ctx context.Context, first bool) error {
 		return err
 	}
 	return r.record(ctx, p)
-}
-
-// preview reports a plan as if it had been carried out.
-func (r *run) preview(p plan.Plan) {
-	r.report.Plan = p
-	for _, op := range p.Ops {
-		r.report.Add(op, r.Policy)
-	}
 }
 
 func (r *run) emit(e Event) {

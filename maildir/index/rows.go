@@ -46,9 +46,10 @@ func (s *Store) ByIDs(ctx context.Context, ids []int64) ([]Message, error) {
 	return ms, err
 }
 
-// Mailboxes lists the names of those that are known, sorted.
+// Mailboxes lists the names of those that are known, sorted: without what was renamed or deleted here, and is still called so on
+// the server.
 func (s *Store) Mailboxes(ctx context.Context) ([]string, error) {
-	names, err := query(ctx, s, func(rows *sql.Rows) (name string, err error) { return name, rows.Scan(&name) }, "SELECT name FROM mailbox ORDER BY name")
+	names, err := query(ctx, s, func(rows *sql.Rows) (name string, err error) { return name, rows.Scan(&name) }, "SELECT name FROM mailbox m WHERE "+here+" ORDER BY name")
 	return names, verb("read index", err)
 }
 

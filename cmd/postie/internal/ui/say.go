@@ -154,6 +154,10 @@ type Step struct {
 	Do      string `json:"do"`              // "store", "upload", "delete on the server", …: follows 'would'
 	Says    string `json:"-"`               // all of this but Reason in words, for people; "": made of Do, Message, To and Size
 	Message string `json:"message"`         // what it is done to: an ID, UIDL, UID or key
+	ID      OrNull `json:"id"`              // of the message, as list prints it; null: the index has it not yet
+	UID     UID    `json:"uid"`             // null: it has none
+	Key     OrNull `json:"key"`             // of its file; null: there is none
+	Subject OrNull `json:"subject"`         // null: not known
 	To      OrNull `json:"to"`              // destination
 	Flags   string `json:"flags,omitempty"` // that are changed: "push +F", "pull -S work"
 	Size    int64  `json:"size,omitempty"`
