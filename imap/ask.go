@@ -31,8 +31,9 @@ func (w *wire) line(line, shown string) error {
 
 // await reads until the command is answered. more, when not nil, answers continuation requests.
 func (w *wire) await(tag string, more func(challenge string) error) (reply, error) {
+	verb := w.pending[tag]
 	if err := w.stream.flush(); err != nil {
-		return reply{}, err
+		return reply{}, fmt.Errorf("%s: %w", verb, err)
 	}
 	for {
 		if r, ok := w.own[tag]; ok {
@@ -42,13 +43,26 @@ func (w *wire) await(tag string, more func(challenge string) error) (reply, erro
 		if bye := (*Error)(nil); errors.As(err, &bye) && bye.Status == "BYE" && w.parting(tag) {
 			continue
 		}
-		if err == nil && challenge != nil {
-			err = more(*challenge)
-		}
 		if err != nil {
+			return reply{}, w.during(verb, err)
+		}
+		if challenge == nil {
+			continue
+		}
+		if err := more(*challenge); err != nil {
 			return reply{}, err
 		}
 	}
+}
+
+// during says in which command the connection was lost. What the server said itself speaks for itself.
+func (w *wire) during(verb string, err error) error {
+	var said *Error
+	var nonsense *ProtocolError
+	if errors.As(err, &said) || errors.As(err, &nonsense) {
+		return err
+	}
+	return fmt.Errorf("%s: %w", verb, err)
 }
 
 // parting reads what comes behind a BYE: the answer to the command, where it comes, says more than "logging out". Servers

@@ -19,7 +19,7 @@ import (
 func Connect(ctx context.Context, o Options) (*Session, error) {
 	conn, err := o.Dial(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("connect: %w", err)
+		return nil, err
 	}
 	w := newWire(conn, &o)
 	s := &Session{wire: w, enabled: imap.CapSet{}, spool: o.Spool}
@@ -69,7 +69,7 @@ func (s *Session) establish(ctx context.Context, conn net.Conn, o *Options) erro
 func (s *Session) greet() error {
 	line, err := s.wire.in.next()
 	if err != nil {
-		return s.wire.lost(err)
+		return fmt.Errorf("greeting: %w", s.wire.lost(err))
 	}
 	sc := newScanner(s.wire.in, line)
 	star := sc.atom()

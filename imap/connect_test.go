@@ -162,7 +162,7 @@ func TestConnect(t *testing.T) {
 		{"connection lost in the login is no refusal", `
 			S: * OK [CAPABILITY IMAP4rev1] hi
 			C: A LOGIN "u" "p"
-			close`, &who{user: "u", password: "p"}, imap.Options{}, "connect: read from server: unexpected EOF"},
+			close`, &who{user: "u", password: "p"}, imap.Options{}, "connect: LOGIN: the server hung up: unexpected EOF"},
 		{"BYE for a greeting", "S: * BYE [UNAVAILABLE] too many", nil, imap.Options{}, "connect: server said BYE: [UNAVAILABLE] too many"},
 		{"BYE in the login", `
 			S: * OK [CAPABILITY IMAP4rev1] hi

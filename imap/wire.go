@@ -2,7 +2,9 @@ package imap
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io"
 	"net"
 	"slices"
 	"strconv"
@@ -125,7 +127,10 @@ func (w *wire) lost(err error) error {
 	if w.bye != nil {
 		return w.bye
 	}
-	return fmt.Errorf("read from server: %w", cut(err))
+	if err = cut(err); errors.Is(err, io.ErrUnexpectedEOF) {
+		return fmt.Errorf("the server hung up: %w", err)
+	}
+	return err // silence, a line that broke, TLS: each says it all
 }
 
 // continued passes a continuation request on, if somebody waits for one: the library closes the connection at any other.

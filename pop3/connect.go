@@ -6,7 +6,6 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"strings"
 
 	library "github.com/knadh/go-pop3"
@@ -24,7 +23,7 @@ func Connect(ctx context.Context, o Options) (*Session, error) {
 	}
 	conn, err := o.Dial(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("connect: %w", err)
+		return nil, err
 	}
 	o.Idle = cmp.Or(o.Idle, defaultIdle)
 	o.Window = max(1, cmp.Or(o.Window, defaultWindow))

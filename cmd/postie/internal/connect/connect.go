@@ -30,6 +30,7 @@ const (
 type Options struct {
 	Host        string // name (IDN allowed) or IP address; may be empty with Tunnel
 	Port        int
+	Protocol    string // "IMAP" or "POP3": what is expected there, to tell a wrong port; "": anything
 	TLS         Mode
 	CAFile      string        // PEM: roots beside the system's
 	Fingerprint string        // pin, "sha256:" and hex digits, colons allowed: replaces chain and name checks
@@ -51,7 +52,7 @@ func (o *Options) Dial(ctx context.Context) (net.Conn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connect to %s: %w", o.where(), err)
 	}
-	return conn, nil
+	return o.watched(conn), nil
 }
 
 func (o *Options) dial(ctx context.Context) (net.Conn, error) {
@@ -72,7 +73,7 @@ func (o *Options) dial(ctx context.Context) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return handshake(ctx, conn, config)
+	return handshake(ctx, conn, config, o.where())
 }
 
 // open makes the connection below TLS.

@@ -112,7 +112,7 @@ func (e *HandshakeError) Error() string {
 func (e *HandshakeError) Unwrap() error { return e.Err }
 
 // handshake closes conn if it fails.
-func handshake(ctx context.Context, conn net.Conn, config *tls.Config) (net.Conn, error) {
+func handshake(ctx context.Context, conn net.Conn, config *tls.Config, where string) (net.Conn, error) {
 	t := tls.Client(conn, config)
 	err := t.HandshakeContext(ctx)
 	if err == nil {
@@ -120,6 +120,11 @@ func handshake(ctx context.Context, conn net.Conn, config *tls.Config) (net.Conn
 	}
 	// The handshake's error tells more than that of closing what is broken.
 	conn.Close()
+	if plain, ok := errors.AsType[tls.RecordHeaderError](err); ok {
+		if heard := speaks(plain.RecordHeader[:]); heard != "" {
+			return nil, &PortError{Where: where, Speaks: heard, Expected: "TLS"}
+		}
+	}
 	return nil, blame(lost(conn, err))
 }
 

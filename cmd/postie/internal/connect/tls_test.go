@@ -107,7 +107,7 @@ func TestHandshakeFailures(t *testing.T) {
 	self := issue(t, leaf(), nil)
 	old := serveTLS(t, &tls.Config{Certificates: []tls.Certificate{self.tls()}, MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11})
 	plain := serve(t, func(conn net.Conn) {
-		conn.Write([]byte("+OK POP3 at your service\r\n"))
+		conn.Write([]byte("who is there?\r\n"))
 		echo(conn)
 	})
 	ending := serve(t, func(conn net.Conn) { conn.Read(make([]byte, 1)); conn.(*net.TCPConn).CloseWrite(); echo(conn) })

@@ -88,7 +88,7 @@ func Code(err error) int {
 		return Guard
 	case Is[*index.Locked](err), Is[*index.Lost](err):
 		return InUse
-	case Is[*connect.CertificateError](err), Is[*connect.HandshakeError](err), RefusedTLS(err), Is[*credential.CleartextError](err):
+	case Is[*connect.CertificateError](err), Is[*connect.HandshakeError](err), Is[*connect.PortError](err), RefusedTLS(err), Is[*credential.CleartextError](err):
 		return Failed
 	case refusedLogin(err):
 		return Login
@@ -259,6 +259,8 @@ func Hint(err error, account string) string {
 		return "install that postie, or a newer one"
 	case RefusedTLS(err):
 		return `somebody may be in between; if the server has a port for TLS alone: tls = "implicit"`
+	case Is[*connect.PortError](err):
+		return portHint(err)
 	case Is[*credential.EndpointError](err):
 		return "try again later; if it stays so, check the addresses in oauth2"
 	case Is[*credential.ChallengeError](err):
@@ -304,6 +306,22 @@ func passingHint(a answer.Answer) string {
 		return "the provider limits how often, or how much, is retrieved: " + again
 	}
 	return "the server has a trouble of its own: " + again + "; user and password are not in question"
+}
+
+// portHint says which port, protocol or tls goes with what was found.
+func portHint(err error) string {
+	e, _ := errors.AsType[*connect.PortError](err)
+	switch {
+	case e.Speaks == "TLS":
+		return `tls = "implicit" for this port (--tls implicit, imaps:// or pop3s://); STARTTLS and no TLS are at home on 143 (IMAP) and 110 (POP3)`
+	case e.Expected == "TLS" && (e.Speaks == "IMAP" || e.Speaks == "POP3"):
+		return `tls = "starttls" for this port (--tls starttls); TLS at once is at home on 993 (IMAP) and 995 (POP3)`
+	case e.Speaks == "IMAP":
+		return `protocol = "imap" and postie sync for this port; POP3 is at home on 995, or 110 with tls = "starttls"`
+	case e.Speaks == "POP3":
+		return `protocol = "pop3" and postie fetch for this port; IMAP is at home on 993, or 143 with tls = "starttls"`
+	}
+	return "mail is retrieved on 993 or 143 (IMAP), 995 or 110 (POP3): check host and port"
 }
 
 // Remedy is Hint, where there is one, or else what concerns the account's secret.

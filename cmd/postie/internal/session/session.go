@@ -13,6 +13,7 @@ import (
 	"postie/cmd/postie/internal/credential"
 	"postie/imap"
 	"postie/pop3"
+	"strings"
 )
 
 // Options are what the command line says about all connections.
@@ -30,7 +31,7 @@ type Options struct {
 // connecting turns an account into what dials.
 func (o Options) connecting(a config.Account) *connect.Options {
 	return &connect.Options{
-		Host: a.Host, Port: a.Port,
+		Host: a.Host, Port: a.Port, Protocol: strings.ToUpper(string(a.Protocol)),
 		TLS:    map[config.TLS]connect.Mode{config.Implicit: connect.Implicit, config.StartTLS: connect.StartTLS, config.None: connect.None}[a.TLS],
 		CAFile: a.TLSCA, Fingerprint: a.TLSFingerprint, ClientCert: a.ClientCert, ClientKey: a.ClientKey,
 		Tunnel: a.Tunnel, Environ: o.Environ, Proxy: a.Proxy.URL(), Timeout: o.Timeout,
