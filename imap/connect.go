@@ -24,6 +24,7 @@ func Connect(ctx context.Context, o Options) (*Session, error) {
 	w := newWire(conn, &o)
 	s := &Session{wire: w, enabled: imap.CapSet{}, spool: o.Spool}
 	s.forgo(o.Without)
+	s.shortSets = o.ShortSets
 	stop := s.watch(ctx)
 	defer stop()
 	if err = s.establish(ctx, conn, &o); err == nil {

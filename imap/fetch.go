@@ -63,7 +63,7 @@ func (s *Session) asksLess(f *fetch, err error) bool {
 	if !ok || e.Status != "BAD" {
 		return false
 	}
-	if s.CondStore() && !s.shortSets && len(f.set.String()) > maxSet {
+	if s.CondStore() && !s.shortSets && len(f.set.String()) > ShortSet {
 		s.shortSets = true // RFC 7162 section 4 asks servers to take longer ones
 		return true
 	}

@@ -34,16 +34,17 @@ type Options struct {
 	// ConnectionState() tls.ConnectionState.
 	Dial func(context.Context) (net.Conn, error)
 
-	TLS      *tls.Config                 // for STARTTLS; nil: no STARTTLS. Non-nil: STARTTLS or an error, unless the connection is TLS already
-	Login    Login                       //
-	Idle     time.Duration               // nothing may move for that long, once something is asked of the server; 0: DefaultIdle
-	Trace    func(dir byte, line string) // gets the dialogue, 'C' and 'S', without credentials and literals; nil: none
-	ID       map[string]string           // what to say of ourselves (RFC 2971) where the server asks for it; nil: nothing
-	Without  []imap.Cap                  // capabilities that are not used though the server offers them; what Session.Lost told before
-	Compress bool                        // COMPRESS=DEFLATE when it is offered
-	Naming   bool                        // asks along the way what Session.Namespace tells, and spares it a round trip
-	Spool    func() string               // names the folder for bodies that come before their UIDs; nil: the system's
-	Event    func(Event)                 // gets what the server says unasked, at any time, from another goroutine; it must not call the session; nil: none
+	TLS       *tls.Config                 // for STARTTLS; nil: no STARTTLS. Non-nil: STARTTLS or an error, unless the connection is TLS already
+	Login     Login                       //
+	Idle      time.Duration               // nothing may move for that long, once something is asked of the server; 0: DefaultIdle
+	Trace     func(dir byte, line string) // gets the dialogue, 'C' and 'S', without credentials and literals; nil: none
+	ID        map[string]string           // what to say of ourselves (RFC 2971) where the server asks for it; nil: nothing
+	Without   []imap.Cap                  // capabilities that are not used though the server offers them; what Session.Lost told before
+	ShortSets bool                        // command lines of about ShortSet octets, though RFC 7162 section 4 asks servers with CONDSTORE to take longer ones
+	Compress  bool                        // COMPRESS=DEFLATE when it is offered
+	Naming    bool                        // asks along the way what Session.Namespace tells, and spares it a round trip
+	Spool     func() string               // names the folder for bodies that come before their UIDs; nil: the system's
+	Event     func(Event)                 // gets what the server says unasked, at any time, from another goroutine; it must not call the session; nil: none
 }
 
 // Session is one logged-in connection. Its methods are for one goroutine, one at a time; only Close may be called from
@@ -95,6 +96,9 @@ func (s *Session) Compressed() bool { return s.wire.stream.z != nil }
 
 // Received is the number of octets that came from the server, after decompression.
 func (s *Session) Received() int64 { return s.wire.read.Load() + s.wire.stream.read.Load() }
+
+// Alive says whether the connection is still up, as far as is known.
+func (s *Session) Alive() bool { return s.over == nil && s.wire.cause() == nil }
 
 // Close ends the connection at once, without LOGOUT. A command under way ends with an error.
 func (s *Session) Close() error {

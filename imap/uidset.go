@@ -21,13 +21,13 @@ type ModSeq uint64
 // How long a set in a command may be: RFC 2683 section 3.2.1.5 asks clients for lines of about 1000 octets, and
 // RFC 7162 section 4 asks servers with CONDSTORE to take 8192.
 const (
-	maxSet     = 900
+	ShortSet   = 900
 	maxSetLong = 8000
 )
 
 // portions cuts a set into sets that fit into a command line.
 func (s *Session) portions(set imap.UIDSet) iter.Seq[imap.UIDSet] {
-	limit := maxSet
+	limit := ShortSet
 	if s.CondStore() && !s.shortSets {
 		limit = maxSetLong
 	}

@@ -26,14 +26,15 @@ type wire struct {
 	toLibrary queue
 	out       outgoing
 
-	mu      sync.Mutex
-	inbox   *inbox            // of the command under way; nil: none
-	pending map[string]string // tag → verb, of commands not yet answered
-	waiting []string          // tags that wait for a continuation request
-	bye     *Error
-	tally   Tally // of the selected mailbox
-	leaving bool  // LOGOUT was sent
-	nonSync func(size int64) bool
+	mu        sync.Mutex
+	inbox     *inbox            // of the command under way; nil: none
+	pending   map[string]string // tag → verb, of commands not yet answered
+	waiting   []string          // tags that wait for a continuation request
+	bye       *Error
+	complaint string // the last untagged BAD since a command was answered
+	tally     Tally  // of the selected mailbox
+	leaving   bool   // LOGOUT was sent
+	nonSync   func(size int64) bool
 
 	own   map[string]reply // answers to commands of ours, before the library begins
 	tags  int
@@ -41,6 +42,10 @@ type wire struct {
 	moved bool              // messages were expunged
 
 	strays int // lines that were passed over
+
+	unsynced       map[string]bool // commands with a literal that was sent without leave
+	literalDoubted bool            // one of them was answered with BAD: what of it was a literal may be read as commands
+	literalRefused bool            // and it was
 
 	once sync.Once
 	dead chan struct{} // closed when the connection is over
@@ -50,13 +55,14 @@ type wire struct {
 
 func newWire(conn net.Conn, o *Options) *wire {
 	w := &wire{
-		idle:    newIdleConn(conn, o.Idle),
-		event:   o.Event,
-		pending: map[string]string{},
-		own:     map[string]reply{},
-		flags:   map[string][]Flag{},
-		nonSync: func(int64) bool { return false },
-		dead:    make(chan struct{}),
+		idle:     newIdleConn(conn, o.Idle),
+		event:    o.Event,
+		pending:  map[string]string{},
+		unsynced: map[string]bool{},
+		own:      map[string]reply{},
+		flags:    map[string][]Flag{},
+		nonSync:  func(int64) bool { return false },
+		dead:     make(chan struct{}),
 	}
 	if o.Trace != nil {
 		var mu sync.Mutex // both directions trace
@@ -127,7 +133,9 @@ func (w *wire) lost(err error) error {
 	if w.bye != nil {
 		return w.bye
 	}
-	if err = cut(err); errors.Is(err, io.ErrUnexpectedEOF) {
+	if err = cut(err); errors.Is(err, io.ErrUnexpectedEOF) && w.complaint != "" {
+		return fmt.Errorf("the server said %q and hung up: %w", w.complaint, err)
+	} else if errors.Is(err, io.ErrUnexpectedEOF) {
 		return fmt.Errorf("the server hung up: %w", err)
 	}
 	return err // silence, a line that broke, TLS: each says it all
@@ -159,11 +167,22 @@ func (w *wire) tagged(line []byte) error {
 		return w.stray(nonsense(line, "no response"))
 	case !status:
 		return nonsense(line, "no tagged reply")
+	case !known && w.refusesLiterals(r):
+		return w.stray(nonsense(line, "a literal taken for a command"))
 	case !w.ends(string(tag), r):
 		return nonsense(line, "reply to no command")
 	}
 	w.alert(r)
 	return nil
+}
+
+// refusesLiterals takes a BAD to nothing, and says whether that tells of a server that offers LITERAL+ (RFC 7888) and does not know it: it
+// refuses the command and then reads the literal as commands.
+func (w *wire) refusesLiterals(r reply) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.literalRefused = w.literalRefused || w.literalDoubted && r.Status == "BAD"
+	return w.literalRefused
 }
 
 // numbered says whether a line is a response about a message whose star is missing.
@@ -188,6 +207,9 @@ func (w *wire) ends(tag string, r reply) bool {
 		return false
 	}
 	delete(w.pending, tag)
+	w.complaint = ""
+	w.literalDoubted = w.literalDoubted || w.unsynced[tag] && r.Status == "BAD"
+	delete(w.unsynced, tag)
 	w.idle.expect(len(w.pending) > 0 || tag[0] == ownTag) // before the session is up each silence is a fault
 	w.inbox.answered(tag, r)
 	if tag[0] == ownTag {

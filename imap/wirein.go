@@ -131,11 +131,15 @@ func (w *wire) condition(r reply) error {
 		w.inbox.Select.code(r.Code)
 	}
 	leaving := w.leaving
+	if r.Status == "BAD" { // RFC 9051 section 7.1.3: a command could not even be read; many servers end the connection then
+		w.complaint = "BAD " + r.Text
+	}
 	if r.Status == "BYE" {
 		w.bye = &Error{Status: "BYE", Code: r.Code.Name, Text: r.Text}
 	}
 	w.mu.Unlock()
 	w.alert(r)
+	w.refusesLiterals(r)
 	if r.Status == "BYE" && !leaving { // some servers do not close the connection then
 		return w.bye
 	}

@@ -155,7 +155,10 @@ func trailing(line []byte) (int64, bool) {
 // server takes the literal without one (RFC 7888), the library gets it from here.
 func (w *wire) announce(line []byte, size int64) error {
 	w.out.literal = size
-	if w.nonSync(size) {
+	if w.nonSync(size) && !w.refusesLiterals(reply{}) {
+		w.mu.Lock()
+		w.unsynced[w.out.tag] = true
+		w.mu.Unlock()
 		w.toLibrary.put("+ \r\n")
 		return w.sendLine([]byte(strings.TrimSuffix(string(line), "}") + "+}"))
 	}

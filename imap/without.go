@@ -39,7 +39,12 @@ func (s *Session) Lose(c imap.Cap) {
 }
 
 // Lost are the capabilities that were offered and refused in this session.
-func (s *Session) Lost() []imap.Cap { return slices.Clone(s.lost) }
+func (s *Session) Lost() []imap.Cap {
+	if s.wire.refusesLiterals(reply{}) {
+		s.Lose(imap.CapLiteralPlus)
+	}
+	return slices.Clone(s.lost)
+}
 
 // mechanisms are those that may be used to log in.
 func (s *Session) mechanisms() (all []string) {

@@ -71,7 +71,7 @@ func TestFetchAsksLess(t *testing.T) {
 		S: B BAD EMAILID?
 		C: C UID FETCH 1:3 (...MODSEQ...)
 		S: C BAD MODSEQ?
-		C: D UID FETCH 1:3 (UID FLAGS INTERNALDATE RFC822.SIZE)
+		C: D UID FETCH 1:3 (UID ...)
 		S: * 1 FETCH (UID 2 FLAGS () INTERNALDATE "01-Jan-2025 00:00:00 +0000" RFC822.SIZE 3)
 		S: D OK`)
 	if _, err := s.Select(t.Context(), "x", nil); err != nil {

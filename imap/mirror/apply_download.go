@@ -31,6 +31,9 @@ func (r *run) download(ctx context.Context, ops []plan.Op) error {
 	if err != nil {
 		return err
 	}
+	if !r.asking {
+		ops = r.unbroken(b, ops)
+	}
 	if n, err := b.dir.CleanTmp(r.Now()); err != nil || n > 0 {
 		r.Log.Info("cleaned tmp", "mailbox", b.Name, "files", n, "error", err)
 	}
@@ -61,6 +64,8 @@ func (r *run) receiveOnce(ctx context.Context, b *box, ops []plan.Op, in *maildi
 	gone goimap.UIDSet, doubtful map[goimap.UID]maildir.Wire, err error) {
 	wanted := byPairUID(ops)
 	var header message.Header
+	var came goimap.UIDSet
+	under := goimap.UID(0)
 	bodies := func(set goimap.UIDSet) iter.Seq2[imap.Message, error] { return r.session.FetchBodies(ctx, set) }
 	for m, err := range r.insist(ctx, uids(ops, pairUID), bodies) {
 		if missing, ok := errors.AsType[*imap.MissingError](err); ok {
@@ -68,7 +73,7 @@ func (r *run) receiveOnce(ctx context.Context, b *box, ops []plan.Op, in *maildi
 			continue
 		}
 		if err != nil {
-			return nil, nil, err
+			return nil, nil, r.broke(ops, came, under, err)
 		}
 		op, ok := wanted[m.UID]
 		if !ok {
@@ -81,6 +86,7 @@ func (r *run) receiveOnce(ctx context.Context, b *box, ops []plan.Op, in *maildi
 		case err != nil:
 			r.fail(op, err)
 		case a == nil:
+			under = m.UID
 		case a.verdict == message.Doubtful && before == nil:
 			if doubtful == nil {
 				doubtful = map[goimap.UID]maildir.Wire{}
@@ -95,6 +101,7 @@ func (r *run) receiveOnce(ctx context.Context, b *box, ops []plan.Op, in *maildi
 				return nil, nil, err
 			}
 		}
+		came.AddNum(m.UID)
 		if ctx.Err() != nil {
 			return nil, nil, context.Cause(ctx)
 		}
@@ -124,9 +131,13 @@ func (r *run) summarize(ctx context.Context, ops []plan.Op) error {
 	if err := r.opened(ctx, b); err != nil {
 		return err
 	}
+	if !r.asking {
+		ops = r.unbroken(b, ops)
+	}
 	for part := range slices.Chunk(ops, maildir.BatchMessages) {
 		var done []plan.Op
 		var as []index.Agreement
+		var came goimap.UIDSet
 		wanted := byPairUID(part)
 		for m, err := range r.headers(ctx, uids(part, pairUID)) {
 			if missing, ok := errors.AsType[*imap.MissingError](err); ok {
@@ -134,15 +145,16 @@ func (r *run) summarize(ctx context.Context, ops []plan.Op) error {
 				continue
 			}
 			if err != nil {
-				return err
+				return cmp.Or(r.agree(context.WithoutCancel(ctx), done, as), r.broke(part, came, 0, err))
 			}
+			came.AddNum(m.UID)
 			a, err := r.summary(b, wanted[m.UID], m)
 			if is[*message.Short](err) {
 				r.fail(wanted[m.UID], err)
 				continue
 			}
 			if err != nil {
-				return err
+				return cmp.Or(r.agree(context.WithoutCancel(ctx), done, as), r.broke(part, came, m.UID, err))
 			}
 			done, as = append(done, wanted[m.UID]), append(as, a)
 		}

@@ -159,6 +159,9 @@ func (r *run) send(ctx context.Context, b *box, batch []*parcel) error {
 		if err != nil {
 			if p.sent = false; forbidden(err) {
 				refused, why = p, err
+			} else if slices.Contains(r.session.Lost(), goimap.CapLiteralPlus) {
+				r.again = true // it was not the message that was refused
+				r.spoil(p.op)
 			} else {
 				r.fail(p.op, err)
 			}

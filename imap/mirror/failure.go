@@ -22,6 +22,12 @@ func (r *run) fail(op plan.Op, err error) {
 // tell tells of one operation that failed, and counts it.
 func (r *run) tell(op plan.Op, err error) {
 	uid := cmp.Or(op.UID, op.Pair.UID)
+	if id := fmt.Sprint(op.Kind, op.Mailbox, uid, op.Key, err); uid != 0 {
+		if r.told[id] {
+			return // another pass met it too
+		}
+		r.told[id] = true
+	}
 	r.count(func(p *Report) {
 		p.Failed++
 		if uid == 0 && op.Key == "" {

@@ -98,6 +98,10 @@ type run struct {
 	room         int             // for how many newcomers there is room in this plan
 	outlook      outlook
 	contradicted map[string]bool // mailboxes of which it was told that the server contradicts itself
+	breaks       breakage
+	asking       bool            // for one message that was put aside
+	received     int64           // octets that came over connections that ended
+	told         map[string]bool // failures that were told of
 	report       Report
 	mu           sync.Mutex // guards Progress and report, which the committing goroutine touches too
 }
@@ -117,7 +121,7 @@ func Run(ctx context.Context, o Options) (Report, error) {
 
 // locked holds the lock of the root while do is at work, and cleans up after it.
 func locked(ctx context.Context, o Options, do func(*run) error) (Report, error) {
-	r := &run{Options: o, stuck: map[string]bool{}, unread: map[string]bool{}, contradicted: map[string]bool{}}
+	r := &run{Options: o, stuck: map[string]bool{}, unread: map[string]bool{}, contradicted: map[string]bool{}, told: map[string]bool{}}
 	if r.Log == nil {
 		r.Log = slog.New(slog.DiscardHandler)
 	}
@@ -131,7 +135,7 @@ func locked(ctx context.Context, o Options, do func(*run) error) (Report, error)
 	defer lock.Release()
 	err = do(r)
 	if r.session != nil {
-		r.report.Bytes = r.session.Received()
+		r.report.Bytes = r.received + r.session.Received()
 		err = errors.Join(err, r.remember(ctx))
 		r.session.Close()
 	}
@@ -157,11 +161,16 @@ func (r *run) run(ctx context.Context) (err error) {
 	if r.session, err = r.connect(ctx); err != nil {
 		return err
 	}
-	for pass := 0; pass == 0 || r.again && pass < passes; pass++ {
-		r.again = false
-		if err := r.pass(ctx, pass == 0); err != nil {
+	if err := r.recallBreakers(ctx); err != nil {
+		return err
+	}
+	for err = r.passes(ctx); err != nil; err = r.passes(ctx) {
+		if !r.giveWay(ctx, err) && !r.unlearn(ctx) {
 			return err
 		}
+	}
+	if err := r.askLast(ctx); err != nil {
+		return err
 	}
 	if err := r.unwanted(ctx); err != nil {
 		return err
@@ -171,7 +180,26 @@ func (r *run) run(ctx context.Context) (err error) {
 			return err
 		}
 	}
+	return r.logout(ctx)
+}
+
+// logout ends the session, unless it ended by itself with the last message that was asked for.
+func (r *run) logout(ctx context.Context) error {
+	if r.breaks.times > 0 && !r.session.Alive() {
+		return nil
+	}
 	return r.session.Logout(ctx)
+}
+
+// passes makes both sides equal over one connection.
+func (r *run) passes(ctx context.Context) error {
+	for pass := 0; pass == 0 || r.again && pass < passes; pass++ {
+		r.again, r.breaks.last = false, nil // of this pass
+		if err := r.pass(ctx, pass == 0); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // rethink is after how long a server is asked once more for what it offered and refused: somebody may have mended it.

@@ -69,6 +69,7 @@ type device struct {
 	bodies   *atomic.Int64    // that came
 	window   int              // Options.Window
 	without  []goimap.Cap     // of imap.Options
+	idle     time.Duration    // of imap.Options
 }
 
 func newDevice(t *testing.T, server *dovecot.Server, o dovecot.Options) *device {
@@ -98,7 +99,7 @@ func (d *device) distorted() func(context.Context) (net.Conn, error) {
 func (d *device) options() Options {
 	return Options{
 		Account: index.Maildrop{User: "alice", Host: "localhost"}, Store: d.store, Root: d.root, Layout: d.layout, Policy: d.policy, Mailboxes: d.patterns,
-		IMAP: imap.Options{Dial: d.distorted(), Without: d.without, Login: alice{d.user}, Trace: func(dir byte, line string) {
+		IMAP: imap.Options{Dial: d.distorted(), Without: d.without, Idle: d.idle, Login: alice{d.user}, Trace: func(dir byte, line string) {
 			if dir == 'S' && strings.HasPrefix(line, "T") {
 				d.trips.Add(1)
 			}

@@ -1,0 +1,129 @@
+package mirror
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"postie/imap/imaptest"
+	"postie/imap/plan"
+	"postie/testdata/dovecot"
+)
+
+// breaks is a server that cannot read a message of INBOX: it ends the connection, with or without a word or a part of it, or falls silent.
+func breaks(uid int, part, how string, asked *atomic.Int32) imaptest.Quirk {
+	asks := regexp.MustCompile(`^UID FETCH (\S+) .*` + part)
+	this := regexp.MustCompile(fmt.Sprintf(`^\* \d+ FETCH .*\bUID %d .*BODY\[`, uid))
+	silent := map[*imaptest.Dialogue]bool{}
+	return imaptest.Quirk{
+		Hears: func(d *imaptest.Dialogue, command string) string {
+			_, rest, _ := strings.Cut(command, " ")
+			if m := asks.FindStringSubmatch(rest); m != nil && d.Selected == "INBOX" && within(m[1], uid) {
+				asked.Add(1)
+			}
+			return command
+		},
+		Says: func(d *imaptest.Dialogue, response string) []string {
+			switch {
+			case silent[d]:
+				return nil
+			case d.Selected != "INBOX" || !this.MatchString(response) || part == whole && !strings.Contains(response, "BODY[]"):
+				return []string{response}
+			}
+			switch how {
+			case "half":
+				d.Say(response[:strings.Index(response, "\r\n")+20])
+			case "BYE":
+				d.Say("* BYE internal error")
+			case "complaint":
+				d.Say("* BAD command line too long")
+			case "silence":
+				silent[d] = true
+				return nil
+			}
+			d.Close()
+			return nil
+		},
+	}
+}
+
+// One message that ends the connection, in each run: all others come, of this mailbox and those behind it, and it is named; it is asked for
+// last, and ever more seldom. When the server is mended, it comes too.
+func TestBreaker(t *testing.T) {
+	w := newStreet(t, dovecot.Options{})
+	for _, how := range []string{"end", "half", "BYE", "complaint", "silence"} {
+		for _, part := range []string{whole, `BODY.PEEK\[HEADER\]`} {
+			t.Run(how+" "+part, func(t *testing.T) {
+				t.Parallel()
+				var asked atomic.Int32
+				d := w.device(t, breaks(5, part, how, &asked))
+				if part != whole {
+					d.policy.Bodies = plan.Bodies{None: true}
+				}
+				if how == "silence" {
+					d.idle = 300 * time.Millisecond
+				}
+				s := d.remote()
+				beginning(d, s)
+				d.create(s, "Z")
+				d.put(s, "Z", 90, 93)
+				for n, want := range []struct {
+					came  int
+					asked int32
+				}{{14, 2}, {0, 1}, {0, 0}} {
+					asked.Store(0)
+					r, err := d.run(nil)
+					if err != nil || r.New != want.came || r.Failed != 1 || r.DeletedLocal+r.DeletedRemote+r.Uploaded+len(r.Guards) > 0 || asked.Load() != want.asked {
+						t.Errorf("run %d: %+v, %v, %v, asked %d times", n, r, err, d.failures(), asked.Load())
+					}
+					fails := strings.Join(d.failures(), "")
+					if !strings.Contains(fails, "INBOX5") || !strings.Contains(fails, "octets") || how == "complaint" && n == 0 && !strings.Contains(fails, "command line too long") {
+						t.Errorf("run %d: failed: %s", n, fails)
+					}
+				}
+				d.quirks = nil
+				d.clock += 2 * time.Hour
+				if r := d.sync(); r.New != 1 {
+					t.Errorf("mended: %+v", r)
+				}
+				d.quiet()
+			})
+		}
+	}
+}
+
+// A server that does not know LITERAL+, though it offers it: what was to be a literal it reads as commands.
+func TestLiteralRefused(t *testing.T) {
+	w := newStreet(t, dovecot.Options{})
+	refuses := imaptest.Quirk{Hears: func(d *imaptest.Dialogue, command string) string {
+		tag, rest, _ := strings.Cut(command, " ")
+		line, literal, _ := strings.Cut(rest, "\r\n")
+		if !strings.HasPrefix(rest, "APPEND") || !strings.HasSuffix(line, "+}") {
+			return command
+		}
+		d.Say(tag + " BAD what is {n+}?")
+		for _, line := range strings.Split(literal, "\r\n") {
+			word, _, _ := strings.Cut(line, " ")
+			if word == "" {
+				word = "*"
+			}
+			d.Say(word + " BAD unknown command")
+		}
+		return ""
+	}}
+	d := w.device(t, refuses)
+	s := d.remote()
+	beginning(d, s)
+	d.sync()
+	for n := range 20 {
+		d.deliver("INBOX", 700+n)
+	}
+	if r := d.sync(); r.Uploaded != 20 {
+		t.Errorf("%+v", r)
+	}
+	d.equal()
+	d.quiet()
+}
