@@ -53,7 +53,7 @@ const (
 
 // Create begins a message: a new file in tmp/ with mode 0600, named by its key.
 func (d Dir) Create() (*Draft, error) {
-	key := newKey(time.Now())
+	key := NewKey(time.Now())
 	path := d.sub("tmp", string(key))
 	file, err := createMessageFile(path)
 	if errors.Is(err, fs.ErrNotExist) && d.Complete() == nil {

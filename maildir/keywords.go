@@ -176,7 +176,7 @@ func (d Dir) addKeywords(ks Keywords, step func(verb, path string)) (KeywordTabl
 
 // replaceKeywords: fsync file, rename, fsync folder. The new file begins in tmp/, where a crash may leave it.
 func (d Dir) replaceKeywords(content string, step func(verb, path string)) error {
-	tmp, to := d.sub("tmp", string(newKey(time.Now()))), d.sub(keywordFile)
+	tmp, to := d.sub("tmp", string(NewKey(time.Now()))), d.sub(keywordFile)
 	mode := fs.FileMode(0o600)
 	if fi, err := os.Stat(to); err == nil {
 		mode = fi.Mode().Perm() // a shared Maildir stays shared

@@ -21,9 +21,9 @@ func KeyOf(name string) Key {
 	return Key(name)
 }
 
-// newKey makes a unique name as the Maildir specification wants it: seconds '.' unique part '.' host.
+// NewKey makes a unique name as the Maildir specification wants it: seconds '.' unique part '.' host.
 // 64 random bits make it unique whatever clocks, process ids and hosts do.
-func newKey(now time.Time) Key {
+func NewKey(now time.Time) Key {
 	var r [8]byte
 	rand.Read(r[:]) // never fails
 	return Key(fmt.Sprintf("%d.M%dP%dR%x.%s", now.Unix(), now.Nanosecond()/1000, processID(), r, hostname()))

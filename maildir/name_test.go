@@ -104,12 +104,12 @@ func FuzzEntry(f *testing.F) {
 
 func TestNewKey(t *testing.T) {
 	now := time.Unix(1700000000, 123456789)
-	key := newKey(now)
+	key := NewKey(now)
 	want := regexp.MustCompile(`^1700000000\.M123456P\d+R[0-9a-f]{16}\.[^/:,]+$`)
 	if !want.MatchString(string(key)) || KeyOf(string(key)) != key {
 		t.Error(key)
 	}
-	if newKey(now) == key {
+	if NewKey(now) == key {
 		t.Error("two equal keys")
 	}
 	if got := plainHost("a/b:c,d\x00.é"); got != `a\057b\072c\054d\000.é` {

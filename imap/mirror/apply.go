@@ -15,7 +15,7 @@ import (
 // apply carries a plan out in its order. What waits for windows of its own comes where the downloads are: deletions are the last.
 func (r *run) apply(ctx context.Context, p *plan.Plan) error {
 	broken := map[string]bool{"": false} // mailboxes that could not be made or renamed: the next run's
-	if err := r.complete(p, broken); err != nil {
+	if err := r.mend(ctx, p, broken); err != nil {
 		return err
 	}
 	if err := r.prepare(ctx); err != nil {
@@ -34,29 +34,6 @@ func (r *run) apply(ctx context.Context, p *plan.Plan) error {
 		return err
 	}
 	return r.carry(ctx, p.Ops[at:], broken)
-}
-
-// complete makes the folders that a Maildir lacks: backups and version control leave out those that are empty. One that is
-// guarded stays as it is, so that the next run sees the same.
-func (r *run) complete(p *plan.Plan, broken map[string]bool) error {
-	for _, b := range r.boxes {
-		guarded := slices.ContainsFunc(p.Guards, func(g plan.Guard) bool { return g.Mailbox == b.Name })
-		if b.outside || !b.here || len(b.lost) == 0 || guarded {
-			continue
-		}
-		r.step("mkdir " + b.Folder)
-		err := b.dir.Ensure()
-		switch {
-		case err == nil:
-			b.lost = nil
-		case single(err):
-			broken[b.Name] = true
-			r.fail(plan.Op{Mailbox: b.Name}, err)
-		default:
-			return err
-		}
-	}
-	return nil
 }
 
 // carry carries operations out, group by group of those that one command can do.

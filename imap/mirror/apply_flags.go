@@ -163,6 +163,9 @@ func unpulled(op plan.Op) plan.Pair {
 	return p
 }
 
+// renames is how often a file is looked for that others rename meanwhile.
+const renames = 3
+
 // setFlags applies a change to a file as it is now.
 func (r *run) setFlags(ctx context.Context, b *box, key maildir.Key, c plan.Change) (maildir.Entry, error) {
 	table, err := b.dir.AddKeywords(c.Add.Keywords)
@@ -185,7 +188,7 @@ func (r *run) setFlags(ctx context.Context, b *box, key maildir.Key, c plan.Chan
 			b.entries[key] = e
 			return e, nil
 		}
-		if delete(b.entries, key); try == looks || !errors.Is(err, fs.ErrNotExist) {
+		if delete(b.entries, key); try == renames || !errors.Is(err, fs.ErrNotExist) {
 			return e, err
 		}
 	}

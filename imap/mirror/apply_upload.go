@@ -15,6 +15,7 @@ import (
 	"postie/imap/plan"
 	"postie/maildir"
 	"postie/maildir/index"
+	"postie/maildir/look"
 )
 
 // parcel is one file on its way up.
@@ -147,7 +148,7 @@ func (r *run) send(ctx context.Context, b *box, batch []*parcel) error {
 	i := 0
 	var refused *parcel
 	var why error
-	for done, err := range r.session.AppendAll(ctx, b.server, r.uploads(b, batch)) {
+	for done, err := range r.session.AppendAll(ctx, b.server, r.uploads(ctx, b, batch)) {
 		if err != nil && !single(err) {
 			return err
 		}
@@ -199,10 +200,10 @@ func (r *run) free(ctx context.Context, b *box, uid goimap.UID, batch []*parcel)
 }
 
 // uploads opens one file after the other.
-func (r *run) uploads(b *box, batch []*parcel) iter.Seq[imap.Upload] {
+func (r *run) uploads(ctx context.Context, b *box, batch []*parcel) iter.Seq[imap.Upload] {
 	return func(yield func(imap.Upload) bool) {
 		for _, p := range batch {
-			f, err := r.open(b, p)
+			f, err := r.open(ctx, b, p)
 			switch {
 			case errors.Is(err, fs.ErrNotExist): // renamed or removed by its user a moment ago: the next run sees
 				r.spoil(p.op)
@@ -223,11 +224,11 @@ func (r *run) uploads(b *box, batch []*parcel) iter.Seq[imap.Upload] {
 }
 
 // open opens a file that has the size it had when it was read: another size than announced would end the session.
-func (r *run) open(b *box, p *parcel) (*os.File, error) {
+func (r *run) open(ctx context.Context, b *box, p *parcel) (*os.File, error) {
 	f, info, err := maildir.Open(b.dir.Path(p.entry))
 	if errors.Is(err, fs.ErrNotExist) {
 		var ok bool
-		if p.entry, ok, err = b.dir.Find(p.op.Key); err == nil && !ok {
+		if p.entry, ok, err = look.File(ctx, b.dir, p.op.Key); err == nil && !ok {
 			err = fs.ErrNotExist
 		}
 		if err == nil {

@@ -11,6 +11,7 @@ import (
 	"postie/imap/plan"
 	"postie/maildir"
 	"postie/maildir/index"
+	"postie/maildir/look"
 )
 
 // box is a mailbox in a run: what the index knows, what is seen on either side, and what the run did to it.
@@ -29,7 +30,13 @@ type box struct {
 type maildirSide struct {
 	here     bool // it is there
 	dir      maildir.Dir
+	folder   *look.Folder                   // nil: it is not looked at
+	taken    *look.Delta[knownRow]          // what is in view
+	whole    bool                           // all of it is
+	looked   bool                           // it was looked at
+	still    bool                           // nothing happened in it since the last run
 	blind    bool                           // it cannot be read
+	unstable bool                           // it did not come to rest, or could not be read
 	lost     []string                       // of new/ and cur/: those that are not there
 	emptied  string                         // one of lost from which messages are missing
 	entries  map[maildir.Key]maildir.Entry  // of files in view
@@ -38,19 +45,13 @@ type maildirSide struct {
 	byKey    []plan.Pair                    // of the base, in view
 	missing  goimap.UIDSet                  // messages whose file is not here
 	news     int                            // files that the base does not know
-	twins    int                            // files whose key another one has
+	twins    int                            // keys that several files have
 	unread   map[maildir.Key]error          // of fresh: those that could not be read
 	left     map[string][]maildir.Entry     // what is no message and is left alone, by kind
-	respelt  bool                           // files have other letters now, which is not durable yet
-	stamp    maildir.Stamp                  // from before the scan; zero: not to be recorded
-	still    bool                           // nothing happened in it since the last run
-	looked   int                            // how often it was read
-	seen     maildir.Stamp                  // from before the last reading
-	firm     bool                           // a change after that reading must show in the stamp
-	unstable bool                           // it did not come to rest, or could not be read
-	later    *box                           // how it was just before something was pushed; nil: nothing changed
-	leavers  []passage                      // of later
-	comers   []passage                      // of later
+	stamp    maildir.Stamp                  // to be recorded; zero: none
+	renamed  []index.Row                    // files that only have another name: to be recorded
+	parted   map[string]parting             // twins that are to get keys of their own, by their names
+	respell  map[maildir.Key]spelling       // files that are to get other letters
 }
 
 // serverSide is a mailbox as the server shows it.

@@ -11,12 +11,12 @@ import (
 	"postie/imap/plan"
 	"postie/maildir"
 	"postie/maildir/index"
+	"postie/maildir/look"
 	"postie/maildir/message"
 )
 
-// identify reads a file that the base does not know, and gives its entry, which may have changed. It says false of what is no
-// message, or vanished meanwhile.
-func (r *run) identify(ctx context.Context, b *box, e maildir.Entry, table *maildir.KeywordTable, f *plan.File) (maildir.Entry, bool) {
+// identify reads a file that the base does not know. It says false of what is no message, or vanished meanwhile.
+func (r *run) identify(ctx context.Context, b *box, e maildir.Entry, table *maildir.KeywordTable, f *plan.File) (bool, error) {
 	m := b.fresh[e.Key]
 	if m == nil {
 		var err error
@@ -24,13 +24,13 @@ func (r *run) identify(ctx context.Context, b *box, e maildir.Entry, table *mail
 		none, no := errors.AsType[*maildir.NotMessage](err)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
-			return e, false
+			return false, nil
 		case no:
 			b.leave(none.Kind, e)
-			return e, false
+			return false, nil
 		case err == errEmpty:
 			b.leave(empty, e)
-			return e, false
+			return false, nil
 		case err != nil:
 			b.unread[e.Key] = err
 			m = &index.Message{}
@@ -39,12 +39,12 @@ func (r *run) identify(ctx context.Context, b *box, e maildir.Entry, table *mail
 		b.fresh[e.Key] = m
 	}
 	var err error
-	if e, f.Flags.Keywords, err = r.carried(ctx, b, e, m, table); err != nil {
+	if f.Flags.Keywords, err = r.carried(ctx, b, e, m, table); err != nil {
 		r.Log.Warn("keywords cannot be read", "path", b.dir.Path(e), "err", err)
 	}
 	m.Entry, m.Flags = e, f.Flags
 	f.ID = identityOf(m)
-	return e, true
+	return true, ctx.Err()
 }
 
 func identityOf(m *index.Message) plan.Identity {
@@ -57,7 +57,7 @@ func (r *run) readFile(ctx context.Context, dir maildir.Dir, e maildir.Entry) (*
 	m, err := index.ReadFile(dir.Path(e), &header)
 	if errors.Is(err, fs.ErrNotExist) {
 		var ok bool
-		if e, ok, err = dir.Find(e.Key); err != nil || !ok {
+		if e, ok, err = look.File(ctx, dir, e.Key); err != nil || !ok {
 			return nil, cmp.Or(err, error(fs.ErrNotExist))
 		}
 		m, err = index.ReadFile(dir.Path(e), &header)
@@ -111,7 +111,7 @@ func (r *run) entry(ctx context.Context, b *box, key maildir.Key) (maildir.Entry
 			return m.Entry, nil
 		}
 	}
-	e, ok, err := b.dir.Find(key)
+	e, ok, err := look.File(ctx, b.dir, key)
 	if err == nil && !ok {
 		err = &fs.PathError{Op: "find", Path: string(b.dir) + "/" + string(key), Err: fs.ErrNotExist}
 	}

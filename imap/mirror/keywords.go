@@ -2,33 +2,29 @@ package mirror
 
 import (
 	"context"
-	"errors"
-	"io/fs"
 
 	"postie/maildir"
 	"postie/maildir/index"
 )
 
-// carried gives a file that another program moved or copied here the letters that its keywords have here: those in its name may be
-// those of the folder that it came from. It returns the entry as it is then, and the keywords.
-func (r *run) carried(ctx context.Context, b *box, e maildir.Entry, m *index.Message, table *maildir.KeywordTable) (maildir.Entry, maildir.Keywords, error) {
+// carried gives the keywords of a file that another program moved or copied here: the letters in its name may be those of the folder
+// that it came from. Then it is to get those of this one.
+func (r *run) carried(ctx context.Context, b *box, e maildir.Entry, m *index.Message, table *maildir.KeywordTable) (maildir.Keywords, error) {
 	ks, _ := table.Keywords(e.Letters)
 	if e.Letters == "" {
-		return e, ks, nil
+		return ks, nil
 	}
 	was, from, err := r.source(ctx, b, e.Key, m)
 	if err != nil || from == nil {
-		return e, ks, err
+		return ks, err
 	}
 	theirs, err := from.dir.Keywords()
 	if err != nil {
-		return e, ks, err
+		return ks, err
 	}
 	ks, unlisted := before(e, was, &theirs, table)
-	if e, err = r.spell(b, e, ks, unlisted, table); errors.Is(err, fs.ErrNotExist) {
-		err = nil // the next look sees it
-	}
-	return e, ks, err
+	b.respell[e.Key] = spelling{ks, unlisted}
+	return ks, nil
 }
 
 // source finds out what a file was, and in which mailbox; nil: none. Mutt gives what it moves a new key, and keeps its letters and
@@ -77,31 +73,31 @@ func before(e maildir.Entry, was *index.Message, from, table *maildir.KeywordTab
 	return maildir.Carried(e.Letters, was.Entry.Letters, was.Flags.Keywords, from, table), unlisted
 }
 
-// spell writes keywords into a name by the table of the folder that it is in. A letter that no table lists stays.
-func (r *run) spell(b *box, e maildir.Entry, ks maildir.Keywords, unlisted string, table *maildir.KeywordTable) (maildir.Entry, error) {
-	if r.DryRun || b.outside {
-		return e, nil
-	}
-	var err error
-	if *table, err = b.dir.AddKeywords(ks); err != nil {
-		return e, err
-	}
-	letters, _ := table.Letters(ks)
-	_, unlisted = table.Keywords(unlisted)
-	if letters+unlisted == e.Letters {
-		return e, nil
-	}
-	r.step("letters " + string(e.Key))
-	b.respelt = true
-	return b.dir.SetFlags(e, e.Set, letters+unlisted)
+// spelling is what the letters of a file are to say.
+type spelling struct {
+	keywords maildir.Keywords
+	unlisted string // letters of nobody: they stay
 }
 
-// spelled makes new letters durable, before keywords are agreed that the old ones do not say.
-func (r *run) spelled(b *box) error {
-	if !b.respelt {
-		return nil
+// spell writes keywords into the name of a file by the table of the folder that it is in, and says whether that gave it another name.
+func (r *run) spell(b *box, key maildir.Key, s spelling) (bool, error) {
+	table, err := b.dir.AddKeywords(s.keywords)
+	if err != nil {
+		return false, err
 	}
-	b.respelt = false
-	r.step("fsync-dir " + b.Name)
-	return b.dir.Sync()
+	e := b.entries[key]
+	letters, _ := table.Letters(s.keywords)
+	_, unlisted := table.Keywords(s.unlisted)
+	if letters+unlisted == e.Letters {
+		return false, nil
+	}
+	r.step("letters " + string(key))
+	if e, err = b.dir.SetFlags(e, e.Set, letters+unlisted); err != nil {
+		return false, err
+	}
+	b.entries[key] = e
+	if m := b.fresh[key]; m != nil {
+		m.Entry = e
+	}
+	return true, nil
 }

@@ -28,7 +28,7 @@ func (b *box) leave(kind string, e maildir.Entry) {
 // knows what is in them, so they are not uploaded.
 func (r *run) tellFiles() {
 	for _, b := range r.boxes {
-		if b.looked == 0 || b.outside && !b.blind {
+		if !b.looked || b.outside && !b.blind {
 			continue
 		}
 		for _, kind := range slices.Sorted(maps.Keys(b.left)) {

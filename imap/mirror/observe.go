@@ -33,10 +33,10 @@ func (r *run) observe(ctx context.Context) ([]plan.Mailbox, error) {
 		if err := r.see(ctx, b); err != nil {
 			return nil, err
 		}
-		turned, lost = turned || b.looked > 1 && b.mustMatch, lost || b.known && b.remote == nil
+		turned, lost = turned || b.whole && !b.folder.Whole, lost || b.known && b.remote == nil
 	}
 	for _, b := range r.boxes { // what is missing elsewhere may be here
-		if b.outside || !r.oneSided(b) || !(b.looked > 0 || b.remote != nil && lost) {
+		if b.outside || !r.oneSided(b) || !(b.looked || b.remote != nil && lost) {
 			continue
 		}
 		if err := r.see(ctx, b); err != nil {
@@ -44,7 +44,7 @@ func (r *run) observe(ctx context.Context) ([]plan.Mailbox, error) {
 		}
 	}
 	if turned {
-		if err := r.steady(ctx); err != nil {
+		if err := r.settle(ctx); err != nil {
 			return nil, err
 		}
 	}
@@ -59,7 +59,7 @@ func (r *run) observe(ctx context.Context) ([]plan.Mailbox, error) {
 func (r *run) views(ctx context.Context) ([]plan.Mailbox, error) {
 	var views []plan.Mailbox
 	for _, b := range r.boxes {
-		if b.outside && b.looked == 0 && b.Name != r.Policy.Trash {
+		if b.outside && !b.looked && b.Name != r.Policy.Trash {
 			continue
 		}
 		if b.outside { // a file that is missing elsewhere may be here
@@ -104,7 +104,7 @@ func (r *run) seeThere(ctx context.Context, b *box) (err error) {
 	turned, err := r.turned(ctx, b)
 	if turned {
 		b.mustMatch = true
-		err = cmp.Or(r.local(ctx, b, true), r.there(ctx, b))
+		err = cmp.Or(r.reread(ctx, b), r.there(ctx, b))
 	}
 	if err == nil && b.mustMatch {
 		err = r.rematch(ctx, b)

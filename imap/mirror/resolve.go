@@ -11,6 +11,7 @@ import (
 	"postie/imap/plan"
 	"postie/maildir"
 	"postie/maildir/index"
+	"postie/maildir/look"
 	"postie/maildir/message"
 )
 
@@ -181,7 +182,7 @@ func (r *run) anywhere(ctx context.Context, b *box, key maildir.Key) (*box, mail
 		if o == b || !o.here {
 			continue
 		}
-		if e, ok, err := o.dir.Find(key); ok || err != nil {
+		if e, ok, err := look.File(ctx, o.dir, key); ok || err != nil {
 			return o, e, err
 		}
 	}

@@ -1,10 +1,12 @@
 package mirror
 
 import (
+	"cmp"
 	"context"
 
 	"postie/maildir"
 	"postie/maildir/index"
+	"postie/maildir/look"
 )
 
 // resume settles what a run that was stopped left open, before anything is compared.
@@ -33,28 +35,15 @@ func (r *run) arrivedAll(ctx context.Context, b *box) error {
 	if err != nil || len(rows) == 0 {
 		return err
 	}
-	here := map[maildir.Key]bool{}
+	var here map[maildir.Key]look.Place
 	if b.here {
-		_, missing, err := b.dir.Parts()
-		if err != nil {
-			return err
-		}
-		for range 2 { // others may rename meanwhile
-			for e, err := range b.dir.ScanBut(missing) {
-				if err != nil {
-					return err
-				}
-				here[e.Key] = true
-			}
-		}
-		r.step("fsync-dir " + b.Name)
-		if err := b.dir.SyncBut(missing); err != nil {
+		if here, err = r.published(ctx, b, rows); err != nil {
 			return err
 		}
 	}
 	var found, lost []index.Row
 	for _, row := range rows {
-		if here[row.Key] {
+		if _, ok := here[row.Key]; ok {
 			found = append(found, row)
 		} else {
 			lost = append(lost, row)
@@ -63,4 +52,22 @@ func (r *run) arrivedAll(ctx context.Context, b *box) error {
 	b.Odd = b.Odd || len(lost) > 0
 	r.step("base resume")
 	return r.base.Arrived(ctx, found, lost)
+}
+
+// published finds the files of pairs that were arriving, and makes their names durable.
+func (r *run) published(ctx context.Context, b *box, rows []index.Row) (map[maildir.Key]look.Place, error) {
+	keys := map[maildir.Key]bool{}
+	for _, row := range rows {
+		keys[row.Key] = true
+	}
+	found, err := look.Find(ctx, []maildir.Dir{b.dir}, keys, look.Options{})
+	if err := cmp.Or(err, found.Err); err != nil {
+		return nil, err
+	}
+	_, missing, err := b.dir.Parts()
+	if err != nil {
+		return nil, err
+	}
+	r.step("fsync-dir " + b.Name)
+	return found.At, b.dir.SyncBut(missing)
 }

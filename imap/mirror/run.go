@@ -44,6 +44,7 @@ import (
 	"postie/imap/plan"
 	"postie/maildir"
 	"postie/maildir/index"
+	"postie/maildir/look"
 )
 
 // Options of Run. Account, IMAP, Store and Root are needed; all else has a useful zero value.
@@ -86,16 +87,18 @@ type run struct {
 	naming       naming
 	boxes        []*box // sorted by name
 	byName       map[string]*box
-	found        []string        // the folders below the root that are Maildirs
-	selection    *imap.Selected  // nil: no mailbox is selected
-	unread       map[string]bool // files that were told of because they could not be read, by mailbox and key
-	stuck        map[string]bool // files that were uploaded and could not be found, by mailbox and key
-	said         []string        // notices of this run
-	before       []string        // those of the last run
-	unseen       []string        // mailboxes that no run has looked at yet; see first
-	first        bool            // no run has come to its end: that are all
-	again        bool            // something was done that only another look can make an agreement of
-	room         int             // for how many newcomers there is room in this plan
+	found        []string             // the folders below the root that are Maildirs
+	local        *look.View[knownRow] // the Maildirs, as they were when the plan was made
+	came, went   []passage            // since
+	selection    *imap.Selected       // nil: no mailbox is selected
+	unread       map[string]bool      // files that were told of because they could not be read, by mailbox and key
+	stuck        map[string]bool      // files that were uploaded and could not be found, by mailbox and key
+	said         []string             // notices of this run
+	before       []string             // those of the last run
+	unseen       []string             // mailboxes that no run has looked at yet; see first
+	first        bool                 // no run has come to its end: that are all
+	again        bool                 // something was done that only another look can make an agreement of
+	room         int                  // for how many newcomers there is room in this plan
 	outlook      outlook
 	contradicted map[string]bool // mailboxes of which it was told that the server contradicts itself
 	breaks       breakage

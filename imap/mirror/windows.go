@@ -15,12 +15,17 @@ const window = 8192
 // calm says whether newcomers can be planned one part after the other: nothing is new here, and nothing is missing on
 // either side that one of them could be. Else a move would look like a deletion and a download.
 func (r *run) calm() bool {
-	if missing, news := r.strange(); missing+news > 0 || r.DryRun { // a dry run lists everything
+	if r.strange() || r.DryRun { // a dry run lists everything
 		return false
 	}
 	return !slices.ContainsFunc(r.boxes, func(b *box) bool {
 		return b.mustMatch || b.unstable || b.blind || b.known && b.exist() != plan.Both || !b.intact()
 	})
+}
+
+// strange says whether files are missing, new, or there twice.
+func (r *run) strange() bool {
+	return slices.ContainsFunc(r.boxes, func(b *box) bool { return len(b.missing) > 0 || b.news+b.twins > 0 })
 }
 
 // widen brings into view what waits, where it cannot wait.

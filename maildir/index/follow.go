@@ -72,7 +72,7 @@ func (w *following) look(ctx context.Context) (err error) {
 		closed = errors.Join(closed, d.Err)
 		switch {
 		case d.Gone && !f.agreed: // with its folder a mailbox goes that no account knows; else it is sync's to judge
-			err = w.vanished(ctx, f)
+			err = w.gone(ctx, d.Lost)
 		case d.Read && !d.Gone:
 			err = w.folder(ctx, f, d)
 		}
@@ -115,18 +115,6 @@ func (w *following) folder(ctx context.Context, f folder, d *look.Delta[knownRow
 	w.again[f.name] = w.again[f.name] || d.Stamp == (maildir.Stamp{})
 	w.changed = append(w.changed, f)
 	return w.gone(ctx, d.Missing)
-}
-
-// vanished takes all rows of a folder.
-func (w *following) vanished(ctx context.Context, f folder) error {
-	var all []knownRow
-	for row, err := range (known{s: w.s}).ByKey(ctx, &look.Folder{ID: f.id}) {
-		if err != nil {
-			return err
-		}
-		all = append(all, row)
-	}
-	return w.gone(ctx, all)
 }
 
 // gone takes the rows of a folder that have a body, but no file. Of those that were arriving, or being freed, when a run was stopped,
@@ -204,7 +192,7 @@ func (w *following) like(m *Message) []Message {
 // left reports whether the file of a message is not in its folder any more, under whatever name.
 func (w *following) left(m *Message) bool {
 	i := slices.IndexFunc(w.folders, func(f folder) bool { return f.name == m.Mailbox })
-	return i >= 0 && (w.view.Of(w.seen[i]).Gone || w.view.Lacks(w.seen[i], m.Entry.Key)) && !exists(w.s.Path(*m))
+	return i >= 0 && w.view.Lacks(w.seen[i], m.Entry.Key) && !exists(w.s.Path(*m))
 }
 
 // record writes down what was found, in short transactions, and last that the folders were seen.

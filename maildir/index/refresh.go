@@ -146,7 +146,7 @@ func folderOf(mailbox string) string {
 // folder takes what one folder and its rows differ in.
 func (r *refresh) folder(ctx context.Context, f folder, d *look.Delta[knownRow], steady bool) error {
 	if len(d.Without) > 0 {
-		if err := r.lost(ctx, f, d); err != nil || d.Gone {
+		if err := r.lost(f, d, steady); err != nil || d.Gone {
 			return err
 		}
 	}
@@ -182,7 +182,7 @@ func (r *refresh) folder(ctx context.Context, f folder, d *look.Delta[knownRow],
 func text(stamp maildir.Stamp) string { return fmt.Sprintf("%d %d", stamp.New, stamp.Cur) }
 
 // lost handles a Maildir that is not whole. Only when a subfolder is gone altogether are its messages.
-func (r *refresh) lost(ctx context.Context, f folder, d *look.Delta[knownRow]) error {
+func (r *refresh) lost(f folder, d *look.Delta[knownRow], steady bool) error {
 	if f.name == Inbox && slices.Contains(d.Without, "cur") {
 		return fmt.Errorf("%s is no Maildir: it has no cur", f.dir)
 	}
@@ -190,9 +190,12 @@ func (r *refresh) lost(ctx context.Context, f folder, d *look.Delta[knownRow]) e
 		r.s.log.Warn("folder is not a whole Maildir", "folder", f.dir, "without", d.Without)
 		return nil
 	}
-	ids, err := query(ctx, r.s, number, "SELECT id FROM message WHERE mailbox = ? AND key <> ''", f.id)
-	r.gone = append(r.gone, ids...)
-	return err
+	if steady {
+		for _, row := range d.Lost {
+			r.gone = append(r.gone, row.id)
+		}
+	}
+	return nil
 }
 
 // take sorts out what is not known, in chunks. Twins come one by one: two files of one key must not meet in one

@@ -27,11 +27,18 @@ type Passage[R Row] struct {
 // not read again yet. It gives what passed in each folder that changed since Look, now or before an earlier Again. [View.Rests] says
 // whether that is all.
 func (v *View[R]) Again(ctx context.Context, demanded ...*Folder) (all []Passage[R], err error) {
+	for _, f := range demanded { // first: while they are read, something may pass into the others
+		if r := v.of(f); v.later[f] == nil && r.looked > 0 && r.err == nil {
+			if err := v.reread(ctx, r, true); err != nil {
+				return nil, err
+			}
+		}
+	}
 	for _, r := range v.all {
-		if r.looked == 0 || r.err != nil || r.gone {
+		if r.looked == 0 || r.err != nil {
 			continue
 		}
-		if err := v.reread(ctx, r, slices.Contains(demanded, r.Folder) && v.later[r.Folder] == nil); err != nil {
+		if err := v.reread(ctx, r, false); err != nil {
 			return nil, err
 		}
 		if v.later[r.Folder] != nil {
@@ -68,7 +75,7 @@ func (v *View[R]) reread(ctx context.Context, r *reading, force bool) error {
 		force = false
 		l := &later[R]{reading{Folder: r.Folder, unsteady: true, rested: r.rested}, &Delta[R]{}}
 		v.later[r.Folder] = l
-		if err == nil && !slices.Equal(without, r.without) {
+		if lost := func(sub string) bool { return !slices.Contains(r.without, sub) }; slices.ContainsFunc(without, lost) {
 			return nil // what went with a folder of its own is not looked into now
 		}
 		err = v.scan(&l.reading, func(names *listing) (err error) {
@@ -125,10 +132,9 @@ func (d *Delta[R]) come() func(func(maildir.Entry) bool) {
 	}
 }
 
-// has says whether a file of that key, which was not where its row said, is in the folder.
+// has says whether the folder has a file of that key, and no row.
 func (d *Delta[R]) has(key maildir.Key) bool {
-	return d.New.Has(key) || slices.ContainsFunc(d.Twins, func(t Twins[R]) bool { return t.Files[0].Key == key }) ||
-		slices.ContainsFunc(d.Files, func(s Seen[R]) bool { return s.File.Key == key })
+	return d.New.Has(key) || slices.ContainsFunc(d.Twins, func(t Twins[R]) bool { return len(t.Rows) == 0 && t.Files[0].Key == key })
 }
 
 // Rests says whether what Again saw may be believed: nothing changes any more.

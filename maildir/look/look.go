@@ -72,10 +72,10 @@ type Options struct {
 type Delta[R Row] struct {
 	Looked  bool          // false: it was put Aside, and was not needed
 	Read    bool          // false: it rests since its Stamp, and was not read: all below is empty
-	Gone    bool          // neither new/ nor cur/ is there: nothing is said about its rows
+	Gone    bool          // neither new/ nor cur/ is there: all its rows are Lost
 	Files   []Seen[R]     // by key: those with another name than their rows say, those that tell more, and all others of a Whole folder
 	Missing []R           // by key: rows whose file was not seen
-	Lost    []R           // by key: rows whose file was in the folder that is Without
+	Lost    []R           // by key: rows whose file was in one of Without
 	Absent  []R           // by key: rows without a file, and without a need for one
 	New     Entries       // by key: files of which there is no row
 	Twins   []Twins[R]    // by key: of them nothing is said otherwise
@@ -155,6 +155,9 @@ func Look[R Row](ctx context.Context, folders []*Folder, known Known[R], o Optio
 // Of is the difference of one folder.
 func (v *View[R]) Of(f *Folder) *Delta[R] { return v.deltas[f] }
 
+// Restless says whether a folder did not come to rest, or could not be read.
+func (v *View[R]) Restless(f *Folder) bool { return v.of(f).unsteady }
+
 // Whole reads one of the folders once more, all of it: what is known of it has turned out to be wrong. [View.Settle] has to follow.
 func (v *View[R]) Whole(ctx context.Context, f *Folder) error {
 	f.Whole = true
@@ -172,7 +175,7 @@ func (v *View[R]) compare(ctx context.Context, r *reading, names *listing) error
 
 // seen notes what is known only after a folder was read, or was not.
 func (v *View[R]) seen(r *reading) {
-	if r.err != nil || r.gone {
+	if r.err != nil {
 		v.deltas[r.Folder] = &Delta[R]{Err: r.err}
 	}
 	d := v.deltas[r.Folder]

@@ -133,7 +133,7 @@ func (w *watch) counts() (all doubts) {
 // for the sake of file systems whose mtimes lag behind.
 func (w *watch) late() (late []*reading) {
 	for _, r := range w.all {
-		if r.looked == 0 || r.err != nil || r.gone {
+		if r.looked == 0 || r.err != nil {
 			continue
 		}
 		stamp, without, err := r.Dir.Parts()
@@ -228,10 +228,8 @@ func (w *watch) scan(r *reading, compare func(*listing) error) (err error) {
 		}
 		names.add(e)
 	}
-	if !r.gone {
-		if err := compare(&names); err != nil {
-			return err
-		}
+	if err := compare(&names); err != nil {
+		return err
 	}
 	after, without, err := r.Dir.Parts()
 	if err == nil && after.Settled(began) && len(without) == 0 {
