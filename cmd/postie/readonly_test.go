@@ -125,7 +125,7 @@ func TestReadOnly(t *testing.T) {
 	s.want(s.run(exit.OK, "search", "body1"), "inbox/INBOX/1")
 	s.walls(0o755)
 	var out strings.Builder
-	for _, args := range []string{"list", "move 1 Old", "delete 1", "list"} { // so that NUMBERs are not what a look would give
+	for _, args := range []string{"list", "move 1 Old --create", "delete 1", "list"} { // so that NUMBERs are not what a look would give
 		if code := run(append(strings.Fields(args), "-d", string(s.mail)), &out, &out); code != exit.OK {
 			t.Fatal(code, out.String())
 		}
@@ -154,9 +154,13 @@ func TestReadOnly(t *testing.T) {
 	if out := s.run(exit.OK, "status"); !strings.Contains(out, "inbox/INBOX         2") {
 		t.Error(out)
 	}
-	for _, args := range []string{"mark 2 --flagged", "move 2 Old", "delete 2", "index", "index --rebuild"} {
-		if out := s.run(exit.Failed, strings.Fields(args)...); !strings.Contains(out, "can only be read") {
-			t.Error(out)
+	for _, args := range []string{"mark 2 --flagged", "move 2 Old", "delete 2", "free 2", "mailbox create New", "index", "index --rebuild",
+		"fetch pop3://a@127.0.0.1:1 --tls none", "fetch -n pop3://a@127.0.0.1:1 --tls none", "sync imap://a@127.0.0.1:1 --tls none", "sync -n imap://a@127.0.0.1:1 --tls none"} {
+		out := s.run(exit.Failed, strings.Fields(args)...)
+		for _, says := range []string{string(s.mail), "cannot be written", "chown", "use another maildir"} {
+			if !strings.Contains(out, says) {
+				t.Errorf("%s: no %q in %s", args, says, out)
+			}
 		}
 	}
 	s.must(os.WriteFile(db, []byte("no database"), 0o644))

@@ -17,12 +17,24 @@ import (
 	"postie/maildir"
 )
 
+// ReadOnly is the error of a Maildir, or of its database, that belongs to somebody else or lies on a medium that is read only.
+type ReadOnly struct {
+	Path string
+	Err  error
+}
+
+func (e *ReadOnly) Error() string { return e.Path + " cannot be written: " + e.Err.Error() }
+func (e *ReadOnly) Unwrap() error { return e.Err }
+
+// Writable says why mail cannot be put into a root that is there, as a *ReadOnly; nil: it can, or there is none.
+func Writable(root string) error { return unwritable(filepath.Join(root, ".postie.db")) }
+
 // unwritable says why a database cannot be written, or made, where it lies; nil: it can.
 func unwritable(path string) error {
 	const write = 2 // W_OK of access(2), which knows read-only media too
 	for _, p := range []string{filepath.Dir(path), path} {
 		if err := syscall.Access(p, write); denied(err) {
-			return &fs.PathError{Op: "write", Path: p, Err: err}
+			return &ReadOnly{p, err}
 		}
 	}
 	return nil

@@ -160,6 +160,9 @@ func (s *Store) repair(ctx context.Context) error {
 
 // prepare makes the database if there is none, migrates it and sets its journal mode.
 func (s *Store) prepare(ctx context.Context) error {
+	if !exists(s.path()) && s.aside == "" {
+		s.fresh = append(s.fresh, s.path())
+	}
 	if err := create(s.path()); err != nil {
 		return err
 	}

@@ -22,7 +22,7 @@ func (s *Store) locate(ctx context.Context, root, state string) error {
 	}
 	s.root, s.base = maildir.Dir(root), filepath.Join(root, ".postie")
 	if state == "" {
-		_, err = ensureID(root) // so that the root is known as one when its database is lost
+		_, err = s.ensureID(root) // so that the root is known as one when its database is lost
 		return err
 	}
 	if state, err = filepath.Abs(state); err != nil {
@@ -57,7 +57,7 @@ func (s *Store) identify(root, state string) error {
 	if err != nil {
 		return err
 	}
-	id, err := ensureID(root)
+	id, err := s.ensureID(root)
 	if err != nil {
 		return err
 	}
@@ -123,11 +123,12 @@ func rootID(root string) (string, error) {
 }
 
 // ensureID reads the id of a root, and makes one where there is none.
-func ensureID(root string) (string, error) {
+func (s *Store) ensureID(root string) (string, error) {
 	id, err := rootID(root)
 	if id != "" || err != nil {
 		return id, err
 	}
+	s.fresh = append(s.fresh, filepath.Join(root, ".postie.id"))
 	return newID(root)
 }
 

@@ -47,7 +47,8 @@ type Store struct {
 	scan  chan struct{} // held by the one Refresh that runs
 	held  sync.Map      // the *Lock that are held
 
-	file os.FileInfo // the database that is open
+	file  os.FileInfo // the database that is open
+	fresh []string    // what Open made, which Discard removes: database and id
 
 	why     error                  // the database can only be read; nil: it is ours
 	lender  *sql.DB                // it
@@ -101,14 +102,23 @@ func (s *Store) begin(ctx context.Context, root string, o *Options) error {
 			return err
 		}
 	}
-	if err := s.locate(ctx, root, o.State); err != nil {
+	if o.State == "" {
+		if err := Writable(root); err != nil {
+			return err
+		}
+	}
+	err := s.locate(ctx, root, o.State)
+	if denied(err) {
+		return &ReadOnly{root, err}
+	}
+	if err != nil {
 		return err
 	}
-	if err := unwritable(s.path()); o.Read && err != nil {
+	if err := unwritable(s.path()); err != nil {
 		return err
 	}
 	s.net = networked(filepath.Dir(s.base))
-	err := s.connect(ctx)
+	err = s.connect(ctx)
 	if err != nil {
 		s.open.Unlock()
 	}

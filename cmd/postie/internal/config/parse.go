@@ -3,7 +3,6 @@ package config
 import (
 	"bytes"
 	"cmp"
-	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -38,7 +37,7 @@ func parse(name string, data []byte, mode fs.FileMode) (*Config, error) {
 	// Not decoded into structs: go-toml would stop at the first wrong type. Unknown keys are found by value.table.
 	var doc map[string]any
 	if err := toml.Unmarshal(data, &doc); err != nil {
-		return nil, syntax(name, err)
+		return nil, syntax(name, data, err)
 	}
 	p := &parser{name: name, base: filepath.Dir(path), lines: linesOf(data), failed: map[string]bool{}}
 	c := &Config{Path: name}
@@ -61,20 +60,6 @@ func (h *Hooks) fields() []field {
 	return []field{
 		{name: "new_mail", set: func(v value) { v.argv(&h.NewMail) }},
 	}
-}
-
-// syntax translates what go-toml says.
-func syntax(name string, err error) error {
-	d, ok := errors.AsType[*toml.DecodeError](err)
-	if !ok {
-		return &Error{File: name, Msg: err.Error(), Err: err}
-	}
-	line, _ := d.Position()
-	e := &Error{File: name, Line: line, Msg: strings.TrimPrefix(d.Error(), "toml: "), Err: err}
-	if len(d.Key()) > 0 {
-		e.Key = keyName(d.Key()...)
-	}
-	return e
 }
 
 // report notes a problem at path, or at the nearest table above it that the file names.

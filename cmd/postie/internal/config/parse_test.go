@@ -297,3 +297,23 @@ func hide(a *Account) {
 		a.Port = DefaultPort(a.Protocol, a.TLS)
 	}
 }
+
+// Text without quotes is the commonest mistake: the key is named, and how to write it.
+func TestWithoutQuotes(t *testing.T) {
+	for value, want := range map[string]string{
+		"protocol = imap":                  `c.toml:3: account.a.protocol: is text without quotes; write it in quotes: protocol = "imap"`,
+		"host=mail.example.org # mine":     `write it in quotes: host = "mail.example.org"`,
+		"maildir = ~/Mail":                 `write it in quotes: maildir = "~/Mail"`,
+		"keep = 14d":                       `account.a.keep: is text without quotes; write it in quotes: keep = "14d"`,
+		"tls_fingerprint = sha256:ab":      `write it in quotes: tls_fingerprint = "sha256:ab"`,
+		`mailboxes = [INBOX, "Sent", a b]`: `write it in quotes: mailboxes = ["INBOX", "Sent", "a b"]`,
+		`user = "alice`:                    "c.toml:3: ",
+		"port":                             "c.toml:3: ",
+		"port = ":                          "c.toml:3: ",
+	} {
+		_, err := Parse("c.toml", []byte("# first\n[account.a]\n"+value+"\nuser = \"x\"\n"))
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %s", value, err, want)
+		}
+	}
+}

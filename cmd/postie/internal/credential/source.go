@@ -36,6 +36,12 @@ type SourceError struct {
 func (e *SourceError) Error() string { return e.Way + ": " + e.Err.Error() }
 func (e *SourceError) Unwrap() error { return e.Err }
 
+// UnreadableError is a SourceError of a file that cannot be read or a variable that is not set: the configuration is wrong,
+// and known to be so before any server is asked.
+type UnreadableError struct{ SourceError }
+
+func (e *UnreadableError) Unwrap() error { return &e.SourceError }
+
 // NoSecretError says that nothing gives a password for the account.
 type NoSecretError struct{ Account, User, Host string }
 
@@ -65,10 +71,10 @@ func (s *Source) ask(ctx context.Context) (Secret, error) {
 		return secret, blame("password_command "+s.Command[0], err)
 	case s.File != "":
 		secret, err := readPrivate(s.File)
-		return secret, blame("password_file "+s.File, err)
+		return secret, unreadable("password_file "+s.File, err)
 	case s.Env != "":
 		secret, err := environment(s.Env)
-		return secret, blame("password_env "+s.Env, err)
+		return secret, unreadable("password_env "+s.Env, err)
 	case s.Vault != nil:
 		return s.stored(ctx)
 	}
@@ -119,6 +125,22 @@ func environment(name string) (Secret, error) {
 	}
 	s := NewSecret(value)
 	return s, validate(s)
+}
+
+// Early asks now for a password that costs nobody anything, so that what is wrong with it is known before a server is.
+func (s *Source) Early() error {
+	if len(s.Command) > 0 || !s.Password.IsZero() || s.File == "" && s.Env == "" {
+		return nil
+	}
+	_, err := s.Secret(context.Background())
+	return err
+}
+
+func unreadable(way string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &UnreadableError{SourceError{way, err}}
 }
 
 func blame(way string, err error) error {

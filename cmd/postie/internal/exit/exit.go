@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
+	"os"
 	"os/exec"
 	"strings"
 	"syscall"
@@ -82,7 +84,7 @@ func Code(err error) int {
 		return int(done)
 	case errors.Is(err, ErrInterrupted), errors.Is(err, context.Canceled):
 		return Interrupted
-	case Is[*UsageError](err), Is[*config.Error](err), Is[*credential.NoSecretError](err), Is[*index.NameError](err), Is[*mirror.SharedError](err), Is[*mirror.NoMailboxError](err), Is[*index.Nested](err), Is[*index.NoLocks](err):
+	case Is[*UsageError](err), Is[*config.Error](err), Is[*credential.NoSecretError](err), Is[*credential.UnreadableError](err), Is[*index.NameError](err), Is[*mirror.SharedError](err), Is[*mirror.NoMailboxError](err), Is[*index.Nested](err), Is[*index.NoLocks](err):
 		return BadUsage
 	case Is[*retrieve.Guard](err), Is[plan.Guard](err):
 		return Guard
@@ -231,6 +233,10 @@ func Hint(err error, account string) string {
 	}
 	var dns *net.DNSError
 	switch {
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
+		return permissionHint(err)
+	case toOutput(err):
+		return "what was to be printed is not whole"
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		return "make room and run it again; nothing was deleted on the server"
 	case Is[*retrieve.Guard](err):
@@ -342,6 +348,24 @@ func Remedy(err error, a config.Account) string {
 		return `remove auth = …, so that the strongest offered is taken, or ask the provider`
 	}
 	return cmp.Or(Hint(err, a.Name), "postie check -vv "+a.Name+" shows the dialogue")
+}
+
+// permissionHint says what to do about a path that may not be read or written.
+func permissionHint(err error) string {
+	path := "it"
+	if e, ok := errors.AsType[*fs.PathError](err); ok {
+		path = e.Path
+	}
+	if e, ok := errors.AsType[*index.ReadOnly](err); ok {
+		path = e.Path
+	}
+	return "let " + path + " belong to who runs postie (chown, chmod u+rwX), mount its disk for writing, or use another maildir"
+}
+
+// toOutput says whether it is the output that could not be written, and no mail.
+func toOutput(err error) bool {
+	e, ok := errors.AsType[*fs.PathError](err)
+	return ok && (e.Path == os.Stdout.Name() || e.Path == os.Stderr.Name())
 }
 
 // guardHint says how to go on from what the guard stopped: deletions, or mail that is only here.

@@ -104,6 +104,9 @@ func hasMaildirs(root string) bool {
 }
 
 func nothingHere(a config.Account) error {
+	if err := dangling(a.Maildir); err != nil {
+		return err
+	}
 	if a.Host == "" {
 		return exit.Usage(fmt.Errorf("there is no mail in %s", a.Maildir), "name a Maildir, or the root of what postie sync made")
 	}

@@ -3,11 +3,15 @@ package library
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 
 	"postie/cmd/postie/internal/config"
+	"postie/cmd/postie/internal/exit"
 	"postie/cmd/postie/internal/paths"
 	"postie/cmd/postie/internal/ui"
 	"postie/maildir"
@@ -28,6 +32,7 @@ type Store struct {
 	Dir   maildir.Dir
 	Index *index.Store
 	Lost  []string // folders that were not there though there is an index
+	made  []string // folders, in the order in which a run made them; nil: it is only read
 	err   error
 }
 
@@ -76,13 +81,52 @@ func (s *Stores) ready(o *Store, a config.Account) (err error) {
 		o.Dir = maildir.Dir(dir)
 	}
 	o.Lost = missingFolders(o.Dir)
+	if err := dangling(a.Maildir); err != nil {
+		return err
+	}
+	o.made = missing(string(o.Dir))
 	switch {
+	case index.Writable(a.Maildir) != nil:
+		return index.Writable(a.Maildir)
 	case s.dryRun && string(o.Dir) == a.Maildir:
 		return nil
 	case a.Protocol == config.IMAP: // the root of a tree, not always a Maildir itself
 		return os.MkdirAll(string(o.Dir), 0o700)
 	}
 	return o.Dir.Ensure()
+}
+
+// dangling says what a root is that cannot be one: a link to nowhere, as when a disk is not mounted, or a file.
+func dangling(root string) error {
+	for ; !paths.Exists(root); root = filepath.Dir(root) { // it is made
+	}
+	info, err := os.Stat(root)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		to, _ := filepath.EvalSymlinks(filepath.Dir(root))
+		link, _ := os.Readlink(root)
+		if !filepath.IsAbs(link) {
+			link = filepath.Join(to, link)
+		}
+		return exit.Usage(fmt.Errorf("the Maildir %s is a symbolic link to %s, which is not there", root, link), "is a disk not mounted? Else make that folder, or set another maildir")
+	case err == nil && !info.IsDir():
+		return exit.Usage(fmt.Errorf("the Maildir %s is a file", root), "set another maildir")
+	}
+	return nil
+}
+
+// missing lists a root and the folders above it that are not there, the uppermost first, and those of a Maildir.
+func missing(root string) (dirs []string) {
+	dirs = []string{}
+	for dir := root; !paths.Exists(dir); dir = filepath.Dir(dir) {
+		dirs = append([]string{dir}, dirs...)
+	}
+	for _, sub := range []string{"cur", "new", "tmp"} {
+		if dir := filepath.Join(root, sub); !paths.Exists(dir) {
+			dirs = append(dirs, dir)
+		}
+	}
+	return dirs
 }
 
 // mailIn says whether there is a root for a dry run to look at.
@@ -108,12 +152,27 @@ func missingFolders(dir maildir.Dir) (lost []string) {
 	return lost
 }
 
-// Close closes all of them.
+// close closes one. What a run opened goes again if nothing came of it.
+func (o *Store) close() (gone bool, err error) {
+	if o.made == nil {
+		return false, o.Index.Close()
+	}
+	return o.Index.Discard(context.Background())
+}
+
+// Close closes all of them. Where nothing was ever stored nothing is left: a wrong host makes no Maildir.
 func (s *Stores) Close() error {
 	var errs []error
 	for _, o := range s.open {
 		if o.Index != nil {
-			errs = append(errs, o.Index.Close())
+			gone, err := o.close()
+			errs = append(errs, err)
+			if !gone {
+				continue
+			}
+		}
+		for _, dir := range slices.Backward(o.made) {
+			os.Remove(dir) // as long as nothing is in it
 		}
 	}
 	for _, dir := range s.trash {

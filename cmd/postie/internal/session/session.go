@@ -66,6 +66,9 @@ func (s Options) login(a config.Account, terminal *credential.Terminal) (*creden
 			}
 			source.Vault = &v
 		}
+		if err := source.Early(); err != nil {
+			return nil, err
+		}
 		o.Secret = source.Secret
 	}
 	return credential.NewLogin(o), nil
