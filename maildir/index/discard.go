@@ -2,6 +2,7 @@ package index
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"io/fs"
 	"os"
@@ -11,12 +12,17 @@ import (
 
 // Discard closes the store, and takes away what Open made if nothing came of any account, and nobody else has it open: a wrong
 // host leaves nothing where it was tried. Summaries of mail that was there can be made again. It says whether it did.
-func (s *Store) Discard(ctx context.Context) (bool, error) {
+// unreached are the exit codes of runs that reached no server; what another one ended with is kept, for status.
+func (s *Store) Discard(ctx context.Context, unreached ...int) (bool, error) {
 	if len(s.fresh) == 0 || !slices.Contains(s.fresh, s.path()) || s.lent.Load() != nil {
 		return false, s.Close()
 	}
-	n, err := query(ctx, s, number, `SELECT (SELECT count(*) FROM receipt) + (SELECT count(*) FROM box) +
-		(SELECT count(*) FROM maildrop WHERE finished IS NOT NULL) + (SELECT count(*) FROM account WHERE unseen IS NOT NULL)`)
+	codes, err := json.Marshal(unreached)
+	if err != nil {
+		return false, errors.Join(err, s.Close())
+	}
+	n, err := query(ctx, s, number, `SELECT (SELECT count(*) FROM receipt) + (SELECT count(*) FROM run WHERE code NOT IN (SELECT value FROM json_each(?))) + (SELECT count(*) FROM box) +
+		(SELECT count(*) FROM maildrop WHERE finished IS NOT NULL) + (SELECT count(*) FROM account WHERE unseen IS NOT NULL)`, string(codes))
 	if err != nil || n[0] > 0 {
 		return false, errors.Join(err, s.Close())
 	}

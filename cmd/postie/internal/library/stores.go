@@ -157,7 +157,7 @@ func (o *Store) close() (gone bool, err error) {
 	if o.made == nil {
 		return false, o.Index.Close()
 	}
-	return o.Index.Discard(context.Background())
+	return o.Index.Discard(context.Background(), exit.Connection, exit.BadUsage, exit.Failed)
 }
 
 // Close closes all of them. Where nothing was ever stored nothing is left: a wrong host makes no Maildir.
