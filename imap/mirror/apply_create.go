@@ -8,6 +8,7 @@ import (
 	goimap "github.com/emersion/go-imap/v2"
 
 	"postie/imap"
+	"postie/imap/naming"
 	"postie/imap/plan"
 	"postie/maildir/index"
 )
@@ -52,7 +53,7 @@ func (r *run) create(ctx context.Context, op plan.Op) error {
 
 // makeThere makes a mailbox on the server, and subscribes to it, since many programs show nothing else.
 func (r *run) makeThere(ctx context.Context, b *box) error {
-	b.server, _ = r.naming.theirs(b.Name)
+	b.server, _ = r.naming.Theirs(b.Name)
 	r.step("create " + b.Name)
 	err := r.session.Create(ctx, b.server)
 	if err != nil && !r.thereAlready(ctx, b.server) && !r.belowInbox(ctx, b) {
@@ -75,8 +76,8 @@ func (r *run) parents(ctx context.Context, name string) {
 			return
 		}
 		name = name[:i]
-		server, ok := r.naming.theirs(name)
-		if r.byName[name] == nil && ok && patterns(r.Mailboxes).match(name) {
+		server, ok := r.naming.Theirs(name)
+		if r.byName[name] == nil && ok && naming.Patterns(r.Mailboxes).Match(name) {
 			r.again = r.again || r.thereAlready(ctx, server)
 		}
 	}
@@ -106,11 +107,11 @@ func (r *run) createThere(ctx context.Context, b *box) error {
 // by NAMESPACE where mailboxes lie.
 func (r *run) belowInbox(ctx context.Context, b *box) bool {
 	beside := func(b *box) bool { return b.remote != nil && b.Name != index.Inbox }
-	if r.session.Has(goimap.CapNamespace) || r.naming.prefix != "" || r.naming.delim == 0 || slices.ContainsFunc(r.boxes, beside) {
+	if r.session.Has(goimap.CapNamespace) || r.naming.Prefix != "" || r.naming.Delim == 0 || slices.ContainsFunc(r.boxes, beside) {
 		return false
 	}
-	below := naming{index.Inbox + string(r.naming.delim), r.naming.delim}
-	server, _ := below.theirs(b.Name)
+	below := naming.Scheme{Prefix: index.Inbox + string(r.naming.Delim), Delim: r.naming.Delim}
+	server, _ := below.Theirs(b.Name)
 	if r.session.Create(ctx, server) != nil {
 		return false
 	}

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"postie/imap/naming"
 	"postie/imap/plan"
 )
 
@@ -24,9 +25,9 @@ func (r *run) chosen() error {
 			known = append(known, b.Name)
 		}
 	}
-	chosen := slices.ContainsFunc(known, func(name string) bool { return patterns(r.Mailboxes).match(name) })
+	chosen := slices.ContainsFunc(known, func(name string) bool { return naming.Patterns(r.Mailboxes).Match(name) })
 	for _, p := range r.Mailboxes {
-		if !strings.HasPrefix(p, "!") && !strings.ContainsAny(p, "*%") && !slices.Contains(known, inbox(p)) {
+		if !strings.HasPrefix(p, "!") && !strings.ContainsAny(p, "*%") && !slices.Contains(known, naming.Canonical(p)) {
 			missing = append(missing, p)
 		}
 	}

@@ -46,7 +46,7 @@ func (r *run) fetch(ctx context.Context, ids []int64) (err error) {
 	if r.session, err = r.connect(ctx); err != nil {
 		return err
 	}
-	if r.naming.prefix, r.naming.delim, err = r.session.Namespace(ctx); err != nil {
+	if r.naming.Prefix, r.naming.Delim, err = r.session.Namespace(ctx); err != nil {
 		return err
 	}
 	for _, rows := range wanted {
@@ -96,7 +96,7 @@ func (r *run) bodyless(ctx context.Context, ids []int64) (wanted [][]plan.Op, er
 // fetchFrom fetches from one mailbox. It is a failure of every message that does not come.
 func (r *run) fetchFrom(ctx context.Context, b *box, ops []plan.Op) error {
 	var ok bool
-	if b.server, ok = r.naming.theirs(b.Name); !ok {
+	if b.server, ok = r.naming.Theirs(b.Name); !ok {
 		return fmt.Errorf("mailbox %q: %w", b.Name, errGone)
 	}
 	s, err := r.selected(ctx, b, nil)

@@ -11,6 +11,7 @@ import (
 	goimap "github.com/emersion/go-imap/v2"
 
 	"postie/imap"
+	"postie/imap/naming"
 	"postie/imap/plan"
 	"postie/maildir"
 	"postie/maildir/index"
@@ -42,7 +43,7 @@ func (r *run) folders(ctx context.Context) error {
 	}
 	for _, b := range r.sorted() {
 		if b.Folder == "" {
-			b.Folder = namer.Folder(split(b.Name))
+			b.Folder = namer.Folder(naming.Split(b.Name))
 		}
 	}
 	if err := r.walk(); err != nil {
@@ -50,7 +51,7 @@ func (r *run) folders(ctx context.Context) error {
 	}
 	for _, b := range r.sorted() {
 		b.dir = maildir.Dir(filepath.Join(r.Root, b.Folder))
-		b.outside = b.apart || !patterns(r.Mailboxes).match(b.Name)
+		b.outside = b.apart || !naming.Patterns(r.Mailboxes).Match(b.Name)
 		if b.known = b.known || b.Made && b.exist() == plan.Both; b.known && b.UIDValidity == 0 && b.remote == nil {
 			held, err := r.base.Held(ctx, b.ID)
 			if err != nil {
@@ -59,7 +60,7 @@ func (r *run) folders(ctx context.Context) error {
 			b.known = held > 0 // else it was never on the server
 		}
 		if b.remote == nil {
-			b.server, _ = r.naming.theirs(b.Name)
+			b.server, _ = r.naming.Theirs(b.Name)
 		}
 	}
 	r.boxes = slices.DeleteFunc(r.sorted(), func(b *box) bool {
@@ -116,8 +117,8 @@ func (r *run) listed(m *imap.Mailbox) {
 	if !m.Selectable() {
 		return
 	}
-	name := r.naming.ours(m.Name)
-	if virtual(*m) && !patterns(r.Mailboxes).names(name) {
+	name := r.naming.Ours(m.Name)
+	if naming.Virtual(*m) && !naming.Patterns(r.Mailboxes).Names(name) {
 		r.note(name, "shows messages of other mailboxes: it is left out unless it is named")
 		r.box(name).apart = true
 	}
@@ -130,18 +131,18 @@ func (r *run) listed(m *imap.Mailbox) {
 }
 
 // named lists mailboxes, and finds out how they are named; known are those that the base has.
-func named(ctx context.Context, s *imap.Session, status bool, known iter.Seq[string]) (n naming, all []imap.Mailbox, err error) {
-	if n.prefix, n.delim, err = s.Namespace(ctx); err != nil {
+func named(ctx context.Context, s *imap.Session, status bool, known iter.Seq[string]) (n naming.Scheme, all []imap.Mailbox, err error) {
+	if n.Prefix, n.Delim, err = s.Namespace(ctx); err != nil {
 		return n, nil, err
 	}
 	if all, err = s.List(ctx, status); err != nil {
 		return n, nil, err
 	}
-	if i := slices.IndexFunc(all, imap.Mailbox.Selectable); i >= 0 && n.delim == 0 {
-		n.delim = all[i].Delim
+	if i := slices.IndexFunc(all, imap.Mailbox.Selectable); i >= 0 && n.Delim == 0 {
+		n.Delim = all[i].Delim
 	}
 	if !s.Has(goimap.CapNamespace) {
-		n = n.guess(all, known)
+		n = n.Guess(all, known)
 	}
 	return n, all, nil
 }
@@ -150,7 +151,7 @@ func named(ctx context.Context, s *imap.Session, status bool, known iter.Seq[str
 func Trash(ctx context.Context, s *imap.Session) (string, error) {
 	n, all, err := named(ctx, s, false, func(func(string) bool) {})
 	if i := slices.IndexFunc(all, func(m imap.Mailbox) bool { return m.Selectable() && m.Has(goimap.MailboxAttrTrash) }); i >= 0 {
-		return n.ours(all[i].Name), err
+		return n.Ours(all[i].Name), err
 	}
 	return "", err
 }

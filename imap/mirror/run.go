@@ -8,7 +8,7 @@
 //
 // Run and its passes: run.go; what it tells: event.go; what fails, and whether the run goes on: failure.go.
 //
-// Mailboxes: folders.go finds them, each a box (box.go); names.go says what they are called on either side, walk.go which
+// Mailboxes: folders.go finds them, each a box (box.go); imap/naming says what they are called on either side, walk.go which
 // Maildirs are theirs, rotate.go which were put aside under another name; select.go opens one; turned.go tells when its
 // UIDs mean other messages.
 //
@@ -41,6 +41,7 @@ import (
 	"time"
 
 	"postie/imap"
+	"postie/imap/naming"
 	"postie/imap/plan"
 	"postie/maildir"
 	"postie/maildir/index"
@@ -84,7 +85,7 @@ type run struct {
 	Options
 	base         *index.Account
 	session      *imap.Session
-	naming       naming
+	naming       naming.Scheme
 	boxes        []*box // sorted by name
 	byName       map[string]*box
 	found        []string             // the folders below the root that are Maildirs
@@ -243,7 +244,7 @@ func (r *run) remember(ctx context.Context) error {
 
 // pass is observe, plan, apply, record.
 func (r *run) pass(ctx context.Context, first bool) error {
-	r.Policy.Now, r.Policy.Trash = r.Now(), inbox(r.Policy.Trash)
+	r.Policy.Now, r.Policy.Trash = r.Now(), naming.Canonical(r.Policy.Trash)
 	if err := r.folders(ctx); err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"postie/imap"
+	"postie/imap/naming"
 	"postie/imap/plan"
 	"postie/maildir/index"
 )
@@ -22,7 +23,7 @@ func (r *run) unlisted(ctx context.Context, all []imap.Mailbox) error {
 			return err
 		}
 		for i, m := range plain {
-			if b := r.byName[r.naming.ours(m.Name)]; b == nil || b.remote == nil {
+			if b := r.byName[r.naming.Ours(m.Name)]; b == nil || b.remote == nil {
 				r.listed(&plain[i])
 			}
 		}
@@ -50,13 +51,13 @@ func (r *run) unlisted(ctx context.Context, all []imap.Mailbox) error {
 // missingThere are the mailboxes that should be on the server and are not listed, each with the name that it has there.
 func (r *run) missingThere(all []imap.Mailbox) (missing []*box) {
 	inbox := slices.ContainsFunc(all, func(m imap.Mailbox) bool { return m.Name == index.Inbox })
-	if !inbox && patterns(r.Mailboxes).match(index.Inbox) {
+	if !inbox && naming.Patterns(r.Mailboxes).Match(index.Inbox) {
 		r.box(index.Inbox)
 	}
 	for _, b := range r.sorted() {
 		expected := b.known || b.Name == index.Inbox && !inbox
-		server, ok := r.naming.theirs(b.Name)
-		if ok && expected && b.remote == nil && patterns(r.Mailboxes).match(b.Name) {
+		server, ok := r.naming.Theirs(b.Name)
+		if ok && expected && b.remote == nil && naming.Patterns(r.Mailboxes).Match(b.Name) {
 			b.server = server
 			missing = append(missing, b)
 		}
@@ -83,7 +84,7 @@ func (r *run) confirm(ctx context.Context, b *box, st *imap.Status, refusal *ima
 			return nil
 		}
 	}
-	b.remote = &imap.Mailbox{Name: b.server, Delim: r.naming.delim, Status: st}
+	b.remote = &imap.Mailbox{Name: b.server, Delim: r.naming.Delim, Status: st}
 	r.note(b.Name, "the server does not list it, though it is there")
 	return nil
 }

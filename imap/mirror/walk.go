@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"postie/imap/naming"
 	"postie/imap/plan"
 	"postie/maildir"
 )
@@ -68,18 +69,18 @@ func (r *run) inherit(strange []string, byFolder map[string]*box) (aliases map[s
 
 // elsewhere lists where other programs would keep a mailbox. They may know it by the server's name, with the namespace's prefix.
 func (r *run) elsewhere(b *box) []string {
-	folders := r.Layout.Elsewhere(split(b.Name))
-	if r.naming.delim == 0 {
+	folders := r.Layout.Elsewhere(naming.Split(b.Name))
+	if r.naming.Delim == 0 {
 		return folders
 	}
-	return append(folders, r.Layout.Elsewhere(strings.Split(b.server, string(r.naming.delim)))...)
+	return append(folders, r.Layout.Elsewhere(strings.Split(b.server, string(r.naming.Delim)))...)
 }
 
 // stray makes a mailbox of a folder that is none's, unless it is that of one which lies elsewhere.
 func (r *run) stray(folder string, b *box) {
 	if b == nil {
 		path, _ := r.Layout.Mailbox(folder)
-		b = r.box(naming{delim: 1}.ours(strings.Join(path, "\x01")))
+		b = r.box(naming.Scheme{Delim: 1}.Ours(strings.Join(path, "\x01")))
 	}
 	if b.Folder != "" {
 		r.note(folder, "is a folder for the mailbox "+b.Name+", which lies elsewhere: it is left alone")

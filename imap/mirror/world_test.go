@@ -22,6 +22,7 @@ import (
 
 	"postie/imap"
 	"postie/imap/imaptest"
+	"postie/imap/naming"
 	"postie/imap/plan"
 	"postie/maildir"
 	"postie/maildir/index"
@@ -181,7 +182,7 @@ func (d *device) remote() *imap.Session {
 
 // theirs is the server's name of a mailbox.
 func (d *device) theirs(name string) string {
-	s, _ := naming{d.prefix, rune(d.sep[0])}.theirs(name)
+	s, _ := naming.Scheme{Prefix: d.prefix, Delim: rune(d.sep[0])}.Theirs(name)
 	return s
 }
 
@@ -219,7 +220,7 @@ func (d *device) create(s *imap.Session, name string) {
 }
 
 func (d *device) dir(name string) maildir.Dir {
-	return maildir.Dir(filepath.Join(d.root, d.layout.Folder(split(name))))
+	return maildir.Dir(filepath.Join(d.root, d.layout.Folder(naming.Split(name))))
 }
 
 // mails are contents with flags, by mailbox: what must be equal on both sides.
@@ -283,7 +284,7 @@ func (d *device) there() mails {
 		if !m.Selectable() {
 			continue
 		}
-		name := naming{d.prefix, rune(d.sep[0])}.ours(m.Name)
+		name := naming.Scheme{Prefix: d.prefix, Delim: rune(d.sep[0])}.Ours(m.Name)
 		all[name] = nil
 		sel, err := s.Select(context.Background(), m.Name, nil)
 		d.ok(err)

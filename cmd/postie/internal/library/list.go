@@ -10,6 +10,7 @@ import (
 	"postie/cmd/postie/internal/exit"
 	"postie/cmd/postie/internal/near"
 	"postie/imap/mirror"
+	"postie/imap/naming"
 	"postie/maildir/index"
 	"postie/maildir/index/query"
 )
@@ -33,7 +34,7 @@ func (l *Library) Mailboxes(ctx context.Context, patterns []string) ([]string, e
 		return nil, &mirror.NoMailboxError{Names: missing, Known: all}
 	}
 	chosen := slices.DeleteFunc(slices.Clone(all), func(name string) bool {
-		return !slices.Contains(patterns, name) && !mirror.Match(patterns, name)
+		return !slices.Contains(patterns, name) && !naming.Patterns(patterns).Match(name)
 	})
 	if len(chosen) == 0 {
 		return nil, exit.Usage(fmt.Errorf("there is no mailbox %s", strings.Join(patterns, " ")), "known are "+strings.Join(all, ", "))

@@ -13,7 +13,7 @@ import (
 	"postie/cmd/postie/internal/exit"
 	"postie/cmd/postie/internal/near"
 	"postie/cmd/postie/internal/paths"
-	"postie/imap/mirror"
+	"postie/imap/naming"
 	"postie/maildir"
 	"postie/maildir/index"
 )
@@ -138,7 +138,7 @@ func (s *Shelf) canBe(name string) error {
 	if account.Protocol != config.IMAP || account.Host == "" {
 		return nil
 	}
-	if !mirror.Match(account.Mailboxes, name) {
+	if !naming.Patterns(account.Mailboxes).Match(name) {
 		return exit.Usage(fmt.Errorf("%s is none of the mailboxes that %s synchronises", name, account.Name), "the key mailboxes of the account says which they are")
 	}
 	if account.Create == config.CreateLocal || account.Create == config.CreateNone {

@@ -1,11 +1,11 @@
-package mirror
+package naming
 
 import "testing"
 
 func TestNaming(t *testing.T) {
-	slash, dot, below, flat := naming{"", '/'}, naming{"", '.'}, naming{"INBOX.", '.'}, naming{"", 0}
+	slash, dot, below, flat := Scheme{"", '/'}, Scheme{"", '.'}, Scheme{"INBOX.", '.'}, Scheme{"", 0}
 	tests := []struct {
-		n            naming
+		n            Scheme
 		server, ours string
 	}{
 		{slash, "inbox", "INBOX"}, {slash, "Lists/golang", "Lists/golang"}, {slash, "INBOX/sub", "INBOX/sub"}, {slash, "日本/a.b", "日本/a.b"},
@@ -14,12 +14,12 @@ func TestNaming(t *testing.T) {
 		{below, "Shared.x", "Shared/x"}, {flat, "a/b", "a%2Fb"},
 	}
 	for _, tt := range tests {
-		if got := tt.n.ours(tt.server); got != tt.ours {
+		if got := tt.n.Ours(tt.server); got != tt.ours {
 			t.Errorf("%+v: %q is %q here, want %q", tt.n, tt.server, got, tt.ours)
 		}
 	}
 	back := []struct {
-		n            naming
+		n            Scheme
 		ours, server string
 		ok           bool
 	}{
@@ -27,7 +27,7 @@ func TestNaming(t *testing.T) {
 		{below, "INBOX", "INBOX", true}, {below, "Lists/golang", "INBOX.Lists.golang", true}, {flat, "a", "a", true}, {flat, "a/b", "", false},
 	}
 	for _, tt := range back {
-		if got, ok := tt.n.theirs(tt.ours); ok != tt.ok || ok && got != tt.server {
+		if got, ok := tt.n.Theirs(tt.ours); ok != tt.ok || ok && got != tt.server {
 			t.Errorf("%+v: %q is %q %v there, want %q", tt.n, tt.ours, got, ok, tt.server)
 		}
 	}
@@ -35,17 +35,17 @@ func TestNaming(t *testing.T) {
 
 func TestPatterns(t *testing.T) {
 	tests := []struct {
-		patterns patterns
+		patterns Patterns
 		name     string
 		want     bool
 	}{
-		{nil, "A", true}, {patterns{"*"}, "A/B", true}, {patterns{"%"}, "A/B", false}, {patterns{"%"}, "A", true},
-		{patterns{"*", "!Junk"}, "Junk", false}, {patterns{"!Junk"}, "A", true}, {patterns{"inbox"}, "INBOX", true}, {patterns{"inbox"}, "A", false},
-		{patterns{"Lists/*"}, "Lists/a/b", true}, {patterns{"Lists/*"}, "Lists", false}, {patterns{"Lists/%/b"}, "Lists/a/b", true},
-		{patterns{"*b*"}, "abc", true}, {patterns{"*", "!*/old"}, "a/old", false}, {patterns{"!INBOX", "*"}, "INBOX", false},
+		{nil, "A", true}, {Patterns{"*"}, "A/B", true}, {Patterns{"%"}, "A/B", false}, {Patterns{"%"}, "A", true},
+		{Patterns{"*", "!Junk"}, "Junk", false}, {Patterns{"!Junk"}, "A", true}, {Patterns{"inbox"}, "INBOX", true}, {Patterns{"inbox"}, "A", false},
+		{Patterns{"Lists/*"}, "Lists/a/b", true}, {Patterns{"Lists/*"}, "Lists", false}, {Patterns{"Lists/%/b"}, "Lists/a/b", true},
+		{Patterns{"*b*"}, "abc", true}, {Patterns{"*", "!*/old"}, "a/old", false}, {Patterns{"!INBOX", "*"}, "INBOX", false},
 	}
 	for _, tt := range tests {
-		if got := tt.patterns.match(tt.name); got != tt.want {
+		if got := tt.patterns.Match(tt.name); got != tt.want {
 			t.Errorf("%q match %q: %v", tt.patterns, tt.name, got)
 		}
 	}
