@@ -47,6 +47,7 @@ func (s *Session) establish(ctx context.Context, conn net.Conn, o *Options) erro
 		state := t.ConnectionState()
 		s.tls = &state
 	}
+	s.wire.cleartext = o.TLS != nil && s.tls == nil
 	if err := s.greet(); err != nil {
 		return err
 	}
@@ -80,7 +81,7 @@ func (s *Session) greet() error {
 	case star == "*" && r.Status == "PREAUTH":
 		s.preauth = true
 	case star == "*" && r.Status == "BYE":
-		return &Error{Status: r.Status, Code: r.Code.Name, Text: r.Text}
+		return &Error{Status: r.Status, Code: r.Code.Name, Text: r.Text, Address: r.Code.address()}
 	default:
 		return nonsense(line, "no IMAP greeting")
 	}

@@ -17,6 +17,7 @@ type Error struct {
 	Status  string // "NO", "BAD" or "BYE"
 	Code    string // RFC 9051 section 7.1 response code in capitals: "TRYCREATE", "OVERQUOTA", …; or ""
 	Text    string // the server's words, uncleaned
+	Address string // that came with WEBALERT or REFERRAL, uncleaned; ""
 }
 
 func (e *Error) Error() string {
@@ -24,7 +25,7 @@ func (e *Error) Error() string {
 	if e.Code != "" {
 		text = strings.TrimSpace("[" + e.Code + "] " + text)
 	}
-	if text == "" {
+	if text = strings.TrimSpace(text + " " + e.Address); text == "" {
 		text = "no reason given"
 	}
 	if e.Command == "" {

@@ -29,7 +29,7 @@ type ChangedMailbox struct {
 // Listed is a mailbox that appeared, changed its subscription, or (\NonExistent) is gone (RFC 5465 section 5.4).
 type Listed Mailbox
 
-// Alert is a text that RFC 9051 section 7.1 wants shown to the user.
+// Alert is a text that RFC 9051 section 7.1 wants shown to the user, and the address that came with it. It is uncleaned.
 type Alert string
 
 // Unusable is a mailbox whose name is not valid modified UTF-7, as it came. It cannot be used and is not listed.

@@ -355,6 +355,14 @@ func (s *scanner) list(item func()) {
 // code is a response code (RFC 9051 section 7.1): [NAME args].
 type code struct{ Name, Args string }
 
+// address is where the user is sent by WEBALERT and REFERRAL; "": nowhere.
+func (c code) address() string {
+	if c.Name == "WEBALERT" || c.Name == "REFERRAL" {
+		return c.Args
+	}
+	return ""
+}
+
 // reply is a status response, tagged or not: OK [CODE args] text.
 type reply struct {
 	Status string
@@ -403,7 +411,7 @@ func (r reply) refusal(command string) error {
 	if r.Status == "OK" {
 		return nil
 	}
-	return &Error{Command: command, Status: r.Status, Code: r.Code.Name, Text: r.Text}
+	return &Error{Command: command, Status: r.Status, Code: r.Code.Name, Text: r.Text, Address: r.Code.address()}
 }
 
 func (r reply) String() string {

@@ -43,7 +43,7 @@ func (s *Session) handshake(ctx context.Context, config *tls.Config) error {
 		return fmt.Errorf("TLS handshake: %w", cut(err))
 	}
 	state := t.ConnectionState()
-	s.tls, s.caps = &state, nil
+	s.tls, s.caps, s.wire.cleartext = &state, nil, false
 	return nil
 }
 

@@ -41,6 +41,8 @@ type wire struct {
 	flags map[string][]Flag // flag lists seen, so that equal ones are kept once
 	moved bool              // messages were expunged
 
+	cleartext bool // TLS is to come: what is said is not to be shown
+
 	strays int // lines that were passed over
 
 	unsynced       map[string]bool // commands with a literal that was sent without leave
@@ -172,7 +174,9 @@ func (w *wire) tagged(line []byte) error {
 	case !w.ends(string(tag), r):
 		return nonsense(line, "reply to no command")
 	}
-	w.alert(r)
+	if r.Status == "OK" || tag[0] != ownTag { // a refusal of ours becomes an error, which says it
+		w.alert(r)
+	}
 	return nil
 }
 
@@ -220,9 +224,15 @@ func (w *wire) ends(tag string, r reply) bool {
 	return true
 }
 
+// alert tells what the user has to see: RFC 9051 section 7.1 ALERT, in any status response; Gmail's WEBALERT, with an
+// address where the account is unlocked; RFC 2221 section 4.1 REFERRAL, with the server to go to. Before TLS that is to come
+// anybody may have said it.
 func (w *wire) alert(r reply) {
-	if r.Code.Name == "ALERT" { // RFC 9051 section 7.1: in any status response
-		w.tell(Alert(r.Text))
+	switch r.Code.Name {
+	case "ALERT", "WEBALERT", "REFERRAL":
+		if !w.cleartext {
+			w.tell(Alert(strings.TrimSpace(r.Text + " " + r.Code.address())))
+		}
 	}
 }
 

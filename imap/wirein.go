@@ -135,7 +135,7 @@ func (w *wire) condition(r reply) error {
 		w.complaint = "BAD " + r.Text
 	}
 	if r.Status == "BYE" {
-		w.bye = &Error{Status: "BYE", Code: r.Code.Name, Text: r.Text}
+		w.bye = &Error{Status: "BYE", Code: r.Code.Name, Text: r.Text, Address: r.Code.address()}
 	}
 	w.mu.Unlock()
 	w.alert(r)

@@ -228,6 +228,11 @@ func Hint(err error, account string) string {
 	if token, ok := errors.AsType[*credential.TokenError](err); ok {
 		return tokenHint(token)
 	}
+	if said, ok := errors.AsType[*imap.Error](err); ok && said.Code == "WEBALERT" {
+		return "open that address in a browser and log in there; then it works here again"
+	} else if ok && said.Code == "REFERRAL" {
+		return "the account is served elsewhere: put the host of that address into host ="
+	}
 	if a := Answer(err); a.Passing() && Code(err) == Connection {
 		return passingHint(a)
 	}

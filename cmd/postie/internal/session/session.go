@@ -14,6 +14,7 @@ import (
 	"postie/imap"
 	"postie/pop3"
 	"strings"
+	"sync"
 )
 
 // Options are what the command line says about all connections.
@@ -23,6 +24,9 @@ type Options struct {
 
 	Secrets *credential.Secrets // learns what is sent to servers; nil: nobody wants to know
 	Environ []string            // of the commands that give passwords and tokens, and of tunnels; nil: ours
+
+	// Alert is given what a server wants its user to see; nil: nobody wants it.
+	Alert func(account, text string)
 
 	// Trace is given each line of the dialogue, without credentials; nil: nobody wants it. dir is '<' or '>'.
 	Trace func(account string, dir byte, text string)
@@ -118,6 +122,23 @@ func (o Options) POP3(account config.Account, terminal *credential.Terminal) (po
 	return s, nil
 }
 
+// alerts passes alerts on, each once and not without end.
+func (o Options) alerts(account string) func(imap.Event) {
+	const most = 10
+	var mu sync.Mutex // a run may have several connections
+	seen := map[imap.Alert]bool{}
+	return func(e imap.Event) {
+		text, ok := e.(imap.Alert)
+		mu.Lock()
+		defer mu.Unlock()
+		if !ok || o.Alert == nil || seen[text] || len(seen) == most {
+			return
+		}
+		seen[text] = true
+		o.Alert(account, "the server wants you to know: "+string(text[:min(len(text), 1000)]))
+	}
+}
+
 // IMAP turns an account into a session's options.
 func (o Options) IMAP(account config.Account, terminal *credential.Terminal) (imap.Options, error) {
 	line := o.connecting(account)
@@ -125,7 +146,7 @@ func (o Options) IMAP(account config.Account, terminal *credential.Terminal) (im
 	if err != nil {
 		return imap.Options{}, err
 	}
-	s := imap.Options{Dial: line.Dial, Login: auth, Idle: o.Timeout, Compress: !account.Loopback(),
+	s := imap.Options{Dial: line.Dial, Login: auth, Idle: o.Timeout, Event: o.alerts(account.Name), Compress: !account.Loopback(),
 		ID: map[string]string{"name": "postie", "version": o.Version}}
 	for _, c := range account.Without {
 		s.Without = append(s.Without, goimap.Cap(c))

@@ -115,6 +115,15 @@ func (u *UI) Notice(account, text string) error {
 	return u.write(&u.err, u.err.paint(Yellow, "note:")+" "+place(account, "")+indent(text, "  ")+"\n")
 }
 
+// Alert prints what a server wants its user to see (RFC 9051 section 7.1: it has to be shown), also when quiet.
+func (u *UI) Alert(account, text string) {
+	if u.opt.JSON {
+		u.Notice(account, text)
+		return
+	}
+	u.write(&u.err, u.err.paint(Yellow, "note:")+" "+place(account, "")+indent(u.Hide(text), "  ")+"\n")
+}
+
 // Warn is Notice for commands whose standard output, also with JSON, holds only what was asked for.
 func (u *UI) Warn(account, text string) {
 	if !u.opt.Quiet {
