@@ -16,7 +16,19 @@ var version = ""
 func (a *app) versionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "version", Short: "Print the version", Args: cobra.NoArgs,
-		Run: func(*cobra.Command, []string) { fmt.Fprintln(a.out, "postie", versionText()) },
+		RunE: func(*cobra.Command, []string) error {
+			if !a.json {
+				_, err := fmt.Fprintln(a.out, "postie", versionText())
+				return err
+			}
+			return a.ui.Event(struct {
+				Event   string `json:"event"`
+				Version string `json:"version"`
+				Go      string `json:"go"`
+				OS      string `json:"os"`
+				Arch    string `json:"arch"`
+			}{"version", versionNumber(), runtime.Version(), runtime.GOOS, runtime.GOARCH})
+		},
 	}
 }
 
@@ -51,7 +63,19 @@ func (a *app) configCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return file.Show(a.out)
+			if !a.json {
+				return file.Show(a.out)
+			}
+			objects, err := file.Objects()
+			if err != nil {
+				return err
+			}
+			for _, o := range objects {
+				if err := a.ui.Event(o); err != nil {
+					return err
+				}
+			}
+			return nil
 		},
 	}, a.configEditCommand())
 	return cmd

@@ -100,7 +100,7 @@ func (a *app) fetchAll(ctx context.Context, accounts []config.Account, flags *fe
 		report, err := f.run(ctx, policy)
 		s := ui.Summary{New: report.New, DeletedRemote: report.Deleted, Skipped: report.Skipped, Failed: report.Failed, Bytes: report.Bytes}
 		if j.dryRun {
-			f.showPlan(report.Plan, policy, &s)
+			f.showPlan(ctx, report.Plan, policy, &s)
 		}
 		return s, err
 	})
@@ -162,8 +162,20 @@ func (f *fetching) show(e retrieve.Event) {
 	}
 }
 
+// step is an operation as users see it.
+func (f *fetching) step(ctx context.Context, do string, op retrieve.Op) ui.Step {
+	step := ui.Step{Account: f.account.Name, Mailbox: index.Inbox, Do: do, Message: fmt.Sprint("message ", op.Item.Number),
+		UIDL: op.Item.UIDL, Size: op.Item.Size, Reason: op.Reason}
+	if op.Copy != nil && op.Copy.Key != "" {
+		if m, ok, err := f.store.Index.ByKey(ctx, op.Copy.Key); ok && err == nil {
+			step.ID, step.Subject = ui.OrNull(library.Message(f.account, f.store, m).ID), ui.OrNull(m.Summary.Subject)
+		}
+	}
+	return step
+}
+
 // showPlan prints what a run would do, and counts it.
-func (f *fetching) showPlan(plan retrieve.Plan, p retrieve.Policy, s *ui.Summary) {
+func (f *fetching) showPlan(ctx context.Context, plan retrieve.Plan, p retrieve.Policy, s *ui.Summary) {
 	s.Bytes = 0
 	for _, op := range plan.Ops {
 		if op.Action == retrieve.Fetch {
@@ -179,7 +191,6 @@ func (f *fetching) showPlan(plan retrieve.Plan, p retrieve.Policy, s *ui.Summary
 			do = "fetch and delete on the server"
 			s.DeletedRemote++
 		}
-		f.app.ui.Plan(ui.Step{Account: f.account.Name, Mailbox: index.Inbox, Do: do, Message: fmt.Sprint("message ", op.Item.Number),
-			Size: op.Item.Size, Reason: op.Reason})
+		f.app.ui.Plan(f.step(ctx, do, op))
 	}
 }

@@ -59,6 +59,7 @@ func rooms() map[string][]string {
 		"testdata/dns":             nil,
 		"testdata/dovecot":         nil,
 		"testdata/messages":        nil,
+		"testdata/schema":          nil,
 		"testdata/victim":          nil,
 	}
 }

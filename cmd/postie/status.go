@@ -32,6 +32,7 @@ and of each account when it was last retrieved, and what went wrong since. It as
 
 // accountStatus is a line of status --json: what is known of an account.
 type accountStatus struct {
+	Event     string          `json:"event"` // "status"
 	Account   string          `json:"account"`
 	Protocol  string          `json:"protocol"`
 	Maildir   string          `json:"maildir"`
@@ -83,7 +84,7 @@ func (a *app) status(ctx context.Context, names []string, r reading) (err error)
 		}
 	}
 	for _, account := range l.Fresh {
-		one := accountStatus{Account: account.Name, Protocol: string(account.Protocol), Maildir: account.Maildir, Mailboxes: []mailboxStatus{}}
+		one := accountStatus{Event: "status", Account: account.Name, Protocol: string(account.Protocol), Maildir: account.Maildir, Mailboxes: []mailboxStatus{}}
 		if err := a.ui.Event(one); err != nil {
 			return err
 		}
@@ -110,7 +111,7 @@ func waiting(n int) string {
 }
 
 func statusOf(ctx context.Context, s *library.Shelf, a config.Account, counts []index.Count) (accountStatus, error) {
-	one := accountStatus{Account: a.Name, Protocol: string(a.Protocol), Maildir: a.Maildir, Mailboxes: []mailboxStatus{}}
+	one := accountStatus{Event: "status", Account: a.Name, Protocol: string(a.Protocol), Maildir: a.Maildir, Mailboxes: []mailboxStatus{}}
 	for _, c := range counts {
 		m := mailboxStatus(c)
 		one.Mailboxes = append(one.Mailboxes, m)

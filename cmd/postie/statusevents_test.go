@@ -61,7 +61,7 @@ func TestStatusEvents(t *testing.T) {
 	if out := m.postie("status"); !strings.Contains(out, "try: check host and port") || !strings.Contains(out, "fresh: no run yet") {
 		t.Error(out)
 	}
-	if out := m.postie("status", "--json"); !strings.Contains(out, `{"account":"fresh","protocol":"pop3",`) || strings.Count(out, "\n") != 2 {
+	if out := m.postie("status", "--json"); !strings.Contains(out, `{"event":"status","account":"fresh","protocol":"pop3",`) || strings.Count(out, "\n") != 2 {
 		t.Error(out)
 	}
 }

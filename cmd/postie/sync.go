@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -125,6 +124,7 @@ func (s *syncing) run(ctx context.Context, flags *syncFlags) (mirror.Report, err
 		return mirror.Report{}, err
 	}
 	s.task.Phase("connecting", ui.Amount{})
+	o.Named = s.app.json
 	o.Wait, o.Log = time.Duration(s.app.wait), s.app.ui.Logger().With("account", s.account.Name)
 	o.Mailboxes, o.Policy, o.DryRun, o.Progress = flags.patterns(s.account), flags.policy(s.account), s.dryRun, s.show
 	return mirror.Run(ctx, o)
@@ -144,9 +144,12 @@ func (s *syncing) show(e mirror.Event) {
 		if e.Op.Kind == plan.Download || e.Op.Kind == plan.Upload {
 			s.task.Add(ui.Amount{Messages: 1})
 		}
-		if s.app.verbose > 0 {
-			u.Verbose(1, name, e.Op.Mailbox+": "+sentence(e.Op, which(e.Op))+": "+e.Op.Reason)
+		if !s.app.json && s.app.verbose == 0 {
+			return // nobody would see it
 		}
+		step := s.step(e.Op, e.About)
+		step.Event = eventOf(e.Op.Kind)
+		u.Did(step)
 	case mirror.Stored:
 		if s.app.json || s.app.verbose > 0 {
 			m := library.Message(s.account, s.store, e.Message)
@@ -190,18 +193,10 @@ func (s *syncing) without(e mirror.Failed) string {
 // showPlan prints what a run would do. It gives how many octets would come.
 func (s *syncing) showPlan(r mirror.Report) (bytes int64) {
 	for i, op := range r.Plan.Ops {
-		about := r.About[i]
 		if op.Kind == plan.Download || op.Body {
 			bytes += op.Pair.Size
 		}
-		step := ui.Step{Account: s.account.Name, Mailbox: op.Mailbox, Do: op.Kind.String(), Message: which(op), UID: ui.UID(cmp.Or(op.UID, op.Pair.UID)),
-			Key: ui.OrNull(op.Key), Subject: ui.OrNull(about.Summary.Subject), To: ui.OrNull(op.To), Flags: op.Changes(), Size: op.Pair.Size, Reason: op.Reason}
-		if about.ID != 0 {
-			step.Message = fmt.Sprintf("%s/%s/%d", s.account.Name, cmp.Or(about.Mailbox, op.Mailbox), about.ID)
-			step.ID = ui.OrNull(step.Message)
-		}
-		step.Says = sentence(op, titled(step.Message, about.Summary.Subject))
-		s.app.ui.Plan(step)
+		s.app.ui.Plan(s.step(op, r.About[i]))
 	}
 	return bytes
 }

@@ -7,7 +7,28 @@ import (
 
 	"postie/cmd/postie/internal/ui"
 	"postie/imap/plan"
+	"postie/maildir/index"
 )
+
+// step is an operation as users see it. m is what is known of its message; without ID the index has it not yet.
+func (s *syncing) step(op plan.Op, m index.Message) ui.Step {
+	step := ui.Step{Account: s.account.Name, Mailbox: op.Mailbox, Do: op.Kind.String(), Message: which(op),
+		UID: ui.UID(cmp.Or(op.UID, op.Pair.UID)), Key: ui.OrNull(op.Key), Subject: ui.OrNull(m.Summary.Subject), To: ui.OrNull(op.To),
+		Flags: op.Changes(), Size: op.Pair.Size, Reason: op.Reason,
+		Side: ui.OrNull(map[plan.Side]string{plan.Local: "local", plan.Remote: "remote", plan.Both: "both"}[op.Side])}
+	if m.ID != 0 {
+		step.Message = fmt.Sprintf("%s/%s/%d", s.account.Name, cmp.Or(m.Mailbox, op.Mailbox), m.ID)
+		step.ID = ui.OrNull(step.Message)
+	}
+	step.Says = sentence(op, titled(step.Message, m.Summary.Subject))
+	return step
+}
+
+// eventOf is the name of the event that tells of an operation; "": none does.
+func eventOf(k plan.Kind) string {
+	return map[plan.Kind]string{plan.Flags: "flags", plan.Move: "move", plan.Trash: "move",
+		plan.Expunge: "delete", plan.Remove: "delete", plan.Mark: "delete"}[k]
+}
 
 // which names the message that an operation is about, as people can find it: "UID 17" there, a key here, "" for a mailbox.
 func which(op plan.Op) string {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/pem"
 	"fmt"
@@ -11,15 +12,18 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"postie/pop3/pop3test"
 	"postie/testdata/dns"
 	"postie/testdata/dovecot"
+	"postie/testdata/schema"
 )
 
-// localMain is postie in a small internet on loopback: DNS and HTTPS are those of a world, by its environment.
+// localMain is postie in a small internet on loopback: DNS and HTTPS are those of a world, by its environment. What it prints
+// with --json has to fit testdata/schema.
 func localMain() {
 	if address := os.Getenv("POSTIE_TEST_DNS"); address != "" {
 		net.DefaultResolver = dns.Resolver(address)
@@ -30,7 +34,16 @@ func localMain() {
 			return new(net.Dialer).DialContext(ctx, network, os.Getenv("POSTIE_TEST_HTTPS"))
 		}}
 	}
-	main()
+	if !slices.Contains(os.Args, "--json") {
+		main()
+	}
+	var out bytes.Buffer
+	code := run(os.Args[1:], io.MultiWriter(os.Stdout, &out), os.Stderr)
+	if err := schema.Check(out.Bytes()); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 99 // no scenario expects that
+	}
+	os.Exit(code)
 }
 
 // world is a Dovecot with alice, the domain example.test whose autoconfig names it, and srv.test whose DNS does.

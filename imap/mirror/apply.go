@@ -201,20 +201,30 @@ func (r *run) agree(ctx context.Context, ops []plan.Op, as []index.Agreement) er
 	if len(as) == 0 {
 		return nil
 	}
+	var known map[messageAt]index.Message
+	if r.Named { // now: of what is deleted nothing is known afterwards
+		var err error
+		if known, err = r.summaries(ctx, ops); err != nil {
+			return err
+		}
+	}
 	r.step("agree " + ops[0].Kind.String())
 	if err := r.base.Agree(ctx, as); err != nil {
 		return err
 	}
 	for _, op := range ops {
-		r.done(op)
+		r.doneTo(op, known[wherein(op)])
 	}
 	return nil
 }
 
-// done counts an operation and tells of it.
-func (r *run) done(op plan.Op) {
+// done counts an operation of which no more is to be said, and tells of it.
+func (r *run) done(op plan.Op) { r.doneTo(op, index.Message{}) }
+
+// doneTo counts an operation on a message and tells of it.
+func (r *run) doneTo(op plan.Op, m index.Message) {
 	r.count(func(p *Report) { p.Add(op, r.Policy) })
-	r.emit(Done{op})
+	r.emit(Done{op, m})
 }
 
 // adopt writes down what needs no doing.

@@ -24,7 +24,10 @@ type Revised Planned
 type Received struct{ Bytes int }
 
 // Done comes once per operation that was carried out and agreed.
-type Done struct{ Op plan.Op }
+type Done struct {
+	Op    plan.Op
+	About index.Message // with Options.Named: what was known of its message before
+}
 
 // Stored comes once per message that is new here, when it is safe. Under bodies = "none" it has no file.
 type Stored struct {

@@ -62,6 +62,7 @@ type Options struct {
 	Batch     int            // messages that become durable together; 0: 256, or 8 MiB
 	Window    int            // newcomers that are planned together; 0: 8192
 	Progress  func(Event)    // never called by two goroutines at once
+	Named     bool           // events of what was done say what is known of the message
 	Log       *slog.Logger   // nil: nothing is logged
 	Now       func() time.Time
 

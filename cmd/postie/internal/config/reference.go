@@ -86,6 +86,8 @@ func descriptions() map[string]Key {
 		"expunge":              key("boolean", "true", `false`, `false: a deletion here only sets \Deleted on the server.`),
 		"trash":                key("string", `""`, `"Trash"`, "The mailbox to which a deletion moves the message. A deletion inside it deletes. Empty: a deletion deletes."),
 		"create":               key("string", `"both"`, `"local"`, `On which side missing mailboxes are made: "both", "local", "remote" or "none".`),
+		"retry":                key("string", "", `"2m"`, "A failure that may pass, such as a lost connection, is tried again for that long before it is told. By default the next run does."),
+		"without":              key("list of strings", "", `["CONDSTORE", "COMPRESS=DEFLATE"]`, "Capabilities that are not used although the server offers them, because it breaks there."),
 		"hooks.new_mail":       key("list of strings", "", `["notmuch", "new"]`, "A command, without a shell, that is run after an account brought something new. POSTIE_ACCOUNT, POSTIE_PROTOCOL, POSTIE_MAILDIR and POSTIE_NEW (how many) are set."),
 	}
 }

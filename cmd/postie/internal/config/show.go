@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"github.com/pelletier/go-toml/v2"
 )
 
 // Show writes the effective configuration, defaults included, as TOML that Load takes. Secrets are left out; a comment
@@ -24,6 +26,32 @@ func (c *Config) Show(w io.Writer) error {
 		_, err = io.WriteString(w, "\n")
 	}
 	return err
+}
+
+// Objects is what Show writes as objects for JSON, one for each account and one for the hooks: event is "config", account the
+// name, and the other keys are those of the file.
+func (c *Config) Objects() ([]map[string]any, error) {
+	var b bytes.Buffer
+	if err := c.Show(&b); err != nil {
+		return nil, err
+	}
+	var doc struct {
+		Account map[string]map[string]any
+		Hooks   map[string]any
+	}
+	if err := toml.Unmarshal(b.Bytes(), &doc); err != nil {
+		return nil, err
+	}
+	var list []map[string]any
+	for _, a := range c.Accounts {
+		o := doc.Account[a.Name]
+		o["event"], o["account"] = "config", a.Name
+		list = append(list, o)
+	}
+	if len(doc.Hooks) > 0 {
+		list = append(list, map[string]any{"event": "config", "account": nil, "hooks": doc.Hooks})
+	}
+	return list, nil
 }
 
 // line writes one key, if it is set.

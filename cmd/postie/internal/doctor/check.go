@@ -5,6 +5,7 @@ package doctor
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -34,12 +35,20 @@ type Report struct {
 	Steps    []Step          `json:"steps"`
 }
 
+// Step is one thing that was looked at.
 type Step struct {
 	Step   string    `json:"step"`
 	Status string    `json:"status"` // "ok", "note", "warn", "fail"
-	Found  string    `json:"found"`
+	Found  string    `json:"found"`  // in words
+	Facts  Facts     `json:"facts"`  // the same for programs
 	Try    ui.OrNull `json:"try"`
 }
+
+// Facts are what was found, by name: numbers, strings, booleans and lists of strings. Sizes are octets, times RFC 3339.
+type Facts map[string]any
+
+// know adds the facts of the step that was noted last.
+func (c *checking) know(f Facts) { c.report.Steps[len(c.report.Steps)-1].Facts = f }
 
 // Options are what a check stands on.
 type Options struct {
@@ -93,7 +102,7 @@ func (c *checking) run(ctx context.Context) {
 // add notes a step and prints it.
 func (c *checking) add(step, status, found, try string) {
 	found, try = c.UI.Hide(found), c.UI.Hide(try)
-	c.report.Steps = append(c.report.Steps, Step{step, status, found, ui.OrNull(try)})
+	c.report.Steps = append(c.report.Steps, Step{step, status, found, Facts{}, ui.OrNull(try)})
 	c.UI.Print(fmt.Sprintf("  %-4s  %-13s %s", status, step, ui.Clean(found)))
 	if try != "" {
 		c.UI.Print(fmt.Sprintf("  %-4s  %-13s try: %s", "", "", ui.Clean(try)))
@@ -115,6 +124,7 @@ func (c *checking) fail(step string, err error, try string) {
 
 func (c *checking) configuration() {
 	c.ok("configuration", "%s: %s, %s, %s", c.Path, c.account.Protocol, c.account.SecretFrom(), c.account.Maildir)
+	c.know(Facts{"path": c.Path, "protocol": c.account.Protocol, "secret": c.account.SecretFrom(), "maildir": c.account.Maildir})
 }
 
 // reachable looks up the host and tries each of its addresses.
@@ -131,6 +141,7 @@ func (c *checking) reachable(ctx context.Context) bool {
 		return false
 	}
 	c.ok("lookup", "%s: %s", c.account.Host, strings.Join(addresses, ", "))
+	c.know(Facts{"host": c.account.Host, "addresses": addresses})
 	return c.addresses(ctx, addresses)
 }
 
@@ -155,14 +166,17 @@ func (c *checking) addresses(ctx context.Context, list []string) bool {
 		reached = reached || err == nil
 	}
 	for i, address := range list {
+		facts := Facts{"address": address, "port": c.account.Port, "answers": errs[i] == nil}
 		switch {
 		case errs[i] == nil:
 			c.ok("address", "%s answers in %s", net.JoinHostPort(address, strconv.Itoa(c.account.Port)), took[i].Round(100*time.Microsecond))
+			facts["seconds"] = took[i].Seconds()
 		case reached:
 			c.add("address", "warn", errs[i].Error(), "others answer, so it works; a broken IPv6 or IPv4 route makes each run slower")
 		default:
 			c.fail("address", errs[i], exit.Hint(all, c.account.Name))
 		}
+		c.know(facts)
 	}
 	return reached
 }
@@ -179,6 +193,7 @@ func (c *checking) server(ctx context.Context) {
 	switch {
 	case err == nil && v.Mechanism != "":
 		c.ok("login", "%s as %s (offered: %s)", v.Mechanism, c.account.User, cmp.Or(strings.Join(v.Offered, ", "), "user and password"))
+		c.know(Facts{"mechanism": v.Mechanism, "user": c.account.User, "offered": append([]string{}, v.Offered...)})
 	case err == nil:
 		c.ok("login", "none needed")
 	default:
@@ -226,6 +241,10 @@ func (c *checking) tls(v *session.Visit) {
 	if c.account.TLSFingerprint != "" {
 		found += ", pinned"
 	}
+	facts := Facts{"version": tls.VersionName(v.State.Version), "issuer": leaf.Issuer.String(), "subject": leaf.Subject.String(),
+		"not_after": leaf.NotAfter.UTC().Format(time.RFC3339), "days_left": int(left.Hours() / 24), "pinned": c.account.TLSFingerprint != "",
+		"fingerprint": fmt.Sprintf("sha256:%x", sha256.Sum256(leaf.Raw))}
+	defer func() { c.know(facts) }()
 	if left < soon {
 		c.add("tls", "warn", found, "the server's owner has to renew it; a pin must be changed with it")
 		return

@@ -47,10 +47,12 @@ func (c *checking) capabilities(list []capability) {
 	}
 	if len(have) > 0 {
 		c.ok("capabilities", "%s", strings.Join(have, ", "))
+		c.know(Facts{"capabilities": have})
 	}
 	for _, one := range list {
 		if !one.has {
 			c.add("capabilities", "note", "no "+one.name+": "+one.cost, "")
+			c.know(Facts{"missing": one.name})
 		}
 	}
 }
@@ -73,6 +75,7 @@ func (c *checking) pop3(ctx context.Context, s *pop3.Session) {
 		return
 	}
 	c.ok("messages", "%s, %s", ui.HowMany(len(items), "message"), ui.Size(c.need))
+	c.know(Facts{"messages": len(items), "bytes": c.need})
 }
 
 func (c *checking) imap(ctx context.Context, s *ourimap.Session) {
@@ -99,10 +102,13 @@ func (c *checking) imap(ctx context.Context, s *ourimap.Session) {
 		}
 	}
 	text := ui.HowMany(n, "folder")
+	facts := Facts{"folders": n}
 	if status, err := s.Status(ctx, "INBOX"); err == nil && status["INBOX"] != nil {
 		text += fmt.Sprintf("; INBOX holds %s, %d unread", ui.HowMany(int(status["INBOX"].Messages), "message"), status["INBOX"].Unseen)
+		facts["inbox_messages"], facts["inbox_unread"] = status["INBOX"].Messages, status["INBOX"].Unseen
 	}
 	c.ok("folders", "%s", text)
+	c.know(facts)
 }
 
 // place is the folder that is there and stands nearest to the Maildir.
@@ -116,6 +122,7 @@ func (c *checking) place() string {
 
 // maildir looks whether mail can be stored, without making anything that stays.
 func (c *checking) maildir() {
+	defer func() { c.know(Facts{"path": c.account.Maildir, "exists": paths.Exists(c.account.Maildir)}) }()
 	root := c.account.Maildir
 	info, err := os.Stat(root)
 	switch {
@@ -163,6 +170,7 @@ func (c *checking) space() {
 		return
 	}
 	free := int64(min(uint64(stat.Bavail)*uint64(stat.Bsize), 1<<62))
+	defer func() { c.know(Facts{"free": free, "waiting": c.need}) }()
 	switch {
 	case free < c.need:
 		c.add("space", "warn", fmt.Sprintf("%s free, and %s wait on the server", ui.Size(free), ui.Size(c.need)), "make room, or fetch with --limit; what does not fit stays on the server")
@@ -177,6 +185,8 @@ func (c *checking) space() {
 // server's clock; postie trusts them to two seconds), and the certificate's dates.
 func (c *checking) clock() {
 	now := time.Now()
+	facts := Facts{"time": now.UTC().Format(time.RFC3339)}
+	defer func() { c.know(facts) }()
 	if e, ok := errors.AsType[*connect.CertificateError](c.err); ok && (now.Before(e.NotBefore) || now.After(e.NotAfter)) {
 		c.add("clock", "warn", fmt.Sprintf("this machine says %s, and the certificate is good from %s to %s: one of the two is wrong",
 			now.UTC().Format(time.RFC3339), e.NotBefore.UTC().Format(time.DateOnly), e.NotAfter.UTC().Format(time.DateOnly)),
@@ -196,6 +206,7 @@ func (c *checking) clock() {
 		return
 	}
 	skew := info.ModTime().Sub(now).Abs().Round(time.Millisecond)
+	facts["file_system_off"] = skew.Seconds()
 	if skew > 2*time.Second {
 		c.add("clock", "warn", fmt.Sprintf("%s; the file system of %s is %s off", now.Format(time.RFC3339), c.place(), skew), "set the clocks of this machine and its file server by NTP")
 		return

@@ -37,6 +37,7 @@ type Letter struct {
 // Letter prints a message: header fields, text, attachments (at -v all parts). With JSON it is one object.
 func (u *UI) Letter(l Letter) error {
 	if u.opt.JSON {
+		l.Event = "letter"
 		return u.Event(l)
 	}
 	width := 0

@@ -8,7 +8,7 @@ import (
 
 // Message is a message as list and search show it, and as the event of its arrival.
 type Message struct {
-	Event     string  `json:"event,omitempty"` // "message" in a run; list and search leave it out
+	Event     string  `json:"event"` // "message", or what was done to it: "marked", "moved", "deleted", "freed"
 	ID        string  `json:"id"`
 	Account   string  `json:"account"`
 	Mailbox   string  `json:"mailbox"`
@@ -56,6 +56,7 @@ func (u *UI) List() *List {
 // Add prints one message.
 func (l *List) Add(m Message) error {
 	if l.u.opt.JSON {
+		m.Event = "message"
 		return l.u.Event(m)
 	}
 	style := Bold

@@ -155,20 +155,22 @@ func (u *UI) Trace(account string, dir byte, text string) {
 	u.write(&u.err, u.err.paint(Dim, who)+u.err.paint(style, string(rune(dir))+": "+Clean(text))+"\n")
 }
 
-// Step is one operation of the plan that a dry run prints.
+// Step is one operation, of the plan that a dry run prints or, as an event, of a run.
 type Step struct {
-	Event   string `json:"event"` // set by UI.Plan
+	Event   string `json:"event"` // "plan", set by UI.Plan; "flags", "move" or "delete" when it was done
 	Account string `json:"account"`
 	Mailbox string `json:"mailbox"`
-	Do      string `json:"do"`              // "store", "upload", "delete on the server", …: follows 'would'
-	Says    string `json:"-"`               // all of this but Reason in words, for people; "": made of Do, Message, To and Size
-	Message string `json:"message"`         // what it is done to: an ID, UIDL, UID or key
-	ID      OrNull `json:"id"`              // of the message, as list prints it; null: the index has it not yet
-	UID     UID    `json:"uid"`             // null: it has none
-	Key     OrNull `json:"key"`             // of its file; null: there is none
-	Subject OrNull `json:"subject"`         // null: not known
-	To      OrNull `json:"to"`              // destination
-	Flags   string `json:"flags,omitempty"` // that are changed: "push +F", "pull -S work"
+	Do      string `json:"do"`      // "store", "upload", "delete on the server", …: follows 'would'
+	Says    string `json:"-"`       // all of this but Reason in words, for people; "": made of Do, Message, To and Size
+	Side    OrNull `json:"side"`    // that is changed: "local", "remote", "both"; null: neither
+	Message string `json:"message"` // what it is done to: an ID, UIDL, UID or key
+	ID      OrNull `json:"id"`      // of the message, as list prints it; null: the index has it not yet
+	UID     UID    `json:"uid"`     // null: it has none
+	UIDL    string `json:"uidl,omitempty"`
+	Key     OrNull `json:"key"`     // of its file; null: there is none
+	Subject OrNull `json:"subject"` // null: not known
+	To      OrNull `json:"to"`      // destination
+	Flags   string `json:"flags"`   // that are changed: "push +F", "pull -S work"
 	Size    int64  `json:"size,omitempty"`
 	Reason  string `json:"reason"`
 }
@@ -198,6 +200,16 @@ func (u *UI) Plan(s Step) error {
 		text += ": " + line(s.Reason)
 	}
 	return u.write(&u.out, text+"\n")
+}
+
+// Did tells of a step that was done: an event, and with -v a line.
+func (u *UI) Did(s Step) error {
+	s.Reason = u.Hide(s.Reason)
+	if s.Event != "" && u.opt.JSON {
+		u.Event(s)
+	}
+	u.Verbose(1, s.Account, s.Mailbox+": "+cmp.Or(s.Says, s.words())+": "+s.Reason)
+	return u.Err()
 }
 
 // HowMany is a number with its word: "1 message", "2 messages".
