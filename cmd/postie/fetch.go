@@ -183,7 +183,7 @@ func (f *fetching) showPlan(ctx context.Context, plan retrieve.Plan, p retrieve.
 			s.Bytes += op.Item.Size
 		}
 		do := map[retrieve.Action]string{retrieve.Fetch: "fetch", retrieve.Adopt: "note as already stored",
-			retrieve.Drop: "delete on the server", retrieve.Skip: "skip"}[op.Action]
+			retrieve.Drop: "delete on the server", retrieve.Skip: "skip", retrieve.Wait: "leave alone for now"}[op.Action]
 		switch {
 		case op.Action == retrieve.Drop:
 			s.DeletedRemote++

@@ -3,6 +3,7 @@ package retrieve
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -38,13 +39,14 @@ func (r *run) apply(ctx context.Context, u unfinished, plan Plan) error {
 	}
 	r.strays = plan.Strays
 	r.sizes.uniform = uniform(r.view.Items)
-	if err := r.fetch(ctx, slices.DeleteFunc(slices.Clone(plan.Ops), func(op Op) bool { return op.Action != Fetch })); err != nil {
-		return err // and no QUIT: what was marked before stays on the server
+	if err := r.fetch(ctx, slices.DeleteFunc(slices.Clone(plan.Ops), func(op Op) bool { return op.Action != Fetch || op.Last })); err != nil {
+		return errors.Join(err, r.recordBreakers(ctx, plan)) // and no QUIT: what was marked before stays on the server
 	}
 	if err := r.remove(ctx); err != nil {
 		return err
 	}
-	if err := r.askLast(ctx); err != nil {
+	err := r.askLast(ctx, plan)
+	if err = errors.Join(err, r.recordBreakers(context.WithoutCancel(ctx), plan)); err != nil {
 		return err
 	}
 	if r.report.Later > 0 || r.report.Failed > 0 {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -285,5 +286,58 @@ func TestBreaksAtTop(t *testing.T) {
 			t.Errorf("%s, deleted: %+v", name, report)
 		}
 		w.holds(stored(few(5)))
+	}
+}
+
+// A message at which the session breaks in each run is remembered: it is asked for after all others, once a run, and ever more
+// seldom; told each time; and taken, and forgotten as a breaker, when it comes.
+func TestBreakerIsRemembered(t *testing.T) {
+	var broken atomic.Bool
+	broken.Store(true)
+	w := newWorld(t, pop3test.Options{Answer: func(c pop3test.Command) *pop3test.Answer {
+		if c.Line == "RETR 2" && broken.Load() {
+			return &pop3test.Answer{Octets: "+OK\r\nFrom: a@ex", HangUp: true}
+		}
+		return nil
+	}}, few(4)...)
+	keep := Policy{Keep: Keep{Mode: Forever}}
+	asked := func(p Policy) (n int) {
+		t.Helper()
+		w.server.ResetLog()
+		report := w.ok(p)
+		if told := w.failures(); report.Failed != 1 || len(told) != 1 || !strings.Contains(told[0], "UIDL uidl1") {
+			t.Errorf("%+v, told %q", report, told)
+		}
+		for i, c := range w.server.Commands() {
+			if c.Line == "RETR 2" {
+				if n++; n == 1 && strings.Contains(fmt.Sprint(w.server.Commands()[i:]), "RETR 5") {
+					t.Error("others were asked for later")
+				}
+			}
+		}
+		return n
+	}
+	var times []int
+	for run := range 40 {
+		if run == 1 {
+			w.server.Append("alice", few(5)[4])
+		}
+		times = append(times, asked(keep))
+		w.now = w.now.Add(5 * time.Minute)
+	}
+	if got, want := fmt.Sprint(times), "[2 1 0 1 0 0 0 1 0 0 0 0 0 0 0 1 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 1 0 0 0 0 0 0 0 0]"; got != want {
+		t.Errorf("asked for %s times a run\nwant %s", got, want)
+	}
+	if report := w.ok(keep, func(o *Options) { o.DryRun = true }); !slices.ContainsFunc(report.Plan.Ops, func(op Op) bool { return op.Action == Wait }) {
+		t.Errorf("dry run: %+v", report.Plan.Ops)
+	}
+	broken.Store(false)
+	w.now = w.now.AddDate(0, 0, 1)
+	if report := w.ok(keep); report.New != 1 || report.Failed > 0 {
+		t.Errorf("mended: %+v", report)
+	}
+	w.holds(stored(few(5)))
+	if report := w.ok(Policy{}); report.Deleted != 5 || report.Failed > 0 {
+		t.Errorf("deleted: %+v", report)
 	}
 }

@@ -20,9 +20,11 @@ const maxBroken = 16
 // suspect is a message at which a session broke, or of which less came than the server lists. It is asked for again when all
 // else is done.
 type suspect struct {
-	op   Op
-	err  error
-	wire maildir.Wire // what came, if it came to an end
+	op    Op           // with the number that it has in the session
+	first pop3.Item    // as the first session listed it
+	err   error        // what went wrong
+	wire  maildir.Wire // what came, if it came to an end
+	gone  bool         // a later session does not list it, or not so that it is known
 }
 
 // broken is what ended a session in the middle of fetching.
@@ -53,8 +55,11 @@ func (r *run) fetch(ctx context.Context, ops []Op) error {
 			return b.cause
 		}
 		it, rest := ops[b.at].Item, b.rest(ops)
-		r.suspects = append(r.suspects, suspect{op: ops[b.at], err: b.cause})
+		r.suspects = append(r.suspects, suspect{op: ops[b.at], first: it, err: b.cause})
 		if r.breaks++; r.hopeless(rest) {
+			for _, s := range r.suspects { // the next run asks for all others before
+				r.unlucky = append(r.unlucky, s.first)
+			}
 			return fmt.Errorf("%s: %w", name(it), b.cause)
 		}
 		r.Log.Info("session broke", "message", it, "error", b.cause)
@@ -173,7 +178,7 @@ func (r *run) release(held []*arrival, in *maildir.Intake[*arrival]) error {
 			r.fail(a.op.Item, short)
 		case a.verdict == message.Doubtful && !r.agrees(a):
 			a.draft.Close()
-			r.suspects = append(r.suspects, suspect{op: a.op, err: short, wire: a.receipt.Wire})
+			r.suspects = append(r.suspects, suspect{op: a.op, first: a.op.Item, err: short, wire: a.receipt.Wire})
 		default:
 			if err := r.add(in, a); err != nil {
 				r.discard(held[n+1:])

@@ -9,40 +9,50 @@ import (
 	"postie/pop3"
 )
 
-// askLast asks once more, one at a time, for the messages at which a session broke, and for those that fell a little short. All else
-// is done by then: what is stored is safe, and what is to be deleted on the server is. What fails again is told.
-func (r *run) askLast(ctx context.Context) error {
+// askLast asks once more, one at a time, for the messages at which a session broke, in this run or in an earlier one, and for those
+// that fell a little short. All else is done by then: what is stored is safe, and what is to be deleted on the server is. What fails
+// again is told, and remembered.
+func (r *run) askLast(ctx context.Context, plan Plan) error {
 	suspects := r.suspects
+	for _, op := range plan.Ops {
+		if op.Action == Fetch && op.Last {
+			suspects = append(suspects, suspect{op: op, first: op.Item, err: errors.New("not asked for, since the connection was lost")})
+		}
+	}
 	if r.suspects = nil; len(suspects) == 0 {
 		return nil
 	}
-	r.POP3.Window = 1
+	r.POP3.Window, r.last = 1, suspects
 	lost := true // the session
-	for i := range suspects {
-		s := &suspects[i]
+	for i := range r.last {
+		s := &r.last[i]
 		if lost {
 			if _, err := r.reconnect(ctx, nil); err != nil {
-				for _, s := range suspects[i:] {
+				for _, s := range r.last[i:] {
 					r.fail(s.op.Item, s.err)
 				}
 				return err
 			}
 			lost = false
 		}
-		op, here := r.now(s.op)
-		if !here {
+		switch {
+		case s.gone && s.op.Item.UIDL != "":
 			r.report.Later++ // it is gone, or has changed: the next run sees what became of it
+			continue
+		case s.gone: // others were deleted meanwhile, and nothing tells which it is now
+			r.fail(s.op.Item, s.err)
 			continue
 		}
 		r.asking = s
-		b, err := r.pass(ctx, []Op{op})
+		b, err := r.pass(ctx, []Op{s.op})
 		switch {
 		case err != nil:
 			return err
 		case b != nil && ctx.Err() != nil:
 			return b.cause
 		case b != nil:
-			r.fail(op.Item, b.cause)
+			r.fail(s.op.Item, b.cause)
+			r.broke = append(r.broke, s.first)
 			lost = true
 		}
 		for _, again := range r.suspects {
@@ -88,6 +98,12 @@ func (r *run) reconnect(ctx context.Context, ops []Op) ([]Op, error) {
 	for i := range r.doomed {
 		r.doomed[i].item, _ = r.current.find(r.doomed[i].item, true)
 	}
+	for _, all := range [][]suspect{r.suspects, r.last} {
+		for i := range all {
+			op, here := r.now(all[i].op)
+			all[i].op, all[i].gone = op, all[i].gone || !here
+		}
+	}
 	var there []Op
 	for _, op := range ops {
 		if op, here := r.now(op); here {
@@ -123,31 +139,43 @@ func (r *run) now(op Op) (Op, bool) {
 	return op, here
 }
 
-// current is the list of a later session of a run.
+// current says where the messages of a session are in the list of the next one.
 type current struct {
-	same   bool // the list of the session before, and perhaps new messages behind
-	byUIDL map[string][]pop3.Item
+	byUIDL   map[string][]pop3.Item
+	byNumber map[pop3.Number]pop3.Item // nil: the lists do not agree
 }
 
+// newCurrent compares lists: what the session before had left, and what there is now. They agree if the sizes and UIDLs are the same,
+// one after the other, and new messages, if any, come behind.
 func newCurrent(before, now []pop3.Item) current {
 	c := current{byUIDL: make(map[string][]pop3.Item, len(now))}
-	c.same = len(now) >= len(before) && slices.Equal(before, now[:len(before)])
 	if !numbered(now) {
 		for _, it := range now {
 			c.byUIDL[it.UIDL] = append(c.byUIDL[it.UIDL], it)
 		}
 	}
+	if len(now) < len(before) {
+		return c
+	}
+	byNumber := make(map[pop3.Number]pop3.Item, len(before))
+	for i, it := range before {
+		if now[i].Size != it.Size || now[i].UIDL != it.UIDL && !(numbered(before) && numbered(now)) {
+			return c
+		}
+		byNumber[it.Number] = now[i]
+	}
+	c.byNumber = byNumber
 	return c
 }
 
-// find gives a message of an earlier session as it is listed now. What is to be deleted has to have a UIDL: that the lists are the
-// same does not make the messages the same.
+// find gives a message of the session before as it is listed now. What is to be deleted has to have a UIDL: that the lists
+// agree does not make the messages the same.
 func (c current) find(it pop3.Item, delete bool) (pop3.Item, bool) {
-	if c.same && !delete {
-		return it, true
-	}
 	if now := c.byUIDL[it.UIDL]; it.UIDL != "" && len(now) == 1 && now[0].Size == it.Size {
 		return now[0], true
+	}
+	if now, here := c.byNumber[it.Number]; here && !delete {
+		return now, true
 	}
 	return it, false
 }

@@ -15,19 +15,20 @@ const awayFor = 90 * 24 * time.Hour
 
 // matcher finds, for what the server lists, what we have of it.
 type matcher struct {
-	view    View
-	policy  Policy
-	byUIDL  map[string][]*Copy // the ledger, but for "", which is no UIDL
-	listed  map[string]int     // how often the server lists a UIDL
-	twins   map[identity]int   // messages that only their bodies could tell apart
-	copies  []*Copy            // of the receipts, in their order
-	found   map[pop3.Number]*Copy
-	used    map[*Copy]bool       // by a message that is that copy
-	kept    map[*Copy]bool       // for a message that may be that copy
-	left    []*Copy              // what no message is for sure
-	alike   map[likeness][]*Copy // those of them that a message may be under another UIDL
-	sizes   map[int64]int        // of those
-	shifted bool                 // the UIDLs are numbers, and name other messages than they did: none is believed
+	view     View
+	policy   Policy
+	byUIDL   map[string][]*Copy // the ledger, but for "", which is no UIDL
+	listed   map[string]int     // how often the server lists a UIDL
+	twins    map[identity]int   // messages that only their bodies could tell apart
+	copies   []*Copy            // of the receipts, in their order
+	found    map[pop3.Number]*Copy
+	used     map[*Copy]bool       // by a message that is that copy
+	kept     map[*Copy]bool       // for a message that may be that copy
+	left     []*Copy              // what no message is for sure
+	alike    map[likeness][]*Copy // those of them that a message may be under another UIDL
+	sizes    map[int64]int        // of those
+	breakers map[breakerID]ledger.Breaker
+	shifted  bool // the UIDLs are numbers, and name other messages than they did: none is believed
 }
 
 // likeness is what tells a copy that may be on the server under another UIDL.
@@ -45,7 +46,7 @@ type identity struct {
 // message of that UIDL, and then, among all copies that are left, what has the same size and the same telling header.
 func newMatcher(v View, p Policy) *matcher {
 	m := &matcher{view: v, policy: p, byUIDL: map[string][]*Copy{}, listed: map[string]int{}, twins: map[identity]int{}, found: map[pop3.Number]*Copy{},
-		used: map[*Copy]bool{}, kept: map[*Copy]bool{}, alike: map[likeness][]*Copy{}, sizes: map[int64]int{}}
+		breakers: byID(v.Breakers), used: map[*Copy]bool{}, kept: map[*Copy]bool{}, alike: map[likeness][]*Copy{}, sizes: map[int64]int{}}
 	for _, it := range v.Items {
 		if it.UIDL != "" {
 			m.listed[it.UIDL]++

@@ -56,6 +56,9 @@ func (r *run) remember(ctx context.Context) (unfinished, error) {
 			return u, err
 		}
 	}
+	if r.view.Breakers, err = r.ledger.Breakers(ctx); err != nil {
+		return u, err
+	}
 	receipts, err := r.ledger.Receipts(ctx)
 	if err != nil {
 		return u, err

@@ -45,6 +45,7 @@ type View struct {
 	Missing  map[maildir.Key]bool // receipts' files that are no longer in the Maildir; looked for where it matters: see Judges
 	Damaged  map[maildir.Key]bool // of the files that are there: what was stored is not in them whole
 	Lost     []string             // folders that held messages, and are not there; looked for likewise
+	Breakers []ledger.Breaker     // messages at which sessions broke
 	Local    []index.Brief        // mail that no receipt speaks of; only until a first run with this database came to its end
 	Now      time.Time
 }
@@ -63,11 +64,12 @@ const (
 	Adopt                   // we have it under another UIDL: note that, fetch nothing
 	Drop                    // DELE
 	Skip                    // larger than the policy takes
+	Wait                    // it broke the session too often, and is asked for again later
 )
 
 // String is the word that a dry run prints.
 func (a Action) String() string {
-	return [...]string{"?", "fetch", "adopt", "delete", "skip"}[a]
+	return [...]string{"?", "fetch", "adopt", "delete", "skip", "wait"}[a]
 }
 
 // Op is one step of a plan, for one message on the server.
@@ -75,13 +77,15 @@ type Op struct {
 	Action  Action
 	Item    pop3.Item
 	Reason  string
-	Copy    *Copy   // Adopt, Drop: the copy that we have
-	Read    bool    // Adopt: it was read under this UIDL
-	Check   bool    // Drop: only if TOP shows the header of Copy, else it is another message, to be fetched
-	Against []*Copy // Fetch: copies of its UIDL; if it is one of them it is not stored a second time
-	Lost    bool    // leads to a deletion although the local copy is gone, or damaged: what the guard counts
-	Damaged *Copy   // Fetch: the copy that is damaged here, in whose place the message is stored
-	Stale   []*Copy // Fetch: copies whose UIDL this message has now: if it is none of them, they are to be forgotten
+	Copy    *Copy     // Adopt, Drop: the copy that we have
+	Read    bool      // Adopt: it was read under this UIDL
+	Check   bool      // Drop: only if TOP shows the header of Copy, else it is another message, to be fetched
+	Against []*Copy   // Fetch: copies of its UIDL; if it is one of them it is not stored a second time
+	Lost    bool      // leads to a deletion although the local copy is gone, or damaged: what the guard counts
+	Damaged *Copy     // Fetch: the copy that is damaged here, in whose place the message is stored
+	Until   time.Time // Wait: when it is asked for again
+	Last    bool      // Fetch: it broke a session, and is asked for when all else is done
+	Stale   []*Copy   // Fetch: copies whose UIDL this message has now: if it is none of them, they are to be forgotten
 }
 
 // Copy is a message that we already have: a row of the ledger, or a message in the Maildir that no row speaks of.
@@ -209,6 +213,8 @@ func diff(v View, p Policy) (plan Plan, lost, of int) {
 			continue
 		case op.Action == Fetch && p.MaxSize > 0 && it.Size > p.MaxSize:
 			op = Op{Action: Skip, Item: it, Reason: "larger than the limit"}
+		case op.Action == Fetch && m.breakers[breakerOf(it)].Tries > 0:
+			op = op.careful(m.breakers[breakerOf(it)], v.Now)
 		case op.Action == Fetch && p.Limit > 0 && fetches == p.Limit:
 			plan.Later++
 			continue

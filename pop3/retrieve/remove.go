@@ -93,7 +93,7 @@ func (r *run) verify(ctx context.Context, check []doomed) error {
 
 // quit marks the doomed and lets the server delete them. false: it refused, and nobody knows which are still there.
 func (r *run) quit(ctx context.Context) (done bool, err error) {
-	marked, err := r.mark(ctx)
+	marked, gone, err := r.mark(ctx)
 	if err != nil {
 		return false, err
 	}
@@ -109,6 +109,7 @@ func (r *run) quit(ctx context.Context) (done bool, err error) {
 		return false, err
 	}
 	r.report.Deleted += len(marked)
+	r.items = slices.DeleteFunc(slices.Clone(r.items), func(it pop3.Item) bool { return gone[it.Number] })
 	r.step("ledger gone")
 	return true, r.ledger.Gone(ctx, marked)
 }
@@ -121,14 +122,14 @@ func (r *run) unconfirmed(n int, refusal error) {
 	r.emit(Failed{Err: fmt.Errorf("the server did not confirm that it deleted %d messages; they are stored here, and the next run looks which are left: %w", n, refusal)})
 }
 
-// mark sends DELE for the doomed messages and returns the receipts of those that the server accepted.
-func (r *run) mark(ctx context.Context) ([]int64, error) {
+// mark sends DELE for the doomed messages and returns the receipts and the numbers of those that the server accepted.
+func (r *run) mark(ctx context.Context) (marked []int64, gone map[pop3.Number]bool, err error) {
 	slices.SortStableFunc(r.doomed, func(a, b doomed) int { return cmp.Compare(a.item.Number, b.item.Number) })
-	marked := make([]int64, 0, len(r.doomed))
+	marked, gone = make([]int64, 0, len(r.doomed)), make(map[pop3.Number]bool, len(r.doomed))
 	next := 0
 	for d, err := range r.session.Delete(ctx, r.doomedNumbers()) {
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		victim := r.doomed[next]
 		next++
@@ -136,9 +137,9 @@ func (r *run) mark(ctx context.Context) ([]int64, error) {
 			r.fail(victim.item, d.Refused)
 			continue
 		}
-		marked = append(marked, victim.row)
+		marked, gone[d.Number] = append(marked, victim.row), true
 	}
-	return marked, nil
+	return marked, gone, nil
 }
 
 func (r *run) doomedNumbers() iter.Seq[pop3.Number] {

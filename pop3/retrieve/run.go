@@ -68,7 +68,10 @@ type run struct {
 
 	sizes    sizes
 	suspects []suspect
+	last     []suspect   // asked for, or to be asked for, by askLast
 	asking   *suspect    // by askLast
+	broke    []pop3.Item // messages at which a session broke also when they were asked for alone
+	unlucky  []pop3.Item // those at which sessions broke on a line that is to blame itself
 	breaks   int         // of sessions, while messages were fetched
 	answers  int         // to RETR that came to their end
 	items    []pop3.Item // the list of the session
@@ -146,6 +149,8 @@ func (r *run) announce(plan Plan) {
 		case Skip:
 			r.report.Skipped++
 			r.emit(Skipped{op.Item, r.Policy.MaxSize})
+		case Wait:
+			r.fail(op.Item, errors.New(op.Reason))
 		}
 	}
 	r.report.Known, r.report.Later = plan.Known, plan.Later
