@@ -32,7 +32,7 @@ type Listed Mailbox
 // Alert is a text that RFC 9051 section 7.1 wants shown to the user, and the address that came with it. It is uncleaned.
 type Alert string
 
-// Unusable is a mailbox whose name is not valid modified UTF-7, as it came. It cannot be used and is not listed.
+// Unusable is a mailbox whose name, as it came, cannot be sent in a command: it is empty, or has a NUL or the end of a line.
 type Unusable string
 
 func (Exists) event()         {}

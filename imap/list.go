@@ -15,6 +15,7 @@ type Mailbox struct {
 	Delim      rune               // hierarchy separator; 0: there is no hierarchy
 	Attrs      []imap.MailboxAttr // special-use among them, where the server says it (RFC 6154)
 	Subscribed bool
+	Unusable   bool    // its name, as it came, cannot be sent in a command
 	Status     *Status // nil: not asked for, not selectable, or refused
 
 	lsub bool // from LSUB: says no more than that it is subscribed
@@ -22,7 +23,7 @@ type Mailbox struct {
 
 // Selectable says whether the mailbox exists and can be selected.
 func (m Mailbox) Selectable() bool {
-	return !slices.Contains(m.Attrs, imap.MailboxAttrNoSelect) && !slices.Contains(m.Attrs, imap.MailboxAttrNonExistent)
+	return !m.Unusable && !slices.Contains(m.Attrs, imap.MailboxAttrNoSelect) && !slices.Contains(m.Attrs, imap.MailboxAttrNonExistent)
 }
 
 // Has says whether the mailbox has an attribute: imap.MailboxAttrTrash, …

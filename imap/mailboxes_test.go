@@ -11,7 +11,8 @@ import (
 	"postie/imap/imaptest"
 )
 
-// Trap 10: a name that is not modified UTF-7, or not as it would be written again, is told and not listed.
+// Trap 10: a name that is not modified UTF-7, or not as it would be written again, stands as it came; one that no command can hold is
+// told, and cannot be selected.
 func TestTrap10BadNames(t *testing.T) {
 	var ev events
 	s := play(t, imaptest.Script{Text: loggedIn("") + `C: A LSUB "" "*"
@@ -27,6 +28,7 @@ func TestTrap10BadNames(t *testing.T) {
 		S: * LIST () "/" "&AGE-"
 		S= "* LIST () \"/\" \"\xff\"\r\n"
 		S: * LIST () "/" "&AOQ-&AOQ-"
+		S: * LIST () "/" ""
 		S: * LIST (\noselect) "." inBOX ("CHILDINFO" ("SUBSCRIBED"))
 		S: * LIST () "" x&-y
 		S: * LIST () "/" two words 
@@ -36,12 +38,69 @@ func TestTrap10BadNames(t *testing.T) {
 		{Name: "INBOX", Delim: '.', Attrs: []goimap.MailboxAttr{goimap.MailboxAttrNoSelect}},
 		{Name: "a", Delim: '/', Attrs: []goimap.MailboxAttr{goimap.MailboxAttrHasNoChildren, "x]y"}, Subscribed: true},
 		{Name: "c d"}, {Name: "two words", Delim: '/'}, {Name: "x&y"}, {Name: `ä"b`, Delim: '/'},
+		{Name: "\uFDD026AGE-", Delim: '/'}, {Name: "\uFDD026AOQ-\uFDD026AOQ-", Delim: '/'}, {Name: "\uFDD026bad", Delim: '/'}, {Name: "\uFDD0FF", Delim: '/'},
 	}
+	want = append([]imap.Mailbox{{Delim: '/', Unusable: true}}, want...)
 	if d := diff.Diff(want, all, diff.AllowUnexported(imap.Mailbox{})); d != "" || err != nil {
 		t.Errorf("%v, %s", err, d)
 	}
-	if d := diff.Diff([]imap.Event{imap.Unusable("&bad"), imap.Unusable("&AGE-"), imap.Unusable("\xff"), imap.Unusable("&AOQ-&AOQ-")}, ev.get()); d != "" {
+	if d := diff.Diff([]imap.Event{imap.Unusable("")}, ev.get()); d != "" {
 		t.Error(d)
+	}
+}
+
+// A name that is not modified UTF-7 is sent as it came, by every command that takes one.
+func TestRawNamesGoAsTheyCame(t *testing.T) {
+	s := play(t, imaptest.Script{Text: loggedIn("IMAP4rev1 MOVE UIDPLUS") + `C: A LSUB "" "*"
+		C: B LIST "" "*"
+		S: A OK
+		S: * LIST () "/" "Rock & Roll"
+		S= "* LIST () \"/\" \"Entw\xfcrfe\"\r\n"
+		S: * LIST () "/" "a&-b"
+		S: B OK
+		C: C STATUS "Rock & Roll" (...)
+		S: * STATUS "Rock & Roll" (MESSAGES 3)
+		S: C OK
+		C: D SELECT "Rock & Roll"
+		S: * 3 EXISTS
+		S: * OK [UIDVALIDITY 7] x
+		S: D OK [READ-WRITE]
+		C: E UID COPY 1 "Rock & Roll"
+		S: E OK
+		C: F UID MOVE 1 "Rock & Roll"
+		S: F OK
+		C: G RENAME "Rock & Roll" "Rock &- Roll"
+		S: G OK
+		C: H SUBSCRIBE "Rock & Roll"
+		S: H OK
+		C: I CREATE "Rock & Roll/sub"
+		S: I OK
+		C: J DELETE "Rock & Roll"
+		S: J OK
+`}, imap.Options{})
+	all, err := s.List(t.Context(), false)
+	if err != nil || len(all) != 3 {
+		t.Fatalf("%v %v", all, err)
+	}
+	ctx, name := t.Context(), all[1].Name
+	if wire, ok := imap.Raw(name); !ok || wire != "Rock & Roll" || imap.Shown(name, false) != "Rock & Roll" {
+		t.Fatalf("%q is %q %v", name, wire, ok)
+	}
+	if wire, ok := imap.Raw(all[0].Name); !ok || wire != "Entw\xfcrfe" {
+		t.Errorf("%q %v", wire, ok)
+	}
+	if st, err := s.Status(ctx, name); err != nil || st[name] == nil || st[name].Messages != 3 {
+		t.Errorf("%v %v", st, err)
+	}
+	if sel, err := s.Select(ctx, name, nil); err != nil || sel.Name != name || sel.Exists != 3 {
+		t.Errorf("%v %v", sel, err)
+	}
+	_, copyErr := s.Copy(ctx, goimap.UIDSetNum(1), name)
+	_, moveErr := s.Move(ctx, goimap.UIDSetNum(1), name)
+	for i, err := range []error{copyErr, moveErr, s.Rename(ctx, name, "Rock & Roll"), s.Subscribe(ctx, name), s.Create(ctx, name+"/sub"), s.Delete(ctx, name)} {
+		if err != nil {
+			t.Errorf("command %d: %v", i, err)
+		}
 	}
 }
 

@@ -1,16 +1,95 @@
 package imap
 
 import (
+	"bytes"
 	"encoding/base64"
 	"fmt"
+	"strconv"
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
 )
 
-// decodeName turns a mailbox name of the wire, in modified UTF-7 (RFC 3501 section 5.1.3), into UTF-8.
-// It fails for a name that would not come out the same when it is written again: a command meant for it would hit another mailbox.
+// rawMark begins an octet in the name of a mailbox whose name on the wire is not canonical modified UTF-7: AT&T, a name in
+// UTF-8 or Latin-1, &bad. Two hexadecimal digits follow. Such a name stands here as it came, printable ASCII but for "&" as it is and
+// every other octet so marked, and is sent as it came. U+FDD0 is no character, so no other name has it.
+const rawMark = '\uFDD0'
+
+// decodeName turns a mailbox name of the wire, in modified UTF-7 (RFC 3501 section 5.1.3), into UTF-8, or, if it would not come out the
+// same when it is written again, into a raw one: a command meant for it would hit another mailbox. It fails for what cannot be
+// sent in a command.
 func decodeName(s string) (string, bool) {
+	if name, ok := decodeUTF7(s); ok && !strings.ContainsAny(name, "\x00\r\n\uFDD0") {
+		return name, true
+	}
+	return markRaw(s), s != "" && !strings.ContainsAny(s, "\x00\r\n")
+}
+
+func markRaw(s string) string {
+	var b strings.Builder
+	for i := range len(s) {
+		if c := s[i]; 0x20 <= c && c < 0x7f && c != '&' {
+			b.WriteByte(c)
+		} else {
+			fmt.Fprintf(&b, "%c%02X", rawMark, c)
+		}
+	}
+	return b.String()
+}
+
+// Raw gives a name, or a part of one, as it is on the wire, if it is not canonical modified UTF-7 there.
+func Raw(name string) (wire string, ok bool) {
+	if !strings.ContainsRune(name, rawMark) {
+		return "", false
+	}
+	return unmark(name, string(rawMark)), true
+}
+
+// restoreRaw writes raw names in a command as they came: the library wrote the mark in modified UTF-7.
+func restoreRaw(line []byte) []byte {
+	const mark = "&,dA-"
+	if !bytes.Contains(line, []byte(mark)) {
+		return line
+	}
+	return []byte(unmark(string(line), mark))
+}
+
+// unmark puts octets in place of marks and two hexadecimal digits.
+func unmark(s, mark string) string {
+	parts := strings.Split(s, mark)
+	for i, part := range parts[1:] {
+		if n, err := strconv.ParseUint(part[:min(2, len(part))], 16, 8); err == nil {
+			parts[i+1] = string([]byte{byte(n)}) + part[2:]
+		} else {
+			parts[i+1] = mark + part
+		}
+	}
+	return strings.Join(parts, "")
+}
+
+// Shown gives a part of a name as people are to see it: what is raw is decoded if it is modified UTF-7 after all, else it is taken for
+// UTF-8, and else for Latin-1. Two names may look alike; apart tells them apart, with the octets in question as %XX.
+func Shown(part string, apart bool) string {
+	raw, ok := Raw(part)
+	switch text, good := decodeUTF7(raw); {
+	case !ok:
+		return part
+	case good && !strings.ContainsAny(text, "\x00\r\n"):
+		return text
+	case apart:
+		return strings.ReplaceAll(part, string(rawMark), "%")
+	case utf8.ValidString(raw):
+		return raw
+	}
+	rs := make([]rune, len(raw))
+	for i := range len(raw) {
+		rs[i] = rune(raw[i])
+	}
+	return string(rs)
+}
+
+// decodeUTF7 decodes canonical modified UTF-7.
+func decodeUTF7(s string) (string, bool) {
 	if name := canonicalName(s); name == "INBOX" {
 		return name, true
 	}
@@ -61,7 +140,7 @@ func decodeShift(code string) (string, bool) {
 	return string(utf16.Decode(units)), true
 }
 
-// encodeName writes a name as the library does; only decodeName needs it, as its own judge.
+// encodeName writes a name as the library does; only decodeUTF7 needs it, as its own judge.
 func encodeName(name string) string {
 	var b strings.Builder
 	var shift []byte

@@ -247,9 +247,9 @@ func (w *wire) listed(s *scanner, lsub bool) error {
 	if err := s.drop(); err != nil {
 		return err
 	}
-	if m.Name, ok = decodeName(raw); !ok && raw != "" {
+	if m.Name, ok = decodeName(raw); !ok && (raw != "" || m.Selectable()) { // else it tells the separator (RFC 3501 section 6.3.8)
 		w.tell(Unusable(raw))
-		return nil
+		m.Unusable = true
 	}
 	m.Subscribed = lsub || slices.Contains(m.Attrs, imap.MailboxAttrSubscribed)
 	m.lsub = lsub

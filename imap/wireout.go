@@ -71,6 +71,7 @@ func (w *wire) absorb(p []byte) (int, error) {
 
 // written treats one line of a command: its first, one behind a literal, or the DONE of IDLE.
 func (w *wire) written(line []byte) error {
+	line = restoreRaw(line)
 	if !w.out.open { // only the writer sets it
 		if string(line) == "DONE" {
 			return w.done(line)

@@ -54,6 +54,7 @@ func (r *run) create(ctx context.Context, op plan.Op) error {
 // makeThere makes a mailbox on the server, and subscribes to it, since many programs show nothing else.
 func (r *run) makeThere(ctx context.Context, b *box) error {
 	b.server, _ = r.naming.Theirs(b.Name)
+	b.Server = ""
 	r.step("create " + b.Name)
 	err := r.session.Create(ctx, b.server)
 	if err != nil && !r.thereAlready(ctx, b.server) && !r.belowInbox(ctx, b) {

@@ -110,6 +110,7 @@ const (
 	errUIDs      = problem("the server keeps no UIDs for it, so it cannot be synchronised")
 	errValidity  = problem("its UIDVALIDITY changed meanwhile")
 	errUntold    = problem("it is there, but the server said nothing of it when it was asked")
+	errName      = problem("its name on the server cannot be used in a command: rename it there, with another program")
 	errGone      = problem("the message is not there any more")
 	errEmpty     = problem("the file holds nothing")
 	errRewritten = problem("the file was rewritten meanwhile")

@@ -96,7 +96,7 @@ func (r *run) bodyless(ctx context.Context, ids []int64) (wanted [][]plan.Op, er
 // fetchFrom fetches from one mailbox. It is a failure of every message that does not come.
 func (r *run) fetchFrom(ctx context.Context, b *box, ops []plan.Op) error {
 	var ok bool
-	if b.server, ok = r.naming.Theirs(b.Name); !ok {
+	if b.server, ok = r.theirs(b); !ok {
 		return fmt.Errorf("mailbox %q: %w", b.Name, errGone)
 	}
 	s, err := r.selected(ctx, b, nil)

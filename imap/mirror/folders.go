@@ -2,6 +2,7 @@ package mirror
 
 import (
 	"context"
+	"fmt"
 	"iter"
 	"maps"
 	"path/filepath"
@@ -60,7 +61,7 @@ func (r *run) folders(ctx context.Context) error {
 			b.known = held > 0 // else it was never on the server
 		}
 		if b.remote == nil {
-			b.server, _ = r.naming.Theirs(b.Name)
+			b.server, _ = r.theirs(b)
 		}
 	}
 	r.boxes = slices.DeleteFunc(r.sorted(), func(b *box) bool {
@@ -106,18 +107,32 @@ func (r *run) list(ctx context.Context) (err error) {
 	if r.naming, all, err = named(ctx, r.session, true, maps.Keys(r.byName)); err != nil {
 		return err
 	}
-	for i := range all {
-		r.listed(&all[i])
+	for _, odd := range []bool{false, true} {
+		for i := range all {
+			if _, raw := imap.Raw(all[i].Name); raw == odd {
+				r.listed(&all[i])
+			}
+		}
 	}
 	return r.unlisted(ctx, all)
 }
 
 // listed notes a mailbox that LIST names.
 func (r *run) listed(m *imap.Mailbox) {
+	if m.Unusable {
+		if name := fmt.Sprintf("%q", m.Name); !r.contradicted[name] {
+			r.contradicted[name] = true
+			r.fail(plan.Op{Mailbox: name}, errName)
+		}
+		return
+	}
 	if !m.Selectable() {
 		return
 	}
 	name := r.naming.Ours(m.Name)
+	if b := r.byName[name]; b != nil && b.remote != nil {
+		name = r.naming.Shown(m.Name, true)
+	}
 	if naming.Virtual(*m) && !naming.Patterns(r.Mailboxes).Names(name) {
 		r.note(name, "shows messages of other mailboxes: it is left out unless it is named")
 		r.box(name).apart = true
@@ -128,6 +143,19 @@ func (r *run) listed(m *imap.Mailbox) {
 		return
 	}
 	b.server, b.remote = m.Name, m
+	if theirs, _ := r.naming.Theirs(name); theirs == m.Name {
+		b.Server = ""
+	} else {
+		b.Server = m.Name
+	}
+}
+
+// theirs is the server's name of a mailbox that it may not have any more.
+func (r *run) theirs(b *box) (string, bool) {
+	if b.Server != "" {
+		return b.Server, true
+	}
+	return r.naming.Theirs(b.Name)
 }
 
 // named lists mailboxes, and finds out how they are named; known are those that the base has.

@@ -56,7 +56,7 @@ func (r *run) missingThere(all []imap.Mailbox) (missing []*box) {
 	}
 	for _, b := range r.sorted() {
 		expected := b.known || b.Name == index.Inbox && !inbox
-		server, ok := r.naming.Theirs(b.Name)
+		server, ok := r.theirs(b)
 		if ok && expected && b.remote == nil && naming.Patterns(r.Mailboxes).Match(b.Name) {
 			b.server = server
 			missing = append(missing, b)

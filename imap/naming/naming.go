@@ -19,7 +19,10 @@ type Scheme struct {
 }
 
 // Ours gives the name here of a mailbox on the server.
-func (n Scheme) Ours(server string) string {
+func (n Scheme) Ours(server string) string { return n.Shown(server, false) }
+
+// Shown is Ours. apart tells one whose name on the wire is odd from another that it looks like.
+func (n Scheme) Shown(server string, apart bool) string {
 	name := server
 	if rest, ok := n.cut(server); ok && !strings.EqualFold(rest, Inbox) {
 		name = rest
@@ -29,7 +32,8 @@ func (n Scheme) Ours(server string) string {
 		parts = strings.Split(name, string(n.Delim))
 	}
 	for i, part := range parts {
-		if strings.Contains(part, "/") {
+		part = imap.Shown(part, apart)
+		if parts[i] = part; strings.Contains(part, "/") {
 			parts[i] = strings.NewReplacer("%", "%25", "/", "%2F").Replace(part)
 		}
 	}

@@ -35,6 +35,7 @@ type Mailbox struct {
 	Stamp       maildir.Stamp // of the folder when it was scanned and nothing was new; zero: scan it
 	Keeps       plan.Keeps
 	ReadOnly    bool
+	Server      string // its name on the server, as imap has it; "": it follows from Name
 	Called      string // what its user named it here since the last sync; "": it was not renamed
 	Deleted     bool   // its user deleted it here since the last sync
 	Made        bool   // by us, on one side or the other: what lies in it and has no pair is new
@@ -73,7 +74,7 @@ func (a *Account) enter(tx *sql.Tx) error {
 // Mailboxes lists those that are known, by name.
 func (a *Account) Mailboxes(ctx context.Context) ([]Mailbox, error) {
 	all, err := query(ctx, a.s, scanMailbox, `SELECT b.id, m.name, m.folder, b.validity, b.objectid, b.uidnext, b.messages, b.modseq,
-		b.stamp, b.flags, b.keywords, b.wildcard, b.readonly, b.made, b.called, b.deleted, EXISTS (SELECT 1 FROM pair p WHERE p.box = b.id),
+		b.stamp, b.flags, b.keywords, b.wildcard, b.readonly, b.made, b.called, b.deleted, b.server, EXISTS (SELECT 1 FROM pair p WHERE p.box = b.id),
 		EXISTS (SELECT 1 FROM pair p INDEXED BY pair_odd WHERE p.box = b.id AND
 			(state <> 0 OR key IS NULL OR local <> remote OR local_keywords <> remote_keywords))
 		FROM box b JOIN mailbox m ON m.id = b.mailbox WHERE b.account = ? ORDER BY m.name`, a.id)
@@ -83,7 +84,7 @@ func (a *Account) Mailboxes(ctx context.Context) ([]Mailbox, error) {
 func scanMailbox(rows *sql.Rows) (m Mailbox, err error) {
 	var stamp string
 	err = rows.Scan(&m.ID, &m.Name, &m.Folder, &m.UIDValidity, &m.MailboxID, &m.UIDNext, &m.Messages, &m.ModSeq,
-		&stamp, &m.Keeps.Set, &m.Keeps.Keywords, &m.Keeps.Any, &m.ReadOnly, &m.Made, &m.Called, &m.Deleted, &m.Some, &m.Odd)
+		&stamp, &m.Keeps.Set, &m.Keeps.Keywords, &m.Keeps.Any, &m.ReadOnly, &m.Made, &m.Called, &m.Deleted, &m.Server, &m.Some, &m.Odd)
 	fmt.Sscanf(stamp, "%d %d", &m.Stamp.New, &m.Stamp.Cur) // what is not readable is scanned again
 	return m, err
 }
@@ -131,13 +132,13 @@ func (a *Account) Record(ctx context.Context, ms ...Mailbox) error {
 	}
 	return verb("record mailbox", a.s.write(ctx, func(tx *sql.Tx) error {
 		return each(tx, `UPDATE box SET validity = ?, objectid = ?, uidnext = ?, messages = ?, modseq = ?, stamp = ?, flags = ?,
-			keywords = ?, wildcard = ?, readonly = ?, made = ?, called = ?, deleted = ? WHERE id = ?`, ms, func(m *Mailbox) []any {
+			keywords = ?, wildcard = ?, readonly = ?, made = ?, called = ?, deleted = ?, server = ? WHERE id = ?`, ms, func(m *Mailbox) []any {
 			stamp := ""
 			if m.Stamp != (maildir.Stamp{}) {
 				stamp = text(m.Stamp)
 			}
 			return []any{m.UIDValidity, m.MailboxID, m.UIDNext, m.Messages, int64(m.ModSeq), stamp, m.Keeps.Set,
-				string(m.Keeps.Keywords), m.Keeps.Any, m.ReadOnly, m.Made, m.Called, m.Deleted, m.ID}
+				string(m.Keeps.Keywords), m.Keeps.Any, m.ReadOnly, m.Made, m.Called, m.Deleted, m.Server, m.ID}
 		}, nil)
 	}))
 }

@@ -12,7 +12,7 @@ const applicationID = 0x706f7374
 // migrations holds, at place n, the statements that lead from schema version n to n+1. What was released is never
 // edited: a change is a new entry. Each runs in one transaction together with its PRAGMA user_version.
 func migrations() []string {
-	return []string{schema1, schema2, schema3, schema4, schema5, schema6, schema7}
+	return []string{schema1, schema2, schema3, schema4, schema5, schema6, schema7, schema8}
 }
 
 // schema1, in words: Times are milliseconds since 1970 in UTC. hash and header are SHA-256. A key is unique in its
@@ -243,6 +243,11 @@ CREATE TABLE breaker (
 	at       INTEGER NOT NULL,
 	PRIMARY KEY (box, uid)
 ) STRICT;
+`
+
+// schema8 knows the name of a mailbox on the server where that does not follow from its name here.
+const schema8 = `
+ALTER TABLE box ADD COLUMN server TEXT NOT NULL DEFAULT '';
 `
 
 // migrate brings an open database from the schema version it has up to ours.
