@@ -78,7 +78,7 @@ func (a *app) editDraft(ctx context.Context, path string, old []byte, draft stri
 		}
 		c, err := config.Replace(path, old, text)
 		if err == nil {
-			a.ui.Print(fmt.Sprintf("%s: %d accounts", c.Path, len(c.Accounts)))
+			a.ui.Print(c.Path + ": " + ui.Count(len(c.Accounts), "account"))
 			return nil
 		}
 		if !a.ui.Interactive() || errors.Is(err, config.ErrChanged) {

@@ -61,17 +61,11 @@ func (a *app) each(ctx context.Context, accounts []config.Account, c *connection
 // failures counts messages and mailboxes that something failed for.
 func failures(messages, mailboxes int) error {
 	var parts []string
-	for _, it := range []struct {
-		n         int
-		one, many string
-	}{{messages, "message", "messages"}, {mailboxes, "mailbox", "mailboxes"}} {
-		switch it.n {
-		case 0:
-		case 1:
-			parts = append(parts, "1 "+it.one)
-		default:
-			parts = append(parts, fmt.Sprint(it.n, " ", it.many))
-		}
+	if messages > 0 {
+		parts = append(parts, ui.Count(messages, "message"))
+	}
+	if mailboxes > 0 {
+		parts = append(parts, ui.Count(mailboxes, "mailbox"))
 	}
 	rest := "they are where they were"
 	if messages+mailboxes == 1 {
@@ -97,7 +91,7 @@ func (j *job) conclude(ctx context.Context, s ui.Summary, err error) int {
 		if hookErr := a.newMail(ctx, account, s.New); hookErr != nil {
 			a.ui.Error(ui.Failure{Account: account.Name, Err: hookErr, Hint: "the mail is stored; check [hooks] in the configuration", Exit: exit.Partial})
 			if err == nil {
-				err, code = hookErr, exit.Partial
+				err, code, s.HookFailed = hookErr, exit.Partial, true
 			}
 		}
 	}

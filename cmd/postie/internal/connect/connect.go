@@ -152,7 +152,7 @@ func (o *Options) where() string {
 }
 
 // lost makes a net.Error of a connection that ended or fell silent during the handshake.
-func lost(conn net.Conn, err error) error {
+func lost(err error) error {
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
 		err = os.ErrDeadlineExceeded
@@ -161,6 +161,5 @@ func lost(conn net.Conn, err error) error {
 	default:
 		return err
 	}
-	to := conn.RemoteAddr()
-	return &net.OpError{Op: "TLS handshake", Net: to.Network(), Addr: to, Err: err}
+	return &net.OpError{Op: "TLS handshake", Err: err}
 }

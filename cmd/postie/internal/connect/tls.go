@@ -125,7 +125,7 @@ func handshake(ctx context.Context, conn net.Conn, config *tls.Config, where str
 			return nil, &PortError{Where: where, Speaks: heard, Expected: "TLS"}
 		}
 	}
-	return nil, blame(lost(conn, err))
+	return nil, blame(lost(err))
 }
 
 // blame tells a server that cannot from a line that broke.

@@ -54,7 +54,7 @@ func (s *setup) importFile(ctx context.Context) error {
 			Config  string `json:"config"`
 		}{"account", name, s.Path})
 	}
-	s.UI.Print(fmt.Sprintf("added to %s: %d accounts of %s\nnext: postie check", s.Path, len(names), found.Program))
+	s.UI.Print(fmt.Sprintf("added to %s: %s of %s\nnext: postie check", s.Path, ui.Count(len(names), "account"), found.Program))
 	if skipped > 0 {
 		return exit.Reported(exit.Partial)
 	}

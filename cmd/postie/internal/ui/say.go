@@ -37,7 +37,7 @@ func (u *UI) Error(f Failure) error {
 	if len(es) == 1 {
 		b.WriteString(indent(es[0], "  ") + "\n")
 	} else {
-		fmt.Fprintf(&b, "%d errors:\n", len(es))
+		fmt.Fprintf(&b, "%s:\n", Count(len(es), "error"))
 		for i, e := range es {
 			if i == maxErrors && u.opt.Verbose == 0 {
 				fmt.Fprintf(&b, "  … and %d more (-v tells all)\n", len(es)-i)

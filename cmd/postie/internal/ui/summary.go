@@ -27,6 +27,7 @@ type Summary struct {
 	Failed        int     `json:"failed,omitempty"`           // messages and mailboxes
 	Mailboxes     int     `json:"failed_mailboxes,omitempty"` // of those
 	DryRun        bool    `json:"dry_run,omitempty"`          // the numbers say what would be done
+	HookFailed    bool    `json:"-"`                          // and nothing else: what was to be done is done
 }
 
 // Then is what came of a run and of the one that took up where it broke off.
@@ -68,7 +69,10 @@ func (s Summary) text() string {
 	case s.DryRun:
 		parts[0] = "would " + parts[0]
 	}
-	if !s.OK && s.Failed == 0 {
+	switch {
+	case s.HookFailed:
+		parts = append(parts, "but a hook failed")
+	case !s.OK && s.Failed == 0:
 		parts = append(parts, "not finished")
 	}
 	return fmt.Sprintf("%s: %s", line(s.Account), strings.Join(parts, ", "))

@@ -118,3 +118,14 @@ func count(n int, thing string) string {
 	}
 	return fmt.Sprintf("%d %ss", n, thing)
 }
+
+// Count writes a number of things: "1 mailbox", "3 mailboxes".
+func Count(n int, thing string) string {
+	switch {
+	case n == 1:
+		return "1 " + thing
+	case strings.HasSuffix(thing, "x"):
+		return fmt.Sprint(n, " ", thing, "es")
+	}
+	return fmt.Sprint(n, " ", thing, "s")
+}
