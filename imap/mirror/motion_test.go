@@ -205,7 +205,7 @@ func TestUnchangedFoldersAreNotRead(t *testing.T) {
 		_, err := d.dir("INBOX").MoveTo(d.file("INBOX", 4), d.dir("M7"))
 		d.ok(err)
 	})
-	if quiet > 1 || removed > quiet+4 || moved > quiet+4 {
+	if quiet > 2 || removed > quiet+4 || moved > quiet+4 {
 		t.Errorf("%d, %d and %d readings", quiet, removed-quiet, moved-quiet)
 	}
 	d.equal()

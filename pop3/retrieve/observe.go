@@ -12,6 +12,7 @@ import (
 
 	"postie/maildir"
 	"postie/maildir/index"
+	"postie/maildir/look"
 	"postie/maildir/message"
 	"postie/pop3"
 	"postie/pop3/ledger"
@@ -64,18 +65,18 @@ func (r *run) remember(ctx context.Context) (unfinished, error) {
 		return u, err
 	}
 	r.view.Now = r.Now()
-	return u, r.look(receipts, &u)
+	return u, r.look(ctx, receipts, &u)
 }
 
 // look finds the files of receipts, where it matters from the beginning whether they are there.
-func (r *run) look(receipts []ledger.Receipt, u *unfinished) error {
+func (r *run) look(ctx context.Context, receipts []ledger.Receipt, u *unfinished) error {
 	wanted := map[maildir.Key]bool{}
 	for _, c := range receipts {
 		if c.State == ledger.Arriving || r.Policy.Keep.Mode == UntilDeleted {
 			wanted[c.Key] = true
 		}
 	}
-	places, err := r.find(wanted)
+	places, steady, err := r.find(ctx, wanted)
 	if err != nil {
 		return err
 	}
@@ -90,7 +91,7 @@ func (r *run) look(receipts []ledger.Receipt, u *unfinished) error {
 			u.found = append(u.found, found{c, where})
 			c.State = ledger.Stored
 		}
-		if wanted[c.Key] && !here {
+		if wanted[c.Key] && !here && steady { // else the next run sees
 			r.view.Missing[c.Key] = true
 		}
 		r.view.Receipts = append(r.view.Receipts, c)
@@ -113,7 +114,7 @@ func (r *run) judge(ctx context.Context) error {
 	}
 	r.places = map[maildir.Key]place{}
 	for range 5 { // a file that others rename after it was found is looked for again; in the end, it was there
-		places, err := r.find(wanted)
+		places, _, err := r.find(ctx, wanted)
 		if err != nil {
 			return err
 		}
@@ -149,40 +150,25 @@ func (r *run) lost(ctx context.Context) ([]string, error) {
 	return append(slices.Clone(r.Lost), lost...), err
 }
 
-// find says where files lie: in the root, or in a subfolder. A reading of a folder in which others rename misses files that
-// are there, so what is missing is looked for again until nobody disturbs, or for so many times that it is hopeless.
-func (r *run) find(keys map[maildir.Key]bool) (map[maildir.Key]place, error) {
-	places := make(map[maildir.Key]place, len(keys))
-	for pass := range 20 {
-		if len(places) == len(keys) {
-			break
-		}
-		folders, err := r.folders()
-		if err != nil {
-			return nil, err
-		}
-		undisturbed := pass > 0
-		for _, dir := range folders {
-			before, err := dir.Stamp()
-			if err != nil {
-				return nil, err
-			}
-			for e, err := range dir.Scan() {
-				if err != nil {
-					return nil, fmt.Errorf("scan %s: %w", dir, err)
-				}
-				if keys[e.Key] {
-					places[e.Key] = place{dir, e}
-				}
-			}
-			after, err := dir.Stamp()
-			undisturbed = undisturbed && err == nil && after == before
-		}
-		if undisturbed {
-			break
-		}
+// find says where files lie: in the root, or in a subfolder. steady says whether what it did not find may be believed to be gone.
+func (r *run) find(ctx context.Context, keys map[maildir.Key]bool) (places map[maildir.Key]place, steady bool, err error) {
+	dirs, err := r.folders()
+	if err != nil {
+		return nil, false, err
 	}
-	return places, nil
+	more := func() (bool, error) {
+		now, err := r.folders()
+		return !slices.Equal(now, dirs), err
+	}
+	found, err := look.Find(ctx, dirs, keys, look.Options{Looks: 20, More: more})
+	if err == nil && len(found.At) < len(keys) {
+		err = found.Err
+	}
+	places = make(map[maildir.Key]place, len(found.At))
+	for key, at := range found.At {
+		places[key] = place{at.Dir, at.Entry}
+	}
+	return places, found.Steady, err
 }
 
 // folders are the root and its Maildir++ subfolders.

@@ -19,7 +19,7 @@ const firstPortion = 16
 // remove deletes on the server what is doomed. The server marks at DELE and deletes at QUIT (RFC 1939 section 6): until
 // that is answered with +OK nothing is believed to be gone.
 func (r *run) remove(ctx context.Context) error {
-	if err := r.spare(); err != nil {
+	if err := r.spare(ctx); err != nil {
 		return err
 	}
 	for size := firstPortion; ; size *= 4 {
@@ -154,21 +154,21 @@ func (r *run) doomedNumbers() iter.Seq[pop3.Number] {
 }
 
 // spare looks again, just before anything is deleted, for files that were gone, and lets their messages live if they are
-// there after all.
-func (r *run) spare() error {
+// there after all, or nobody can tell.
+func (r *run) spare(ctx context.Context) error {
 	wanted := map[maildir.Key]bool{}
 	for _, d := range r.doomed {
 		if d.lost && d.copy != nil {
 			wanted[d.copy.Key] = true
 		}
 	}
-	places, err := r.find(wanted)
+	places, steady, err := r.find(ctx, wanted)
 	if err != nil {
 		return err
 	}
 	r.doomed = slices.DeleteFunc(r.doomed, func(d doomed) bool {
 		_, here := places[keyOf(d.copy)]
-		return d.lost && here
+		return d.lost && (here || !steady)
 	})
 	return nil
 }
