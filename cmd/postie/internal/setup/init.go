@@ -115,6 +115,10 @@ func (s *setup) askAddress(ctx context.Context) (err error) {
 		return nil
 	}
 	switch {
+	case s.asker != nil && s.flags.Host == "" && s.address != "" && check(s.address) != nil:
+		s.asker.Say(fmt.Sprintf("%q: %v", s.address, check(s.address)))
+		s.address, err = s.asker.Ask(ctx, "Mail address", "", check)
+		return err
 	case s.address == "" && s.asker != nil:
 		s.address, err = s.asker.Ask(ctx, "Mail address", "", check)
 		return err

@@ -1,7 +1,6 @@
 package setup
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,7 +14,6 @@ import (
 	"postie/cmd/postie/internal/credential"
 	"postie/cmd/postie/internal/exit"
 	"postie/cmd/postie/internal/paths"
-	"postie/cmd/postie/internal/ui"
 	"postie/imap"
 	"postie/imap/mirror"
 )
@@ -151,7 +149,7 @@ func (s *setup) tryLogin(ctx context.Context) error {
 		if s.asker == nil || ctx.Err() != nil {
 			return fmt.Errorf("nothing was written: %w", err)
 		}
-		s.UI.Error(ui.Failure{Account: s.account.Name, Host: s.account.Host, Err: err, Hint: exit.Remedy(err, s.account), Exit: exit.Code(err)})
+		s.tell(err, exit.Remedy(err, s.account))
 		done, err := s.again(ctx, err)
 		if done || err != nil {
 			return err
@@ -198,28 +196,6 @@ func (s *setup) trash(ctx context.Context, session *imap.Session) {
 	if name, err := mirror.Trash(ctx, session); err == nil && name != "" {
 		s.about = append(s.about, fmt.Sprintf("A deletion deletes. With trash = %q it moves the message there.", name))
 	}
-}
-
-// again asks what to do after a login that failed; done: write the account as it is.
-func (s *setup) again(ctx context.Context, failed error) (done bool, err error) {
-	n, err := s.asker.Choose(ctx, "What now?", 0, "try again with another password", "try again with another user name",
-		"write the account all the same", "give up: nothing is written")
-	switch {
-	case err != nil:
-		return false, err
-	case n == 0 && s.secret.IsZero():
-		s.account.Password, s.account.TokenCommand, s.account.OAuth2 = config.Password{}, nil, nil
-		return false, s.chooseSecret(ctx)
-	case n == 0:
-		return false, s.readSecret(ctx)
-	case n == 1:
-		s.local = ""
-		s.account.User, err = s.asker.Ask(ctx, "User", s.account.User, notEmpty)
-		return false, err
-	case n == 2:
-		return true, nil
-	}
-	return false, exit.Reported(cmp.Or(exit.Code(failed), exit.Failed))
 }
 
 // keepSecret puts the password where the account will look for it.

@@ -34,11 +34,17 @@ func (s *setup) server(ctx context.Context) error {
 		}
 	}
 	if s.flags.Host != "" {
-		if protocol == "" {
-			return exit.Usagef("--host needs --protocol")
-		}
 		a.Protocol, a.Host, a.TLS = protocol, s.flags.Host, config.Implicit
-	} else if err := s.discover(ctx, protocol); err != nil {
+		switch {
+		case protocol != "":
+		case s.asker == nil:
+			return exit.Usagef("--host needs --protocol")
+		default:
+			if err := s.askProtocol(ctx); err != nil {
+				return err
+			}
+		}
+	} else if err := s.find(ctx, protocol); err != nil {
 		return err
 	}
 	if s.flags.TLS != "" {
@@ -54,7 +60,20 @@ func (s *setup) server(ctx context.Context) error {
 		a.User = s.address
 		s.local, _, _ = cutLast(s.address, "@") // RFC 6186 section 4: the address first, then what stands before the @
 	}
+	if err := s.askKeep(ctx); err != nil {
+		return err
+	}
 	return s.keep()
+}
+
+// find finds the server, or asks for it.
+func (s *setup) find(ctx context.Context, protocol config.Protocol) error {
+	err := s.discover(ctx, protocol)
+	if err == nil || s.asker == nil || ctx.Err() != nil || errors.Is(err, ui.ErrNoAnswer) || exit.Is[*notVouched](err) {
+		return err
+	}
+	s.account.Protocol = protocol
+	return s.nothingFound(ctx, err)
 }
 
 func parseProtocol(text string) (config.Protocol, error) {
@@ -151,11 +170,17 @@ func (s *setup) chooseProtocol(ctx context.Context, result *discover.Result, wan
 	if err != nil {
 		return "", err
 	}
-	if n == len(options)-1 && hasPOP3 && s.flags.Keep == nil {
-		s.flags.Keep = &config.Keep{Mode: config.KeepForever}
+	if protocols[n] == config.POP3 && s.flags.Keep == nil {
+		s.flags.Keep = &config.Keep{}
+		if n == len(options)-1 {
+			s.flags.Keep.Mode = config.KeepForever
+		}
 	}
 	return protocols[n], nil
 }
+
+// notVouched is a server that nobody vouches for, and that the user would not take.
+type notVouched struct{ error }
 
 // vouch has the user decide about hosts for which nothing but DNS speaks (RFC 6186 section 6).
 func (s *setup) vouch(ctx context.Context, answer *discover.Answer, server discover.Server, domain string) error {
@@ -163,7 +188,7 @@ func (s *setup) vouch(ctx context.Context, answer *discover.Answer, server disco
 		return nil
 	}
 	what := fmt.Sprintf("by %s the server of %s is %s, and no certificate vouches for that: whoever is on the way could say so", answer.Source, domain, server.Host)
-	refusal := exit.Usage(errors.New(what),
+	refusal := exit.Usage(&notVouched{errors.New(what)},
 		fmt.Sprintf("if you know it: --protocol %s --host %s --port %d --tls %s", server.Protocol, server.Host, server.Port, server.TLS))
 	if s.asker == nil {
 		return refusal
