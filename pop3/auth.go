@@ -13,7 +13,6 @@ import (
 
 const (
 	maxCommand = 255 // octets of a command with its CRLF: RFC 2449 section 4, RFC 5034 section 4
-	maxRounds  = 64  // challenges in one exchange; no mechanism needs ten
 )
 
 // auth logs in by SASL (RFC 5034).

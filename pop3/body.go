@@ -3,6 +3,7 @@ package pop3
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 )
 
@@ -14,6 +15,7 @@ import (
 type body struct {
 	f     *fence
 	size  int64  // octets given so far
+	limit int64  // that many it may be; 0: any number
 	start bool   // the next octet begins a line
 	rest  []byte // given by chunk, not yet by Read
 	err   error  // io.EOF: complete
@@ -80,6 +82,10 @@ func eofIsNil(err error) error {
 // chunk gives the next octets, at least one, valid until the fence is read again.
 func (b *body) chunk() ([]byte, error) {
 	if b.err != nil {
+		return nil, b.err
+	}
+	if b.limit > 0 && b.size > b.limit {
+		b.err = &ProtocolError{Problem: fmt.Sprintf("more than %d octets of a message that cannot be so long", b.limit)}
 		return nil, b.err
 	}
 	buf, err := b.f.peek(1)

@@ -46,7 +46,7 @@ func (s *Session) capa() error {
 		return err
 	}
 	s.caps.Known = true
-	if err := s.list(s.caps.add); err != nil {
+	if err := s.list(maxCapa, s.caps.add); err != nil {
 		return fmt.Errorf("CAPA: %w", err)
 	}
 	return nil

@@ -16,10 +16,6 @@ const (
 	// third longer (5.4 µs a message, not 4.1); from 64 KiB on all sizes are alike (BenchmarkRetrieve).
 	readAhead = 128 << 10
 
-	// maxLine limits status lines, lists, CAPA and challenges, never bodies. RFC 2449 section 4 allows 512 octets;
-	// SASL challenges may be longer (RFC 5034 section 4).
-	maxLine = 16 << 10
-
 	// How long an answer may take in all: octets alone are none, and a server that sends one now and then would hold the
 	// run, and its lock, for ever.
 	patience  = 3  // times idle may be waited in all for one answer

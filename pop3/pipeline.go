@@ -142,6 +142,10 @@ func (s *Session) answer(f *flight) (Message, error) {
 	}
 	if err == nil && f.multi {
 		f.body = newBody(s.fence)
+		f.body.limit = maxTop
+		if f.check {
+			f.body.limit = maxBody(f.current.Size)
+		}
 		m.Body = f.body
 	}
 	return m, err

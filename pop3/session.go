@@ -191,31 +191,27 @@ func (s *Session) verdict(command string, libErr error) (text string, err error)
 	return "", fmt.Errorf("%s: %w", command, nonsense("neither +OK nor -ERR", line))
 }
 
-// list reads the lines of a multi-line response other than a message (RFC 1939 section 3), each at most maxLine.
-func (s *Session) list(each func(line []byte) error) error {
-	for n := 0; ; n++ {
+// list reads the lines of a multi-line response other than a message (RFC 1939 section 3), of so many octets at most.
+func (s *Session) list(limit int, each func(line []byte) error) error {
+	for {
 		line, err := s.fence.readLine()
 		if err != nil {
 			return err
 		}
 		s.heard(line)
+		if limit -= len(line) + len("\r\n"); limit < 0 {
+			return nonsense("endless list", line)
+		}
 		if rest, dot := bytes.CutPrefix(line, []byte(".")); dot {
 			if line = rest; len(line) == 0 {
-				s.fence.answered()
 				return nil
 			}
-		}
-		if n == maxList {
-			return nonsense("endless list", line)
 		}
 		if err := each(line); err != nil {
 			return err
 		}
 	}
 }
-
-// maxList limits the lines of a list, so that no server fills the memory.
-const maxList = 4 << 20
 
 // Close hangs up at once, without QUIT: the server deletes nothing (RFC 1939 section 6). It may be called at any
 // time, from any goroutine, more than once; a method in progress then fails with net.ErrClosed.

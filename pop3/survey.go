@@ -96,12 +96,18 @@ func (s *Session) sizes(a answer) ([]Item, error) {
 		return nil, err
 	}
 	var items []Item
-	err := s.list(func(line []byte) error {
+	err := s.list(maxList, func(line []byte) error {
 		number, rest, ok := pair(line)
 		if !ok || number < 1 || number > math.MaxInt32 {
 			return nonsense("no number and size", line)
 		}
-		size, _ := leading(rest) // a size that is no number, or none that fits, is 0: not known
+		if len(items) == maxMessages {
+			return nonsense("more messages than anybody has", line)
+		}
+		size, _ := leading(rest) // a size that is no number, or none that can be, is 0: not known
+		if size > maxSize {
+			size = 0
+		}
 		items = append(items, Item{Number: Number(number), Size: size})
 		return nil
 	})
@@ -128,7 +134,7 @@ func (s *Session) uidl(a answer, items []Item) error {
 		return err
 	}
 	given := make([]bool, len(items))
-	err := s.list(func(line []byte) error {
+	err := s.list(maxList, func(line []byte) error {
 		number, id, ok := pair(line)
 		i, listed := slices.BinarySearchFunc(items, Item{Number: Number(number)}, byNumber)
 		switch {
