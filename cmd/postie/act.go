@@ -29,7 +29,7 @@ func (f *acting) check(ids []string, flags *pflag.FlagSet) error {
 	case flags.Changed("search") && len(ids) > 0:
 		return exit.Usagef("--search stands in place of IDs")
 	case !flags.Changed("search") && len(ids) == 0:
-		return exit.Usage(errors.New("which messages?"), "give IDs as postie list prints them, or --search QUERY")
+		return exit.Usage(errors.New("which messages?"), "give IDs as postie list prints them, - for those on standard input, or --search QUERY")
 	}
 	return nil
 }

@@ -101,7 +101,7 @@ func (a *app) demoList(ctx context.Context, account config.Account, o query.List
 		return err
 	}
 	defer opened.Close()
-	list := a.ui.List()
+	list := a.ui.List("")
 	n := 0
 	for m, err := range query.List(ctx, store.Index, o) {
 		if err != nil {

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"iter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -12,7 +11,6 @@ import (
 	"postie/cmd/postie/internal/exit"
 	"postie/cmd/postie/internal/library"
 	"postie/cmd/postie/internal/ui"
-	"postie/maildir/index"
 	"postie/maildir/index/query"
 )
 
@@ -23,11 +21,13 @@ const listed = 50
 type listing struct {
 	reading
 	limit int // -1: not said
+	sort  string
 }
 
 func (f *listing) register(flags *pflag.FlagSet) {
 	flags.IntVar(&f.limit, "limit", -1, fmt.Sprintf("show at most `N` messages; 0: all (default %d on a terminal, else all)", listed))
 	flags.Lookup("limit").DefValue = "0" // -1 would puzzle in the help
+	flags.StringVar(&f.sort, "sort", "", "by `WHAT`: date (when it was written), arrival, from, size or subject (default: arrival; date for POP3)")
 	f.reading.register(flags)
 }
 
@@ -35,7 +35,19 @@ func (f *listing) check() error {
 	if f.limit < -1 {
 		return exit.Usagef("--limit %d: how many messages is that?", f.limit)
 	}
+	if _, ok := query.Sorts()[f.sort]; f.sort != "" && !ok {
+		return exit.Usagef("--sort %s: date, arrival, from, size and subject are known", f.sort)
+	}
 	return nil
+}
+
+// view is how the list is shown, but for what the mailboxes tell.
+func (f *listing) view(u *ui.UI) library.View {
+	v := library.View{Most: f.most(u)}
+	if sort, ok := query.Sorts()[f.sort]; ok {
+		v.Sort = &sort
+	}
+	return v
 }
 
 // most is how many are shown; 0: all.
@@ -51,6 +63,7 @@ type listFlags struct {
 	mailboxes       []string
 	unread, flagged bool
 	since, until    string
+	threads         bool
 }
 
 func (a *app) listCommand() *cobra.Command {
@@ -58,13 +71,17 @@ func (a *app) listCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list [ACCOUNT]",
 		Short: "List the mail that is here, newest first",
-		Long: `list shows what fetch and sync stored: ID, marks (N unread, r answered, ! flagged, D to be deleted), date, sender, subject, size.
-It asks no server. What other mail programs changed in the Maildir shows at once.
+		Long: `list shows what fetch and sync stored: ID, marks (N unread, r answered, ! flagged, D to be deleted, a something is attached, - the body
+is not here), date, sender, size, subject. The date is the one that the list is sorted by: when a message arrived, or when it was
+written. It asks no server. What other mail programs changed in the Maildir shows at once. On a terminal the messages of a single
+mailbox are listed by their NUMBERs, below what comes before them in IDs.
 Accounts that share a Maildir are listed once, by the name of the first.`,
 		Example: `  postie list                       all accounts
   postie list home -m Lists/golang --unread
   postie list --since 3d            also: yesterday, 2w, 2026-11, 2026-11-01
-  postie list -d ~/Mail/inbox --json`,
+  postie list work --threads
+  postie list -d ~/Mail/inbox --json
+  postie list --unread --until 30d | postie mark --seen -`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return a.list(cmd.Context(), args, &flags) },
 	}
@@ -75,6 +92,7 @@ Accounts that share a Maildir are listed once, by the name of the first.`,
 	f.BoolVar(&flags.flagged, "flagged", false, "only flagged messages")
 	f.StringVar(&flags.since, "since", "", "only what arrived on that `DAY` or later: 2026-11-01, 3d, 2w, yesterday")
 	f.StringVar(&flags.until, "until", "", "only what arrived on that `DAY` or before")
+	f.BoolVar(&flags.threads, "threads", false, "answers below what they answer, the thread that was written in last first")
 	flags.register(f)
 	return cmd
 }
@@ -106,6 +124,9 @@ func (a *app) list(ctx context.Context, args []string, f *listFlags) (err error)
 	if err := f.check(); err != nil {
 		return err
 	}
+	if f.threads && f.sort != "" {
+		return exit.Usagef("--threads has an order of its own; --sort contradicts it")
+	}
 	o, err := f.options(time.Now())
 	if err != nil {
 		return err
@@ -118,5 +139,10 @@ func (a *app) list(ctx context.Context, args []string, f *listFlags) (err error)
 	if o.Mailboxes, err = l.Mailboxes(ctx, f.mailboxes); err != nil {
 		return err
 	}
-	return l.Print(ctx, f.most(a.ui), func(s *library.Shelf) iter.Seq2[index.Message, error] { return query.List(ctx, s.Index, o) })
+	v := f.view(a.ui)
+	v.Threads = f.threads
+	if v.One, err = l.OneMailbox(ctx, o.Mailboxes); err != nil {
+		return err
+	}
+	return l.List(ctx, v, o)
 }

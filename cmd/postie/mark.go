@@ -38,6 +38,7 @@ func (a *app) markCommand() *cobra.Command {
 On a POP3 account flags are kept here only.`,
 		Example: `  postie mark home/INBOX/17 home/INBOX/18 --seen
   postie mark home/INBOX/17 --unseen --keyword todo
+  postie list --unread --until 30d | postie mark --seen -
   postie mark --search 'from:news@example.org until:30d' --seen --yes`,
 		RunE: func(cmd *cobra.Command, ids []string) error {
 			change, err := flags.change(cmd.Flags())

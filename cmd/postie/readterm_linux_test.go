@@ -36,11 +36,11 @@ func TestReadAtTerminal(t *testing.T) {
 		return seen
 	}
 	seen := see(exit.OK, "the newest 50; --limit N shows more", "list")
-	if n := strings.Count(seen, "inbox/INBOX/"); n != listed {
-		t.Errorf("%d lines", n)
+	if n, ids := strings.Count(seen, " letter "), strings.Count(seen, "inbox/INBOX/"); n != listed || ids != 1 { // said once
+		t.Errorf("%d lines, %d times inbox/INBOX/", n, ids)
 	}
 	seen = see(exit.OK, "letter", "search", "letter", "--limit", "0")
-	if n := strings.Count(seen, "inbox/INBOX/"); n != listed+10 || strings.Contains(seen, "newest") {
+	if n := strings.Count(seen, " letter "); n != listed+10 || strings.Contains(seen, "newest") {
 		t.Errorf("%d lines", n)
 	}
 	see(exit.OK, "␛[31mtext", "show", "1")

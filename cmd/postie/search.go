@@ -2,14 +2,12 @@ package main
 
 import (
 	"context"
-	"iter"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"postie/cmd/postie/internal/exit"
 	"postie/cmd/postie/internal/library"
-	"postie/maildir/index"
 )
 
 func (a *app) searchCommand() *cobra.Command {
@@ -18,16 +16,17 @@ func (a *app) searchCommand() *cobra.Command {
 		Use:   "search QUERY...",
 		Short: "Search the mail that is here",
 		Long: `search finds messages by their words: sender, recipients, subject, text and names of attachments. It asks no server.
-Words must all be there; upper and lower case and accents do not count. The newest come first.
+Words must all be there; upper and lower case and accents do not count. The newest come first, unless --sort says otherwise.
 
   "two words"          these words in this order
   word*                words that begin so
   -word, -from:ann     not that
   a OR b, ( )          either; parentheses group
-  from: to: subject: body: attachment:
+  from: to: cc: subject: body: attachment:
                        only there: from:ann@example.org, subject:"annual report"
-  since: until: before: date:
-                       by arrival: since:2w, date:2026-11, until:yesterday
+  since: until: before:
+                       by arrival: since:2w, until:yesterday
+  date:2026-11         by the date of the message itself
   is:unread            read, flagged, unflagged, answered, unanswered, draft, deleted, forwarded
   in:MAILBOX           in:Lists/* takes all below; account:NAME
   has:attachment       larger:1MB, smaller:20kB, keyword:K, id:MESSAGE-ID
@@ -90,8 +89,9 @@ func (a *app) search(ctx context.Context, text string, f *listing) (err error) {
 	if err := l.IndexText(ctx); err != nil {
 		return err
 	}
-	most := f.most(a.ui)
-	return l.Print(ctx, most, func(s *library.Shelf) iter.Seq2[index.Message, error] {
-		return s.Search(ctx, q, most)
-	})
+	v := f.view(a.ui)
+	if v.One, err = l.OneMailbox(ctx, nil); err != nil {
+		return err
+	}
+	return l.Search(ctx, v, q)
 }

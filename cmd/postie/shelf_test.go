@@ -115,7 +115,7 @@ func TestSharedMaildir(t *testing.T) {
 		count      int
 		code       int
 	}{
-		{"list", "home/INBOX/", 2, 0}, {"list club", "club/INBOX/", 2, 0}, {"search account:club", "home/INBOX/", 2, 0}, {"search account:other", "INBOX", 0, 0},
+		{"list", "home/INBOX/", 2, 0}, {"list club", "club/INBOX/", 2, 0}, {"search account:club", "home/INBOX/", 2, 0}, {"search account:other", "INBOX", 0, exit.BadUsage},
 		{"show club/INBOX/1", "Subject: mail", 1, 0}, {"show home/INBOX/1", "Subject: mail", 1, 0}, {"show other/INBOX/1", "no message", 1, exit.BadUsage}, {"status", "home+club/INBOX", 1, 0},
 	} {
 		var out bytes.Buffer

@@ -32,21 +32,23 @@ type showFlags struct {
 func (a *app) showCommand() *cobra.Command {
 	var flags showFlags
 	cmd := &cobra.Command{
-		Use:   "show ID",
+		Use:   "show ID...",
 		Short: "Show one message",
 		Long: `show prints a message for reading: the headers that people read, the text (HTML as text where there is nothing else),
 and a list of what is attached. It marks nothing as read unless asked to.
 Where only the summary is here, the body is fetched from the server, and stays. Nothing else asks a server.
+With - in place of an ID they are read from standard input, as list and search print them.
 A part is written as it is, in its own charset; with -o into a new file: nothing is ever overwritten.`,
 		Example: `  postie show home/INBOX/17 --seen
   postie show home/INBOX/17 --part 2 -o ~/Downloads     into that folder, under its own name
-  postie show home/INBOX/17 --raw > message.eml`,
-		Args: cobra.ExactArgs(1),
+  postie show home/INBOX/17 --raw > message.eml
+  postie search from:ann is:unread | postie show -`,
+		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := flags.check(a.json); err != nil {
 				return err
 			}
-			return a.show(cmd.Context(), args[0], &flags)
+			return a.show(cmd.Context(), args, &flags)
 		},
 	}
 	f := cmd.Flags()
@@ -73,16 +75,31 @@ func (f *showFlags) check(json bool) error {
 	return nil
 }
 
-func (a *app) show(ctx context.Context, id string, f *showFlags) (err error) {
+func (a *app) show(ctx context.Context, ids []string, f *showFlags) (err error) {
 	l, err := a.library(ctx, nil, f.reading)
 	if err != nil {
 		return err
 	}
 	defer l.Closing(&err)
-	i, err := l.Find(ctx, id)
+	all, err := l.Finds(ctx, ids)
 	if err != nil {
 		return err
 	}
+	if len(all) > 1 && (f.raw || f.part > 0) && f.output == "" {
+		return exit.Usage(errors.New("--raw and --part write one message as it is"), "-o FOLDER takes several")
+	}
+	for n, i := range all {
+		if n > 0 && !f.raw && f.part == 0 {
+			a.ui.Print("\n" + strings.Repeat("-", 40) + "\n")
+		}
+		if err := a.showOne(ctx, l, i, f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *app) showOne(ctx context.Context, l *library.Library, i library.Item, f *showFlags) error {
 	file, err := l.Body(ctx, &i, !f.raw && f.part == 0)
 	if err != nil {
 		return err

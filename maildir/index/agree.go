@@ -323,5 +323,8 @@ func (w *agreeing) enter(g *Agreement, place int64, id *int64) (done bool, err e
 	if err == nil {
 		*id, err = r.LastInsertId()
 	}
+	if fresh.ID = *id; err == nil && fresh.detailed() {
+		err = w.exec(detailing, fresh.details()...)
+	}
 	return done, err
 }

@@ -12,7 +12,7 @@ const applicationID = 0x706f7374
 // migrations holds, at place n, the statements that lead from schema version n to n+1. What was released is never
 // edited: a change is a new entry. Each runs in one transaction together with its PRAGMA user_version.
 func migrations() []string {
-	return []string{schema1, schema2, schema3, schema4, schema5, schema6, schema7, schema8}
+	return []string{schema1, schema2, schema3, schema4, schema5, schema6, schema7, schema8, schema9}
 }
 
 // schema1, in words: Times are milliseconds since 1970 in UTC. hash and header are SHA-256. A key is unique in its
@@ -248,6 +248,24 @@ CREATE TABLE breaker (
 // schema8 knows the name of a mailbox on the server where that does not follow from its name here.
 const schema8 = `
 ALTER TABLE box ADD COLUMN server TEXT NOT NULL DEFAULT '';
+`
+
+// schema9 keeps what else of a header is looked for: the Message-IDs that a message refers to, by which threads are made, and its
+// Cc; a message with neither has no row. Whether something is attached is known once a body was read. Full text is made anew, for
+// it knows the Cc of messages from now on.
+const schema9 = `
+CREATE TABLE detail (
+	message INTEGER PRIMARY KEY,
+	refs    TEXT NOT NULL,              -- oldest first, separated by spaces
+	cc      TEXT NOT NULL
+) STRICT;
+CREATE TRIGGER message_detail AFTER DELETE ON message
+	BEGIN DELETE FROM detail WHERE message = old.id; END;
+DROP TABLE text;
+CREATE VIRTUAL TABLE text USING fts5 (subject, sender, recipients, cc, body, attachments,
+	content = '', contentless_delete = 1, tokenize = 'unicode61 remove_diacritics 2');
+UPDATE message SET indexed = 0 WHERE indexed > 0;
+ALTER TABLE message ADD COLUMN attached INTEGER; -- something is attached; NULL: its body was not read
 `
 
 // migrate brings an open database from the schema version it has up to ours.

@@ -31,12 +31,23 @@ type Message struct {
 	Summary message.Summary
 	UID     imap.UID // on its IMAP server; 0: it has none, or none is known
 
+	Attached Attached // something is
+
 	folder string // of its mailbox, where that is not told by its name
 }
 
+// Attached says whether something is attached to a message.
+type Attached uint8
+
+const (
+	AttachedUnknown Attached = iota // its body was not read yet
+	NothingAttached
+	HasAttachment
+)
+
 // columns are what scanMessage reads, of message m joined with its mailbox b.
 const columns = `SELECT m.id, b.name, m.key, m.tail, m.new, m.flags, m.keywords, m.date, m.size, m.hash, m.exact, m.header,
-	m.sender, m.recipients, m.subject, m.message_id, m.written, coalesce(b.folder, ''),
+	m.sender, m.recipients, m.subject, m.message_id, m.written, coalesce(b.folder, ''), m.attached,
 	coalesce((SELECT uid FROM pair WHERE message = m.id), 0) FROM message m %s JOIN mailbox b ON b.id = m.mailbox WHERE `
 
 func scanMessage(rows *sql.Rows) (m Message, err error) {
@@ -45,8 +56,9 @@ func scanMessage(rows *sql.Rows) (m Message, err error) {
 	var date int64
 	var hash, header sql.RawBytes
 	var written sql.NullInt64
+	var attached sql.NullBool
 	err = rows.Scan(&m.ID, &m.Mailbox, &key, &tail, &inNew, &m.Flags.Set, &m.Flags.Keywords, &date, &m.Wire.Size, &hash,
-		&m.Wire.Exact, &header, &m.Summary.From, &m.Summary.To, &m.Summary.Subject, &m.Summary.MessageID, &written, &m.folder, &m.UID)
+		&m.Wire.Exact, &header, &m.Summary.From, &m.Summary.To, &m.Summary.Subject, &m.Summary.MessageID, &written, &m.folder, &attached, &m.UID)
 	if key != "" {
 		m.Entry = maildir.EntryOf(key+tail, inNew)
 	}
@@ -55,6 +67,12 @@ func scanMessage(rows *sql.Rows) (m Message, err error) {
 	copy(m.Header[:], header)
 	if written.Valid {
 		m.Summary.Date = time.UnixMilli(written.Int64).UTC()
+	}
+	switch {
+	case attached.Bool:
+		m.Attached = HasAttachment
+	case attached.Valid:
+		m.Attached = NothingAttached
 	}
 	return m, err
 }
@@ -72,6 +90,7 @@ func insert(tx *sql.Tx, ms []Message, twin int64, now time.Time, conflict string
 		return err
 	}
 	defer st.Close()
+	var more *sql.Stmt
 	mailboxes := make(map[string]int64)
 	for i := range ms {
 		m := &ms[i]
@@ -94,6 +113,15 @@ func insert(tx *sql.Tx, ms []Message, twin int64, now time.Time, conflict string
 		} else {
 			err = tx.QueryRow(insertion+conflict+" RETURNING id", values...).Scan(&m.ID)
 		}
+		if err == nil && m.detailed() {
+			if more == nil {
+				if more, err = tx.Prepare(detailing); err != nil {
+					return err
+				}
+				defer more.Close()
+			}
+			_, err = more.Exec(m.details()...)
+		}
 		if err != nil {
 			return err
 		}
@@ -109,6 +137,13 @@ func (m *Message) values(mailbox, twin int64) []any {
 		m.Date.UnixMilli(), m.Wire.Size, m.Wire.Hash[:], m.Wire.Exact, m.Header[:], sum.From, sum.To, sum.Subject,
 		sum.MessageID, written, twin}
 }
+
+// detailing writes what else of a header is looked for, of a message that has it.
+const detailing = "INSERT OR REPLACE INTO detail (message, refs, cc) VALUES (?, ?, ?)"
+
+func (m *Message) detailed() bool { return m.Summary.References != "" || m.Summary.Cc != "" }
+
+func (m *Message) details() []any { return []any{m.ID, m.Summary.References, m.Summary.Cc} }
 
 // mailbox gives the id of a mailbox, a new one if need be.
 func mailbox(tx *sql.Tx, name string) (id int64, err error) {

@@ -5,6 +5,7 @@ package message
 
 import (
 	"bytes"
+	"cmp"
 	"strings"
 	"time"
 	"unicode"
@@ -17,27 +18,41 @@ const (
 	maxList    = 1000
 	maxSubject = 1000
 	maxID      = 998 // RFC 5322 section 2.1.1: a line
+
+	maxReferences = 4000
 )
 
 // Summary is what a list of messages shows of one. Its strings are single lines of valid UTF-8.
 type Summary struct {
 	From      string    // "Ann Example <ann@example.org>"
 	To        string    // likewise; several are joined by ", ", with "…" for those that are too many
+	Cc        string    // likewise
 	Subject   string    // decoded
 	MessageID string    // without angle brackets
 	Date      time.Time // of the Date field, in UTC; zero: none or unreadable
+
+	// References are the Message-IDs of the messages that it answers, the oldest first, separated by spaces: those of References,
+	// else the first of In-Reply-To (RFC 5256 section 3, REFERENCES, step 1).
+	References string
 }
 
 // Summarize reads a header, in wire or LF form, with or without the empty line. It never fails: what
 // is not there or not readable is empty. Of a field that comes twice the first counts.
 func Summarize(header []byte) Summary {
 	var s Summary
+	reply := ""
 	for name, value := range fields(readable(cutHeader(header))) {
 		switch {
 		case s.From == "" && equalFold(name, "From"):
 			s.From = addresses(unfold(value), 2*maxAddress)
 		case s.To == "" && equalFold(name, "To"):
 			s.To = addresses(unfold(value), maxList)
+		case s.Cc == "" && equalFold(name, "Cc"):
+			s.Cc = addresses(unfold(value), maxList)
+		case s.References == "" && equalFold(name, "References"):
+			s.References = references(unfold(value))
+		case reply == "" && equalFold(name, "In-Reply-To"):
+			reply, _, _ = strings.Cut(references(unfold(value)), " ")
 		case s.Subject == "" && equalFold(name, "Subject"):
 			s.Subject = line(decodeWords(unfold(value)), maxSubject)
 		case s.MessageID == "" && equalFold(name, "Message-ID"):
@@ -46,7 +61,35 @@ func Summarize(header []byte) Summary {
 			s.Date = parseDate(string(unfold(value[:min(len(value), maxDate)])))
 		}
 	}
+	s.References = cmp.Or(s.References, reply)
 	return s
+}
+
+// references takes the IDs out of value. Of a thread that is very long the first and the last are kept.
+func references(value []byte) string {
+	var ids []string
+	for len(value) > 0 {
+		_, after, ok := bytes.Cut(value, []byte("<"))
+		if !ok {
+			break
+		}
+		id, rest, ok := bytes.Cut(after, []byte(">"))
+		if !ok {
+			break
+		}
+		if id := line(guess(bytes.Join(bytes.Fields(id), nil)), maxID); id != "" && !strings.Contains(id, " ") {
+			ids = append(ids, id)
+		}
+		value = rest
+	}
+	size := 0
+	for n := len(ids) - 1; n > 0; n-- {
+		if size += len(ids[n]) + 1; size > maxReferences {
+			ids = append(ids[:1], ids[n+1:]...)
+			break
+		}
+	}
+	return strings.Join(ids, " ")
 }
 
 // messageID takes the first <id> of value; without brackets its first word.

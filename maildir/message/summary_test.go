@@ -264,3 +264,22 @@ func BenchmarkSummarize(b *testing.B) {
 		}
 	}
 }
+
+func TestReferences(t *testing.T) {
+	for in, want := range map[string]string{
+		"References: <a@x> <b@x>\n\t<c@x>\nIn-Reply-To: <z@x>\n":          "a@x b@x c@x",
+		"In-Reply-To: <z@x> (Ann's message of today) <y@x>\n":             "z@x",
+		"In-Reply-To: Your message of today <z@x>\n":                      "z@x",
+		"In-Reply-To: Your message of today\n":                            "",
+		"References: <a b@x><c@x>\n":                                      "ab@x c@x",
+		"References: none\nIn-Reply-To: <z@x>\n":                          "z@x",
+		"References: <a@x" + strings.Repeat("> <b@x", 2000) + "> <c@x>\n": "a@x" + strings.Repeat(" b@x", 999) + " c@x",
+	} {
+		if got := message.Summarize([]byte(in)).References; got != want {
+			t.Errorf("%.60q: %.80q… (%d), want %.80q… (%d)", in, got, len(got), want, len(want))
+		}
+	}
+	if got := message.Summarize([]byte("To: a@x\nCc: =?utf-8?q?J=C3=BCrgen?= <j@x>, k@x\n")); got.Cc != "Jürgen <j@x>, k@x" || got.To != "a@x" {
+		t.Errorf("%+v", got)
+	}
+}

@@ -1,6 +1,7 @@
 package query
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -139,7 +140,7 @@ func operatorLike(s string) bool {
 func (t token) finish(text string) token {
 	t.text = text
 	switch {
-	case t.op != "" && text == "" && !t.quoted, strings.HasPrefix(text, "//"): // "word:", http://…
+	case t.op != "" && text == "" && !t.quoted && !isOperator(t.op), strings.HasPrefix(text, "//"): // "word:", http://…
 		t.op, t.text = "", t.op+":"+text
 	case t.op == "" && !t.quoted && (text == "OR" || text == "AND" || text == "NOT"):
 		t.sign = map[string]string{"OR": "OR", "AND": "AND", "NOT": "-"}[text]
@@ -252,7 +253,11 @@ func (p *parser) term(depth int) (node, error) {
 
 // word makes a condition of a word, with or without operator.
 func (p *parser) word(t token) (node, error) {
-	column := map[string]string{"": "", "from": "sender", "to": "recipients", "subject": "subject", "body": "body", "attachment": "attachments", "file": "attachments"}
+	if t.op != "" && t.text == "" && isOperator(t.op) {
+		return nil, fmt.Errorf("%s: wants a word right behind it, as in %[1]s:%s", t.op, cmp.Or(map[string]string{"is": "unread", "in": "INBOX", "has": "attachment",
+			"since": "2w", "until": "2w", "before": "2w", "date": "2026-11", "larger": "1MB", "smaller": "1MB"}[t.op], "word"))
+	}
+	column := map[string]string{"": "", "from": "sender", "to": "recipients", "cc": "cc", "subject": "subject", "body": "body", "attachment": "attachments", "file": "attachments"}
 	if c, ok := column[t.op]; ok {
 		words := normal(t.text)
 		if words == "" {
@@ -267,8 +272,13 @@ func (p *parser) word(t token) (node, error) {
 	return n, err
 }
 
+// isOperator reports whether that stands before a colon to say where a word is to be looked for, or what must hold.
+func isOperator(op string) bool {
+	return slices.Contains(strings.Fields(operators+" after on file tag"), op)
+}
+
 // operators are their names, for people.
-const operators = "from to subject body attachment since until before date is in account has larger smaller keyword id"
+const operators = "from to cc subject body attachment since until before date is in account has larger smaller keyword id"
 
 func (p *parser) operator(t token) (node, error) {
 	switch t.op {
@@ -314,7 +324,8 @@ func (p *parser) date(op, text string) (node, error) {
 	case "until":
 		return condition{"m.date < ?", []any{to}}, nil
 	}
-	return condition{"m.date >= ? AND m.date < ?", []any{from, to}}, nil
+	// The day that the message itself tells; of one that tells none, when it arrived.
+	return condition{ownDate + " >= ? AND " + ownDate + " < ?", []any{from, to}}, nil
 }
 
 func is(what string) (node, error) {

@@ -1,7 +1,6 @@
 package query
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
 	"iter"
@@ -14,6 +13,7 @@ import (
 type SearchOptions struct {
 	Accounts []string // the names by which a query may call the messages of this root
 	Limit    int      // 0: all
+	Sort     Sort
 }
 
 // many is from how many hits on the newest are looked for among messages, walkPage of them at a time, and not among the hits.
@@ -22,34 +22,15 @@ const (
 	walkPage = 2000
 )
 
-// Search gives the messages that a query finds, the newest first. What full text does not know yet (IndexText) is not
+// Search gives the messages that a query finds, in order: the newest first, if not told otherwise. What full text does not know yet (IndexText) is not
 // found by words. An error is given once and ends it.
 func Search(ctx context.Context, s *index.Store, q Query, o SearchOptions) iter.Seq2[index.Message, error] {
-	return func(yield func(index.Message, error) bool) {
-		ids, err := found(ctx, s, q, o)
-		if err != nil {
-			yield(index.Message{}, verb("search", err))
-			return
-		}
-		// By pages, between which there is no transaction: the caller may take its time, or write.
-		for page := range slices.Chunk(ids, listPage) {
-			ms, err := s.ByIDs(ctx, page)
-			if err != nil {
-				yield(index.Message{}, verb("search", err))
-				return
-			}
-			for _, m := range ms {
-				if !yield(m, nil) {
-					return
-				}
-			}
-		}
-	}
+	return chosen(ctx, s, "search", func() ([]int64, error) { return found(ctx, s, q, o) })
 }
 
-// found lists the NUMBERs of what a query finds, the newest first.
+// found lists the NUMBERs of what a query finds.
 func found(ctx context.Context, s *index.Store, q Query, o SearchOptions) ([]int64, error) {
-	if o.Limit > 0 {
+	if o.Limit > 0 && o.Sort == ByArrival {
 		text, rest := split(q.root)
 		dense, err := dense(ctx, s, text)
 		if err != nil {
@@ -60,8 +41,8 @@ func found(ctx context.Context, s *index.Store, q Query, o SearchOptions) ([]int
 		}
 	}
 	c := &compiler{accounts: o.Accounts}
-	limit := cmp.Or(o.Limit, -1)
-	return index.Rows(ctx, s, index.Number, "SELECT m.id FROM message m WHERE "+c.sql(q.root)+" ORDER BY m.date DESC, m.id DESC LIMIT ?", append(c.args, limit)...)
+	where := c.sql(q.root)
+	return o.Sort.numbers(ctx, s, "FROM message m WHERE "+where, c.args, o.Limit)
 }
 
 // split gives what full text decides, "" if nothing, and what else must hold.

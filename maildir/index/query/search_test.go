@@ -57,10 +57,21 @@ func TestSearch(t *testing.T) {
 	add(root, "cur/2:2,S", "From: Bob <bob@example.net>\nSubject: =?iso-8859-1?q?Gr=FC=DFe?=\n\nThe lazy dog. Budgets.\n")
 	add(root, "cur/3:2,FRS", "Subject: =?ISO-2022-JP?B?GyRCRnxLXDhsGyhC?=\n\nascii\n")
 	add(box, "cur/4:2,S", "From: ann@example.org\nSubject: file\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\nsee there\n--b\nContent-Type: application/pdf; name=\"Quarterly Report.pdf\"\n\nx\n--b--\n")
+	add(root, "cur/5:2,S", "From: Eve <eve@example.org>\nTo: dora@example.org\nCc: =?utf-8?q?J=C3=BCrgen?= Kahn <jk@example.org>,\n Zed <zed@example.org>\nDate: Mon, 06 Jul 2026 10:00:00 +0000\nSubject: x\n\ny\n")
 	indexText(t, s, TextOptions{Bodies: true})
 	for query, out := range map[string]string{
-		"":                      "[4 3 2 1]",
+		"":                      "[5 4 3 2 1]",
 		"budget":                "[1]",
+		"cc:jurgen":             "[5]",
+		"cc:zed@example.org":    "[5]",
+		`cc:"jürgen kahn"`:      "[5]",
+		"cc:dora":               "[]",
+		"to:dora":               "[5]",
+		"to:zed":                "[]",
+		"kahn":                  "[5]",
+		"date:2026-07-06":       "[5]",
+		"since:2026-11 dora":    "[5]", // it arrived later
+		"-cc:zed budget":        "[1]",
 		"BUDGET*":               "[2 1]",
 		"fox":                   "[1]",
 		"\"quick brown\"":       "[1]",
@@ -85,12 +96,12 @@ func TestSearch(t *testing.T) {
 		"has:attachment":        "[4]",
 		"-has:attachment the":   "[2 1]",
 		"is:unread":             "[1]",
-		"is:read":               "[4 3 2]",
+		"is:read":               "[5 4 3 2]",
 		"is:flagged is:replied": "[3]",
-		"in:inbox":              "[3 2 1]",
+		"in:inbox":              "[5 3 2 1]",
 		"in:lists/*":            "[4]",
 		"in:Lists/go report":    "[4]",
-		"since:9d":              "[4 3 2]",
+		"since:9d":              "[5 4 3 2]",
 		"until:9d":              "[2 1]",
 		"before:9d":             "[1]",
 		"date:9d":               "[2]",
@@ -102,12 +113,12 @@ func TestSearch(t *testing.T) {
 		"id:<one@example.org>":  "[1]",
 		"account:home ascii":    "[3]",
 		"account:work":          "[]",
-		"-ascii -fox":           "[4 2]",
+		"-ascii -fox":           "[5 4 2]",
 		"(fox OR dog) is:read":  "[2]",
 	} {
 		want(t, query, hits(t, s, query, 0), out)
 	}
-	want(t, "limit", hits(t, s, "", 2), "[4 3]")
+	want(t, "limit", hits(t, s, "", 2), "[5 4]")
 	if _, err := s.Remove(t.Context(), all(t, s)[:1]); err != nil {
 		t.Fatal(err)
 	}

@@ -96,8 +96,11 @@ type row struct {
 	id    int64
 	key   string // of the file it was read from
 	level int
-	text  [5]string        // the columns of the table text
+	text  [6]string        // the columns of the table text
 	sum   *message.Summary // nil: as it was
+	also  *message.Summary // what the table detail is to be told; nil: nothing
+
+	attached any // whether something is; nil: not known
 }
 
 func (x *texting) run(ctx context.Context) error {
@@ -170,6 +173,9 @@ func (x *texting) pass(ctx context.Context, where string, do func(*index.Message
 		if err != nil || len(ms) == 0 {
 			return err
 		}
+		if err := withDetails(ctx, x.s, ms); err != nil {
+			return err
+		}
 		var rows []row
 		size := 0
 		for i := range ms {
@@ -178,7 +184,7 @@ func (x *texting) pass(ctx context.Context, where string, do func(*index.Message
 			}
 			if r, ok := do(&ms[i]); ok {
 				rows = append(rows, r)
-				size += len(r.text[3])
+				size += len(r.text[4])
 			}
 			if size > textBytes {
 				if err := x.put(ctx, rows); err != nil {
@@ -211,7 +217,7 @@ func (x *texting) heading(m *index.Message) (row, bool) {
 }
 
 func (r *row) summary(sum *message.Summary) {
-	r.text[0], r.text[1], r.text[2] = normal(sum.Subject), normal(sum.From), normal(sum.To)
+	r.text[0], r.text[1], r.text[2], r.text[3] = normal(sum.Subject), normal(sum.From), normal(sum.To), normal(sum.Cc)
 }
 
 // read is what the file tells. One that is gone waits for Refresh, one that cannot be read for the next time.
@@ -235,16 +241,17 @@ func (x *texting) read(m *index.Message) (row, bool) {
 	if err != nil {
 		return r, x.unreadable(m, err)
 	}
-	if x.o.Anew {
-		sum := message.Summarize(x.header.Bytes())
+	if sum := message.Summarize(x.header.Bytes()); x.o.Anew {
 		r.summary(&sum)
-		r.sum = &sum
+		r.sum, r.also = &sum, &sum
+	} else if sum.Cc != m.Summary.Cc || sum.References != m.Summary.References { // the database was made before they were kept
+		r.text[3], r.also = normal(sum.Cc), &sum
 	}
 	if x.o.Bodies {
-		r.text[3], r.text[4] = normal(w.Text), normal(w.Names)
+		r.text[4], r.text[5], r.attached = normal(w.Text), normal(w.Names), w.Attachment
 	}
 	if x.o.Bodies && w.Attachment {
-		r.text[4] += " " + attachmentMark
+		r.text[5] += " " + attachmentMark
 	}
 	return r, true
 }
@@ -263,25 +270,25 @@ func (x *texting) put(ctx context.Context, rows []row) error {
 		return nil
 	}
 	return x.s.Write(ctx, func(tx *sql.Tx) error {
-		still, err := tx.Prepare("UPDATE message SET indexed = ?1 WHERE id = ?2 AND key = ?3 AND indexed < ?1")
+		still, err := tx.Prepare("UPDATE message SET indexed = ?1, attached = coalesce(?4, attached) WHERE id = ?2 AND key = ?3 AND indexed < ?1")
 		if err != nil {
 			return err
 		}
 		defer still.Close()
-		into, err := tx.Prepare("INSERT OR REPLACE INTO text (rowid, subject, sender, recipients, body, attachments) VALUES (?, ?, ?, ?, ?, ?)")
+		into, err := tx.Prepare("INSERT OR REPLACE INTO text (rowid, subject, sender, recipients, cc, body, attachments) VALUES (?, ?, ?, ?, ?, ?, ?)")
 		if err != nil {
 			return err
 		}
 		defer into.Close()
 		for _, r := range rows {
-			done, err := still.Exec(r.level, r.id, r.key)
+			done, err := still.Exec(r.level, r.id, r.key, r.attached)
 			if err != nil {
 				return err
 			}
 			if n, _ := done.RowsAffected(); n == 0 {
 				continue
 			}
-			if _, err := into.Exec(r.id, r.text[0], r.text[1], r.text[2], r.text[3], r.text[4]); err != nil {
+			if _, err := into.Exec(r.id, r.text[0], r.text[1], r.text[2], r.text[3], r.text[4], r.text[5]); err != nil {
 				return err
 			}
 			if err := resummarize(tx, r); err != nil {
@@ -294,6 +301,11 @@ func (x *texting) put(ctx context.Context, rows []row) error {
 
 // resummarize writes a summary that was read again.
 func resummarize(tx *sql.Tx, r row) error {
+	if r.also != nil {
+		if _, err := tx.Exec("INSERT OR REPLACE INTO detail (message, refs, cc) VALUES (?, ?, ?)", r.id, r.also.References, r.also.Cc); err != nil {
+			return err
+		}
+	}
 	if r.sum == nil {
 		return nil
 	}

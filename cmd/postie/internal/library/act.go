@@ -10,6 +10,7 @@ import (
 	"postie/cmd/postie/internal/exit"
 	"postie/cmd/postie/internal/ui"
 	"postie/maildir/index"
+	"postie/maildir/index/query"
 )
 
 // Deed is what is done to messages of one shelf. It returns those it was done to, as they are now.
@@ -64,7 +65,7 @@ func (l *Library) Act(ctx context.Context, w Which, verb, past string, do Deed) 
 		errs = append(errs, err)
 		n += len(done)
 		for _, m := range done {
-			shown := Item{s, m}.Show()
+			shown := Item{Shelf: s, Message: m}.Show()
 			shown.Event = past
 			if err := l.UI.Event(shown); err != nil {
 				return err
@@ -101,7 +102,7 @@ func (l *Library) meant(ctx context.Context, w Which) ([]Item, error) {
 	}
 	var all []Item
 	for _, s := range l.Shelves {
-		for i, err := range s.visible(s.Search(ctx, q, 0)) {
+		for i, err := range s.visible(s.search(ctx, q, query.ByArrival, 0)) {
 			if err != nil {
 				return nil, exit.Cause(ctx, err)
 			}

@@ -24,6 +24,7 @@ func TestMerged(t *testing.T) {
 			}
 		}
 	}
+	newest := func(a, b Item) int { return b.Date.Compare(a.Date) }
 	for _, c := range []struct {
 		seqs []iter.Seq2[Item, error]
 		want string
@@ -34,7 +35,7 @@ func TestMerged(t *testing.T) {
 		{[]iter.Seq2[Item, error]{seq(9, -1), seq(8, 7)}, "9 error"},
 	} {
 		var got []string
-		for i, err := range merged(c.seqs) {
+		for i, err := range merged(newest, c.seqs) {
 			if err != nil {
 				got = append(got, "error")
 				continue
@@ -44,7 +45,7 @@ func TestMerged(t *testing.T) {
 		if s := strings.Join(got, " "); s != c.want {
 			t.Errorf("%s, want %s", s, c.want)
 		}
-		for range merged(c.seqs) { // and stops when the reader does
+		for range merged(newest, c.seqs) { // and stops when the reader does
 			break
 		}
 	}

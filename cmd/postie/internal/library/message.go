@@ -17,8 +17,16 @@ func Message(a config.Account, s *Store, m index.Message) ui.Message {
 		Key: ui.OrNull(m.Entry.Key), Path: ui.OrNull(s.Index.Path(m)),
 		Flags: flagNames(m.Flags), Date: ui.Time{Time: m.Date},
 		From: m.Summary.From, To: m.Summary.To, Subject: m.Summary.Subject,
-		Size: m.Wire.Size, MessageID: ui.OrNull(m.Summary.MessageID),
+		Size: m.Wire.Size, MessageID: ui.OrNull(m.Summary.MessageID), Sent: ui.Time{Time: m.Summary.Date}, Attachment: attachment(m.Attached),
 	}
+}
+
+func attachment(a index.Attached) *bool {
+	if a == index.AttachedUnknown {
+		return nil
+	}
+	has := a == index.HasAttachment
+	return &has
 }
 
 // flagNames are the names that IMAP gives to flags.

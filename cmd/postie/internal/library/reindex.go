@@ -49,7 +49,7 @@ func (l *Library) unread(ctx context.Context, s *Shelf) error {
 	account := s.Accounts[0].Name
 	for _, m := range left[:min(len(left), named)] {
 		why := cmp.Or(query.Readable(s.Index, m), errors.New("it can be now; try again"))
-		l.UI.Error(ui.Failure{Account: account, Err: fmt.Errorf("%s could not be read: %w", Item{s, m}.Show().ID, why), Exit: exit.Partial})
+		l.UI.Error(ui.Failure{Account: account, Err: fmt.Errorf("%s could not be read: %w", Item{Shelf: s, Message: m}.Show().ID, why), Exit: exit.Partial})
 	}
 	if more := len(left) - named; more > 0 {
 		l.UI.Error(ui.Failure{Account: account, Err: fmt.Errorf("%s more could not be read", ui.HowMany(more, "message")), Exit: exit.Partial})

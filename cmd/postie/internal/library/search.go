@@ -25,13 +25,13 @@ func ParseQuery(text string) (query.Query, error) {
 	return q, nil
 }
 
-// Search finds what a query asks for, the newest first, and at least so many where there are so many (0: all); one more
-// tells that there are more.
-func (s *Shelf) Search(ctx context.Context, q query.Query, most int) iter.Seq2[index.Message, error] {
+// search finds what a query asks for, in order, and at least so many where there are so many (0: all); one more tells that there
+// are more.
+func (s *Shelf) search(ctx context.Context, q query.Query, sort query.Sort, most int) iter.Seq2[index.Message, error] {
 	if most > 0 {
 		most += len(s.hidden) + 1
 	}
-	return query.Search(ctx, s.Index, q, query.SearchOptions{Accounts: s.Names(), Limit: most})
+	return query.Search(ctx, s.Index, q, query.SearchOptions{Accounts: s.Names(), Limit: most, Sort: sort})
 }
 
 // IndexText makes full text complete, so that a search finds what is there.

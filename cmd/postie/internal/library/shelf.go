@@ -34,6 +34,10 @@ type Shelf struct {
 type Item struct {
 	*Shelf
 	index.Message
+
+	root   string // ID of the first message of its thread, in a list of threads
+	depth  int
+	latest time.Time // of the thread
 }
 
 // Show is the message as users see it.
@@ -212,7 +216,7 @@ func (l *Library) Closing(err *error) { *err = errors.Join(*err, l.Close()) }
 func (s *Shelf) visible(seq iter.Seq2[index.Message, error]) iter.Seq2[Item, error] {
 	return func(yield func(Item, error) bool) {
 		for m, err := range seq {
-			if !s.hidden[m.ID] && !yield(Item{s, m}, err) {
+			if !s.hidden[m.ID] && !yield(Item{Shelf: s, Message: m}, err) {
 				return
 			}
 		}
@@ -257,7 +261,7 @@ func (l *Library) Find(ctx context.Context, id string) (Item, error) {
 			return Item{}, err
 		}
 		if ok && !s.hidden[n] {
-			return Item{s, m}, nil
+			return Item{Shelf: s, Message: m}, nil
 		}
 	}
 	return Item{}, unknown
@@ -283,23 +287,6 @@ func (s *Shelf) holds(ctx context.Context, place string, only bool) (bool, error
 		}
 	}
 	return false, nil
-}
-
-// Finds gives the messages of several IDs, each once.
-func (l *Library) Finds(ctx context.Context, ids []string) ([]Item, error) {
-	var all []Item
-	seen := map[string]bool{}
-	for _, id := range ids {
-		i, err := l.Find(ctx, id)
-		if err != nil {
-			return nil, err
-		}
-		if key := i.Show().ID; !seen[key] {
-			seen[key] = true
-			all = append(all, i)
-		}
-	}
-	return all, nil
 }
 
 // Open opens the file of a message; fs.ErrNotExist: only the summary is here.

@@ -66,10 +66,10 @@ func sampleMessages() []Message {
 	}
 	return []Message{
 		{ID: "work/INBOX/1200", Account: "work", Mailbox: "INBOX", UID: 77, Key: "1781.M1P2.host", Path: "/m/INBOX/new/1781.M1P2.host",
-			Date: at("2026-06-15T08:05:00Z"), From: "Alice Example <alice@example.org>", To: "bob@example.org", Subject: "Hello", Size: 4811, MessageID: "<1@example.org>"},
+			Date: at("2026-06-15T08:05:00Z"), From: "Alice Example <alice@example.org>", To: "bob@example.org", Subject: "Hello", Size: 4811, MessageID: "<1@example.org>", Attachment: new(true)},
 		{ID: "work/INBOX/1193", Account: "work", Mailbox: "INBOX", UID: 76, Flags: Strings{`\Seen`, `\Flagged`},
 			Date: at("2026-06-14T23:59:00+02:00"), From: `"山田 太郎" <yamada@example.jp>`, Subject: "日本語の件名がここに入ります、とても長い件名です", Size: 38488},
-		{ID: "work/INBOX/9", Account: "work", Mailbox: "INBOX", UIDL: "abc", Flags: Strings{`\Seen`, `\Answered`, `\Deleted`},
+		{ID: "work/INBOX/9", Account: "work", Mailbox: "INBOX", UIDL: "abc", Path: "/m/INBOX/cur/9", Flags: Strings{`\Seen`, `\Answered`, `\Deleted`},
 			Date: at("2019-12-31T23:59:59Z"), From: evil + " <x@example.org>", Subject: evil, Size: 12_345_678},
 		{ID: "work/INBOX/8", Account: "work", Mailbox: "INBOX", From: "no-name@example.org"},
 	}
@@ -81,7 +81,7 @@ func scenes() map[string]func(*UI) {
 		DeletedLocal: 4, DeletedRemote: 2, Skipped: 1, Bytes: 48211, Seconds: 0.3149}
 	return map[string]func(*UI){
 		"list": func(u *UI) {
-			l := u.List()
+			l := u.List("")
 			for _, m := range sampleMessages() {
 				l.Add(m)
 			}

@@ -58,6 +58,9 @@ func (u *UI) Letter(l Letter) error {
 	if text == "" {
 		text = "(no text)"
 	}
+	if u.out.tty {
+		text = wrap(CleanText(text), u.opt.Width())
+	}
 	w := u.Text()
 	io.WriteString(w, text+"\n")
 	if err := w.Close(); err != nil {

@@ -64,7 +64,7 @@ func TestTableStreams(t *testing.T) {
 
 func BenchmarkList(b *testing.B) {
 	l := newLab(Options{}, true, 80, nil)
-	list := l.List()
+	list := l.List("")
 	ms := sampleMessages()
 	i := 0
 	for b.Loop() {
