@@ -67,7 +67,7 @@ func (r *run) receiveOnce(ctx context.Context, b *box, ops []plan.Op, in *maildi
 	var came goimap.UIDSet
 	under := goimap.UID(0)
 	bodies := func(set goimap.UIDSet) iter.Seq2[imap.Message, error] { return r.session.FetchBodies(ctx, set) }
-	for m, err := range r.insist(ctx, uids(ops, pairUID), bodies) {
+	for m, err := range r.reader.Insist(ctx, uids(ops, pairUID), bodies) {
 		if missing, ok := errors.AsType[*imap.MissingError](err); ok {
 			gone.AddSet(r.missed(wanted, missing))
 			continue
@@ -139,7 +139,7 @@ func (r *run) summarize(ctx context.Context, ops []plan.Op) error {
 		var as []index.Agreement
 		var came goimap.UIDSet
 		wanted := byPairUID(part)
-		for m, err := range r.headers(ctx, uids(part, pairUID)) {
+		for m, err := range r.reader.Headers(ctx, uids(part, pairUID)) {
 			if missing, ok := errors.AsType[*imap.MissingError](err); ok {
 				r.missed(wanted, missing)
 				continue

@@ -41,8 +41,8 @@ func (r *run) dropThere(ctx context.Context, b *box) error {
 	case st.Messages > 0:
 		return errFilled
 	}
-	if r.selection != nil && r.selection.Name == b.server {
-		if err := r.unselect(ctx); err != nil {
+	if r.reader.Selected(b.server) {
+		if err := r.reader.Leave(ctx); err != nil {
 			return err
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	goimap "github.com/emersion/go-imap/v2"
 
 	"postie/imap"
+	"postie/imap/changes"
 	"postie/imap/plan"
 	"postie/maildir"
 	"postie/maildir/index"
@@ -92,7 +93,7 @@ func target(op plan.Op) goimap.UID {
 // store changes flags of messages in the selected mailbox, and names those that somebody else changed after since.
 func (r *run) store(ctx context.Context, b *box, set goimap.UIDSet, c plan.Change, since imap.ModSeq) (modified goimap.UIDSet, err error) {
 	b.pushed = true
-	if r.selection.HighestModSeq == 0 {
+	if !r.reader.ModSeqs() {
 		since = 0
 	}
 	for _, half := range []struct {
@@ -103,17 +104,17 @@ func (r *run) store(ctx context.Context, b *box, set goimap.UIDSet, c plan.Chang
 			continue
 		}
 		r.step("store")
-		done, err := r.session.Store(ctx, set, half.op, imapFlags(half.flags), since)
+		done, err := r.session.Store(ctx, set, half.op, changes.IMAPFlags(half.flags), since)
 		if e, ok := errors.AsType[*imap.Error](err); ok && since != 0 && e.Status == "BAD" { // CONDSTORE is offered, and not known
 			r.session.Lose(goimap.CapCondStore)
 			since = 0
-			done, err = r.session.Store(ctx, set, half.op, imapFlags(half.flags), 0)
+			done, err = r.session.Store(ctx, set, half.op, changes.IMAPFlags(half.flags), 0)
 		}
 		if err != nil {
 			return nil, err
 		}
 		modified.AddSet(done.Modified)
-		set = less(set, done.Modified)
+		set = changes.Less(set, done.Modified)
 		for _, m := range done.Changed { // what the second half finds changed is our own doing
 			if since != 0 {
 				since = max(since, m.ModSeq)

@@ -9,6 +9,7 @@ import (
 	goimap "github.com/emersion/go-imap/v2"
 
 	"postie/imap"
+	"postie/imap/changes"
 	"postie/imap/plan"
 	"postie/maildir"
 	"postie/maildir/index"
@@ -169,7 +170,7 @@ func (r *run) seek(ctx context.Context, b, to *box, ops []plan.Op, dest map[goim
 	if from == 0 {
 		return nil // the next pass reads it all
 	}
-	var wanted []*quest
+	var wanted []*changes.Target
 	var whose []goimap.UID
 	for _, op := range ops {
 		if dest[op.UID] != 0 {
@@ -179,16 +180,16 @@ func (r *run) seek(ctx context.Context, b, to *box, ops []plan.Op, dest map[goim
 		if err != nil {
 			return err
 		}
-		wanted = append(wanted, &quest{messageID: id.MessageID, header: id.Header, emailID: id.EmailID})
+		wanted = append(wanted, &changes.Target{MessageID: id.MessageID, Header: id.Header, EmailID: id.EmailID})
 		whose = append(whose, op.UID)
 	}
-	if err := r.find(ctx, to, from, wanted, map[goimap.UID]bool{}); err != nil {
+	if err := r.reader.Find(ctx, to.server, r.rows(to), from, wanted, map[goimap.UID]bool{}); err != nil {
 		return err
 	}
 	for i, q := range wanted {
-		if q.found != 0 {
-			dest[whose[i]] = q.found
-			to.next = max(to.next, q.found+1)
+		if q.Found != 0 {
+			dest[whose[i]] = q.Found
+			to.next = max(to.next, q.Found+1)
 		}
 	}
 	return nil

@@ -54,10 +54,8 @@ func (r *run) rename(ctx context.Context, op plan.Op) error {
 }
 
 func (r *run) renameThere(ctx context.Context, old, b *box) error {
-	if r.selection != nil {
-		if err := r.unselect(ctx); err != nil {
-			return err
-		}
+	if err := r.reader.Leave(ctx); err != nil {
+		return err
 	}
 	r.step("rename " + old.Name)
 	err := r.session.Rename(ctx, old.server, b.server)

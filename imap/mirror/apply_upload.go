@@ -12,6 +12,7 @@ import (
 	goimap "github.com/emersion/go-imap/v2"
 
 	"postie/imap"
+	"postie/imap/changes"
 	"postie/imap/plan"
 	"postie/maildir"
 	"postie/maildir/index"
@@ -192,7 +193,7 @@ func (r *run) free(ctx context.Context, b *box, uid goimap.UID, batch []*parcel)
 	if b.now.UIDNext != 0 && uid >= b.now.UIDNext {
 		return uid, nil
 	}
-	known, err := r.known(ctx, b, uid)
+	known, err := changes.Known(ctx, r.rows(b), uid)
 	if known {
 		uid = 0
 	}
@@ -214,7 +215,7 @@ func (r *run) uploads(ctx context.Context, b *box, batch []*parcel) iter.Seq[ima
 			}
 			p.sent = true
 			r.step("append")
-			more := yield(imap.Upload{Flags: imapFlags(p.op.Pair.Remote), Date: p.message.Date, Size: p.message.Wire.Size, Body: maildir.NewWireReader(f)})
+			more := yield(imap.Upload{Flags: changes.IMAPFlags(p.op.Pair.Remote), Date: p.message.Date, Size: p.message.Wire.Size, Body: maildir.NewWireReader(f)})
 			f.Close()
 			if !more {
 				return
@@ -248,24 +249,24 @@ func (r *run) open(ctx context.Context, b *box, p *parcel) (*os.File, error) {
 // locate looks for what was appended and not located by the server.
 func (r *run) locate(ctx context.Context, b *box, batch []*parcel) error {
 	var lost []*parcel
-	var wanted []*quest
+	var wanted []*changes.Target
 	taken := map[goimap.UID]bool{}
 	for _, p := range batch {
 		taken[p.uid] = true
 		if p.sent && p.uid == 0 {
 			lost = append(lost, p)
-			wanted = append(wanted, &quest{messageID: p.message.Summary.MessageID, header: p.message.Header})
+			wanted = append(wanted, &changes.Target{MessageID: p.message.Summary.MessageID, Header: p.message.Header})
 		}
 	}
 	if len(lost) == 0 {
 		return nil
 	}
 	from := lost[0].intent.UIDNext
-	if err := r.find(ctx, b, from, wanted, taken); err != nil {
+	if err := r.reader.Find(ctx, b.server, r.rows(b), from, wanted, taken); err != nil {
 		return err
 	}
 	for i, p := range lost {
-		if p.uid = wanted[i].found; p.uid == 0 {
+		if p.uid = wanted[i].Found; p.uid == 0 {
 			r.fail(p.op, errLost)
 			if err := r.base.Fruitless(ctx, p.intent); err != nil {
 				return err
@@ -278,7 +279,7 @@ func (r *run) locate(ctx context.Context, b *box, batch []*parcel) error {
 // refusedUpload looks whether it is the mailbox that is read-only by now, which an APPEND does not tell: then the plan is to be
 // made again with that known.
 func (r *run) refusedUpload(ctx context.Context, b *box, p *parcel, err error) error {
-	r.selection = nil
+	r.reader.Forget()
 	if err := r.opened(ctx, b); err != nil {
 		return err
 	}

@@ -160,17 +160,19 @@ func (r *run) unlearn(ctx context.Context) bool {
 	return ctx.Err() == nil && !r.session.Alive() && slices.Contains(r.session.Lost(), goimap.CapLiteralPlus) && r.reconnect(ctx)
 }
 
+// reconnect begins a new session in place of one that ended.
 func (r *run) reconnect(ctx context.Context) bool {
-	r.received += r.session.Received()
-	if err := r.remember(ctx); err != nil {
-		return false
-	}
+	before := r.session.Received()
+	err := r.remember(ctx)
 	r.session.Close()
-	s, err := r.connect(ctx)
+	if err == nil {
+		err = r.connect(ctx)
+	}
 	if err != nil {
+		r.Log.Info("no new connection", "err", err)
 		return false
 	}
-	r.session, r.selection = s, nil
+	r.received += before
 	return true
 }
 

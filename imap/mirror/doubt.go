@@ -49,7 +49,7 @@ func (r *run) believe(ctx context.Context, b *box, seen sight) error {
 // answer is what was said of a mailbox, now that it is in view.
 func (r *run) answer(ctx context.Context, b *box, seen sight) (changes.Answer, error) {
 	held, err := r.base.Held(ctx, b.ID)
-	a := changes.Answer{Known: held, New: int64(count(b.rest)), Both: seen.both}
+	a := changes.Answer{Known: held, New: int64(changes.Count(b.rest)), Both: seen.both}
 	i := 0
 	for _, m := range b.messages { // those of the base among them are sorted as the pairs are
 		for ; i < len(b.byUID) && b.byUID[i].UID < m.UID; i++ {
@@ -76,7 +76,7 @@ func (b *box) differs(a changes.Answer) bool {
 // lookWhole reads the flags of all messages, after a cheaper answer that is not to be believed.
 func (r *run) lookWhole(ctx context.Context, b *box) (changes.Answer, error) {
 	seen := sight{all: true, whole: true, asked: true, before: r.session.Tally()}
-	seen.messages = r.session.FetchFlags(ctx, every(), 0, nil)
+	seen.messages = r.session.FetchFlags(ctx, changes.Every(), 0, nil)
 	b.untold = 0
 	if err := r.align(ctx, b, seen); err != nil {
 		return changes.Answer{}, err

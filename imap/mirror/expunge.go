@@ -8,6 +8,7 @@ import (
 	goimap "github.com/emersion/go-imap/v2"
 
 	"postie/imap"
+	"postie/imap/changes"
 	"postie/imap/plan"
 	"postie/maildir"
 )
@@ -57,7 +58,7 @@ func (r *run) left(ctx context.Context, b *box, set goimap.UIDSet) (left goimap.
 		if !set.Contains(m.UID) {
 			continue
 		}
-		if left.AddNum(m.UID); flagsOf(m.Flags).Set&maildir.FlagTrashed == 0 {
+		if left.AddNum(m.UID); changes.FlagsOf(m.Flags).Set&maildir.FlagTrashed == 0 {
 			b.withheld.AddNum(m.UID)
 		}
 	}

@@ -102,14 +102,12 @@ func is[E error](err error) bool {
 	return ok
 }
 
-type problem string
-
-func (p problem) Error() string { return string(p) }
+type problem = changes.Problem
 
 const (
-	errUIDs      = problem("the server keeps no UIDs for it, so it cannot be synchronised")
+	errUIDs      = changes.ErrUIDs
 	errValidity  = problem("its UIDVALIDITY changed meanwhile")
-	errUntold    = problem("it is there, but the server said nothing of it when it was asked")
+	errUntold    = changes.ErrUntold
 	errName      = problem("its name on the server cannot be used in a command: rename it there, with another program")
 	errGone      = problem("the message is not there any more")
 	errEmpty     = problem("the file holds nothing")

@@ -43,7 +43,7 @@ func (r *run) fetch(ctx context.Context, ids []int64) (err error) {
 	if err != nil || len(wanted) == 0 {
 		return err
 	}
-	if r.session, err = r.connect(ctx); err != nil {
+	if err := r.connect(ctx); err != nil {
 		return err
 	}
 	if r.naming.Prefix, r.naming.Delim, err = r.session.Namespace(ctx); err != nil {

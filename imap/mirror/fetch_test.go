@@ -15,6 +15,7 @@ import (
 	goimap "github.com/emersion/go-imap/v2"
 
 	"postie/imap"
+	"postie/imap/changes"
 	"postie/maildir"
 	"postie/maildir/index"
 	"postie/maildir/index/query"
@@ -319,11 +320,11 @@ func TestWishesUnderNewUIDValidity(t *testing.T) {
 	}
 	var left []string
 	d.select_(s, "A")
-	for m, err := range s.FetchHeaders(context.Background(), every(), "Subject") {
+	for m, err := range s.FetchHeaders(context.Background(), changes.Every(), "Subject") {
 		d.ok(err)
 		b := make([]byte, 100)
 		n, _ := m.Body.Read(b)
-		left = append(left, strings.TrimSpace(strings.TrimPrefix(string(b[:n]), "Subject: letter "))+fmt.Sprint(flagsOf(m.Flags).Set))
+		left = append(left, strings.TrimSpace(strings.TrimPrefix(string(b[:n]), "Subject: letter "))+fmt.Sprint(changes.FlagsOf(m.Flags).Set))
 	}
 	if got := strings.Join(left, " "); got != "0 1 3 4 5F" {
 		t.Errorf("left: %s", got)

@@ -20,7 +20,8 @@ import (
 
 // folders finds the mailboxes: of the server, of the Maildir root, and of the base.
 func (r *run) folders(ctx context.Context) error {
-	r.boxes, r.byName, r.selection = nil, map[string]*box{}, nil
+	r.boxes, r.byName = nil, map[string]*box{}
+	r.reader.Forget()
 	all, err := r.base.Mailboxes(ctx)
 	if err != nil {
 		return err

@@ -5,6 +5,8 @@ import (
 	"context"
 	"fmt"
 	"slices"
+
+	"postie/imap/changes"
 )
 
 // moveIn finds out, in the first sync, which mailbox of the server a folder holds that is called as none: another program may keep
@@ -62,7 +64,7 @@ func (r *run) messageIDs(ctx context.Context, of *box) (map[string]int, error) {
 	if s, err := r.selected(ctx, b, nil); err != nil || s.Exists == 0 {
 		return nil, err
 	}
-	if _, err := r.heads(ctx, b, every(), false); err != nil {
+	if _, err := r.heads(ctx, b, changes.Every(), false); err != nil {
 		return nil, err
 	}
 	count := map[string]int{}

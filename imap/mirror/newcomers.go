@@ -1,7 +1,6 @@
 package mirror
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -12,6 +11,7 @@ import (
 	goimap "github.com/emersion/go-imap/v2"
 
 	"postie/imap"
+	"postie/imap/changes"
 	"postie/imap/plan"
 	"postie/maildir/message"
 )
@@ -27,10 +27,10 @@ func (r *run) newcomers(ctx context.Context, b *box) error {
 	case len(b.fresh) > 0:
 		ask = r.heads
 	case set.Dynamic():
-		r.room -= int(r.selection.Exists)
+		r.room -= int(r.session.Tally().Exists)
 	default:
-		set, rest = cut(set, r.room)
-		r.room -= count(set)
+		set, rest = changes.Cut(set, r.room)
+		r.room -= changes.Count(set)
 	}
 	b.rest = rest
 	if len(set) == 0 {
@@ -54,7 +54,7 @@ func (r *run) untoldOf(ctx context.Context, b *box, gone goimap.UIDSet) error {
 	if err != nil {
 		return err
 	}
-	r.sick(b, &imap.MissingError{UIDs: common(gone, there), Err: errUntold})
+	r.sick(b, &imap.MissingError{UIDs: changes.Common(gone, there), Err: errUntold})
 	return nil
 }
 
@@ -69,7 +69,7 @@ func (b *box) shown(seen imap.Message) *plan.Message {
 		b.untold++
 	}
 	if seen.Flags != nil && !m.Still {
-		m.Flags = flagsOf(seen.Flags)
+		m.Flags = changes.FlagsOf(seen.Flags)
 	}
 	m.ModSeq = max(m.ModSeq, plan.ModSeq(seen.ModSeq))
 	return m
@@ -96,7 +96,7 @@ func (r *run) sizes(ctx context.Context, b *box, set goimap.UIDSet, _ bool) (gon
 	if set.Dynamic() {
 		return nil, nil
 	}
-	if gone = less(set, came); len(gone) > 0 {
+	if gone = changes.Less(set, came); len(gone) > 0 {
 		err = r.untoldOf(ctx, b, gone)
 	}
 	return gone, err
@@ -117,7 +117,7 @@ func (r *run) heads(ctx context.Context, b *box, set goimap.UIDSet, whole bool) 
 		fields = nil
 	}
 	var header message.Header
-	for m, err := range r.headers(ctx, set, fields...) {
+	for m, err := range r.reader.Headers(ctx, set, fields...) {
 		if missing, ok := errors.AsType[*imap.MissingError](err); ok && (missing.Err == nil || !b.mustMatch) {
 			gone.AddSet(missing.UIDs)
 			r.sick(b, missing)
@@ -132,7 +132,7 @@ func (r *run) heads(ctx context.Context, b *box, set goimap.UIDSet, whole bool) 
 		}
 		id := &b.shown(m).ID
 		id.Size, id.Date, id.EmailID = max(m.Size, 0), m.Date, m.EmailID
-		id.MessageID, id.Marks = messageID(header.Bytes()), header.Marks()
+		id.MessageID, id.Marks = changes.MessageID(header.Bytes()), header.Marks()
 		if whole {
 			id.Header = header.Hash()
 		}
@@ -149,11 +149,4 @@ func (r *run) sick(b *box, missing *imap.MissingError) {
 	for _, uid := range nums {
 		r.fail(plan.Op{Kind: plan.Download, Mailbox: b.Name, UID: uid}, missing.Err)
 	}
-}
-
-func messageID(header []byte) string {
-	if len(bytes.TrimSpace(header)) == 0 {
-		return ""
-	}
-	return message.Summarize(header).MessageID
 }

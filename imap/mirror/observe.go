@@ -8,6 +8,7 @@ import (
 
 	goimap "github.com/emersion/go-imap/v2"
 
+	"postie/imap/changes"
 	"postie/imap/plan"
 	"postie/maildir"
 )
@@ -132,7 +133,7 @@ func (r *run) view(ctx context.Context, b *box) (plan.Mailbox, error) {
 	}
 	if b.remote == nil {
 		v.UIDValidity, v.MailboxID = 0, ""
-		v.Keeps, v.ReadOnly = plan.Keeps{Flags: maildir.Flags{Set: allFlags}, Any: true}, false // what is made anew, in all likelihood
+		v.Keeps, v.ReadOnly = plan.Keeps{Flags: maildir.Flags{Set: changes.AllFlags}, Any: true}, false // what is made anew, in all likelihood
 	}
 	if b.newbase != nil {
 		v.Known, v.Count, v.Base = b.known || b.remote != nil, len(b.newbase), plan.BaseOf(b.newbase)

@@ -131,7 +131,7 @@ func (r *run) subjects(ctx context.Context, ops []plan.Op, known map[messageAt]i
 		if _, err := r.selected(ctx, b, nil); err != nil {
 			return err
 		}
-		for m, err := range r.headers(ctx, set, "Subject", "From", "Date") {
+		for m, err := range r.reader.Headers(ctx, set, "Subject", "From", "Date") {
 			if is[*imap.MissingError](err) {
 				continue
 			}

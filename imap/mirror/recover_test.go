@@ -10,6 +10,7 @@ import (
 
 	goimap "github.com/emersion/go-imap/v2"
 
+	"postie/imap/changes"
 	"postie/imap/plan"
 	"postie/maildir"
 	"postie/testdata/dovecot"
@@ -136,7 +137,7 @@ func TestGuard(t *testing.T) {
 		"mailbox emptied": {func(d *device) {
 			s := d.remote()
 			d.select_(s, "A")
-			_, err := s.Store(context.Background(), every(), goimap.StoreFlagsAdd, []goimap.Flag{goimap.FlagDeleted}, 0)
+			_, err := s.Store(context.Background(), changes.Every(), goimap.StoreFlagsAdd, []goimap.Flag{goimap.FlagDeleted}, 0)
 			d.ok(err, s.ExpungeAll(context.Background()), s.Close())
 		}, plan.TooMany, plan.Local},
 		"mailbox removed": {func(d *device) { d.ok(d.remote().Delete(context.Background(), d.theirs("A"))) }, plan.Vanished, plan.Local},

@@ -120,7 +120,7 @@ func (r *run) empty(ctx context.Context, b *box) (sight, error) {
 func (b *box) observed(s *imap.Selected) {
 	b.now.UIDValidity, b.now.MailboxID = plan.UIDValidity(s.UIDValidity), s.MailboxID
 	b.now.UIDNext, b.now.Messages, b.now.ModSeq = s.UIDNext, s.Exists, plan.ModSeq(s.HighestModSeq)
-	b.now.Keeps, b.now.ReadOnly = keeps(s), s.ReadOnly
+	b.now.Keeps, b.now.ReadOnly = changes.Keeps(s), s.ReadOnly
 }
 
 // changes puts into view where what was seen and the base differ, as far as it may be believed, and what has to be in view always.
@@ -138,10 +138,10 @@ func (r *run) changes(ctx context.Context, b *box, seen sight) error {
 // align puts into view where what was seen and the base differ, and what has to be in view always.
 func (r *run) align(ctx context.Context, b *box, seen sight) error {
 	b.messages, b.byUID, b.rest = nil, nil, nil
-	var odd []index.Row
+	var odd []plan.Pair
 	var err error
-	if b.Odd && !seen.all {
-		if odd, err = r.odd(ctx, b); err != nil {
+	if !seen.all {
+		if odd, err = r.rows(b).Odd(ctx); err != nil {
 			return err
 		}
 	}
@@ -150,37 +150,12 @@ func (r *run) align(ctx context.Context, b *box, seen sight) error {
 		return err
 	}
 	for _, row := range odd {
-		if row.UID != 0 && !shown.Contains(row.UID) && r.shows(b, &row) {
-			b.byUID = append(b.byUID, row.Pair)
+		if row.UID != 0 && !shown.Contains(row.UID) && r.rows(b).Shows(row) {
+			b.byUID = append(b.byUID, row)
 			b.messages = append(b.messages, plan.Message{UID: row.UID, Still: true})
 		}
 	}
 	slices.SortFunc(b.byUID, func(a, b plan.Pair) int { return cmp.Compare(a.UID, b.UID) })
 	slices.SortFunc(b.messages, func(a, b plan.Message) int { return cmp.Compare(a.UID, b.UID) })
 	return nil
-}
-
-// odd are the pairs that may have to be in view though nothing happened to them, each once.
-func (r *run) odd(ctx context.Context, b *box) ([]index.Row, error) {
-	odd, err := r.base.Odd(ctx, b.ID)
-	if err != nil {
-		return nil, err
-	}
-	bodyless, err := r.base.Bodyless(ctx, b.ID, r.Policy, len(b.fresh) > 0)
-	return append(odd, slices.DeleteFunc(bodyless, func(row index.Row) bool {
-		return row.State != plan.Agreed || row.Local != row.Remote // it is among the odd ones
-	})...), err
-}
-
-// shows says whether a pair to which nothing happened has to be in view.
-func (r *run) shows(b *box, row *index.Row) bool {
-	switch {
-	case row.State != plan.Agreed, row.Local != row.Remote:
-		return true
-	case row.Key != "":
-		return false
-	case r.Policy.Wants(row.Pair), len(b.fresh) > 0:
-		return true
-	}
-	return b.wish(row.UID) != nil
 }

@@ -8,6 +8,7 @@ import (
 
 	goimap "github.com/emersion/go-imap/v2"
 
+	"postie/imap/changes"
 	"postie/imap/plan"
 	"postie/maildir"
 	"postie/maildir/index"
@@ -18,11 +19,11 @@ import (
 // pending is an intent of which nobody knows whether it was carried out.
 type pending struct {
 	index.Intent
-	quest
-	box  *box           // where the file or the original lies
-	file *index.Message // of an upload
-	away bool           // it lies in another mailbox by now
-	gone bool           // it is not to be found under its key
+	target changes.Target
+	box    *box           // where the file or the original lies
+	file   *index.Message // of an upload
+	away   bool           // it lies in another mailbox by now
+	gone   bool           // it is not to be found under its key
 }
 
 // resolve looks which intents were carried out: of all that lead to one mailbox together.
@@ -76,12 +77,12 @@ func (r *run) settled(ctx context.Context, to *box, all []*pending) error {
 	copied := map[*box][]*pending{}
 	for _, p := range all {
 		switch {
-		case p.found == 0 && p.UID == 0 && !p.away && !p.gone:
+		case p.target.Found == 0 && p.UID == 0 && !p.away && !p.gone:
 			if p.Tries >= 2 {
 				r.stuck[p.box.Name+"\x00"+string(p.Key)] = true
 			}
 			// If it is tried again, that is counted.
-		case p.found == 0:
+		case p.target.Found == 0:
 			void = append(void, p.Intent)
 		case p.UID != 0:
 			copied[p.box] = append(copied[p.box], p)
@@ -104,7 +105,7 @@ func (r *run) settled(ctx context.Context, to *box, all []*pending) error {
 
 // seekAll looks for what was to appear in a mailbox. Intents of which nothing is left to look for are void.
 func (r *run) seekAll(ctx context.Context, to *box, all []*pending) (looked []*pending, void []index.Intent, err error) {
-	var wanted []*quest
+	var wanted []*changes.Target
 	from := ^goimap.UID(0)
 	for _, p := range all {
 		err := r.describe(ctx, p)
@@ -118,14 +119,14 @@ func (r *run) seekAll(ctx context.Context, to *box, all []*pending) (looked []*p
 			r.fail(plan.Op{Mailbox: p.box.Name, UID: p.UID, Key: p.Key}, err)
 			continue
 		}
-		looked, wanted = append(looked, p), append(wanted, &p.quest)
+		looked, wanted = append(looked, p), append(wanted, &p.target)
 		if st := to.remote.Status; st == nil || plan.UIDValidity(st.UIDValidity) != p.UIDValidity {
 			from = 1
 		}
 		from = min(from, max(p.UIDNext, 1))
 	}
 	if len(wanted) > 0 {
-		err = r.find(ctx, to, from, wanted, map[goimap.UID]bool{})
+		err = r.reader.Find(ctx, to.server, r.rows(to), from, wanted, map[goimap.UID]bool{})
 	}
 	return looked, void, err
 }
@@ -133,12 +134,12 @@ func (r *run) seekAll(ctx context.Context, to *box, all []*pending) (looked []*p
 // describe says what to look for.
 func (r *run) describe(ctx context.Context, p *pending) error {
 	if p.UID != 0 {
-		known, err := r.known(ctx, p.box, p.UID)
+		known, err := changes.Known(ctx, r.rows(p.box), p.UID)
 		if err != nil || !known {
 			return cmp.Or(err, error(fs.ErrNotExist))
 		}
 		id, err := r.base.Identify(ctx, p.box.ID, plan.Pair{UID: p.UID})
-		p.quest = quest{messageID: id.MessageID, header: id.Header, emailID: id.EmailID}
+		p.target = changes.Target{MessageID: id.MessageID, Header: id.Header, EmailID: id.EmailID}
 		return err
 	}
 	at, e, err := r.anywhere(ctx, p.box, p.Key)
@@ -155,7 +156,7 @@ func (r *run) describe(ctx context.Context, p *pending) error {
 		return err
 	}
 	p.file.Mailbox, p.file.Entry, p.away = p.box.Name, e, at != p.box
-	p.quest = quest{messageID: p.file.Summary.MessageID, header: p.file.Header}
+	p.target = changes.Target{MessageID: p.file.Summary.MessageID, Header: p.file.Header}
 	return nil
 }
 
@@ -166,7 +167,7 @@ func (p *pending) recall() error {
 		return fs.ErrNotExist
 	}
 	p.gone = true
-	p.quest = quest{header: p.Header, size: p.Size}
+	p.target = changes.Target{Header: p.Header, Size: p.Size}
 	p.file = &index.Message{Mailbox: p.box.Name, Entry: maildir.EntryOf(string(p.Key), true), Header: p.Header,
 		Wire: maildir.Wire{Size: p.Size, Hash: p.Hash, Exact: true}, Summary: message.Summary{MessageID: p.MessageID}}
 	return nil
@@ -191,9 +192,9 @@ func (r *run) anywhere(ctx context.Context, b *box, key maildir.Key) (*box, mail
 
 // uploaded is the agreement about a file that is on the server. What its flags differ in counts as changed here.
 func (p *pending) uploaded() index.Agreement {
-	f := flagsOf(p.message.Flags)
-	return index.Agreement{Mailbox: p.box.ID, Key: p.Key, EmailID: p.message.EmailID, Entry: p.file.Entry, Message: p.file, Intent: p.ID,
-		Pair: plan.Pair{UID: p.found, Key: p.Key, Local: f, Remote: f, Size: max(p.message.Size, 0), Date: p.message.Date}}
+	f := changes.FlagsOf(p.target.Message.Flags)
+	return index.Agreement{Mailbox: p.box.ID, Key: p.Key, EmailID: p.target.Message.EmailID, Entry: p.file.Entry, Message: p.file, Intent: p.ID,
+		Pair: plan.Pair{UID: p.target.Found, Key: p.Key, Local: f, Remote: f, Size: max(p.target.Message.Size, 0), Date: p.target.Message.Date}}
 }
 
 // finishMoves deletes the originals of copies.

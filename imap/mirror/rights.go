@@ -6,6 +6,7 @@ import (
 
 	goimap "github.com/emersion/go-imap/v2"
 
+	"postie/imap/changes"
 	"postie/imap/plan"
 	"postie/maildir"
 )
@@ -37,7 +38,7 @@ func (r *run) rights(ctx context.Context, b *box) error {
 		if err != nil {
 			return err
 		}
-		b.now.Keeps, b.now.ReadOnly = keeps(s), s.ReadOnly
+		b.now.Keeps, b.now.ReadOnly = changes.Keeps(s), s.ReadOnly
 	}
 	return nil
 }

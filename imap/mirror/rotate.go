@@ -78,7 +78,7 @@ func (r *run) same(ctx context.Context, b, old *box) (bool, error) {
 		set.AddNum(uid)
 	}
 	same := 0
-	for m, err := range r.headers(ctx, set, "Message-ID") {
+	for m, err := range r.reader.Headers(ctx, set, "Message-ID") {
 		if err != nil && !is[*imap.MissingError](err) {
 			return false, err
 		}

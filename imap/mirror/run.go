@@ -41,6 +41,7 @@ import (
 	"time"
 
 	"postie/imap"
+	"postie/imap/changes"
 	"postie/imap/naming"
 	"postie/imap/plan"
 	"postie/maildir"
@@ -92,7 +93,7 @@ type run struct {
 	found        []string             // the folders below the root that are Maildirs
 	local        *look.View[knownRow] // the Maildirs, as they were when the plan was made
 	came, went   []passage            // since
-	selection    *imap.Selected       // nil: no mailbox is selected
+	reader       *changes.Reader      // of the session
 	unread       map[string]bool      // files that were told of because they could not be read, by mailbox and key
 	stuck        map[string]bool      // files that were uploaded and could not be found, by mailbox and key
 	said         []string             // notices of this run
@@ -163,7 +164,7 @@ func (r *run) run(ctx context.Context) (err error) {
 	if r.unseen, r.first, err = r.base.Unseen(ctx); err != nil {
 		return err
 	}
-	if r.session, err = r.connect(ctx); err != nil {
+	if err := r.connect(ctx); err != nil {
 		return err
 	}
 	if err := r.recallBreakers(ctx); err != nil {
@@ -210,21 +211,30 @@ func (r *run) passes(ctx context.Context) error {
 // rethink is after how long a server is asked once more for what it offered and refused: somebody may have mended it.
 const rethink = 30 * 24 * time.Hour
 
-// connect begins the session of a run, which has to know how mailboxes are named, and does without what the server refused before.
-func (r *run) connect(ctx context.Context) (*imap.Session, error) {
-	refused, err := r.base.Refused(ctx, r.Now().Add(-rethink))
+// connect begins a session of a run, which has to know how mailboxes are named, and does without what the server refused before.
+func (r *run) connect(ctx context.Context) error {
+	refused, err := r.base.Refused(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	o := r.IMAP
-	o.Naming, o.Spool, o.Without = true, r.spool, slices.Concat(o.Without, refused)
-	return imap.Connect(ctx, o)
+	o.Naming, o.Spool, o.Without = true, r.spool, slices.Clone(o.Without)
+	for c, at := range refused {
+		if r.Now().Sub(at) < rethink {
+			o.Without = append(o.Without, c)
+		}
+	}
+	s, err := imap.Connect(ctx, o)
+	if err == nil {
+		r.session, r.reader = s, changes.NewReader(s)
+	}
+	return err
 }
 
 // spool is where bodies wait that come before their UIDs: with the mail, where there is room for it.
 func (r *run) spool() string {
 	for _, b := range r.byName {
-		if tmp := filepath.Join(string(b.dir), "tmp"); r.selection != nil && b.server == r.selection.Name && isDir(tmp) {
+		if tmp := filepath.Join(string(b.dir), "tmp"); r.reader != nil && r.reader.Selected(b.server) && isDir(tmp) {
 			return tmp
 		}
 	}

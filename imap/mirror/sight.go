@@ -9,6 +9,7 @@ import (
 	goimap "github.com/emersion/go-imap/v2"
 
 	"postie/imap"
+	"postie/imap/changes"
 	"postie/imap/plan"
 	"postie/maildir/index"
 )
@@ -41,9 +42,9 @@ func (r *run) whole(ctx context.Context, b *box) (seen sight, err error) {
 	}
 	switch {
 	case some:
-		seen.messages, seen.whole = r.session.FetchFlags(ctx, every(), 0, nil), true
-	case int64(r.selection.Exists) <= int64(r.room):
-		seen.news = every() // all that is wanted of them comes with the answer to one question
+		seen.messages, seen.whole = r.session.FetchFlags(ctx, changes.Every(), 0, nil), true
+	case r.session.Tally().Exists <= int64(r.room):
+		seen.news = changes.Every() // all that is wanted of them comes with the answer to one question
 	default:
 		seen.news, err = r.session.SearchAll(ctx)
 	}
@@ -53,7 +54,7 @@ func (r *run) whole(ctx context.Context, b *box) (seen sight, err error) {
 // changed reads the flags of messages that changed.
 func (r *run) changed(ctx context.Context, since imap.ModSeq) (sight, error) {
 	var all []imap.Message
-	for m, err := range r.session.FetchFlags(ctx, every(), since, nil) {
+	for m, err := range r.session.FetchFlags(ctx, changes.Every(), since, nil) {
 		if err != nil {
 			return sight{}, err
 		}
@@ -155,13 +156,13 @@ func (r *run) beside(b *box, rows iter.Seq2[index.Row, error], messages iter.Seq
 
 // compared puts a pair whose message is there into view, if anything is to be said of it.
 func (r *run) compared(b *box, row *index.Row, seen imap.Message) {
-	m := plan.Message{UID: row.UID, Flags: flagsOf(seen.Flags), ModSeq: plan.ModSeq(seen.ModSeq)}
+	m := plan.Message{UID: row.UID, Flags: changes.FlagsOf(seen.Flags), ModSeq: plan.ModSeq(seen.ModSeq)}
 	m.Still = m.Flags == row.Remote && !b.mustMatch
 	if seen.Flags == nil { // what was not told is not known
 		m.Flags, m.Still = row.Remote, !b.mustMatch
 		b.untold++
 	}
-	if !m.Still || b.mustMatch || r.shows(b, row) {
+	if !m.Still || b.mustMatch || r.rows(b).Shows(row.Pair) {
 		b.byUID = append(b.byUID, row.Pair)
 		b.messages = append(b.messages, m)
 	}

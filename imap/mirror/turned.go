@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"postie/imap"
+	"postie/imap/changes"
 	"postie/imap/plan"
 	"postie/maildir/index"
 )
@@ -43,7 +44,7 @@ func (r *run) turned(ctx context.Context, b *box) (bool, error) {
 // replaced says whether a message has another size or date than the base has for its UID.
 func (r *run) replaced(ctx context.Context, b *box) (bool, error) {
 	var there []imap.Message
-	for m, err := range r.session.FetchSizes(ctx, every()) {
+	for m, err := range r.session.FetchSizes(ctx, changes.Every()) {
 		if err != nil {
 			return false, err
 		}

@@ -71,7 +71,7 @@ func (r *run) confirm(ctx context.Context, b *box, st *imap.Status, refusal *ima
 		return nil // two answers agree
 	}
 	if st == nil {
-		r.selection = nil
+		r.reader.Forget()
 		_, err := r.session.Examine(ctx, b.server, nil)
 		refusal, _ = errors.AsType[*imap.Error](err)
 		switch {

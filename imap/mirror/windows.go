@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"postie/imap/changes"
 	"postie/imap/plan"
 )
 
@@ -37,7 +38,7 @@ func (r *run) widen(ctx context.Context) error {
 		if b.outside || len(b.rest) == 0 {
 			continue
 		}
-		r.room = count(b.rest)
+		r.room = changes.Count(b.rest)
 		if err := r.newcomers(ctx, b); err != nil && !single(err) {
 			return err
 		} else if err != nil {
@@ -108,7 +109,7 @@ func (r *run) forecast(p plan.Plan) {
 	total := t.Planned
 	for _, b := range r.boxes {
 		if t.newcomers > 0 && !b.outside {
-			n := count(b.rest)
+			n := changes.Count(b.rest)
 			total.Messages += int(int64(n) * int64(t.Messages) / int64(t.newcomers))
 			total.Bytes += int64(float64(n) * float64(t.Bytes) / float64(t.newcomers))
 		}

@@ -21,6 +21,7 @@ import (
 	"github.com/emersion/go-sasl"
 
 	"postie/imap"
+	"postie/imap/changes"
 	"postie/imap/imaptest"
 	"postie/imap/naming"
 	"postie/imap/plan"
@@ -291,12 +292,12 @@ func (d *device) there() mails {
 		if sel.Exists == 0 {
 			continue
 		}
-		for m, err := range s.FetchBodies(context.Background(), every()) {
+		for m, err := range s.FetchBodies(context.Background(), changes.Every()) {
 			d.ok(err)
 			var b bytes.Buffer
 			_, err := b.ReadFrom(m.Body)
 			d.ok(err)
-			all.add(name, b.String(), flagsOf(m.Flags))
+			all.add(name, b.String(), changes.FlagsOf(m.Flags))
 		}
 	}
 	s.Close()

@@ -8,11 +8,19 @@ import (
 	"github.com/emersion/go-imap/v2"
 )
 
-// Refused are the capabilities that the server offered and refused, as Refuse was told since.
-func (a *Account) Refused(ctx context.Context, since time.Time) ([]imap.Cap, error) {
-	all, err := query(ctx, a.s, func(rows *sql.Rows) (c imap.Cap, err error) { return c, rows.Scan(&c) },
-		"SELECT capability FROM refused WHERE account = ? AND at >= ? ORDER BY capability", a.id, since.UnixMilli())
-	return all, verb("read refused capabilities", err)
+// Refused are the capabilities that the server offered and refused, and when that was.
+func (a *Account) Refused(ctx context.Context) (map[imap.Cap]time.Time, error) {
+	type refusal struct {
+		capability imap.Cap
+		at         int64
+	}
+	all, err := query(ctx, a.s, func(rows *sql.Rows) (r refusal, err error) { return r, rows.Scan(&r.capability, &r.at) },
+		"SELECT capability, at FROM refused WHERE account = ?", a.id)
+	when := map[imap.Cap]time.Time{}
+	for _, r := range all {
+		when[r.capability] = time.UnixMilli(r.at)
+	}
+	return when, verb("read refused capabilities", err)
 }
 
 // Refuse remembers capabilities that the server offers and refuses.

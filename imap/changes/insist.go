@@ -1,4 +1,4 @@
-package mirror
+package changes
 
 import (
 	"cmp"
@@ -14,7 +14,7 @@ import (
 // stubborn is how many refusals of one fetch are borne: with so many sick messages it is the server that is sick.
 const stubborn = 128
 
-// insist is a fetch that does not let one message that the server cannot give keep the others back: some servers give what
+// insist asks for messages as long as some of them may yet come: some servers give what
 // lies before it, or nothing, and refuse the command. What did not come is asked for again, in halves, until only such
 // messages are left. They, and those that are gone, are named in a *imap.MissingError each. there tells which messages there are: of those
 // among them the server said OK and nothing else.
@@ -50,10 +50,10 @@ func insist(set goimap.UIDSet, there func() (goimap.UIDSet, error), fetch func(g
 				yield(imap.Message{}, err)
 				return
 			}
-			if untold := common(gone.UIDs, all); len(untold) > 0 {
-				gone.UIDs = less(gone.UIDs, untold)
+			if untold := Common(gone.UIDs, all); len(untold) > 0 {
+				gone.UIDs = Less(gone.UIDs, untold)
 				sick.UIDs.AddSet(untold)
-				sick.Err = cmp.Or(sick.Err, error(errUntold))
+				sick.Err = cmp.Or(sick.Err, error(ErrUntold))
 			}
 		}
 		for _, missing := range []*imap.MissingError{&gone, &sick} {
@@ -64,14 +64,15 @@ func insist(set goimap.UIDSet, there func() (goimap.UIDSet, error), fetch func(g
 	}
 }
 
-// insist is insist in the selected mailbox.
-func (r *run) insist(ctx context.Context, set goimap.UIDSet, fetch func(goimap.UIDSet) iter.Seq2[imap.Message, error]) iter.Seq2[imap.Message, error] {
+// Insist is a fetch in the selected mailbox that does not let one message that the server cannot give keep the others back. Those that
+// it cannot give, and those that are gone (no Err), are named in a *imap.MissingError each.
+func (r *Reader) Insist(ctx context.Context, set goimap.UIDSet, fetch func(goimap.UIDSet) iter.Seq2[imap.Message, error]) iter.Seq2[imap.Message, error] {
 	return insist(set, func() (goimap.UIDSet, error) { return r.session.SearchAll(ctx) }, fetch)
 }
 
-// headers insists on headers, or on fields of them.
-func (r *run) headers(ctx context.Context, set goimap.UIDSet, fields ...string) iter.Seq2[imap.Message, error] {
-	return r.insist(ctx, set, func(part goimap.UIDSet) iter.Seq2[imap.Message, error] {
+// Headers insists on headers, or on fields of them.
+func (r *Reader) Headers(ctx context.Context, set goimap.UIDSet, fields ...string) iter.Seq2[imap.Message, error] {
+	return r.Insist(ctx, set, func(part goimap.UIDSet) iter.Seq2[imap.Message, error] {
 		return r.session.FetchHeaders(ctx, part, fields...)
 	})
 }

@@ -1,4 +1,4 @@
-package mirror
+package changes
 
 import (
 	"slices"
@@ -16,10 +16,11 @@ func system() [6]goimap.Flag {
 	return [6]goimap.Flag{goimap.FlagDraft, goimap.FlagFlagged, goimap.FlagForwarded, goimap.FlagAnswered, goimap.FlagSeen, goimap.FlagDeleted}
 }
 
-const allFlags = maildir.FlagDraft | maildir.FlagFlagged | maildir.FlagPassed | maildir.FlagReplied | maildir.FlagSeen | maildir.FlagTrashed
+// AllFlags are the flags of both sides.
+const AllFlags = maildir.FlagDraft | maildir.FlagFlagged | maildir.FlagPassed | maildir.FlagReplied | maildir.FlagSeen | maildir.FlagTrashed
 
-// flagsOf reads the server's flags. Other system flags than the six, which a server should not have, are left alone.
-func flagsOf(flags []goimap.Flag) maildir.Flags {
+// FlagsOf reads the server's flags. Other system flags than the six, which a server should not have, are left alone.
+func FlagsOf(flags []goimap.Flag) maildir.Flags {
 	var f maildir.Flags
 	var words []string
 	known := system()
@@ -39,8 +40,8 @@ next:
 	return f
 }
 
-// imapFlags is the reverse of flagsOf.
-func imapFlags(f maildir.Flags) (flags []goimap.Flag) {
+// IMAPFlags is the reverse of FlagsOf.
+func IMAPFlags(f maildir.Flags) (flags []goimap.Flag) {
 	for bit, name := range system() {
 		if f.Set&(1<<bit) != 0 {
 			flags = append(flags, name)
@@ -53,16 +54,16 @@ func imapFlags(f maildir.Flags) (flags []goimap.Flag) {
 	return flags
 }
 
-// keeps reads which flags can be stored. RFC 9051 section 7.1: without PERMANENTFLAGS all can.
-func keeps(s *imap.Selected) plan.Keeps {
+// Keeps reads which flags can be stored. RFC 9051 section 7.1: without PERMANENTFLAGS all can.
+func Keeps(s *imap.Selected) plan.Keeps {
 	if s.PermanentFlags == nil {
-		return plan.Keeps{Flags: flagsOf(s.Flags), Any: true}
+		return plan.Keeps{Flags: FlagsOf(s.Flags), Any: true}
 	}
-	k := plan.Keeps{Flags: flagsOf(s.PermanentFlags), Any: s.Keywords}
+	k := plan.Keeps{Flags: FlagsOf(s.PermanentFlags), Any: s.Keywords}
 	if k.Any {
 		// Who keeps any keyword keeps the system flags too, also those that some servers do not list while no message
 		// has them (go-imap's imapmemserver). $Forwarded is a keyword there.
-		k.Set = allFlags
+		k.Set = AllFlags
 	}
 	return k
 }

@@ -1,0 +1,66 @@
+package mirror
+
+import (
+	"context"
+	"iter"
+	"slices"
+
+	goimap "github.com/emersion/go-imap/v2"
+
+	"postie/imap/changes"
+	"postie/imap/plan"
+	"postie/maildir/index"
+)
+
+// rows are the base of a mailbox, as what reads the server wants to know it.
+type rows struct {
+	r *run
+	b *box
+}
+
+func (r *run) rows(b *box) changes.Rows { return rows{r, b} }
+
+func (w rows) ByUID(ctx context.Context, set goimap.UIDSet) iter.Seq2[plan.Pair, error] {
+	return func(yield func(plan.Pair, error) bool) {
+		if w.b.ID == 0 {
+			return
+		}
+		for row, err := range w.r.base.ByUID(ctx, w.b.ID, set) {
+			if !yield(row.Pair, err) {
+				return
+			}
+		}
+	}
+}
+
+func (w rows) Held(ctx context.Context) (int64, error) { return w.r.base.Held(ctx, w.b.ID) }
+
+func (w rows) Odd(ctx context.Context) (pairs []plan.Pair, err error) {
+	if !w.b.Odd {
+		return nil, nil
+	}
+	odd, err := w.r.base.Odd(ctx, w.b.ID)
+	if err != nil {
+		return nil, err
+	}
+	bodyless, err := w.r.base.Bodyless(ctx, w.b.ID, w.r.Policy, len(w.b.fresh) > 0)
+	odd = append(odd, slices.DeleteFunc(bodyless, func(row index.Row) bool {
+		return row.State != plan.Agreed || row.Local != row.Remote // it is among the odd ones
+	})...)
+	for _, row := range odd {
+		pairs = append(pairs, row.Pair)
+	}
+	return pairs, err
+}
+
+func (w rows) Shows(p plan.Pair) bool {
+	switch {
+	case p.State != plan.Agreed, p.Local != p.Remote:
+		return true
+	case p.Key != "":
+		return false
+	case w.r.Policy.Wants(p), len(w.b.fresh) > 0:
+		return true
+	}
+	return w.b.wish(p.UID) != nil
+}
