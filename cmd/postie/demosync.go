@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 
 	"postie/cmd/postie/internal/config"
 	"postie/cmd/postie/internal/demo"
+	"postie/cmd/postie/internal/library"
 	"postie/maildir"
 	"postie/maildir/index"
 	"postie/maildir/index/query"
@@ -40,7 +42,7 @@ func (a *app) demoSync(ctx context.Context, dir string) error {
 		return err
 	}
 	a.ui.Print("\nOn the laptop a mail program flags one message and deletes another. Each device syncs:\n")
-	if err := useMail(maildir.Dir(filepath.Join(laptop(dir), "INBOX"))); err != nil {
+	if err := a.useMail(ctx, one); err != nil {
 		return err
 	}
 	if err := sync(); err != nil {
@@ -50,22 +52,27 @@ func (a *app) demoSync(ctx context.Context, dir string) error {
 	return a.demoList(ctx, other, query.ListOptions{Mailboxes: []string{index.Inbox}}, 5)
 }
 
-// useMail does what mail programs do to the first two messages of a Maildir.
-func useMail(dir maildir.Dir) error {
-	var first []maildir.Entry
-	for e, err := range dir.Scan() {
+// useMail does what mail programs do, to the two newest messages of the INBOX: those that a list shows.
+func (a *app) useMail(ctx context.Context, account config.Account) (err error) {
+	opened := library.NewStores(a.ui, false)
+	store, err := opened.Of(ctx, account)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, opened.Close()) }()
+	var newest []maildir.Entry
+	for m, err := range query.List(ctx, store.Index, query.ListOptions{Mailboxes: []string{index.Inbox}, Limit: 2}) {
 		if err != nil {
 			return err
 		}
-		if first = append(first, e); len(first) == 2 {
-			break
-		}
+		newest = append(newest, m.Entry)
 	}
-	if len(first) < 2 {
-		return fmt.Errorf("%s: no messages came", dir)
+	if len(newest) < 2 {
+		return fmt.Errorf("%s: no messages came", account.Maildir)
 	}
-	if _, err := dir.SetFlags(first[0], maildir.FlagFlagged|maildir.FlagSeen, ""); err != nil {
+	inbox := maildir.Dir(filepath.Join(account.Maildir, "INBOX"))
+	if _, err := inbox.SetFlags(newest[0], maildir.FlagFlagged|maildir.FlagSeen, ""); err != nil {
 		return err
 	}
-	return dir.Remove(first[1])
+	return inbox.Remove(newest[1])
 }
