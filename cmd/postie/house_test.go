@@ -49,7 +49,7 @@ func rooms() map[string][]string {
 		"imap/imaptest":            nil,
 		"imap/naming":              {"imap"},
 		"imap/plan":                {"maildir"},
-		"imap/changes":             {"imap", "imap/naming", "imap/plan", "maildir/message"},
+		"imap/changes":             {"imap", "imap/naming", "imap/plan", "maildir", "maildir/message"},
 		"imap/mirror":              {"imap", "imap/changes", "imap/naming", "imap/plan", "maildir", "maildir/look", "maildir/message", "maildir/index"},
 		"maildir":                  nil,
 		"maildir/look":             {"maildir", "maildir/message"},
