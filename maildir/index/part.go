@@ -67,6 +67,9 @@ func (s *Store) Enter(tx *sql.Tx, ms []Message) error {
 		exact = excluded.exact, header = excluded.header, date = excluded.date`)
 }
 
+// Replace gives a small file beside the mail a new content, durably, and as a whole or not at all.
+func Replace(path, text string) error { return replace(path, text) }
+
 // verb says what went wrong, if anything did.
 func verb(what string, err error) error {
 	if err == nil {

@@ -37,6 +37,7 @@ type Receipt struct {
 // transaction.
 type Ledger struct {
 	s  *index.Store
+	of index.Maildrop
 	id int64
 }
 
@@ -57,7 +58,7 @@ func Open(ctx context.Context, s *index.Store, m index.Maildrop) (*Ledger, error
 	if err != nil {
 		return nil, fmt.Errorf("open ledger of %s: %w", m, err)
 	}
-	return &Ledger{s, ids[0]}, nil
+	return &Ledger{s, m, ids[0]}, nil
 }
 
 // Receipts returns the rows of the maildrop, of all states, in the order they came.
@@ -208,7 +209,8 @@ func (l *Ledger) Adopt(ctx context.Context, as []Adoption) error {
 // Finished records that a run came to its end: the maildrop is no longer Fresh.
 func (l *Ledger) Finished(ctx context.Context, at time.Time) error {
 	return verb("record end of run", l.s.Write(ctx, func(tx *sql.Tx) error {
-		_, err := tx.Exec("UPDATE maildrop SET finished = ? WHERE id = ?", at.UnixMilli(), l.id)
+		_, err := tx.Exec(`UPDATE maildrop SET finished = ?, receipts = (SELECT count(*) FROM receipt WHERE receipt.maildrop = maildrop.id)
+			WHERE id = ?`, at.UnixMilli(), l.id)
 		return err
 	}))
 }

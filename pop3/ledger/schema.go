@@ -2,7 +2,7 @@ package ledger
 
 // migrations are those of the part "pop3" (index.Store.Part). The tables maildrop and receipt are older than parts: schema 1 of
 // maildir/index made them, and every database has them.
-func migrations() []string { return []string{breakers} }
+func migrations() []string { return []string{breakers, runs} }
 
 // breakers remembers messages at which sessions broke, or that did not come whole: they are asked for last, and ever more seldom.
 const breakers = `
@@ -14,4 +14,10 @@ CREATE TABLE breaker_pop3 (
 	at       INTEGER NOT NULL,          -- when it failed last
 	PRIMARY KEY (maildrop, uidl, listed)
 ) STRICT, WITHOUT ROWID;
+`
+
+// runs counts the runs that stored something, as does a file in the Maildir (witness.go), and the receipts at the end of the last run.
+const runs = `
+ALTER TABLE maildrop ADD COLUMN runs INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE maildrop ADD COLUMN receipts INTEGER NOT NULL DEFAULT 0;
 `

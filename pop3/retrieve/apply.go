@@ -34,6 +34,11 @@ func (r *run) apply(ctx context.Context, u unfinished, plan Plan) error {
 	if err := r.resume(ctx, u); err != nil {
 		return err
 	}
+	if r.forgot || slices.ContainsFunc(plan.Ops, func(op Op) bool { return op.Action == Fetch }) {
+		if err := r.ledger.Begin(ctx, r.Dir, r.forgot); err != nil {
+			return err
+		}
+	}
 	if err := r.record(ctx, plan); err != nil {
 		return err
 	}

@@ -46,6 +46,13 @@ func (r *run) remember(ctx context.Context) (unfinished, error) {
 	if r.fresh, err = r.ledger.Fresh(ctx); err != nil {
 		return u, err
 	}
+	if r.forgot, err = r.ledger.Forgot(ctx, r.Dir); err != nil {
+		return u, err
+	}
+	if r.forgot && !r.fresh {
+		r.fresh = true
+		r.emit(Notice{"what is remembered of this maildrop is older than the mail here, or not all of it is left: what the server has is compared with the mail"})
+	}
 	if r.Policy.Keep.Mode == UntilDeleted {
 		if r.view.Lost, err = r.lost(ctx); err != nil {
 			return u, err

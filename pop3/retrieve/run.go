@@ -56,7 +56,8 @@ type run struct {
 	ledger  *ledger.Ledger
 	session *pop3.Session
 	view    View
-	fresh   bool
+	fresh   bool // no run came to its end with this database
+	forgot  bool // the ledger is older than the mail, or lost rows
 	report  Report
 	mu      sync.Mutex // guards Progress, report.Failed and doomed, which the committing goroutine touches too
 	doomed  []doomed
