@@ -49,7 +49,7 @@ func (s *Store) counts(ctx context.Context) ([]Count, error) {
 		every AS (SELECT mailbox, count(*) n FROM message INDEXED BY message_mailbox GROUP BY mailbox),
 		unread AS (SELECT mailbox, count(*) n FROM message INDEXED BY message_unread WHERE flags & 16 = 0 GROUP BY mailbox),
 		flagged AS (SELECT mailbox, count(*) n FROM message INDEXED BY message_flagged WHERE flags & 2 <> 0 GROUP BY mailbox),
-		mirrored AS (SELECT id FROM mailbox WHERE folder IS NOT NULL),
+		mirrored AS (SELECT id FROM mailbox WHERE folder IS NOT NULL AND EXISTS (SELECT 1 FROM account)), -- else no sync is known of
 		fresh AS (SELECT mailbox, count(*) n FROM message -- looked for only if there are any
 			WHERE (SELECT sum(n) FROM every WHERE mailbox = 0 OR mailbox IN mirrored) > (SELECT count(DISTINCT message) FROM pair)
 			AND mailbox IN mirrored AND `+unpaired+` GROUP BY mailbox),

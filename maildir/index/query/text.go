@@ -23,10 +23,10 @@ type TextOptions struct {
 }
 
 const (
-	textChunk = 256       // messages in one transaction at most
-	textBytes = 4 << 20   // of text in one transaction, or little more
-	textLimit = 256 << 10 // of one message
-	fewTexts  = 2000      // so few messages need no quick look at the headers first
+	textChunk = 256             // messages in one transaction at most
+	textBytes = 4 << 20         // of text in one transaction, or little more
+	textLimit = message.MaxText // of one message: what show shows is found
+	fewTexts  = 2000            // so few messages need no quick look at the headers first
 )
 
 // Levels of message.indexed. Without a body here textAll is reached with the header.
