@@ -85,6 +85,9 @@ func small(t *testing.T) []byte {
 
 // Every bit of the header, flipped: no panic, and no index that stays useless.
 func TestEveryBitOfTheHeader(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: it opens some hundred damaged databases")
+	}
 	whole := small(t)
 	for bit := range 800 {
 		recovers(t, whole, bit/8, whole[bit/8]^1<<(bit%8))

@@ -1,0 +1,27 @@
+package main
+
+/*
+The tests of the whole program, by the first word of their file:
+
+	house_    the import table and the top level: the house itself
+	script_   scenarios (testdata/script, testdata/script/firstrun): what users and scripts see, told as they would type it.
+	          script_imap_ has the demo's server, script_play_ one that plays a dialogue, script_world_ a small internet on loopback for init and check
+	init_     a person at a terminal sets up an account
+	login_    ways to log in, and somebody in between
+	fetch_    POP3
+	sync_     IMAP, with devices that share an account: fleet_ is the account and its devices
+	read_     list, search, show, status: without a server, while others write, on a terminal
+	act_      mark, move, delete, free
+	retry_    what is tried again
+	bench_    benchmarks beside mpop and mbsync, and the promise about memory
+
+A new behaviour begins as a scenario in testdata/script: it needs no Dovecot, and is the shortest to read. What needs a
+server with CONDSTORE and the like, other programs, chance, or thousands of messages stands in Go beside a fleet.
+
+	go test -short ./...        everything that needs no server and no patience, in under a minute; the rest says why it is left out
+	go test ./cmd/postie        also with a Dovecot, if it is installed
+	.ci/run                     all of it, under the race detector
+
+What is printed with --json in a scenario has to fit testdata/schema/events.json. A process that is to be killed is started
+by testdata/victim.
+*/
