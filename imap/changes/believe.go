@@ -3,9 +3,14 @@
 package changes
 
 import (
+	"cmp"
+	"context"
 	"fmt"
 
 	goimap "github.com/emersion/go-imap/v2"
+
+	"postie/imap"
+	"postie/imap/plan"
 )
 
 // Answer is what a server said of the messages of one mailbox, next to what is known of them.
@@ -49,4 +54,107 @@ type Contradiction struct {
 
 func (c *Contradiction) Error() string {
 	return "the server contradicts itself: it says " + c.Said + ". Nothing was deleted; the next run reads the mailbox whole"
+}
+
+// believe weighs what the server said of a mailbox, and looks a second time where it does not agree with the number of messages
+// there. What is missing is taken for gone only if it agrees both times, or what was expunged meanwhile explains it.
+func (r *Reader) believe(ctx context.Context, d *Delta, m Mailbox, then Then, rows Rows, seen answer) error {
+	if d.New.Dynamic() {
+		return nil // Identify finds out which they are
+	}
+	first, err := d.answer(ctx, rows, seen.both)
+	if err != nil {
+		return err
+	}
+	first.Least, first.Most = seen.before.Between(r.session.Tally())
+	doubt := cmp.Or(seen.doubt, Believable(first))
+	if doubt == nil && (seen.whole || !first.differs(m.Status)) {
+		return nil
+	}
+	second := first
+	if !seen.whole {
+		again := answer{all: true, whole: true, messages: r.session.FetchFlags(ctx, Every(), 0, nil)}
+		if err := d.align(ctx, rows, again); err != nil {
+			return err
+		}
+		if second, err = d.answer(ctx, rows, nil); err != nil {
+			return err
+		}
+	}
+	if err := r.session.Noop(ctx); err != nil { // a server need not say before that what was expunged (RFC 9051 section 7.5.1)
+		return err
+	}
+	first.Least, first.Most = seen.before.Between(r.session.Tally())
+	second.Least, second.Most = first.Least, first.Most
+	doubt = cmp.Or(seen.doubt, Believable(first), Believable(second))
+	if doubt != nil && then.Match {
+		return doubt // its files would look as if they matched nothing there
+	}
+	if doubt != nil {
+		d.Presume(doubt)
+	}
+	return nil
+}
+
+// answer is what was said of a mailbox, now that it is in view.
+func (d *Delta) answer(ctx context.Context, rows Rows, both goimap.UIDSet) (Answer, error) {
+	held, err := rows.Held(ctx)
+	a := Answer{Known: held, New: int64(Count(d.New)), Both: both}
+	i := 0
+	for _, m := range d.Messages { // those of the base among them are sorted as the pairs are
+		for ; i < len(d.Pairs) && d.Pairs[i].UID < m.UID; i++ {
+			a.Gone++
+		}
+		if i < len(d.Pairs) && d.Pairs[i].UID == m.UID {
+			i++
+		} else {
+			a.New++
+		}
+	}
+	a.Gone += int64(len(d.Pairs) - i)
+	return a, err
+}
+
+// differs says whether STATUS had told another number of messages than are left now that some are missing: somebody deleted them in
+// between, or they are there.
+func (a Answer) differs(st *imap.Status) bool {
+	return a.Gone > 0 && st != nil && int64(st.Messages) != a.left()
+}
+
+// Presume takes what is missing for being there still: nobody can tell, and why says so.
+func (d *Delta) Presume(why error) {
+	d.Doubt = why
+	all := make([]plan.Message, 0, len(d.Messages))
+	i := 0
+	for _, p := range d.Pairs {
+		for ; i < len(d.Messages) && d.Messages[i].UID < p.UID; i++ {
+			all = append(all, d.Messages[i])
+		}
+		if i == len(d.Messages) || d.Messages[i].UID != p.UID {
+			all = append(all, plan.Message{UID: p.UID, Still: true})
+		}
+	}
+	d.Messages = append(all, d.Messages[i:]...)
+}
+
+// Search looks in a mailbox for messages that are missing in what the server said so far. Where it finds some, nothing is believed
+// to be gone.
+func (r *Reader) Search(ctx context.Context, m Mailbox, d *Delta) error {
+	if _, err := r.Select(ctx, m.Name, nil); err != nil {
+		return err
+	}
+	there, err := r.session.SearchAll(ctx)
+	if err != nil {
+		return err
+	}
+	var both goimap.UIDSet
+	for _, p := range d.Pairs {
+		if there.Contains(p.UID) && d.Message(p.UID) == nil {
+			both.AddNum(p.UID)
+		}
+	}
+	if len(both) > 0 {
+		d.Presume(&Contradiction{fmt.Sprintf("that the messages with UID %s are gone, and finds them", both)})
+	}
+	return nil
 }

@@ -135,7 +135,7 @@ func (r *run) prepare(ctx context.Context) error {
 				return err
 			}
 		}
-		if b.newbase != nil || b.UIDValidity != b.now.UIDValidity {
+		if b.newbase != nil || b.UIDValidity != b.delta.Now.UIDValidity {
 			if err := r.begin(ctx, b); err != nil {
 				return err
 			}
@@ -146,7 +146,7 @@ func (r *run) prepare(ctx context.Context) error {
 
 // begin records what UIDs mean from now on; of it nothing was read to its end yet.
 func (r *run) begin(ctx context.Context, b *box) error {
-	b.UIDValidity, b.MailboxID, b.Keeps, b.ReadOnly = b.now.UIDValidity, b.now.MailboxID, b.now.Keeps, b.now.ReadOnly
+	b.UIDValidity, b.MailboxID, b.Keeps, b.ReadOnly = b.delta.Now.UIDValidity, b.delta.Now.MailboxID, b.delta.Now.Keeps, b.delta.Now.ReadOnly
 	b.UIDNext, b.Messages, b.ModSeq, b.Stamp = 0, 0, 0, maildir.Stamp{}
 	return r.base.Record(ctx, b.Mailbox)
 }
@@ -154,7 +154,7 @@ func (r *run) begin(ctx context.Context, b *box) error {
 // rebased are the agreements of a base that was matched again.
 func (b *box) rebased() []index.Agreement {
 	who := map[goimap.UID]plan.Identity{}
-	for _, m := range b.messages {
+	for _, m := range b.delta.Messages {
 		who[m.UID] = m.ID
 	}
 	as := make([]index.Agreement, 0, len(b.newbase))

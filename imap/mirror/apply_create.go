@@ -8,6 +8,7 @@ import (
 	goimap "github.com/emersion/go-imap/v2"
 
 	"postie/imap"
+	"postie/imap/changes"
 	"postie/imap/naming"
 	"postie/imap/plan"
 	"postie/maildir/index"
@@ -42,7 +43,7 @@ func (r *run) create(ctx context.Context, op plan.Op) error {
 		if err := r.createThere(ctx, b); err != nil {
 			return err
 		}
-	} else if b.UIDValidity != b.now.UIDValidity {
+	} else if b.UIDValidity != b.delta.Now.UIDValidity {
 		if err := r.begin(ctx, b); err != nil {
 			return err
 		}
@@ -93,7 +94,7 @@ func (r *run) createThere(ctx context.Context, b *box) error {
 	if err != nil {
 		return err
 	}
-	b.observed(s)
+	b.delta.Now = changes.StateOf(s)
 	b.pushed = true
 	if b.Some { // UIDs of an earlier life
 		r.step("base orphan")

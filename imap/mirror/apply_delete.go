@@ -62,7 +62,7 @@ func (r *run) delete(ctx context.Context, ops []plan.Op) error {
 
 // marks says whether a message was deleted here before, and could only be marked, or not even that.
 func (b *box) marks(uid goimap.UID) bool {
-	p := at(b.byUID, uid, func(p plan.Pair) goimap.UID { return p.UID })
+	p := at(b.delta.Pairs, uid, func(p plan.Pair) goimap.UID { return p.UID })
 	return p != nil && p.State != plan.Agreed
 }
 

@@ -143,7 +143,7 @@ func (r *run) transfer(ctx context.Context, b, to *box, ops []plan.Op) (t transf
 	t.dest = map[goimap.UID]goimap.UID{}
 	if to.kept() {
 		to.pushed = true
-		if to.now.UIDValidity == 0 || plan.UIDValidity(copied.UIDValidity) == to.now.UIDValidity {
+		if to.delta.Now.UIDValidity == 0 || plan.UIDValidity(copied.UIDValidity) == to.delta.Now.UIDValidity {
 			for i, uid := range copied.Source {
 				t.dest[uid] = copied.Dest[i]
 			}
@@ -166,7 +166,7 @@ func (r *run) transfer(ctx context.Context, b, to *box, ops []plan.Op) (t transf
 
 // seek finds moved messages in their new mailbox where the server did not say what became of them (no UIDPLUS).
 func (r *run) seek(ctx context.Context, b, to *box, ops []plan.Op, dest map[goimap.UID]goimap.UID) error {
-	from := max(to.now.UIDNext, to.next)
+	from := max(to.delta.Now.UIDNext, to.next)
 	if from == 0 {
 		return nil // the next pass reads it all
 	}
@@ -209,7 +209,7 @@ func (r *run) intendCopies(ctx context.Context, b, to *box, ops []plan.Op) ([]in
 	}
 	intents := make([]index.Intent, len(ops))
 	for i, op := range ops {
-		intents[i] = index.Intent{Mailbox: b.ID, UID: op.UID, Key: op.Key, To: to.ID, UIDValidity: to.now.UIDValidity, UIDNext: to.now.UIDNext}
+		intents[i] = index.Intent{Mailbox: b.ID, UID: op.UID, Key: op.Key, To: to.ID, UIDValidity: to.delta.Now.UIDValidity, UIDNext: to.delta.Now.UIDNext}
 	}
 	r.step("intend copies")
 	return intents, r.base.Intend(ctx, intents)

@@ -35,16 +35,15 @@ func (r *run) rename(ctx context.Context, op plan.Op) error {
 		return err
 	}
 	// From here on it is the mailbox b, with the base of old, and its view.
-	now, read := b.now, b.read
+	now, read := b.delta.Now, b.delta.Read
 	if op.Side == plan.Remote || !read {
-		now, read = old.now, old.read
+		now, read = old.delta.Now, old.delta.Read
 	}
 	if op.Side&plan.Local != 0 {
 		b.entries, b.fresh = lies.entries, lies.fresh
 		lies.here, lies.fresh = false, map[maildir.Key]*index.Message{}
 	}
-	b.Mailbox, b.known, b.now, b.read, b.here = to, true, now, read, true
-	b.now.ID, b.now.Name, b.now.Folder = to.ID, to.Name, to.Folder
+	b.Mailbox, b.known, b.delta.Now, b.delta.Read, b.here = to, true, now, read, true
 	if b.remote == nil {
 		b.remote = &imap.Mailbox{Name: b.server}
 	}

@@ -101,7 +101,7 @@ func (r *run) ship(ctx context.Context, b *box, batch []*parcel) error {
 	}
 	intents := make([]index.Intent, len(batch))
 	for i, p := range batch {
-		intents[i] = index.Intent{Mailbox: b.ID, Key: p.op.Key, To: b.ID, UIDValidity: b.now.UIDValidity, UIDNext: b.now.UIDNext,
+		intents[i] = index.Intent{Mailbox: b.ID, Key: p.op.Key, To: b.ID, UIDValidity: b.delta.Now.UIDValidity, UIDNext: b.delta.Now.UIDNext,
 			Size: p.message.Wire.Size, Hash: p.message.Wire.Hash, Header: p.message.Header, MessageID: p.message.Summary.MessageID}
 	}
 	r.step("intend upload")
@@ -130,7 +130,7 @@ func (r *run) ship(ctx context.Context, b *box, batch []*parcel) error {
 		}
 		if p.uid != 0 {
 			ops, as = append(ops, p.op), append(as, r.uploaded(b, p))
-			b.now.UIDNext = max(b.now.UIDNext, p.uid+1)
+			b.delta.Now.UIDNext = max(b.delta.Now.UIDNext, p.uid+1)
 		}
 	}
 	return errors.Join(r.agree(context.WithoutCancel(ctx), ops, as), err)
@@ -172,7 +172,7 @@ func (r *run) send(ctx context.Context, b *box, batch []*parcel) error {
 			}
 			continue
 		}
-		if b.now.UIDValidity == 0 || plan.UIDValidity(done.UIDValidity) == b.now.UIDValidity {
+		if b.delta.Now.UIDValidity == 0 || plan.UIDValidity(done.UIDValidity) == b.delta.Now.UIDValidity {
 			if p.uid, err = r.free(ctx, b, done.UID, batch); err != nil {
 				return err
 			}
@@ -190,7 +190,7 @@ func (r *run) free(ctx context.Context, b *box, uid goimap.UID, batch []*parcel)
 	if slices.ContainsFunc(batch, func(p *parcel) bool { return p.uid == uid }) {
 		return 0, nil
 	}
-	if b.now.UIDNext != 0 && uid >= b.now.UIDNext {
+	if b.delta.Now.UIDNext != 0 && uid >= b.delta.Now.UIDNext {
 		return uid, nil
 	}
 	known, err := changes.Known(ctx, r.rows(b), uid)

@@ -8,6 +8,7 @@ import (
 	goimap "github.com/emersion/go-imap/v2"
 
 	"postie/imap"
+	"postie/imap/changes"
 	"postie/imap/plan"
 	"postie/maildir"
 	"postie/maildir/index"
@@ -56,19 +57,13 @@ type maildirSide struct {
 
 // serverSide is a mailbox as the server shows it.
 type serverSide struct {
-	server   string         // its name there; "": it is not there and cannot be
-	remote   *imap.Mailbox  // nil: not there
-	apart    bool           // Gmail's virtual ones, and what has a name twice
-	now      index.Mailbox  // as it was when it was read
-	read     bool           // all that changed there since ModSeq is in view
-	messages []plan.Message // in view, by UID
-	rest     goimap.UIDSet  // messages that the base does not know, and for which there is no room in this plan
-	byUID    []plan.Pair    // of the base, in view
-	wishes   []plan.Wish    // for messages that have no body here
-	expunges bool           // an EXPUNGE would take only what is ours
+	server   string        // its name there; "": it is not there and cannot be
+	remote   *imap.Mailbox // nil: not there
+	apart    bool          // Gmail's virtual ones, and what has a name twice
+	delta    changes.Delta // what is seen there, and differs from the base
+	wishes   []plan.Wish   // for messages that have no body here
+	expunges bool          // an EXPUNGE would take only what is ours
 	forbids  forbids
-	doubt    error // why what is missing there is not believed to be gone; nil: it is
-	untold   int   // messages whose flags the server did not tell
 }
 
 // effects are what this run did to a mailbox, or could not do.
@@ -103,7 +98,7 @@ func (b *box) lacks(key maildir.Key) bool {
 func (b *box) intact() bool {
 	odd := func(p plan.Pair) bool { return p.UID == 0 || p.State != plan.Agreed }
 	return !slices.ContainsFunc(b.byKey, func(p plan.Pair) bool { return odd(p) || b.lacks(p.Key) }) &&
-		!slices.ContainsFunc(b.byUID, func(p plan.Pair) bool { return odd(p) || b.message(p.UID) == nil })
+		!slices.ContainsFunc(b.delta.Pairs, func(p plan.Pair) bool { return odd(p) || b.message(p.UID) == nil })
 }
 
 // holds says whether a file in view has that key.
@@ -112,7 +107,7 @@ func (b *box) holds(key maildir.Key) bool {
 }
 
 // message is the one in view that has a UID; nil: none has.
-func (b *box) message(uid goimap.UID) *plan.Message { return at(b.messages, uid, messageUID) }
+func (b *box) message(uid goimap.UID) *plan.Message { return b.delta.Message(uid) }
 
 // wish is what was wished for a message when the mailbox was observed; nil: nothing was.
 func (b *box) wish(uid goimap.UID) *plan.Wish {

@@ -69,7 +69,7 @@ func (r *run) left(ctx context.Context, b *box, set goimap.UIDSet) (left goimap.
 // more than marked.
 func (r *run) doomed(b *box, set goimap.UIDSet) goimap.UIDSet {
 	ours := slices.Clone(set)
-	for _, p := range b.byUID {
+	for _, p := range b.delta.Pairs {
 		if p.State == plan.Marked && r.Policy.Expunge {
 			ours.AddNum(p.UID)
 		}
@@ -81,7 +81,7 @@ func (r *run) doomed(b *box, set goimap.UIDSet) goimap.UIDSet {
 // everything that is marked, by whomever.
 func (r *run) canExpunge(ctx context.Context, b *box) error {
 	b.expunges = r.session.Has(goimap.CapUIDPlus)
-	if b.expunges || b.remote == nil || b.now.ReadOnly {
+	if b.expunges || b.remote == nil || b.delta.Now.ReadOnly {
 		return nil
 	}
 	ours := r.doomed(b, b.missing)

@@ -71,7 +71,7 @@ func (r *run) bodyless(ctx context.Context, ids []int64) (wanted [][]plan.Op, er
 	r.byName = map[string]*box{}
 	for _, m := range all {
 		b := r.box(m.Name)
-		b.Mailbox, b.now, b.known, b.here = m, m, true, true
+		b.Mailbox, b.delta.Now, b.known, b.here = m, stateOf(m), true, true
 		b.dir = maildir.Dir(filepath.Join(r.Root, m.Folder))
 		if err := r.arrivedAll(ctx, b); err != nil {
 			return nil, err

@@ -64,11 +64,11 @@ func (r *run) messageIDs(ctx context.Context, of *box) (map[string]int, error) {
 	if s, err := r.selected(ctx, b, nil); err != nil || s.Exists == 0 {
 		return nil, err
 	}
-	if _, err := r.heads(ctx, b, changes.Every(), false); err != nil {
+	if _, err := r.identifyThere(ctx, b, changes.Every(), changes.Ask{Header: true}); err != nil {
 		return nil, err
 	}
 	count := map[string]int{}
-	for _, m := range b.messages {
+	for _, m := range b.delta.Messages {
 		count[m.ID.MessageID]++
 	}
 	return count, nil

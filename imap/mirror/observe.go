@@ -64,7 +64,7 @@ func (r *run) views(ctx context.Context) ([]plan.Mailbox, error) {
 			continue
 		}
 		if b.outside { // a file that is missing elsewhere may be here
-			b.byUID, b.messages, b.rest = nil, nil, nil
+			b.delta.Pairs, b.delta.Messages, b.delta.New = nil, nil, nil
 		}
 		v, err := r.view(ctx, b)
 		if err != nil {
@@ -120,9 +120,9 @@ func (r *run) seeThere(ctx context.Context, b *box) (err error) {
 func (r *run) view(ctx context.Context, b *box) (plan.Mailbox, error) {
 	v := plan.Mailbox{
 		Name: b.Name, Known: b.known, Exist: b.exist(), Outside: b.outside, Unstable: b.unstable, Lost: b.emptied, Called: b.Called, Deleted: b.Deleted,
-		UIDValidity: b.now.UIDValidity, MailboxID: b.now.MailboxID, ModSeq: b.now.ModSeq, Keeps: b.now.Keeps, ReadOnly: b.now.ReadOnly,
-		Expunges: b.expunges, Files: plan.Seq(b.files), Messages: plan.Seq(b.messages), Wishes: b.wishes,
-		Base: plan.Base{UIDValidity: b.UIDValidity, MailboxID: b.MailboxID, ByUID: plan.Seq(b.byUID), ByKey: plan.Seq(b.byKey)},
+		UIDValidity: b.delta.Now.UIDValidity, MailboxID: b.delta.Now.MailboxID, ModSeq: b.delta.Now.ModSeq, Keeps: b.delta.Now.Keeps, ReadOnly: b.delta.Now.ReadOnly,
+		Expunges: b.expunges, Files: plan.Seq(b.files), Messages: plan.Seq(b.delta.Messages), Wishes: b.wishes,
+		Base: plan.Base{UIDValidity: b.UIDValidity, MailboxID: b.MailboxID, ByUID: plan.Seq(b.delta.Pairs), ByKey: plan.Seq(b.byKey)},
 	}
 	if es := b.left[empty]; len(es) > 0 {
 		v.Damaged = !slices.Contains(r.before, b.Name+": "+leftAlone(empty, es))
@@ -191,10 +191,10 @@ func (r *run) rematch(ctx context.Context, b *box) error {
 // doubtful asks for the headers of messages that only these can tell.
 func (r *run) doubtful(ctx context.Context, b *box, doubts []goimap.UID) (map[goimap.UID]plan.Identity, error) {
 	ids, set := map[goimap.UID]plan.Identity{}, goimap.UIDSetNum(doubts...)
-	if _, err := r.heads(ctx, b, set, true); err != nil {
+	if _, err := r.identifyThere(ctx, b, set, changes.Ask{Header: true, Whole: true}); err != nil {
 		return nil, err
 	}
-	for _, m := range b.messages {
+	for _, m := range b.delta.Messages {
 		if set.Contains(m.UID) {
 			ids[m.UID] = m.ID
 		}
@@ -216,7 +216,7 @@ func (r *run) doubts(ctx context.Context, views []plan.Mailbox) ([]plan.Mailbox,
 	}
 	for _, b := range r.boxes {
 		if len(sets[b.Name]) > 0 {
-			if _, err := r.heads(ctx, b, sets[b.Name], true); err != nil {
+			if _, err := r.identifyThere(ctx, b, sets[b.Name], changes.Ask{Header: true, Whole: true}); err != nil {
 				return nil, err
 			}
 		}

@@ -4,7 +4,7 @@ import (
 	"context"
 	"slices"
 
-	"postie/imap"
+	"postie/imap/changes"
 	"postie/imap/plan"
 	"postie/maildir/index"
 )
@@ -15,7 +15,7 @@ func (r *run) record(ctx context.Context, p plan.Plan) error {
 	r.doubted() // also what became known in windows
 	var states []index.Mailbox
 	for _, b := range r.boxes {
-		if b.doubt != nil && b.ID != 0 {
+		if b.delta.Doubt != nil && b.ID != 0 {
 			m := b.Mailbox
 			m.ModSeq = 0 // read all
 			states = append(states, m)
@@ -29,15 +29,13 @@ func (r *run) record(ctx context.Context, p plan.Plan) error {
 		if b.exist() == plan.Both { // it was made anew since it was renamed or deleted
 			m.Called, m.Deleted = "", false
 		}
-		if b.remote != nil && (b.read || b.pushed) {
+		if b.remote != nil && (b.delta.Read || b.pushed) {
 			now, ok, err := r.upTo(ctx, b)
 			if err != nil {
 				return err
 			}
 			if ok {
-				now.ID, now.Name, now.Folder, now.Stamp, now.Some, now.Odd = m.ID, m.Name, m.Folder, m.Stamp, m.Some, m.Odd
-				now.Called, now.Deleted = m.Called, m.Deleted
-				m = now
+				m = reached(m, now)
 			}
 		}
 		if m != b.Mailbox {
@@ -53,26 +51,13 @@ func (r *run) record(ctx context.Context, p plan.Plan) error {
 
 // upTo gives the state up to which the base tells all of a mailbox on the server, and whether it does. Where we changed it ourselves, one
 // more look says whether that was all that happened.
-func (r *run) upTo(ctx context.Context, b *box) (index.Mailbox, bool, error) {
-	now := b.now
+func (r *run) upTo(ctx context.Context, b *box) (now changes.State, ok bool, err error) {
+	now = b.delta.Now
 	if b.pushed && now.ModSeq > 0 {
-		probe := &box{Mailbox: now, known: true, serverSide: serverSide{server: b.server, remote: &imap.Mailbox{Name: b.server}}}
-		probe.ID, probe.now = b.ID, now
-		seen, err := r.look(ctx, probe)
-		if err != nil {
+		var still bool
+		if now, still, err = r.reader.Still(ctx, changes.Mailbox{Name: b.server}, now, r.rows(b), r.room); err != nil || !still {
 			return now, false, err
 		}
-		if _, err := r.merge(ctx, probe, seen); err != nil {
-			return now, false, err
-		}
-		still := len(probe.messages) == len(probe.byUID) && len(probe.rest) == 0
-		for _, m := range probe.messages {
-			still = still && m.Still
-		}
-		if !still {
-			return now, false, nil
-		}
-		now = probe.now
 	}
 	held, err := r.base.Held(ctx, b.ID)
 	if err != nil {

@@ -207,7 +207,7 @@ func (r *run) finishMoves(ctx context.Context, b *box, all []*pending) error {
 		return err
 	}
 	var marked goimap.UIDSet
-	if !s.ReadOnly && !b.turned(index.Mailbox{UIDValidity: plan.UIDValidity(s.UIDValidity), UIDNext: s.UIDNext}) {
+	if !s.ReadOnly && !b.turned(changes.State{UIDValidity: plan.UIDValidity(s.UIDValidity), UIDNext: s.UIDNext}) {
 		marked, err = r.expunge(ctx, b, uids(all, func(p *pending) goimap.UID { return p.UID }))
 	}
 	if err != nil && !forbidden(err) {

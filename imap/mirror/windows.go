@@ -35,10 +35,10 @@ func (r *run) widen(ctx context.Context) error {
 		return nil
 	}
 	for _, b := range r.boxes {
-		if b.outside || len(b.rest) == 0 {
+		if b.outside || len(b.delta.New) == 0 {
 			continue
 		}
-		r.room = changes.Count(b.rest)
+		r.room = changes.Count(b.delta.New)
 		if err := r.newcomers(ctx, b); err != nil && !single(err) {
 			return err
 		} else if err != nil {
@@ -52,8 +52,8 @@ func (r *run) widen(ctx context.Context) error {
 // windows brings in what waits, part by part.
 func (r *run) windows(ctx context.Context, p *plan.Plan, broken map[string]bool) error {
 	for _, b := range r.boxes {
-		view := b.messages
-		for len(b.rest) > 0 && !b.outside {
+		view := b.delta.Messages
+		for len(b.delta.New) > 0 && !b.outside {
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
 			}
@@ -65,7 +65,7 @@ func (r *run) windows(ctx context.Context, p *plan.Plan, broken map[string]bool)
 				return err
 			}
 		}
-		b.messages = view
+		b.delta.Messages = view
 	}
 	return nil
 }
@@ -74,14 +74,14 @@ func (r *run) windows(ctx context.Context, p *plan.Plan, broken map[string]bool)
 func (r *run) bring(ctx context.Context, b *box, p *plan.Plan, broken map[string]bool) error {
 	err := r.opened(ctx, b)
 	if err == nil {
-		b.messages, r.room = nil, cmp.Or(r.Window, window)
+		b.delta.Messages, r.room = nil, cmp.Or(r.Window, window)
 		err = r.newcomers(ctx, b)
 	}
 	if err != nil {
 		return r.failed(plan.Op{Kind: plan.Download, Mailbox: b.Name}, err, broken)
 	}
-	more, err := plan.Diff([]plan.Mailbox{{Name: b.Name, Known: true, Exist: plan.Both, Messages: plan.Seq(b.messages),
-		UIDValidity: b.now.UIDValidity, MailboxID: b.now.MailboxID, ModSeq: b.now.ModSeq, Keeps: b.now.Keeps, ReadOnly: b.now.ReadOnly,
+	more, err := plan.Diff([]plan.Mailbox{{Name: b.Name, Known: true, Exist: plan.Both, Messages: plan.Seq(b.delta.Messages),
+		UIDValidity: b.delta.Now.UIDValidity, MailboxID: b.delta.Now.MailboxID, ModSeq: b.delta.Now.ModSeq, Keeps: b.delta.Now.Keeps, ReadOnly: b.delta.Now.ReadOnly,
 		Base: plan.Base{UIDValidity: b.UIDValidity, MailboxID: b.MailboxID}}}, r.Policy)
 	if err != nil {
 		return fmt.Errorf("plan: %w", err)
@@ -109,7 +109,7 @@ func (r *run) forecast(p plan.Plan) {
 	total := t.Planned
 	for _, b := range r.boxes {
 		if t.newcomers > 0 && !b.outside {
-			n := changes.Count(b.rest)
+			n := changes.Count(b.delta.New)
 			total.Messages += int(int64(n) * int64(t.Messages) / int64(t.newcomers))
 			total.Bytes += int64(float64(n) * float64(t.Bytes) / float64(t.newcomers))
 		}
