@@ -78,8 +78,8 @@ func TestBatchOrder(t *testing.T) {
 		if want := fmt.Sprintf("%s,S=%d%s", f.Key(), f.Wire().Size, flags); e.Name != want || e.New != (flags == "") {
 			t.Errorf("%+v, want %s", e, want)
 		}
-		if found, ok, err := f.dir.Find(f.Key()); !ok || err != nil || found != e {
-			t.Errorf("%+v is not %+v", found, e)
+		if is := found(t, f.dir, f.Key()); is != e {
+			t.Errorf("%+v is not %+v", is, e)
 		}
 	}
 	if b.Len() != 0 || b.Bytes() != 0 || len(list(t, a)) != 4 {
@@ -154,9 +154,7 @@ func TestBatchFailures(t *testing.T) {
 		t.Errorf("%+v", es)
 	}
 	must(t, b.Commit())
-	if _, ok, err := d.Find(late.Key()); !ok || err != nil {
-		t.Error("late message missing", err)
-	}
+	found(t, d, late.Key())
 	if got := list(t, broken); got != nil {
 		t.Errorf("left: %q", got)
 	}

@@ -70,23 +70,6 @@ func names(path string) iter.Seq2[string, error] {
 	}
 }
 
-// Find looks for a key. Absence is believed only after two passes: one alone may miss a file that is being renamed.
-func (d Dir) Find(k Key) (Entry, bool, error) {
-	for range 2 {
-		for _, sub := range []string{"new", "cur"} {
-			for name, err := range names(d.sub(sub)) {
-				if err != nil {
-					return Entry{}, false, fmt.Errorf("find: %w", err)
-				}
-				if strings.HasPrefix(name, string(k)) && KeyOf(name) == k {
-					return EntryOf(name, sub == "new"), true, nil
-				}
-			}
-		}
-	}
-	return Entry{}, false, nil
-}
-
 // Subfolders lists the Maildir++ folders: names below the root that begin with '.' and hold a cur/, sorted. Beside an error the
 // list is true, but for what could not be looked into; it is nil if that is the root.
 func (d Dir) Subfolders() ([]string, error) {

@@ -51,24 +51,18 @@ func TestScanMissing(t *testing.T) {
 		if n != 1 {
 			t.Errorf("%s: %d yields", sub, n)
 		}
-		if _, _, err := d.Find("1"); !errors.Is(err, fs.ErrNotExist) {
-			t.Errorf("find without %s: %v", sub, err)
-		}
 	}
 }
 
-func TestFind(t *testing.T) {
-	d := newDir(t)
-	for _, rel := range []string{"cur/1:2,S", "cur/11:2,F", "new/2", "cur/3,S=1"} {
-		touch(t, d, rel)
+// found is the entry of a key, if it is there.
+func found(t testing.TB, d Dir, key Key) Entry {
+	t.Helper()
+	i := slices.IndexFunc(scan(t, d), func(e Entry) bool { return e.Key == key })
+	if i < 0 {
+		t.Errorf("%s is not in %s", key, d)
+		return Entry{}
 	}
-	for key, want := range map[Key]string{"1": "cur/1:2,S", "11": "cur/11:2,F", "2": "new/2", "3": "cur/3,S=1", "4": "", "": ""} {
-		e, ok, err := d.Find(key)
-		must(t, err)
-		if ok != (want != "") || ok && e.Rel() != want {
-			t.Errorf("%q: %v %v", key, e, ok)
-		}
-	}
+	return scan(t, d)[i]
 }
 
 func TestSubfolders(t *testing.T) {

@@ -15,6 +15,7 @@ import (
 
 	"postie/cmd/postie/internal/exit"
 	"postie/maildir"
+	"postie/maildir/look"
 	"postie/testdata/dovecot"
 )
 
@@ -134,7 +135,7 @@ func (n *noise) write(f file, to string) (publish func()) {
 // unlink removes a file, by whatever name postie may have given it meanwhile.
 func (n *noise) unlink(f file) {
 	for os.Remove(n.maildir(f.mailbox).Path(f.Entry)) != nil {
-		e, ok, err := n.maildir(f.mailbox).Find(f.Key)
+		e, ok, err := look.File(n.Context(), n.maildir(f.mailbox), f.Key)
 		if n.ok(err); ok {
 			f.Entry = e
 		}

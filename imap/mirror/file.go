@@ -24,6 +24,7 @@ func (r *run) identify(ctx context.Context, b *box, e maildir.Entry, table *mail
 		none, no := errors.AsType[*maildir.NotMessage](err)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
+			r.local.Doubt(b.folder)
 			return false, nil
 		case no:
 			b.leave(none.Kind, e)
@@ -54,20 +55,21 @@ func identityOf(m *index.Message) plan.Identity {
 // readFile makes a message of a file, in one pass and in little memory. The error of one that holds nothing, a damaged copy, is errEmpty.
 func (r *run) readFile(ctx context.Context, dir maildir.Dir, e maildir.Entry) (*index.Message, error) {
 	var header message.Header
-	m, err := index.ReadFile(dir.Path(e), &header)
+	c, err := look.Read(dir.Path(e), &header)
 	if errors.Is(err, fs.ErrNotExist) {
 		var ok bool
 		if e, ok, err = look.File(ctx, dir, e.Key); err != nil || !ok {
 			return nil, cmp.Or(err, error(fs.ErrNotExist))
 		}
-		m, err = index.ReadFile(dir.Path(e), &header)
+		c, err = look.Read(dir.Path(e), &header)
 	}
-	if err == nil && m.Wire.Size == 0 {
+	if err == nil && c.Wire.Size == 0 {
 		err = errEmpty
 	}
 	if err != nil {
 		return nil, err
 	}
+	m := index.MessageOf(c)
 	m.Date = m.Date.Truncate(time.Second) // as exact as an INTERNALDATE
 	return m, r.wireOf(ctx, e, m)
 }

@@ -8,6 +8,7 @@ import (
 
 	"postie/maildir"
 	"postie/maildir/index"
+	"postie/maildir/look"
 	"postie/testdata/dovecot"
 )
 
@@ -50,7 +51,7 @@ func (d *device) toAndFro(from, to string, rhythm []bool) {
 		now := o.Now
 		o.Now = func() time.Time {
 			if calls++; rhythm[calls%len(rhythm)] {
-				e, _, err := d.dir(in).Find(e.Key)
+				e, _, err := look.File(d.Context(), d.dir(in), e.Key)
 				d.ok(err)
 				_, err = d.dir(in).MoveTo(e, d.dir(other))
 				d.ok(err)
@@ -62,7 +63,7 @@ func (d *device) toAndFro(from, to string, rhythm []bool) {
 	})
 	d.untouched(r, err, fmt.Sprintf("%s to %s, %v", from, to, rhythm))
 	if in == to {
-		e, _, err := d.dir(to).Find(e.Key)
+		e, _, err := look.File(d.Context(), d.dir(to), e.Key)
 		d.ok(err)
 		_, err = d.dir(to).MoveTo(e, d.dir(from))
 		d.ok(err)

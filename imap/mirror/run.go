@@ -12,12 +12,13 @@
 // Maildirs are theirs, rotate.go which were put aside under another name; select.go opens one; turned.go tells when its
 // UIDs mean other messages.
 //
-// Observe: observe.go. Here: snapshot.go sees all Maildirs at one moment, scan.go reads one, file.go and keywords.go a file.
+// Observe: observe.go. Here: local.go takes into view what maildir/look saw, file.go and keywords.go read a file, notmessage.go tells of
+// what is none.
 // There: remote.go finds what changed, sight.go compares it with the base, newcomers.go finds out who is new, rights.go
 // what is allowed.
 //
 // Apply: apply.go, and apply_*.go for each kind of operation; windows.go plans and applies very many newcomers a part at a
-// time. What they share: relook.go looks at the Maildirs once more before what cannot be taken back; expunge.go takes away
+// time. Before all: mend.go does to the Maildirs what observing found in want of it. What they share: relook.go looks at the Maildirs once more before what cannot be taken back; expunge.go takes away
 // what we deleted, and nothing else; arrival.go makes durable what comes down; quest.go finds again what went up, weigh.go
 // asks what became of it; insist.go gets past messages that the server cannot give.
 //

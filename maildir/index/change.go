@@ -13,6 +13,7 @@ import (
 
 	"postie/imap/plan"
 	"postie/maildir"
+	"postie/maildir/look"
 )
 
 // What is done here to files is what any other mail program would do; the table follows at once. No lock is needed.
@@ -227,7 +228,7 @@ func (s *Store) atFile(ctx context.Context, m *Message, do func(maildir.Dir, mai
 	dir := s.dirOf(*m)
 	e, err := do(dir, m.Entry)
 	if errors.Is(err, fs.ErrNotExist) {
-		found, ok, findErr := dir.Find(m.Entry.Key)
+		found, ok, findErr := look.File(ctx, dir, m.Entry.Key)
 		if findErr != nil || !ok {
 			return errors.Join(s.absent(ctx, m, err), findErr)
 		}

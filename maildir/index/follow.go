@@ -127,7 +127,6 @@ func (w *following) gone(ctx context.Context, rows []knownRow) error {
 		}
 		if len(ms) > 0 && !exists(w.s.Path(ms[0])) {
 			w.missing = append(w.missing, ms[0])
-			w.hidden[row.id] = w.hidden[row.id] || w.view.Steady()
 			w.again[ms[0].Mailbox] = true
 		}
 	}
@@ -150,6 +149,7 @@ func (w *following) place(ctx context.Context) error {
 			var again bool
 			if m, again = w.reader.read(folder{name: stray.Mailbox, dir: w.s.dirOf(stray)}, stray.Entry); m == nil {
 				w.again[stray.Mailbox] = w.again[stray.Mailbox] || again
+				w.doubt(stray.Mailbox)
 				continue
 			}
 			ms = w.like(m)
@@ -168,9 +168,23 @@ func (w *following) place(ctx context.Context) error {
 		moved.Mailbox, moved.folder, moved.Entry = stray.Mailbox, stray.folder, stray.Entry
 		w.renamed = append(w.renamed, moved)
 		w.placed[moved.ID] = true
-		delete(w.hidden, moved.ID)
+	}
+	for _, m := range w.missing {
+		if w.view.Steady() && !w.placed[m.ID] {
+			w.hidden[m.ID] = true
+		}
 	}
 	return nil
+}
+
+// doubt passes on that a file of a mailbox was gone when it was to be read.
+func (w *following) doubt(mailbox string) {
+	for i, f := range w.folders {
+		if w.reader.vanished && f.name == mailbox {
+			w.view.Doubt(w.seen[i])
+		}
+	}
+	w.reader.vanished = false
 }
 
 // like is the first message whose file is missing and had this content, if there is one.

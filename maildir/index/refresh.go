@@ -36,7 +36,8 @@ type folder struct {
 	id    int64  // 0: not recorded yet
 	stamp string
 
-	agreed bool // an account knows its mailbox
+	agreed     bool // an account knows its mailbox
+	unreadable bool // files in it could not be read
 }
 
 // refresh is one Refresh at work.
@@ -47,6 +48,8 @@ type refresh struct {
 	met    map[int64]bool   // rows of twins whose file was seen
 	stamps map[int64]string // to be recorded, by mailbox id
 	header message.Header   // of the file that is read
+
+	vanished bool // a file was gone when it was to be read
 }
 
 // Refresh brings the message table up to the Maildir: its root and its Maildir++ subfolders. Only files that are not known are
@@ -79,9 +82,14 @@ func (r *refresh) compare(ctx context.Context, folders []folder) (closed, err er
 	}
 	view, err := look.Look(ctx, seen, known{r.s, true}, look.Options{Now: r.s.now})
 	for i := 0; i < len(folders) && err == nil; i++ {
-		d := view.Of(seen[i])
-		closed = errors.Join(closed, d.Err)
-		err = r.folder(ctx, folders[i], d, view.Steady())
+		r.vanished = false
+		closed = errors.Join(closed, view.Of(seen[i]).Err)
+		if err = r.folder(ctx, &folders[i], view.Of(seen[i])); r.vanished {
+			view.Doubt(seen[i])
+		}
+	}
+	for i := 0; i < len(folders) && err == nil; i++ { // now that all files were read
+		err = r.miss(folders[i], view.Of(seen[i]), view.Steady())
 	}
 	return closed, err
 }
@@ -143,14 +151,9 @@ func folderOf(mailbox string) string {
 	return maildir.MaildirPlusPlus.Folder(strings.Split(mailbox, "/"))
 }
 
-// folder takes what one folder and its rows differ in.
-func (r *refresh) folder(ctx context.Context, f folder, d *look.Delta[knownRow], steady bool) error {
-	if len(d.Without) > 0 {
-		if err := r.lost(f, d, steady); err != nil || d.Gone {
-			return err
-		}
-	}
-	if !d.Read {
+// folder takes what came into one folder, and what got another name there.
+func (r *refresh) folder(ctx context.Context, f *folder, d *look.Delta[knownRow]) error {
+	if !d.Read || d.Gone {
 		return nil
 	}
 	if f.id == 0 {
@@ -163,8 +166,20 @@ func (r *refresh) folder(ctx context.Context, f folder, d *look.Delta[knownRow],
 	}
 	r.done.Scanned++
 	unreadable := r.done.Unreadable
-	if err := r.take(ctx, f, d); err != nil {
-		return err
+	err := r.take(ctx, *f, d)
+	f.unreadable = r.done.Unreadable > unreadable
+	return err
+}
+
+// miss takes what is missing in one folder, if that may be believed.
+func (r *refresh) miss(f folder, d *look.Delta[knownRow], steady bool) error {
+	if len(d.Without) > 0 {
+		if err := r.lost(f, d, steady); err != nil || d.Gone {
+			return err
+		}
+	}
+	if !d.Read {
+		return nil
 	}
 	missing := r.missing(d)
 	if steady {
@@ -172,7 +187,7 @@ func (r *refresh) folder(ctx context.Context, f folder, d *look.Delta[knownRow],
 	} else if len(missing) > 0 {
 		r.s.log.Info("folders change too fast; what is missing waits for the next refresh", "folder", f.dir)
 	}
-	if d.Stamp != (maildir.Stamp{}) && unreadable == r.done.Unreadable && (steady || len(missing) == 0) {
+	if d.Stamp != (maildir.Stamp{}) && !f.unreadable && (steady || len(missing) == 0) {
 		r.stamps[f.id] = text(d.Stamp)
 	}
 	return nil

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"postie/maildir"
+	"postie/maildir/look"
 )
 
 // sibling is a row of the same key in the same folder.
@@ -139,18 +140,20 @@ func (r *refresh) enter(ctx context.Context, found finds) error {
 // vanished meanwhile or cannot be read, which is counted.
 func (r *refresh) read(f folder, e maildir.Entry) (m *Message, again bool) {
 	path := f.dir.Path(e)
-	m, err := ReadFile(path, &r.header)
+	c, err := look.Read(path, &r.header)
 	switch none, ok := errors.AsType[*maildir.NotMessage](err); {
 	case ok:
 		r.s.log.Debug("no message", "path", path, "is", none.Kind)
 		return nil, false
 	case errors.Is(err, fs.ErrNotExist):
+		r.vanished = true
 		return nil, true
 	case err != nil:
 		r.done.Unreadable++
 		r.s.log.Warn("message cannot be read", "path", path, "err", err)
 		return nil, true
 	}
+	m = MessageOf(c)
 	m.Mailbox, m.Entry, m.Flags = f.name, e, maildir.Flags{Set: e.Set}
 	return m, false
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/emersion/go-imap/v2"
 
 	"postie/maildir"
+	"postie/maildir/look"
 	"postie/maildir/message"
 )
 
@@ -164,6 +165,11 @@ func (s *Store) first(ctx context.Context, where string, args ...any) (Message, 
 		return Message{}, false, err
 	}
 	return ms[0], true, nil
+}
+
+// MessageOf makes a message of what its file tells.
+func MessageOf(c look.Content) *Message {
+	return &Message{Wire: c.Wire, Date: c.Date, Header: c.Header, Marks: c.Marks, Summary: c.Summary}
 }
 
 // ByKey returns the message of a key, whatever mailbox it is in.

@@ -6,7 +6,7 @@
 //
 // Other programs rename files all the time, and reading a folder is not one step: during renames nearly every reading misses a
 // file that is there, or meets one twice. So a row without a file is only Missing, and [View.Steady] says whether that may be
-// believed of any. This is the one place for that rule; it has five parts:
+// believed of any. This is the one place for that rule; it has six parts:
 //
 //  1. new/ is read before cur/, so that a file on its way between the two is met at least once.
 //  2. A folder in which something is missing is read twice at least, and its mtimes did not change from before the last reading until
@@ -15,7 +15,8 @@
 //     that were put Aside, and all have to rest at one moment.
 //  4. Nothing is believed while one folder cannot be read, does not come to rest within three readings, or while there are Maildirs
 //     that were not among those to be looked at.
-//  5. Before what cannot be taken back, [View.Again] reads once more what changed since.
+//  5. Nor is anything while a new file went on before it could be read ([View.Doubt]): it may be the missing one.
+//  6. Before what cannot be taken back, [View.Again] reads once more what changed since.
 //
 // A file that lay in a new/ or cur/ that is not there any more is not Missing but [Delta.Lost]: what takes a whole folder away is an
 // accident more often than a wish.
@@ -157,6 +158,10 @@ func (v *View[R]) Of(f *Folder) *Delta[R] { return v.deltas[f] }
 
 // Restless says whether a folder did not come to rest, or could not be read.
 func (v *View[R]) Restless(f *Folder) bool { return v.of(f).unsteady }
+
+// Doubt tells that a file which was New in a folder was not there any more when it was to be read. It is on its way, and may be any
+// that is missing: nothing is believed to be gone.
+func (v *View[R]) Doubt(f *Folder) { v.of(f).unsteady = true }
 
 // Whole reads one of the folders once more, all of it: what is known of it has turned out to be wrong. [View.Settle] has to follow.
 func (v *View[R]) Whole(ctx context.Context, f *Folder) error {

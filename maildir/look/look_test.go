@@ -375,3 +375,14 @@ func TestOthersRename(t *testing.T) {
 		t.Errorf("%d, %v, %v", len(found.At), found.Steady, err)
 	}
 }
+
+// A file is found by its whole key, under whatever name.
+func TestFile(t *testing.T) {
+	f := folder(t, t.TempDir(), "box", "cur/1:2,S", "cur/11:2,F", "new/2", "cur/3,S=1")
+	for key, want := range map[maildir.Key]string{"1": "cur/1:2,S", "11": "cur/11:2,F", "2": "new/2", "3": "cur/3,S=1", "4": "", "": ""} {
+		e, ok, err := File(t.Context(), f.Dir, key)
+		if err != nil || ok != (want != "") || ok && e.Rel() != want {
+			t.Errorf("%q: %v %v %v", key, e, ok, err)
+		}
+	}
+}
