@@ -53,7 +53,7 @@ Without an account all POP3 accounts are fetched, several side by side.`,
 	f.Var(&flags.keepFor, "keep-for", "delete on the server when stored longer ago than that, such as 14d")
 	f.Var(&flags.maxSize, "max-size", "leave larger messages on the server, such as 10MB")
 	f.IntVar(&flags.limit, "limit", 0, "fetch at most `N` messages per account")
-	f.BoolVar(&flags.allowMassDelete, "allow-mass-delete", false, `with keep = "until-deleted": delete even if most of the Maildir is gone`)
+	f.BoolVar(&flags.allowMassDelete, "allow-mass-delete", false, "delete on the server even if most of what is to go there is gone or damaged here")
 	flags.register(f)
 	return cmd
 }

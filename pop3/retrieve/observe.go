@@ -207,7 +207,11 @@ func (r *run) observe(ctx context.Context) error {
 		}
 	}
 	for range 2 { // the first answers may show that UIDLs mean nothing
-		heads, broke, err := r.headsAtAll(ctx, Doubts(r.view, r.Policy))
+		doubts := Doubts(r.view, r.Policy)
+		if len(doubts) == 0 {
+			break
+		}
+		heads, broke, err := r.headsAtAll(ctx, doubts)
 		if err != nil {
 			return err
 		}
