@@ -132,6 +132,7 @@ func (f *fetching) run(ctx context.Context, policy retrieve.Policy) (retrieve.Re
 		DryRun:   f.dryRun,
 		Wait:     time.Duration(f.app.wait),
 		Progress: f.show,
+		InHand:   f.gate.hold,
 		Log:      f.app.ui.Logger().With("account", f.account.Name),
 	})
 }
@@ -141,12 +142,15 @@ func (f *fetching) show(e retrieve.Event) {
 	u, name := f.app.ui, f.account.Name
 	switch e := e.(type) {
 	case retrieve.Planned:
+		f.planned, f.stored = e.Messages, 0
 		f.task.Phase("fetching", ui.Amount{Messages: e.Messages, Bytes: e.Bytes})
 	case retrieve.Received:
+		f.gate.came()
 		f.task.Add(ui.Amount{Bytes: int64(e.Bytes)})
 	case retrieve.Fetched:
 		f.task.Add(ui.Amount{Messages: 1})
 	case retrieve.Stored:
+		f.stored++
 		if !f.app.json && f.app.verbose == 0 {
 			return // nobody would see it
 		}

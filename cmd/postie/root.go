@@ -1,16 +1,13 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"runtime/debug"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -36,6 +33,8 @@ type app struct {
 	wait    wait
 	hooks   config.Hooks
 
+	interruption *interruption
+
 	secrets  credential.Secrets
 	withheld map[string]bool // variables that hold passwords: no command that postie starts is given them
 }
@@ -44,9 +43,9 @@ type app struct {
 func run(args []string, out, errOut io.Writer) int {
 	// Mail passes through in streams; what is left to collect is small, and a small heap is a promise.
 	debug.SetGCPercent(50)
-	ctx, stop := interruptible()
+	ctx, in, stop := interruptible()
 	defer stop()
-	a := &app{args: args, out: out, err: errOut, timeout: duration(time.Minute), withheld: map[string]bool{}}
+	a := &app{args: args, out: out, err: errOut, timeout: duration(time.Minute), withheld: map[string]bool{}, interruption: in}
 	root := a.root()
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
@@ -62,24 +61,6 @@ func run(args []string, out, errOut io.Writer) int {
 		code = exit.Failed
 	}
 	return code
-}
-
-// interruptible is cancelled by the first SIGINT, SIGTERM or SIGHUP; a second one ends the process at once.
-func interruptible() (context.Context, func()) {
-	ctx, cancel := context.WithCancelCause(context.Background())
-	signals := make(chan os.Signal, 1)
-	for _, s := range []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP} {
-		if !signal.Ignored(s) { // nohup, and a shell's &
-			signal.Notify(signals, s)
-		}
-	}
-	go func() {
-		if _, ok := <-signals; ok {
-			signal.Stop(signals)
-			cancel(exit.ErrInterrupted)
-		}
-	}()
-	return ctx, func() { signal.Stop(signals); close(signals); cancel(nil) }
 }
 
 func (a *app) root() *cobra.Command {

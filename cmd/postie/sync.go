@@ -124,7 +124,7 @@ func (s *syncing) run(ctx context.Context, flags *syncFlags) (mirror.Report, err
 		return mirror.Report{}, err
 	}
 	s.task.Phase("connecting", ui.Amount{})
-	o.Named = s.app.json
+	o.Named, o.InHand = s.app.json, s.gate.hold
 	o.Wait, o.Log = time.Duration(s.app.wait), s.app.ui.Logger().With("account", s.account.Name)
 	o.Mailboxes, o.Policy, o.DryRun, o.Progress = flags.patterns(s.account), flags.policy(s.account), s.dryRun, s.show
 	return mirror.Run(ctx, o)
@@ -135,13 +135,17 @@ func (s *syncing) show(e mirror.Event) {
 	u, name := s.app.ui, s.account.Name
 	switch e := e.(type) {
 	case mirror.Planned:
+		s.planned, s.stored = e.Messages, 0
 		s.task.Phase("syncing", ui.Amount{Messages: e.Messages, Bytes: e.Bytes})
 	case mirror.Revised:
+		s.planned = e.Messages
 		s.task.Total(ui.Amount{Messages: e.Messages, Bytes: e.Bytes})
 	case mirror.Received:
+		s.gate.came()
 		s.task.Add(ui.Amount{Bytes: int64(e.Bytes)})
 	case mirror.Done:
 		if e.Op.Kind == plan.Download || e.Op.Kind == plan.Upload {
+			s.stored++
 			s.task.Add(ui.Amount{Messages: 1})
 		}
 		if !s.app.json && s.app.verbose == 0 {

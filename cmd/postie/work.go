@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -24,6 +25,9 @@ type job struct {
 	terminal *credential.Terminal
 	dryRun   bool
 	task     *ui.Task
+	gate     *gate
+
+	planned, stored int // messages to retrieve, and those that are safe
 }
 
 // each works on accounts side by side, tells how each went, and says in the end how all went. do returns the numbers of
@@ -38,6 +42,9 @@ func (a *app) each(ctx context.Context, accounts []config.Account, c *connection
 	for i, account := range accounts {
 		group.Go(func() error {
 			j := &job{app: a, account: account, stores: opened, terminal: terminal, dryRun: c.dryRun, task: a.ui.Task(account.Name)}
+			ctx, gate, leave := a.interruption.enter(ctx)
+			defer leave()
+			j.gate = gate
 			began := time.Now()
 			summary, err := j.persist(ctx, do)
 			summary.Seconds = time.Since(began).Seconds()
@@ -81,7 +88,7 @@ func (j *job) conclude(ctx context.Context, s ui.Summary, err error) int {
 	err = exit.Cause(ctx, err)
 	code := exit.Code(err)
 	if err != nil {
-		a.ui.Error(ui.Failure{Account: account.Name, Host: account.Host, Err: err, Hint: exit.Hint(err, account.Name), Exit: code})
+		a.ui.Error(ui.Failure{Account: account.Name, Host: account.Host, Err: err, Hint: cmp.Or(exit.Hint(err, account.Name), j.left(code)), Exit: code})
 	}
 	if err == nil && s.Failed > 0 {
 		err, code = failures(s.Failed-s.Mailboxes, s.Mailboxes), exit.Partial
@@ -102,6 +109,14 @@ func (j *job) conclude(ctx context.Context, s ui.Summary, err error) int {
 	}
 	a.ui.Summary(s)
 	return code
+}
+
+// left says how much of an interrupted run is left to do.
+func (j *job) left(code int) string {
+	if n := j.planned - j.stored; code == exit.Interrupted && n > 0 {
+		return ui.Count(n, "message") + " left to retrieve: the same command goes on there"
+	}
+	return ""
 }
 
 // remember records how the work on an account went, for status.

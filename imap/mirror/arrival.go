@@ -32,6 +32,7 @@ func (r *run) receive(b *box, op plan.Op, m imap.Message, header *message.Header
 	if err != nil {
 		return nil, err
 	}
+	defer r.inHand()()
 	header.Reset()
 	whole, err := draft.Fill(m.Body, header, func(n int) { r.emit(Received{n}) })
 	if !whole {

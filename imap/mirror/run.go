@@ -70,6 +70,10 @@ type Options struct {
 
 	// Step, if not nil, is told before each durable step and each command that changes the server: crash tests stop there.
 	Step func(step string)
+
+	// InHand, if not nil, is called when a message begins to come or to go, and what it gives when that message is whole: who wants
+	// to end the run may wait for it.
+	InHand func() (whole func())
 }
 
 // Report is what a run did. It is true also beside an error: what was done is kept.
@@ -328,6 +332,13 @@ func (r *run) note(mailbox, text string) {
 	if !slices.Contains(r.before, line) {
 		r.emit(Notice{mailbox, text})
 	}
+}
+
+func (r *run) inHand() (whole func()) {
+	if r.InHand == nil {
+		return func() {}
+	}
+	return r.InHand()
 }
 
 func (r *run) step(name string) {

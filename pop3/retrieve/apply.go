@@ -114,6 +114,7 @@ func (r *run) receive(op Op, body io.Reader, header *message.Header, in *maildir
 	if err != nil {
 		return nil, err
 	}
+	defer r.inHand()()
 	header.Reset()
 	whole, err := draft.Fill(body, header, func(n int) { r.emit(Received{n}) })
 	if !whole {

@@ -35,6 +35,10 @@ type Options struct {
 	Now      func() time.Time // nil: time.Now
 	Step     func(step string)
 	// Step, if not nil, is told before each durable step and each command that deletes: crash tests stop there.
+
+	// InHand, if not nil, is called when a message begins to come or to go, and what it gives when that message is whole: who wants
+	// to end the run may wait for it.
+	InHand func() (whole func())
 }
 
 // Report is what a run did. It is true also beside an error: what was stored is kept.
@@ -182,6 +186,13 @@ func name(it pop3.Item) string {
 		return fmt.Sprintf("message %d (%d octets)", it.Number, it.Size)
 	}
 	return fmt.Sprintf("message %d (%d octets, UIDL %s)", it.Number, it.Size, it.UIDL)
+}
+
+func (r *run) inHand() (whole func()) {
+	if r.InHand == nil {
+		return func() {}
+	}
+	return r.InHand()
 }
 
 func (r *run) step(name string) {

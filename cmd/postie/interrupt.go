@@ -1,0 +1,130 @@
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"slices"
+	"sync"
+	"syscall"
+	"time"
+
+	"postie/cmd/postie/internal/exit"
+)
+
+// stalled is how long a message in hand may stand still once the user wants the run to end.
+const stalled = 2 * time.Second
+
+// interruption ends a run when the user, or the system, wants it to: the messages in hand are finished first, as long as they
+// come on; what is not in hand is not begun.
+type interruption struct {
+	cancel context.CancelCauseFunc // of everything
+
+	mu    sync.Mutex
+	asked bool
+	gates []*gate
+}
+
+// gate is one account at work.
+type gate struct {
+	of     *interruption
+	cancel context.CancelCauseFunc
+	held   int       // messages in hand
+	moved  time.Time // when octets of one came last
+}
+
+// interruptible is ended by the first SIGINT, SIGTERM or SIGHUP; a second one ends the process at once.
+func interruptible() (context.Context, *interruption, func()) {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	in := &interruption{cancel: cancel}
+	signals := make(chan os.Signal, 1)
+	for _, s := range []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP} {
+		if !signal.Ignored(s) { // nohup, and a shell's &
+			signal.Notify(signals, s)
+		}
+	}
+	go func() {
+		if _, ok := <-signals; ok {
+			signal.Stop(signals)
+			in.ask()
+		}
+	}()
+	return ctx, in, func() { signal.Stop(signals); close(signals); cancel(nil) }
+}
+
+// enter begins the work on an account. leave ends it.
+func (in *interruption) enter(ctx context.Context) (_ context.Context, g *gate, leave func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	g = &gate{of: in, cancel: cancel}
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.gates = append(in.gates, g)
+	if in.asked {
+		cancel(exit.ErrInterrupted)
+	}
+	return ctx, g, func() {
+		in.mu.Lock()
+		defer in.mu.Unlock()
+		in.gates = slices.DeleteFunc(in.gates, func(other *gate) bool { return other == g })
+		in.settle()
+		cancel(nil)
+	}
+}
+
+// ask ends what has no message in hand, and the rest when it has none any more.
+func (in *interruption) ask() {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.asked = true
+	for _, g := range in.gates {
+		if g.held == 0 {
+			g.cancel(exit.ErrInterrupted)
+			continue
+		}
+		g.moved = time.Now()
+		time.AfterFunc(stalled, g.watch)
+	}
+	in.settle()
+}
+
+// settle ends everything once nothing is in hand.
+func (in *interruption) settle() {
+	if in.asked && !slices.ContainsFunc(in.gates, func(g *gate) bool { return g.held > 0 }) {
+		in.cancel(exit.ErrInterrupted)
+	}
+}
+
+// hold says that a message is in hand, until release is called.
+func (g *gate) hold() (release func()) {
+	g.of.mu.Lock()
+	defer g.of.mu.Unlock()
+	g.held++
+	return func() {
+		g.of.mu.Lock()
+		defer g.of.mu.Unlock()
+		if g.held--; g.held == 0 && g.of.asked {
+			g.cancel(exit.ErrInterrupted)
+			g.of.settle()
+		}
+	}
+}
+
+// came says that octets of a message came.
+func (g *gate) came() {
+	g.of.mu.Lock()
+	defer g.of.mu.Unlock()
+	g.moved = time.Now()
+}
+
+// watch ends a message in hand that does not come on.
+func (g *gate) watch() {
+	g.of.mu.Lock()
+	defer g.of.mu.Unlock()
+	switch left := stalled - time.Since(g.moved); {
+	case g.held == 0:
+	case left > 0:
+		time.AfterFunc(left, g.watch)
+	default:
+		g.cancel(exit.ErrInterrupted)
+	}
+}
