@@ -11,6 +11,7 @@ import (
 	"postie/cmd/postie/internal/config"
 	"postie/cmd/postie/internal/exit"
 	"postie/cmd/postie/internal/library"
+	"postie/imap/base"
 	"postie/maildir/index"
 )
 
@@ -35,7 +36,7 @@ The copy of a POP3 account may be the only one, and is never freed.`,
 				if err != nil {
 					return nil, err
 				}
-				done, err := s.Index.Free(ctx, ms, nil)
+				done, err := base.Free(ctx, s.Index, ms, nil)
 				return done, errors.Join(err, lock.Release())
 			})
 		},

@@ -17,7 +17,7 @@ import (
 // for all below it. Tests may import what they need.
 func rooms() map[string][]string {
 	return map[string][]string{
-		"cmd/postie": {"cmd/postie/internal/*", "pop3", "pop3/retrieve", "imap", "imap/plan", "imap/mirror",
+		"cmd/postie": {"cmd/postie/internal/*", "pop3", "pop3/retrieve", "imap", "imap/plan", "imap/base", "imap/mirror",
 			"maildir", "maildir/message", "maildir/index", "maildir/index/query"},
 		"cmd/postie/internal/answer":     nil,
 		"cmd/postie/internal/config":     {"cmd/postie/internal/near"},
@@ -50,12 +50,13 @@ func rooms() map[string][]string {
 		"imap/naming":              {"imap"},
 		"imap/plan":                {"maildir"},
 		"imap/changes":             {"imap", "imap/naming", "imap/plan", "maildir", "maildir/message"},
-		"imap/mirror":              {"imap", "imap/changes", "imap/naming", "imap/plan", "maildir", "maildir/look", "maildir/message", "maildir/index"},
+		"imap/base":                {"imap/plan", "maildir", "maildir/index"},
+		"imap/mirror":              {"imap", "imap/base", "imap/changes", "imap/naming", "imap/plan", "maildir", "maildir/look", "maildir/message", "maildir/index"},
 		"maildir":                  nil,
 		"maildir/look":             {"maildir", "maildir/message"},
 		"maildir/message":          nil,
 		"maildir/index/query":      {"maildir", "maildir/message", "maildir/index"},
-		"maildir/index":            {"maildir", "maildir/look", "maildir/message", "imap/plan"},
+		"maildir/index":            {"maildir", "maildir/look", "maildir/message"},
 		"testdata/dns":             nil,
 		"testdata/dovecot":         nil,
 		"testdata/messages":        nil,

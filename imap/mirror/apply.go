@@ -7,6 +7,7 @@ import (
 
 	goimap "github.com/emersion/go-imap/v2"
 
+	"postie/imap/base"
 	"postie/imap/plan"
 	"postie/maildir"
 	"postie/maildir/index"
@@ -152,15 +153,15 @@ func (r *run) begin(ctx context.Context, b *box) error {
 }
 
 // rebased are the agreements of a base that was matched again.
-func (b *box) rebased() []index.Agreement {
+func (b *box) rebased() []base.Agreement {
 	who := map[goimap.UID]plan.Identity{}
 	for _, m := range b.delta.Messages {
 		who[m.UID] = m.ID
 	}
-	as := make([]index.Agreement, 0, len(b.newbase))
+	as := make([]base.Agreement, 0, len(b.newbase))
 	for _, p := range b.newbase {
 		id := who[p.UID]
-		a := index.Agreement{Mailbox: b.ID, Pair: p, EmailID: id.EmailID, Entry: b.entries[p.Key], Message: b.fresh[p.Key]}
+		a := base.Agreement{Mailbox: b.ID, Pair: p, EmailID: id.EmailID, Entry: b.entries[p.Key], Message: b.fresh[p.Key]}
 		if p.Key == "" {
 			a.Message, a.Entry = &index.Message{}, maildir.Entry{}
 			a.Message.Summary.MessageID = id.MessageID
@@ -171,9 +172,9 @@ func (b *box) rebased() []index.Agreement {
 }
 
 // agreement is that of an operation, by the rule that plan.Op gives.
-func (r *run) agreement(op plan.Op, p plan.Pair) index.Agreement {
+func (r *run) agreement(op plan.Op, p plan.Pair) base.Agreement {
 	b := r.byName[op.Mailbox]
-	a := index.Agreement{Mailbox: b.ID, UID: op.UID, Key: op.Key, Pair: p, Wish: r.granted(b, op.UID)}
+	a := base.Agreement{Mailbox: b.ID, UID: op.UID, Key: op.Key, Pair: p, Wish: r.granted(b, op.UID)}
 	if op.To != "" && p != (plan.Pair{}) {
 		b = r.byName[op.To]
 		a.To = b.ID
@@ -197,7 +198,7 @@ func (r *run) granted(b *box, uid goimap.UID) plan.Wish {
 }
 
 // agree writes agreements down, and tells of their operations.
-func (r *run) agree(ctx context.Context, ops []plan.Op, as []index.Agreement) error {
+func (r *run) agree(ctx context.Context, ops []plan.Op, as []base.Agreement) error {
 	if len(as) == 0 {
 		return nil
 	}
@@ -230,7 +231,7 @@ func (r *run) doneTo(op plan.Op, m index.Message) {
 // adopt writes down what needs no doing.
 func (r *run) adopt(ctx context.Context, ops []plan.Op) error {
 	for part := range slices.Chunk(ops, maildir.BatchMessages) {
-		as := make([]index.Agreement, len(part))
+		as := make([]base.Agreement, len(part))
 		for i, op := range part {
 			as[i] = r.agreement(op, op.Pair)
 		}

@@ -8,9 +8,9 @@ import (
 
 	goimap "github.com/emersion/go-imap/v2"
 
+	"postie/imap/base"
 	"postie/imap/plan"
 	"postie/maildir"
-	"postie/maildir/index"
 )
 
 // delete deletes messages on the server whose files are gone, or only marks them, as policy says.
@@ -37,7 +37,7 @@ func (r *run) delete(ctx context.Context, ops []plan.Op) error {
 			return err
 		}
 		done := part[:0:0]
-		var as []index.Agreement
+		var as []base.Agreement
 		for _, op := range part {
 			a := r.agreement(op, op.Pair)
 			if marked.Contains(op.UID) {
@@ -67,8 +67,8 @@ func (b *box) marks(uid goimap.UID) bool {
 }
 
 // tombstone is the agreement about a message that was to be expunged and could only be marked.
-func (r *run) tombstone(ctx context.Context, b *box, op plan.Op) (index.Agreement, error) {
-	a := index.Agreement{Mailbox: b.ID, UID: op.UID}
+func (r *run) tombstone(ctx context.Context, b *box, op plan.Op) (base.Agreement, error) {
+	a := base.Agreement{Mailbox: b.ID, UID: op.UID}
 	for row, err := range r.base.ByUID(ctx, b.ID, goimap.UIDSetNum(op.UID)) {
 		if err != nil {
 			return a, err
@@ -93,7 +93,7 @@ func (r *run) remove(ctx context.Context, ops []plan.Op) error {
 	b := r.byName[ops[0].At()]
 	for part := range slices.Chunk(ops, maildir.BatchMessages) {
 		var done []plan.Op
-		var as []index.Agreement
+		var as []base.Agreement
 		for _, op := range part {
 			e, err := r.entry(ctx, b, op.Key)
 			if err == nil {

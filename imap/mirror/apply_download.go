@@ -11,6 +11,7 @@ import (
 	goimap "github.com/emersion/go-imap/v2"
 
 	"postie/imap"
+	"postie/imap/base"
 	"postie/imap/plan"
 	"postie/maildir"
 	"postie/maildir/index"
@@ -136,7 +137,7 @@ func (r *run) summarize(ctx context.Context, ops []plan.Op) error {
 	}
 	for part := range slices.Chunk(ops, maildir.BatchMessages) {
 		var done []plan.Op
-		var as []index.Agreement
+		var as []base.Agreement
 		var came goimap.UIDSet
 		wanted := byPairUID(part)
 		for m, err := range r.reader.Headers(ctx, uids(part, pairUID)) {
@@ -168,7 +169,7 @@ func (r *run) summarize(ctx context.Context, ops []plan.Op) error {
 	return nil
 }
 
-func (r *run) summary(b *box, op plan.Op, m imap.Message) (index.Agreement, error) {
+func (r *run) summary(b *box, op plan.Op, m imap.Message) (base.Agreement, error) {
 	var header message.Header
 	n, err := io.Copy(&header, m.Body)
 	r.emit(Received{int(n)})
@@ -179,5 +180,5 @@ func (r *run) summary(b *box, op plan.Op, m imap.Message) (index.Agreement, erro
 	p.Date, p.Size = m.Date, max(m.Size, 0)
 	msg := &index.Message{Mailbox: b.Name, Wire: maildir.Wire{Size: p.Size}, Header: header.Hash(), Date: m.Date, Flags: p.Local,
 		Summary: message.Summarize(header.Bytes())}
-	return index.Agreement{Mailbox: b.ID, UID: op.UID, Key: op.Key, Pair: p, EmailID: m.EmailID, Message: msg, Wish: r.granted(b, op.UID)}, err
+	return base.Agreement{Mailbox: b.ID, UID: op.UID, Key: op.Key, Pair: p, EmailID: m.EmailID, Message: msg, Wish: r.granted(b, op.UID)}, err
 }

@@ -9,10 +9,10 @@ import (
 	goimap "github.com/emersion/go-imap/v2"
 
 	"postie/imap"
+	"postie/imap/base"
 	"postie/imap/changes"
 	"postie/imap/plan"
 	"postie/maildir"
-	"postie/maildir/index"
 )
 
 // flag carries flag changes both ways: first to the server, which may refuse, then to the files.
@@ -126,7 +126,7 @@ func (r *run) store(ctx context.Context, b *box, set goimap.UIDSet, c plan.Chang
 
 // pull changes the flags of files. Letters that the keyword table does not list are somebody else's and stay. A file that is
 // gone, or changes all the time, is the next run's.
-func (r *run) pull(ctx context.Context, b *box, ops []plan.Op) (done []plan.Op, as []index.Agreement, err error) {
+func (r *run) pull(ctx context.Context, b *box, ops []plan.Op) (done []plan.Op, as []base.Agreement, err error) {
 	changed := false
 	for _, op := range ops {
 		a := r.agreement(op, op.Pair)

@@ -9,10 +9,10 @@ import (
 	goimap "github.com/emersion/go-imap/v2"
 
 	"postie/imap"
+	"postie/imap/base"
 	"postie/imap/changes"
 	"postie/imap/plan"
 	"postie/maildir"
-	"postie/maildir/index"
 )
 
 // moveThere moves messages on the server whose files were moved here.
@@ -69,7 +69,7 @@ func (r *run) trash(ctx context.Context, ops []plan.Op) error {
 		if err != nil {
 			return err
 		}
-		var as []index.Agreement
+		var as []base.Agreement
 		for i := range part {
 			op := &part[i]
 			if op.Pair.UID = t.dest[op.UID]; op.Pair.UID == 0 || !to.kept() {
@@ -123,7 +123,7 @@ func (r *run) transfer(ctx context.Context, b, to *box, ops []plan.Op) (t transf
 		return t, err
 	}
 	b.pushed = true
-	var intents []index.Intent
+	var intents []base.Intent
 	move, verb := r.session.Move, "move"
 	if !r.session.Has(goimap.CapMove) || b.forbids.expunge { // RFC 6851 section 4.1: MOVE needs that right
 		move, verb = r.session.Copy, "copy"
@@ -196,20 +196,20 @@ func (r *run) seek(ctx context.Context, b, to *box, ops []plan.Op, dest map[goim
 }
 
 // forgo forgets intents that the server refused: nothing was copied.
-func (r *run) forgo(ctx context.Context, intents []index.Intent, err error) error {
+func (r *run) forgo(ctx context.Context, intents []base.Intent, err error) error {
 	if !single(err) {
 		return nil
 	}
 	return r.base.Settled(ctx, intents...)
 }
 
-func (r *run) intendCopies(ctx context.Context, b, to *box, ops []plan.Op) ([]index.Intent, error) {
+func (r *run) intendCopies(ctx context.Context, b, to *box, ops []plan.Op) ([]base.Intent, error) {
 	if !to.kept() {
 		return nil, nil // a trash that is not synchronised: a second copy in it does no harm
 	}
-	intents := make([]index.Intent, len(ops))
+	intents := make([]base.Intent, len(ops))
 	for i, op := range ops {
-		intents[i] = index.Intent{Mailbox: b.ID, UID: op.UID, Key: op.Key, To: to.ID, UIDValidity: to.delta.Now.UIDValidity, UIDNext: to.delta.Now.UIDNext}
+		intents[i] = base.Intent{Mailbox: b.ID, UID: op.UID, Key: op.Key, To: to.ID, UIDValidity: to.delta.Now.UIDValidity, UIDNext: to.delta.Now.UIDNext}
 	}
 	r.step("intend copies")
 	return intents, r.base.Intend(ctx, intents)
@@ -217,7 +217,7 @@ func (r *run) intendCopies(ctx context.Context, b, to *box, ops []plan.Op) ([]in
 
 // tombstones are the agreements about messages that could only be marked. They come after those of their operations,
 // which take the old rows away.
-func (r *run) tombstones(ctx context.Context, b *box, ops []plan.Op, marked goimap.UIDSet) (as []index.Agreement, err error) {
+func (r *run) tombstones(ctx context.Context, b *box, ops []plan.Op, marked goimap.UIDSet) (as []base.Agreement, err error) {
 	for _, op := range ops {
 		if marked.Contains(op.UID) {
 			a, err := r.tombstone(ctx, b, op)

@@ -12,6 +12,7 @@ import (
 	goimap "github.com/emersion/go-imap/v2"
 
 	"postie/imap"
+	"postie/imap/base"
 	"postie/imap/changes"
 	"postie/imap/plan"
 	"postie/maildir"
@@ -25,7 +26,7 @@ type parcel struct {
 	entry   maildir.Entry
 	message *index.Message
 	disk    int64 // octets of the file
-	intent  index.Intent
+	intent  base.Intent
 	sent    bool
 	uid     goimap.UID
 }
@@ -99,9 +100,9 @@ func (r *run) ship(ctx context.Context, b *box, batch []*parcel) error {
 	if len(batch) == 0 {
 		return nil
 	}
-	intents := make([]index.Intent, len(batch))
+	intents := make([]base.Intent, len(batch))
 	for i, p := range batch {
-		intents[i] = index.Intent{Mailbox: b.ID, Key: p.op.Key, To: b.ID, UIDValidity: b.delta.Now.UIDValidity, UIDNext: b.delta.Now.UIDNext,
+		intents[i] = base.Intent{Mailbox: b.ID, Key: p.op.Key, To: b.ID, UIDValidity: b.delta.Now.UIDValidity, UIDNext: b.delta.Now.UIDNext,
 			Size: p.message.Wire.Size, Hash: p.message.Wire.Hash, Header: p.message.Header, MessageID: p.message.Summary.MessageID}
 	}
 	r.step("intend upload")
@@ -123,7 +124,7 @@ func (r *run) ship(ctx context.Context, b *box, batch []*parcel) error {
 		}
 	}
 	var ops []plan.Op
-	var as []index.Agreement
+	var as []base.Agreement
 	for _, p := range batch {
 		if err == nil && !p.sent { // nothing was begun that a later run would have to look for
 			err = r.base.Settled(ctx, p.intent)
@@ -136,7 +137,7 @@ func (r *run) ship(ctx context.Context, b *box, batch []*parcel) error {
 	return errors.Join(r.agree(context.WithoutCancel(ctx), ops, as), err)
 }
 
-func (r *run) uploaded(b *box, p *parcel) index.Agreement {
+func (r *run) uploaded(b *box, p *parcel) base.Agreement {
 	pair := p.op.Pair
 	pair.UID, pair.Key = p.uid, p.op.Key
 	a := r.agreement(p.op, pair)

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"postie/imap"
+	"postie/imap/base"
 	"postie/imap/plan"
 	"postie/maildir"
 	"postie/maildir/index"
@@ -14,8 +15,8 @@ import (
 type arrival struct {
 	op        plan.Op
 	draft     *maildir.Draft
-	agreement index.Agreement
-	row       index.Row
+	agreement base.Agreement
+	row       base.Row
 	announced int64 // octets, by RFC822.SIZE
 	verdict   message.Verdict
 }
@@ -55,7 +56,7 @@ func (r *run) receive(b *box, op plan.Op, m imap.Message, header *message.Header
 	if draft.Wire().Size == 0 && announced > 0 {
 		verdict = message.CutOff
 	}
-	return &arrival{op: op, draft: draft, announced: announced, verdict: verdict, agreement: index.Agreement{Mailbox: b.ID, UID: op.UID, Key: op.Key, Pair: p,
+	return &arrival{op: op, draft: draft, announced: announced, verdict: verdict, agreement: base.Agreement{Mailbox: b.ID, UID: op.UID, Key: op.Key, Pair: p,
 		EmailID: m.EmailID, Message: msg, Wish: r.granted(b, op.UID)}}, nil
 }
 
@@ -78,7 +79,7 @@ type arrivals struct {
 
 // Arriving writes pairs down that say what is about to appear.
 func (l arrivals) Arriving(all []*arrival) (err error) {
-	as := make([]index.Agreement, len(all))
+	as := make([]base.Agreement, len(all))
 	for i, a := range all {
 		a.agreement.Entry = a.draft.Entry()
 		if m := a.agreement.Message; !m.Wire.Exact {
@@ -119,8 +120,8 @@ func (l arrivals) Stored(all, lost []*arrival) error {
 
 func (l arrivals) Failed(a *arrival, why error) { l.r.fail(a.op, why) }
 
-func arrivedRows(as []*arrival) []index.Row {
-	rows := make([]index.Row, len(as))
+func arrivedRows(as []*arrival) []base.Row {
+	rows := make([]base.Row, len(as))
 	for i, a := range as {
 		rows[i] = a.row
 	}

@@ -8,6 +8,7 @@ import (
 	goimap "github.com/emersion/go-imap/v2"
 
 	"postie/imap"
+	"postie/imap/base"
 	"postie/imap/changes"
 	"postie/imap/plan"
 	"postie/maildir"
@@ -17,11 +18,11 @@ import (
 
 // box is a mailbox in a run: what the index knows, what is seen on either side, and what the run did to it.
 type box struct {
-	index.Mailbox             // ID 0: not known
-	known         bool        // there is a base
-	outside       bool        // not part of this run
-	mustMatch     bool        // its UIDs mean nothing any more, or nobody knows yet what they mean: plan.Rematch
-	newbase       []plan.Pair // after Rematch
+	base.Mailbox             // ID 0: not known
+	known        bool        // there is a base
+	outside      bool        // not part of this run
+	mustMatch    bool        // its UIDs mean nothing any more, or nobody knows yet what they mean: plan.Rematch
+	newbase      []plan.Pair // after Rematch
 	maildirSide
 	serverSide
 	effects
@@ -50,7 +51,7 @@ type maildirSide struct {
 	unread   map[maildir.Key]error          // of fresh: those that could not be read
 	left     map[string][]maildir.Entry     // what is no message and is left alone, by kind
 	stamp    maildir.Stamp                  // to be recorded; zero: none
-	renamed  []index.Row                    // files that only have another name: to be recorded
+	renamed  []base.Row                     // files that only have another name: to be recorded
 	parted   map[string]parting             // twins that are to get keys of their own, by their names
 	respell  map[maildir.Key]spelling       // files that are to get other letters
 }

@@ -10,9 +10,9 @@ import (
 	goimap "github.com/emersion/go-imap/v2"
 
 	"postie/imap"
+	"postie/imap/base"
 	"postie/imap/plan"
 	"postie/maildir"
-	"postie/maildir/index"
 )
 
 // At some messages servers end the connection, or fall silent, in every run: they cannot read them. One such message must not keep
@@ -73,7 +73,7 @@ type place struct {
 
 // breakage is what a run knows of messages that break connections.
 type breakage struct {
-	known map[place]index.Breaker
+	known map[place]base.Breaker
 	aside map[place]bool // put aside in this run
 	last  []plan.Op      // to be asked for last
 	times int            // that a connection broke
@@ -82,7 +82,7 @@ type breakage struct {
 // recall reads what earlier runs found out.
 func (r *run) recallBreakers(ctx context.Context) error {
 	all, err := r.base.Breakers(ctx)
-	r.breaks = breakage{known: map[place]index.Breaker{}, aside: map[place]bool{}}
+	r.breaks = breakage{known: map[place]base.Breaker{}, aside: map[place]bool{}}
 	for _, m := range all {
 		r.breaks.known[place{m.Mailbox, m.UID}] = m
 	}
@@ -195,7 +195,7 @@ func (r *run) askLast(ctx context.Context) error {
 		broken, ok := errors.AsType[*brokenAt](err)
 		switch {
 		case ok:
-			m := index.Breaker{Mailbox: b.ID, UIDValidity: uint32(b.UIDValidity), UID: op.Pair.UID, Size: op.Pair.Size,
+			m := base.Breaker{Mailbox: b.ID, UIDValidity: uint32(b.UIDValidity), UID: op.Pair.UID, Size: op.Pair.Size,
 				Tries: r.breaks.known[at].Tries + 1, At: r.Now()}
 			if err := r.base.Break(context.WithoutCancel(ctx), m); err != nil {
 				return err

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"path/filepath"
 
+	"postie/imap/base"
 	"postie/imap/plan"
 	"postie/maildir"
 )
@@ -36,7 +37,7 @@ func Fetch(ctx context.Context, o Options, ids ...int64) (Report, error) {
 }
 
 func (r *run) fetch(ctx context.Context, ids []int64) (err error) {
-	if r.base, err = r.Store.Account(ctx, r.Account); err != nil {
+	if r.base, err = base.Open(ctx, r.Store, r.Account); err != nil {
 		return err
 	}
 	wanted, err := r.bodyless(ctx, ids)
@@ -59,7 +60,7 @@ func (r *run) fetch(ctx context.Context, ids []int64) (err error) {
 			r.fail(plan.Op{Kind: plan.Download, Mailbox: b.Name}, err)
 		}
 	}
-	return cmp.Or(r.base.Honour(context.WithoutCancel(ctx), r.Layout), r.session.Logout(ctx))
+	return cmp.Or(r.base.ApplyPending(context.WithoutCancel(ctx), r.Layout), r.session.Logout(ctx))
 }
 
 // bodyless are the downloads that messages ask for, by mailbox.

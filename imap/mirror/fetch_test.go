@@ -15,6 +15,7 @@ import (
 	goimap "github.com/emersion/go-imap/v2"
 
 	"postie/imap"
+	"postie/imap/base"
 	"postie/imap/changes"
 	"postie/maildir"
 	"postie/maildir/index"
@@ -238,7 +239,7 @@ func freeing(ids ...int64) func(context.Context, Options) (Report, error) {
 			return Report{}, err
 		}
 		defer lock.Release()
-		_, err = o.Store.Free(ctx, ms, o.Step)
+		_, err = base.Free(ctx, o.Store, ms, o.Step)
 		return Report{}, err
 	}
 }

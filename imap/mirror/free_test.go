@@ -8,6 +8,7 @@ import (
 
 	goimap "github.com/emersion/go-imap/v2"
 
+	"postie/imap/base"
 	"postie/maildir"
 	"postie/testdata/dovecot"
 )
@@ -88,7 +89,7 @@ func TestFreeRefused(t *testing.T) {
 	_, err := d.do(func(ctx context.Context, o Options) (Report, error) {
 		ms := d.of(1, 2)
 		d.flag("INBOX", 1, maildir.FlagSeen) // at this moment
-		done, err := o.Store.Free(ctx, ms, nil)
+		done, err := base.Free(ctx, o.Store, ms, nil)
 		if len(done) != 1 || done[0].ID != 2 || done[0].Entry.Name != "" {
 			t.Errorf("freed: %+v", done)
 		}

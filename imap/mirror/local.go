@@ -7,9 +7,9 @@ import (
 	"path"
 	"slices"
 
+	"postie/imap/base"
 	"postie/imap/plan"
 	"postie/maildir"
-	"postie/maildir/index"
 	"postie/maildir/look"
 )
 
@@ -84,7 +84,7 @@ func (r *run) boxOf(f *look.Folder) *box {
 type known struct{ r *run }
 
 // knownRow is a pair that has a file, or had one.
-type knownRow struct{ index.Row }
+type knownRow struct{ base.Row }
 
 func (p knownRow) File() maildir.Entry {
 	if e := p.Entry; e.Key == p.Key {
@@ -175,7 +175,7 @@ func (b *box) miss(row knownRow) {
 }
 
 // see brings a pair and its file into view. One that only has another name is noted.
-func (b *box) see(row index.Row, e maildir.Entry, table *maildir.KeywordTable) {
+func (b *box) see(row base.Row, e maildir.Entry, table *maildir.KeywordTable) {
 	f := plan.File{Key: e.Key, Flags: table.Flags(e, row.Local.Keywords)}
 	if f.Still = f.Flags == row.Local; f.Still && row.State == plan.Agreed && !b.whole {
 		if e.Rel() != row.Entry.Rel() {
@@ -207,7 +207,7 @@ func (r *run) waiting(ctx context.Context, b *box) error {
 		return nil
 	}
 	rows, err := r.base.Odd(ctx, b.ID)
-	slices.SortFunc(rows, func(a, b index.Row) int { return cmp.Compare(a.Key, b.Key) })
+	slices.SortFunc(rows, func(a, b base.Row) int { return cmp.Compare(a.Key, b.Key) })
 	for _, row := range rows {
 		if row.Key == "" || row.State == plan.Agreed {
 			continue

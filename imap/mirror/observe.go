@@ -95,7 +95,7 @@ func (r *run) see(ctx context.Context, b *box) error {
 // seeThere looks at the server's side of one mailbox.
 func (r *run) seeThere(ctx context.Context, b *box) (err error) {
 	if b.known {
-		if b.wishes, err = r.base.Wishes(ctx, b.ID); err != nil {
+		if b.wishes, err = r.base.Pending(ctx, b.ID); err != nil {
 			return err
 		}
 	}

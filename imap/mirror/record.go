@@ -4,16 +4,16 @@ import (
 	"context"
 	"slices"
 
+	"postie/imap/base"
 	"postie/imap/changes"
 	"postie/imap/plan"
-	"postie/maildir/index"
 )
 
 // record notes how far everything was read, now that its effects are recorded. A mailbox in which something was put off, or
 // failed, stays as it was recorded, so that the next run sees it again.
 func (r *run) record(ctx context.Context, p plan.Plan) error {
 	r.doubted() // also what became known in windows
-	var states []index.Mailbox
+	var states []base.Mailbox
 	for _, b := range r.boxes {
 		if b.delta.Doubt != nil && b.ID != 0 {
 			m := b.Mailbox

@@ -5,9 +5,9 @@ import (
 
 	goimap "github.com/emersion/go-imap/v2"
 
+	"postie/imap/base"
 	"postie/imap/changes"
 	"postie/imap/plan"
-	"postie/maildir/index"
 )
 
 // remoteOf is a mailbox as changes.Reader is asked for it.
@@ -16,13 +16,13 @@ func remoteOf(b *box) changes.Mailbox {
 }
 
 // stateOf is how far a mailbox was read.
-func stateOf(m index.Mailbox) changes.State {
+func stateOf(m base.Mailbox) changes.State {
 	return changes.State{UIDValidity: m.UIDValidity, MailboxID: m.MailboxID, UIDNext: m.UIDNext, Messages: m.Messages, ModSeq: m.ModSeq,
 		Keeps: m.Keeps, ReadOnly: m.ReadOnly}
 }
 
 // reached is a mailbox that was read up to a state.
-func reached(m index.Mailbox, s changes.State) index.Mailbox {
+func reached(m base.Mailbox, s changes.State) base.Mailbox {
 	m.UIDValidity, m.MailboxID, m.UIDNext, m.Messages, m.ModSeq = s.UIDValidity, s.MailboxID, s.UIDNext, s.Messages, s.ModSeq
 	m.Keeps, m.ReadOnly = s.Keeps, s.ReadOnly
 	return m

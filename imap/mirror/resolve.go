@@ -8,6 +8,7 @@ import (
 
 	goimap "github.com/emersion/go-imap/v2"
 
+	"postie/imap/base"
 	"postie/imap/changes"
 	"postie/imap/plan"
 	"postie/maildir"
@@ -18,7 +19,7 @@ import (
 
 // pending is an intent of which nobody knows whether it was carried out.
 type pending struct {
-	index.Intent
+	base.Intent
 	target changes.Target
 	box    *box           // where the file or the original lies
 	file   *index.Message // of an upload
@@ -37,7 +38,7 @@ func (r *run) resolve(ctx context.Context) error {
 		byID[b.ID] = b
 	}
 	open := map[*box][]*pending{}
-	var void []index.Intent
+	var void []base.Intent
 	for _, i := range intents {
 		b, to := byID[i.Mailbox], byID[i.To]
 		if b == nil || to == nil || b.remote == nil || to.remote == nil {
@@ -73,7 +74,7 @@ func (r *run) settled(ctx context.Context, to *box, all []*pending) error {
 	if err != nil {
 		return err
 	}
-	var as []index.Agreement
+	var as []base.Agreement
 	copied := map[*box][]*pending{}
 	for _, p := range all {
 		switch {
@@ -104,7 +105,7 @@ func (r *run) settled(ctx context.Context, to *box, all []*pending) error {
 }
 
 // seekAll looks for what was to appear in a mailbox. Intents of which nothing is left to look for are void.
-func (r *run) seekAll(ctx context.Context, to *box, all []*pending) (looked []*pending, void []index.Intent, err error) {
+func (r *run) seekAll(ctx context.Context, to *box, all []*pending) (looked []*pending, void []base.Intent, err error) {
 	var wanted []*changes.Target
 	from := ^goimap.UID(0)
 	for _, p := range all {
@@ -191,9 +192,9 @@ func (r *run) anywhere(ctx context.Context, b *box, key maildir.Key) (*box, mail
 }
 
 // uploaded is the agreement about a file that is on the server. What its flags differ in counts as changed here.
-func (p *pending) uploaded() index.Agreement {
+func (p *pending) uploaded() base.Agreement {
 	f := changes.FlagsOf(p.target.Message.Flags)
-	return index.Agreement{Mailbox: p.box.ID, Key: p.Key, EmailID: p.target.Message.EmailID, Entry: p.file.Entry, Message: p.file, Intent: p.ID,
+	return base.Agreement{Mailbox: p.box.ID, Key: p.Key, EmailID: p.target.Message.EmailID, Entry: p.file.Entry, Message: p.file, Intent: p.ID,
 		Pair: plan.Pair{UID: p.target.Found, Key: p.Key, Local: f, Remote: f, Size: max(p.target.Message.Size, 0), Date: p.target.Message.Date}}
 }
 
@@ -213,8 +214,8 @@ func (r *run) finishMoves(ctx context.Context, b *box, all []*pending) error {
 	if err != nil && !forbidden(err) {
 		return err
 	}
-	var void []index.Intent
-	var as []index.Agreement
+	var void []base.Intent
+	var as []base.Agreement
 	for _, p := range all {
 		if !marked.Contains(p.UID) {
 			void = append(void, p.Intent)
@@ -231,7 +232,7 @@ func (r *run) finishMoves(ctx context.Context, b *box, all []*pending) error {
 }
 
 // close records what became of intents.
-func (r *run) close(ctx context.Context, as []index.Agreement, void []index.Intent) error {
+func (r *run) close(ctx context.Context, as []base.Agreement, void []base.Intent) error {
 	if len(as)+len(void) == 0 {
 		return nil
 	}

@@ -4,8 +4,8 @@ import (
 	"cmp"
 	"context"
 
+	"postie/imap/base"
 	"postie/maildir"
-	"postie/maildir/index"
 	"postie/maildir/look"
 )
 
@@ -22,7 +22,7 @@ func (r *run) resume(ctx context.Context) error {
 	if r.DryRun {
 		return nil
 	}
-	if err := r.base.Honour(ctx, r.Layout); err != nil {
+	if err := r.base.ApplyPending(ctx, r.Layout); err != nil {
 		return err
 	}
 	return r.resolve(ctx)
@@ -41,7 +41,7 @@ func (r *run) arrivedAll(ctx context.Context, b *box) error {
 			return err
 		}
 	}
-	var found, lost []index.Row
+	var found, lost []base.Row
 	for _, row := range rows {
 		if _, ok := here[row.Key]; ok {
 			found = append(found, row)
@@ -55,7 +55,7 @@ func (r *run) arrivedAll(ctx context.Context, b *box) error {
 }
 
 // published finds the files of pairs that were arriving, and makes their names durable.
-func (r *run) published(ctx context.Context, b *box, rows []index.Row) (map[maildir.Key]look.Place, error) {
+func (r *run) published(ctx context.Context, b *box, rows []base.Row) (map[maildir.Key]look.Place, error) {
 	keys := map[maildir.Key]bool{}
 	for _, row := range rows {
 		keys[row.Key] = true

@@ -7,9 +7,9 @@ import (
 
 	goimap "github.com/emersion/go-imap/v2"
 
+	"postie/imap/base"
 	"postie/imap/changes"
 	"postie/imap/plan"
-	"postie/maildir/index"
 )
 
 // rows are the base of a mailbox, as what reads the server wants to know it.
@@ -43,8 +43,8 @@ func (w rows) Odd(ctx context.Context) (pairs []plan.Pair, err error) {
 	if err != nil {
 		return nil, err
 	}
-	bodyless, err := w.r.base.Bodyless(ctx, w.b.ID, w.r.Policy, len(w.b.fresh) > 0)
-	odd = append(odd, slices.DeleteFunc(bodyless, func(row index.Row) bool {
+	bodyless, err := w.r.base.Bodyless(ctx, w.b.ID, w.r.Policy.Bounds(), len(w.b.fresh) > 0)
+	odd = append(odd, slices.DeleteFunc(bodyless, func(row base.Row) bool {
 		return row.State != plan.Agreed || row.Local != row.Remote // it is among the odd ones
 	})...)
 	for _, row := range odd {

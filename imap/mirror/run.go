@@ -42,6 +42,7 @@ import (
 	"time"
 
 	"postie/imap"
+	"postie/imap/base"
 	"postie/imap/changes"
 	"postie/imap/naming"
 	"postie/imap/plan"
@@ -90,7 +91,7 @@ type Report struct {
 // run is one Run.
 type run struct {
 	Options
-	base         *index.Account
+	base         *base.Account
 	session      *imap.Session
 	naming       naming.Scheme
 	boxes        []*box // sorted by name
@@ -157,7 +158,7 @@ func locked(ctx context.Context, o Options, do func(*run) error) (Report, error)
 }
 
 func (r *run) run(ctx context.Context) (err error) {
-	if r.base, err = r.Store.Account(ctx, r.Account); err != nil {
+	if r.base, err = base.Open(ctx, r.Store, r.Account); err != nil {
 		return err
 	}
 	if err := r.alone(ctx); err != nil {

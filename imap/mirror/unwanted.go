@@ -14,7 +14,7 @@ func (r *run) unwanted(ctx context.Context) error {
 	if err != nil || told == now.String() {
 		return err
 	}
-	n, err := r.base.Unwanted(ctx, r.Policy)
+	n, err := r.base.Unwanted(ctx, r.Policy.Bounds())
 	if err != nil {
 		return err
 	}

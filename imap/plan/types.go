@@ -36,6 +36,7 @@ package plan
 import (
 	"fmt"
 	"iter"
+	"math"
 	"strings"
 	"time"
 
@@ -203,8 +204,28 @@ type Policy struct {
 	Create          Side // where missing mailboxes are created
 }
 
+// Bounds are what a message is measured by whose body is to be here: no larger than Size octets, no older than Since.
+type Bounds struct {
+	None  bool // no body is
+	Size  int64
+	Since time.Time
+	Freed bool // those too that were freed
+}
+
+// Bounds are those of the policy.
+func (p Policy) Bounds() Bounds {
+	b := Bounds{None: p.Bodies.None, Size: math.MaxInt64, Freed: p.Bodies.Freed}
+	if p.Bodies.MaxSize > 0 {
+		b.Size = p.Bodies.MaxSize
+	}
+	if p.Bodies.MaxAge > 0 {
+		b.Since = p.Now.Add(-p.Bodies.MaxAge)
+	}
+	return b
+}
+
 // Wants says whether the message of a pair is to have its body here.
 func (p Policy) Wants(of Pair) bool {
-	b := p.Bodies
-	return !b.None && (!of.Freed || b.Freed) && (b.MaxSize == 0 || of.Size <= b.MaxSize) && (b.MaxAge == 0 || p.Now.Sub(of.Date) <= b.MaxAge)
+	b := p.Bounds()
+	return !b.None && (!of.Freed || b.Freed) && of.Size <= b.Size && !of.Date.Before(b.Since)
 }

@@ -157,8 +157,8 @@ func copyTo(ctx context.Context, db *sql.DB, path string) error {
 	})
 }
 
-// reader is where to read: the database, or the one that is lent.
-func (s *Store) reader() *sql.DB {
+// Reader is where to read: the database, or the one that is lent.
+func (s *Store) Reader() *sql.DB {
 	if db := s.lent.Load(); db != nil {
 		return db
 	}

@@ -11,13 +11,12 @@ import (
 	"strings"
 	"unicode"
 
-	"postie/imap/plan"
 	"postie/maildir"
 	"postie/maildir/look"
 )
 
 // What is done here to files is what any other mail program would do; the table follows at once. No lock is needed.
-// A message without a body has no file that could show the change: a wish says it to the next sync (wish.go).
+// A message without a body has no file that could show the change: a pending change says it to the next sync (pending.go).
 
 // Change is a change of flags. What is in both Set and Clear, or in Add and Remove, is cleared.
 type Change struct {
@@ -25,16 +24,17 @@ type Change struct {
 	Add, Remove maildir.Keywords
 }
 
-func (c Change) on(f maildir.Flags) maildir.Flags {
+// On is what the change makes of flags.
+func (c Change) On(f maildir.Flags) maildir.Flags {
 	return f.Or(maildir.Flags{Set: c.Set, Keywords: c.Add}).Without(maildir.Flags{Set: c.Clear, Keywords: c.Remove})
 }
 
 // Mark changes flags. It returns the messages that it was done to, as they are now; the error names the others.
 func (s *Store) Mark(ctx context.Context, ms []Message, c Change) ([]Message, error) {
 	told := map[maildir.Dir]bool{}
-	return s.change(ctx, ms, func(m *Message) error {
+	return s.Alter(ctx, ms, func(m *Message) error {
 		if m.Entry.Name == "" {
-			return m.canWish()
+			return m.canWait()
 		}
 		return s.atFile(ctx, m, func(dir maildir.Dir, e maildir.Entry) (maildir.Entry, error) {
 			from, err := s.cameFrom(ctx, m)
@@ -52,11 +52,11 @@ func (s *Store) Mark(ctx context.Context, ms []Message, c Change) ([]Message, er
 		if m.Entry.Name != "" {
 			return place(tx, m, m.Mailbox)
 		}
-		return wish(tx, m, func(w *plan.Wish) {
+		return pend(tx, m, func(w *PendingChange) {
 			if w.Flags != nil {
 				m.Flags = *w.Flags
 			}
-			m.Flags = c.on(m.Flags)
+			m.Flags = c.On(m.Flags)
 			w.Flags = &m.Flags
 		})
 	})
@@ -79,18 +79,18 @@ func mark(m *Message, c Change, dir maildir.Dir, e maildir.Entry, from *maildir.
 			return e, "", err
 		}
 	}
-	m.Flags = c.on(now)
+	m.Flags = c.On(now)
 	letters, _ := table.Letters(m.Flags.Keywords)
 	e, err = dir.SetFlags(e, m.Flags.Set, letters+unlisted)
 	return e, without, err
 }
 
-// Remove deletes messages: their files, or, where mirror keeps them without a body, by a wish. It returns those that it was
+// Remove deletes messages: their files, or, where mirror keeps them without a body, by a pending change. It returns those that it was
 // done to; the error names the others. One that is gone already is no error.
 func (s *Store) Remove(ctx context.Context, ms []Message) ([]Message, error) {
-	return s.change(ctx, ms, func(m *Message) error {
+	return s.Alter(ctx, ms, func(m *Message) error {
 		if m.Entry.Name == "" {
-			return m.canWish()
+			return m.canWait()
 		}
 		err := s.atFile(ctx, m, func(dir maildir.Dir, e maildir.Entry) (maildir.Entry, error) { return e, remove(m, dir, e) })
 		if errors.Is(err, fs.ErrNotExist) {
@@ -99,9 +99,9 @@ func (s *Store) Remove(ctx context.Context, ms []Message) ([]Message, error) {
 		return err
 	}, func(tx *sql.Tx, m *Message) error {
 		if m.Entry.Name == "" {
-			return wish(tx, m, func(w *plan.Wish) { w.Delete, w.To = true, "" })
+			return pend(tx, m, func(w *PendingChange) { w.Delete, w.To = true, "" })
 		}
-		_, err := tx.Exec("DELETE FROM message WHERE id = ? AND "+unpaired, m.ID)
+		_, err := tx.Exec("DELETE FROM message WHERE id = ? AND "+Unpaired, m.ID)
 		return err // the others are kept until the server has agreed; Follow hides them
 	})
 }
@@ -131,18 +131,18 @@ func (s *Store) Move(ctx context.Context, ms []Message, mailbox string, layout m
 		return nil, verb("move", err)
 	}
 	to := Message{Mailbox: mailbox, folder: folder}
-	return s.change(ctx, ms, func(m *Message) error {
+	return s.Alter(ctx, ms, func(m *Message) error {
 		if m.Mailbox == mailbox {
 			return nil
 		}
-		dir := s.dirOf(to)
+		dir := s.DirOf(to)
 		if err := dir.Ensure(); err != nil {
 			return err
 		}
 		if m.Entry.Name == "" {
 			// Its mailbox is one that mirror keeps, whatever the name tells: the rows of others have files.
 			m.Mailbox, m.folder = mailbox, cmp.Or(folder, layout.Folder(strings.Split(mailbox, "/")))
-			return m.canWish()
+			return m.canWait()
 		}
 		err := s.atFile(ctx, m, func(from maildir.Dir, e maildir.Entry) (maildir.Entry, error) { return from.MoveTo(e, dir) })
 		if err == nil {
@@ -153,7 +153,7 @@ func (s *Store) Move(ctx context.Context, ms []Message, mailbox string, layout m
 		if m.Entry.Name != "" {
 			return place(tx, m, m.Mailbox)
 		}
-		return wish(tx, m, func(w *plan.Wish) { w.To, w.Delete = mailbox, false })
+		return pend(tx, m, func(w *PendingChange) { w.To, w.Delete = mailbox, false })
 	})
 }
 
@@ -186,8 +186,9 @@ func (s *Store) folderFor(ctx context.Context, mailbox string, layout maildir.La
 	return layout.Folder(parts), nil
 }
 
-// change does something to each message, makes it durable, and has the table follow, in one transaction.
-func (s *Store) change(ctx context.Context, ms []Message, do func(*Message) error, follow func(*sql.Tx, *Message) error) ([]Message, error) {
+// Alter does something to each message, makes it durable, and has the table follow, in one transaction. It returns the messages that it was
+// done to; the error names the others.
+func (s *Store) Alter(ctx context.Context, ms []Message, do func(*Message) error, follow func(*sql.Tx, *Message) error) ([]Message, error) {
 	if err := s.Writable(); err != nil {
 		return nil, err
 	}
@@ -199,7 +200,7 @@ func (s *Store) change(ctx context.Context, ms []Message, do func(*Message) erro
 			errs = append(errs, context.Cause(ctx))
 			break
 		}
-		dir := s.dirOf(m)
+		dir := s.DirOf(m)
 		if err := do(&m); err != nil {
 			errs = append(errs, fmt.Errorf("%s/%d: %w", m.Mailbox, m.ID, err))
 			continue
@@ -225,7 +226,7 @@ func (s *Store) change(ctx context.Context, ms []Message, do func(*Message) erro
 
 // atFile does something with the file of a message, which other programs may have renamed since the last look.
 func (s *Store) atFile(ctx context.Context, m *Message, do func(maildir.Dir, maildir.Entry) (maildir.Entry, error)) error {
-	dir := s.dirOf(*m)
+	dir := s.DirOf(*m)
 	e, err := do(dir, m.Entry)
 	if errors.Is(err, fs.ErrNotExist) {
 		found, ok, findErr := look.File(ctx, dir, m.Entry.Key)
@@ -240,9 +241,12 @@ func (s *Store) atFile(ctx context.Context, m *Message, do func(maildir.Dir, mai
 	return err
 }
 
+// Arriving is the state of a row of the table pair whose file is durable in tmp/ and perhaps published. The others are imap/base's.
+const Arriving = 100
+
 // absent is the error of a file that is not there. One that a sync is just about to publish is not gone.
 func (s *Store) absent(ctx context.Context, m *Message, err error) error {
-	n, queryErr := query(ctx, s, number, "SELECT count(*) FROM pair WHERE message = ? AND state = ?", m.ID, arriving)
+	n, queryErr := query(ctx, s, number, "SELECT count(*) FROM pair WHERE message = ? AND state = ?", m.ID, Arriving)
 	if queryErr != nil || n[0] > 0 {
 		return cmp.Or(queryErr, errors.New("it is just coming in; try again when postie sync is done"))
 	}
@@ -261,13 +265,13 @@ func (s *Store) cameFrom(ctx context.Context, m *Message) (*maildir.KeywordTable
 	if err != nil || len(folders) == 0 {
 		return nil, err
 	}
-	table, err := s.dirOf(Message{folder: folders[0]}).Keywords()
+	table, err := s.DirOf(Message{folder: folders[0]}).Keywords()
 	return &table, err
 }
 
 // place records where a message lies now, and its flags. If a Refresh has seen the file there first, its row gives way.
 func place(tx *sql.Tx, m *Message, name string) error {
-	box, err := mailbox(tx, name)
+	box, err := MailboxID(tx, name)
 	if err != nil {
 		return err
 	}
@@ -280,7 +284,7 @@ func place(tx *sql.Tx, m *Message, name string) error {
 	}
 	if err == nil {
 		_, err = tx.Exec(`DELETE FROM message WHERE mailbox = ?1 AND key = ?2 AND twin = 0 AND id <> ?3
-			AND NOT EXISTS (SELECT 1 FROM message WHERE id = ?3 AND mailbox = ?1) AND `+unpaired, box, string(m.Entry.Key), m.ID)
+			AND NOT EXISTS (SELECT 1 FROM message WHERE id = ?3 AND mailbox = ?1) AND `+Unpaired, box, string(m.Entry.Key), m.ID)
 	}
 	if err == nil {
 		_, err = tx.Exec("UPDATE OR IGNORE message SET mailbox = ?, key = ?, tail = ?, new = ?, flags = ?, keywords = ? WHERE id = ?",

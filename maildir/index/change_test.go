@@ -94,47 +94,6 @@ func TestChangeStale(t *testing.T) {
 	want(t, "left", left, "[cur/a:2,FR FR letter 0 cur/d:2,  letter 3]")
 }
 
-// A file that a sync is about to publish is not one that is gone: who deletes its message is told to wait.
-func TestChangeArriving(t *testing.T) {
-	s, a, in, _ := based(t)
-	_, err := a.Arrive(t.Context(), []Agreement{paired(in, 1, "k1")})
-	must(t, err, s.dirOf(Message{folder: in.Folder}).Ensure())
-	for name, do := range map[string]func([]Message) ([]Message, error){
-		"delete": func(ms []Message) ([]Message, error) { return s.Remove(t.Context(), ms) },
-		"mark":   func(ms []Message) ([]Message, error) { return s.Mark(t.Context(), ms, Change{Clear: maildir.FlagSeen}) },
-		"move":   func(ms []Message) ([]Message, error) { return s.Move(t.Context(), ms, "A/B", maildir.FS) },
-	} {
-		if done, err := do(numbered(t, s, 1)); len(done) > 0 || err == nil || !strings.Contains(err.Error(), "just coming in") {
-			t.Errorf("%s: %v %v", name, done, err)
-		}
-	}
-}
-
-// A file that another program has moved here under its name has the letters of the folder that it came from, until a sync has
-// seen it: a change of its flags leaves it its keywords.
-func TestMarkCarried(t *testing.T) {
-	s, a, in, other := based(t)
-	ctx := t.Context()
-	from, to := s.dirOf(Message{folder: in.Folder}), s.dirOf(Message{folder: other.Folder})
-	must(t, from.Ensure(), to.Ensure())
-	for dir, keyword := range map[maildir.Dir]string{from: "home", to: "work"} {
-		_, err := dir.AddKeywords(maildir.NewKeywords(keyword))
-		must(t, err)
-	}
-	g := paired(in, 1, "k1")
-	g.Entry, g.Pair.Local.Keywords = maildir.EntryOf("k1:2,Sa", false), maildir.NewKeywords("home")
-	must(t, a.Agree(ctx, []Agreement{g}), os.WriteFile(to.Path(g.Entry), []byte("x"), 0o600))
-	_, err := s.Follow(ctx)
-	must(t, err)
-	for _, c := range []Change{{Set: maildir.FlagFlagged}, {Clear: maildir.FlagSeen}} {
-		ms, err := s.Mark(ctx, numbered(t, s, 1), c)
-		if err != nil || len(ms) != 1 || ms[0].Flags.Keywords != "home" {
-			t.Fatalf("%v %v", ms, err)
-		}
-	}
-	want(t, "name", numbered(t, s, 1)[0].Entry.Name, "k1:2,Fb")
-}
-
 func TestMoveRefuses(t *testing.T) {
 	root := newRoot(t)
 	s := open(t, root, nil)

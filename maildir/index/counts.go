@@ -52,12 +52,12 @@ func (s *Store) counts(ctx context.Context) ([]Count, error) {
 		mirrored AS (SELECT id FROM mailbox WHERE folder IS NOT NULL AND EXISTS (SELECT 1 FROM account)), -- else no sync is known of
 		fresh AS (SELECT mailbox, count(*) n FROM message -- looked for only if there are any
 			WHERE (SELECT sum(n) FROM every WHERE mailbox = 0 OR mailbox IN mirrored) > (SELECT count(DISTINCT message) FROM pair)
-			AND mailbox IN mirrored AND `+unpaired+` GROUP BY mailbox),
+			AND mailbox IN mirrored AND `+Unpaired+` GROUP BY mailbox),
 		changed AS (SELECT b.mailbox, count(*) n FROM box b JOIN pair p ON p.box = b.id JOIN message m ON m.id = p.message
 			WHERE p.state <> %d AND (m.flags <> p.local OR m.keywords <> p.local_keywords OR m.mailbox <> b.mailbox
 			OR EXISTS (SELECT 1 FROM wish w WHERE w.box = p.box AND w.uid = p.uid)) GROUP BY b.mailbox)
 		SELECT b.name, coalesce(every.n, 0), coalesce(unread.n, 0), coalesce(flagged.n, 0), coalesce(changed.n, 0) + coalesce(fresh.n, 0) FROM mailbox b
 		LEFT JOIN every ON every.mailbox = b.id LEFT JOIN unread ON unread.mailbox = b.id
 		LEFT JOIN flagged ON flagged.mailbox = b.id LEFT JOIN changed ON changed.mailbox = b.id LEFT JOIN fresh ON fresh.mailbox = b.id
-		WHERE coalesce(every.n, 0) > 0 OR b.name = '`+Inbox+`' OR b.folder IS NOT NULL ORDER BY b.name <> '`+Inbox+`', b.name`, arriving))
+		WHERE coalesce(every.n, 0) > 0 OR b.name = '`+Inbox+`' OR b.folder IS NOT NULL ORDER BY b.name <> '`+Inbox+`', b.name`, Arriving))
 }

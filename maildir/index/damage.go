@@ -50,7 +50,7 @@ const (
 	errForeign  = flaw("not a database of postie")
 	errUnsound  = flaw("integrity check")
 	errVersion  = flaw("no schema version of postie's")
-	errOrder    = flaw("rows are not in the order of their index")
+	ErrOrder    = flaw("rows are not in the order of their index")
 	errReadOnly = flaw("its header says that nobody may write it")
 )
 
@@ -106,9 +106,9 @@ func certain(err error) bool {
 // Busy reports whether err says that another process was writing for longer than we waited.
 func Busy(err error) bool { return code(err) == sqlite3.SQLITE_BUSY }
 
-// blame turns what only a damaged file explains into *Damaged, and leaves a mark for the next Open. SQLite's report of a full
+// Blame turns what only a damaged file explains into *Damaged, and leaves a mark for the next Open. SQLite's report of a full
 // disk becomes the system's, ENOSPC, by which callers know it whoever met it.
-func (s *Store) blame(err error) error {
+func (s *Store) Blame(err error) error {
 	if code(err) == sqlite3.SQLITE_FULL {
 		return &fs.PathError{Op: "write", Path: s.path(), Err: syscall.ENOSPC}
 	}

@@ -26,13 +26,13 @@ func (s *Store) Discover(ctx context.Context, own bool) error {
 	if err != nil {
 		return verb("look for folders", err)
 	}
-	if own && isMaildir(s.dirOf(Message{folder: "."})) {
+	if own && isMaildir(s.DirOf(Message{folder: "."})) {
 		tree.Maildirs = append(tree.Maildirs, ".")
 	}
 	if !own { // Refresh looks after these
 		tree.Maildirs = slices.DeleteFunc(tree.Maildirs, func(path string) bool { return path[0] == '.' && !strings.Contains(path, "/") })
 	}
-	came, gone := sortFolders(known, tree, func(path string) bool { return isMaildir(s.dirOf(Message{folder: path})) })
+	came, gone := sortFolders(known, tree, func(path string) bool { return isMaildir(s.DirOf(Message{folder: path})) })
 	if len(came)+len(gone) > 0 {
 		err = s.write(ctx, func(tx *sql.Tx) error { return recordFolders(tx, came, gone) })
 	}
@@ -116,7 +116,7 @@ func folderName(path string) string {
 func isMaildir(dir maildir.Dir) bool { return exists(string(dir) + "/cur") }
 
 func recordFolders(tx *sql.Tx, came, gone []treeFolder) error {
-	err := each(tx, "DELETE FROM message WHERE mailbox = ? AND "+unpaired, gone, func(f *treeFolder) []any { return []any{f.id} }, nil)
+	err := each(tx, "DELETE FROM message WHERE mailbox = ? AND "+Unpaired, gone, func(f *treeFolder) []any { return []any{f.id} }, nil)
 	if err == nil {
 		err = each(tx, "DELETE FROM mailbox WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM message WHERE mailbox = ?1)", gone, func(f *treeFolder) []any { return []any{f.id} }, nil)
 	}

@@ -54,7 +54,7 @@ type following struct {
 func (w *following) look(ctx context.Context) (err error) {
 	w.folders, err = query(ctx, w.s, func(rows *sql.Rows) (f folder, err error) {
 		err = rows.Scan(&f.id, &f.name, &f.stamp, &f.path, &f.agreed)
-		f.dir = w.s.dirOf(Message{folder: f.path})
+		f.dir = w.s.DirOf(Message{folder: f.path})
 		return f, err
 	}, "SELECT id, name, stamp, folder, EXISTS (SELECT 1 FROM box WHERE mailbox = mailbox.id) FROM mailbox WHERE folder IS NOT NULL ORDER BY id")
 	for _, f := range w.folders {
@@ -117,11 +117,11 @@ func (w *following) folder(ctx context.Context, f folder, d *look.Delta[knownRow
 	return w.gone(ctx, d.Missing)
 }
 
-// gone takes the rows of a folder that have a body, but no file. Of those that were arriving, or being freed, when a run was stopped,
+// gone takes the rows of a folder that have a body, but no file. Of those that were Arriving, or being freed, when a run was stopped,
 // the server has the message.
 func (w *following) gone(ctx context.Context, rows []knownRow) error {
 	for _, row := range rows {
-		ms, err := w.s.messages(ctx, "m.id = ? AND m.key <> '' AND NOT EXISTS (SELECT 1 FROM pair WHERE message = m.id AND state = ?)", row.id, arriving)
+		ms, err := w.s.messages(ctx, "m.id = ? AND m.key <> '' AND NOT EXISTS (SELECT 1 FROM pair WHERE message = m.id AND state = ?)", row.id, Arriving)
 		if err != nil {
 			return err
 		}
@@ -136,7 +136,7 @@ func (w *following) gone(ctx context.Context, rows []knownRow) error {
 // place finds out what each stray is: a message that was moved here, under its key or another, or a new one.
 func (w *following) place(ctx context.Context) error {
 	for _, stray := range w.strays {
-		table, err := w.s.dirOf(stray).Keywords()
+		table, err := w.s.DirOf(stray).Keywords()
 		if err != nil {
 			return err
 		}
@@ -147,7 +147,7 @@ func (w *following) place(ctx context.Context) error {
 		var m *Message
 		if len(ms) == 0 || !w.left(&ms[0]) {
 			var again bool
-			if m, again = w.reader.read(folder{name: stray.Mailbox, dir: w.s.dirOf(stray)}, stray.Entry); m == nil {
+			if m, again = w.reader.read(folder{name: stray.Mailbox, dir: w.s.DirOf(stray)}, stray.Entry); m == nil {
 				w.again[stray.Mailbox] = w.again[stray.Mailbox] || again
 				w.doubt(stray.Mailbox)
 				continue
@@ -160,7 +160,7 @@ func (w *following) place(ctx context.Context) error {
 			continue
 		}
 		moved := ms[0]
-		from, err := w.s.dirOf(moved).Keywords()
+		from, err := w.s.DirOf(moved).Keywords()
 		if err != nil {
 			return err
 		}
@@ -236,7 +236,7 @@ func (w *following) record(ctx context.Context) error {
 			}
 		}
 		// A row that the base does not know goes with its file.
-		err := each(tx, "DELETE FROM message WHERE id = ? AND key = ? AND mailbox = (SELECT id FROM mailbox WHERE name = ?) AND "+unpaired,
+		err := each(tx, "DELETE FROM message WHERE id = ? AND key = ? AND mailbox = (SELECT id FROM mailbox WHERE name = ?) AND "+Unpaired,
 			gone, func(m *Message) []any { return []any{m.ID, string(m.Entry.Key), m.Mailbox} }, nil)
 		if err != nil {
 			return err

@@ -28,11 +28,11 @@ func (s *Store) CreateMailbox(ctx context.Context, name string, layout maildir.L
 	if err != nil {
 		return verb("make mailbox", err)
 	}
-	if err := s.dirOf(Message{Mailbox: name, folder: folder}).Ensure(); err != nil {
+	if err := s.DirOf(Message{Mailbox: name, folder: folder}).Ensure(); err != nil {
 		return verb("make mailbox", err)
 	}
 	return verb("record mailbox", s.write(ctx, func(tx *sql.Tx) error {
-		id, err := mailbox(tx, name)
+		id, err := MailboxID(tx, name)
 		if err == nil {
 			_, err = tx.Exec("UPDATE mailbox SET folder = nullif(?, '') WHERE id = ? AND folder IS NULL", folder, id)
 		}
@@ -84,7 +84,7 @@ func (s *Store) RenameMailbox(ctx context.Context, old, name string, layout mail
 		if err != nil {
 			return nil, verb("rename mailbox", err)
 		}
-		dirs = append(dirs, s.dirOf(Message{Mailbox: r[0], folder: from}), s.dirOf(Message{Mailbox: r[1], folder: folders[i]}))
+		dirs = append(dirs, s.DirOf(Message{Mailbox: r[0], folder: from}), s.DirOf(Message{Mailbox: r[1], folder: folders[i]}))
 	}
 	for i := range renamed {
 		if err := dirs[2*i].Rename(dirs[2*i+1], false); err != nil {
@@ -117,7 +117,7 @@ func rename(tx *sql.Tx, old, name, folder string) error {
 	if err != nil {
 		return err
 	}
-	to, err := mailbox(tx, name)
+	to, err := MailboxID(tx, name)
 	if err != nil {
 		return err
 	}
@@ -151,7 +151,7 @@ func (s *Store) DeleteMailbox(ctx context.Context, name string, layout maildir.L
 	if ms, err = s.Remove(ctx, ms); err != nil {
 		return ms, err
 	}
-	dir := s.dirOf(Message{Mailbox: name, folder: folder})
+	dir := s.DirOf(Message{Mailbox: name, folder: folder})
 	if err := dir.Drop(filepath.Clean(string(dir)) == filepath.Clean(string(s.root))); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return ms, fmt.Errorf("delete mailbox %q: %w", name, err)
 	}

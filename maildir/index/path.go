@@ -11,11 +11,11 @@ func (s *Store) Path(m Message) string {
 	if m.Entry.Name == "" {
 		return ""
 	}
-	return s.dirOf(m).Path(m.Entry)
+	return s.DirOf(m).Path(m.Entry)
 }
 
-// dirOf is the Maildir of a message.
-func (s *Store) dirOf(m Message) maildir.Dir {
+// DirOf is the Maildir of a message.
+func (s *Store) DirOf(m Message) maildir.Dir {
 	if m.folder != "" {
 		return maildir.Dir(filepath.Join(string(s.root), m.folder))
 	}

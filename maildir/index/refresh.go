@@ -158,7 +158,7 @@ func (r *refresh) folder(ctx context.Context, f *folder, d *look.Delta[knownRow]
 	}
 	if f.id == 0 {
 		if err := r.s.write(ctx, func(tx *sql.Tx) (err error) {
-			f.id, err = mailbox(tx, f.name)
+			f.id, err = MailboxID(tx, f.name)
 			return err
 		}); err != nil {
 			return err
@@ -327,7 +327,7 @@ func (r *refresh) drop(tx *sql.Tx, id int64) error {
 // row is the first message for which the condition holds, nil if there is none.
 func (r *refresh) row(tx *sql.Tx, where string, args ...any) (*Message, error) {
 	rows, err := tx.Query(fmt.Sprintf(columns, "")+where+" LIMIT 1", args...)
-	ms, err := collect(rows, err, scanMessage)
+	ms, err := Collect(rows, err, scanMessage)
 	if err != nil || len(ms) == 0 {
 		return nil, err
 	}

@@ -55,3 +55,9 @@ func (s *Store) Mailboxes(ctx context.Context) ([]string, error) {
 
 // Log is where trouble with a single message is told.
 func (s *Store) Log() *slog.Logger { return s.log }
+
+// Unpaired is a condition on a row of message: no row of the table pair, which imap/base keeps, speaks of it.
+const Unpaired = "NOT EXISTS (SELECT 1 FROM pair WHERE pair.message = message.id)"
+
+// Garbled is the error of a value in the database that nothing can be made of; see Store.Blame.
+func Garbled(err error) error { return &garbled{err} }

@@ -1,7 +1,6 @@
-// Package index keeps what postie knows about a Maildir in one SQLite file beside it: the ledger of what POP3
-// servers gave, the base of what was agreed with IMAP accounts, a summary of every message, and the place where full
-// text goes. It also holds the locks that keep two runs apart. Summaries can be made anew from the mail (Refresh), the
-// base from the mail and the server (mirror); the ledger cannot.
+// Package index keeps what postie knows about a Maildir in one SQLite file beside it: it opens, migrates, locks and repairs that
+// file, and holds a summary of every message with its NUMBER, which stays. Summaries can be made anew from the mail (Refresh). What
+// was agreed with servers lies in the same file, and belongs to imap/base and pop3/ledger; full text to maildir/index/query.
 package index
 
 import (
@@ -256,7 +255,7 @@ func (s *Store) Checkpoint() error {
 	if Busy(err) {
 		return nil
 	}
-	return verb("checkpoint index", s.blame(err))
+	return verb("checkpoint index", s.Blame(err))
 }
 
 // Close writes the journal back and closes the database. Locks are to be released before.
@@ -289,7 +288,7 @@ func (s *Store) write(ctx context.Context, fn func(*sql.Tx) error) error {
 	if err != nil && ctx.Err() != nil { // else database/sql would only say that the transaction is over
 		return ctx.Err()
 	}
-	return s.blame(err)
+	return s.Blame(err)
 }
 
 // How long a write waits for those of others: much longer than any of ours takes, or, in a hurry, a moment.
@@ -313,18 +312,18 @@ func (s *Store) wait(d time.Duration) error {
 		return nil // nobody else writes the copy
 	}
 	_, err := s.w.Exec(fmt.Sprint("PRAGMA busy_timeout = ", d.Milliseconds()))
-	return s.blame(err)
+	return s.Blame(err)
 }
 
 // query returns the rows of a reading statement, each made by scan.
 func query[T any](ctx context.Context, s *Store, scan func(*sql.Rows) (T, error), q string, args ...any) ([]T, error) {
-	rows, err := s.reader().QueryContext(ctx, q, args...)
-	all, err := collect(rows, err, scan)
-	return all, s.blame(err)
+	rows, err := s.Reader().QueryContext(ctx, q, args...)
+	all, err := Collect(rows, err, scan)
+	return all, s.Blame(err)
 }
 
-// collect reads all rows of the outcome of a query.
-func collect[T any](rows *sql.Rows, err error, scan func(*sql.Rows) (T, error)) (all []T, _ error) {
+// Collect reads all rows of the outcome of a query.
+func Collect[T any](rows *sql.Rows, err error, scan func(*sql.Rows) (T, error)) (all []T, _ error) {
 	if err != nil {
 		return nil, err
 	}

@@ -78,15 +78,15 @@ func scanMessage(rows *sql.Rows) (m Message, err error) {
 	return m, err
 }
 
-// insertion begins the statement that puts a message into the table; how it ends says what happens with a key and twin
+// Insertion begins the statement that puts a message into the table; how it ends says what happens with a key and twin
 // that the folder has already.
-const insertion = `INSERT INTO message (mailbox, key, tail, new, flags, keywords, date, size, hash, exact, header,
+const Insertion = `INSERT INTO message (mailbox, key, tail, new, flags, keywords, date, size, hash, exact, header,
 	sender, recipients, subject, message_id, written, twin) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) `
 
 // insert puts messages into the table and sets their IDs. twin is 0 but for a further file of one key in one folder.
 // conflict, an upsert clause, is for the few that are there already: RETURNING is what makes it dear.
 func insert(tx *sql.Tx, ms []Message, twin int64, now time.Time, conflict string) error {
-	st, err := tx.Prepare(insertion + "ON CONFLICT DO NOTHING")
+	st, err := tx.Prepare(Insertion + "ON CONFLICT DO NOTHING")
 	if err != nil {
 		return err
 	}
@@ -97,14 +97,14 @@ func insert(tx *sql.Tx, ms []Message, twin int64, now time.Time, conflict string
 		m := &ms[i]
 		box := cmp.Or(m.Mailbox, Inbox)
 		if mailboxes[box] == 0 {
-			if mailboxes[box], err = mailbox(tx, box); err != nil {
+			if mailboxes[box], err = MailboxID(tx, box); err != nil {
 				return err
 			}
 		}
 		if m.Date.IsZero() {
 			m.Date = now
 		}
-		values := m.values(mailboxes[box], twin)
+		values := m.Values(mailboxes[box], twin)
 		r, err := st.Exec(values...)
 		if err != nil {
 			return err
@@ -112,16 +112,16 @@ func insert(tx *sql.Tx, ms []Message, twin int64, now time.Time, conflict string
 		if n, _ := r.RowsAffected(); n > 0 {
 			m.ID, err = r.LastInsertId()
 		} else {
-			err = tx.QueryRow(insertion+conflict+" RETURNING id", values...).Scan(&m.ID)
+			err = tx.QueryRow(Insertion+conflict+" RETURNING id", values...).Scan(&m.ID)
 		}
-		if err == nil && m.detailed() {
+		if err == nil && m.Detailed() {
 			if more == nil {
-				if more, err = tx.Prepare(detailing); err != nil {
+				if more, err = tx.Prepare(Detailing); err != nil {
 					return err
 				}
 				defer more.Close()
 			}
-			_, err = more.Exec(m.details()...)
+			_, err = more.Exec(m.Details()...)
 		}
 		if err != nil {
 			return err
@@ -130,8 +130,8 @@ func insert(tx *sql.Tx, ms []Message, twin int64, now time.Time, conflict string
 	return nil
 }
 
-// values are those of insertion.
-func (m *Message) values(mailbox, twin int64) []any {
+// Values are those of Insertion.
+func (m *Message) Values(mailbox, twin int64) []any {
 	sum, key := &m.Summary, string(m.Entry.Key)
 	written := sql.NullInt64{Int64: sum.Date.UnixMilli(), Valid: !sum.Date.IsZero()}
 	return []any{mailbox, key, m.Entry.Name[len(key):], m.Entry.New, m.Flags.Set, string(m.Flags.Keywords),
@@ -139,15 +139,17 @@ func (m *Message) values(mailbox, twin int64) []any {
 		sum.MessageID, written, twin}
 }
 
-// detailing writes what else of a header is looked for, of a message that has it.
-const detailing = "INSERT OR REPLACE INTO detail (message, refs, cc) VALUES (?, ?, ?)"
+// Detailing writes what else of a header is looked for, of a message that has it.
+const Detailing = "INSERT OR REPLACE INTO detail (message, refs, cc) VALUES (?, ?, ?)"
 
-func (m *Message) detailed() bool { return m.Summary.References != "" || m.Summary.Cc != "" }
+// Detailed says whether it has any.
+func (m *Message) Detailed() bool { return m.Summary.References != "" || m.Summary.Cc != "" }
 
-func (m *Message) details() []any { return []any{m.ID, m.Summary.References, m.Summary.Cc} }
+// Details are the values of Detailing.
+func (m *Message) Details() []any { return []any{m.ID, m.Summary.References, m.Summary.Cc} }
 
-// mailbox gives the id of a mailbox, a new one if need be.
-func mailbox(tx *sql.Tx, name string) (id int64, err error) {
+// MailboxID gives the id of a mailbox, a new one if need be.
+func MailboxID(tx *sql.Tx, name string) (id int64, err error) {
 	err = tx.QueryRow("INSERT INTO mailbox (name) VALUES (?) ON CONFLICT DO UPDATE SET name = name RETURNING id", name).Scan(&id)
 	return id, err
 }

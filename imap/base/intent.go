@@ -1,4 +1,4 @@
-package index
+package base
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 
 	"postie/imap/plan"
 	"postie/maildir"
+	"postie/maildir/index"
 )
 
 // Intent is what is about to be done on the server and could not be told from a new message after a crash.
@@ -29,7 +30,7 @@ type Intent struct {
 
 // Intend writes intents down, before the deed, and sets their IDs. One that is there already keeps its Tries.
 func (a *Account) Intend(ctx context.Context, is []Intent) error {
-	return verb("record intents", a.s.write(ctx, func(tx *sql.Tx) error {
+	return verb("record intents", a.s.Write(ctx, func(tx *sql.Tx) error {
 		for n := range is {
 			i := &is[n]
 			err := tx.QueryRow(`INSERT INTO intent (box, uid, key, dest, validity, uidnext, size, hash, header, message_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
@@ -46,7 +47,7 @@ func (a *Account) Intend(ctx context.Context, is []Intent) error {
 
 // Intents gives what a run that was stopped had intended, in the order that it was written down.
 func (a *Account) Intents(ctx context.Context) ([]Intent, error) {
-	all, err := query(ctx, a.s, func(rows *sql.Rows) (i Intent, err error) {
+	all, err := index.Rows(ctx, a.s, func(rows *sql.Rows) (i Intent, err error) {
 		var hash, header sql.RawBytes
 		err = rows.Scan(&i.ID, &i.Mailbox, &i.UID, &i.Key, &i.To, &i.UIDValidity, &i.UIDNext, &i.Tries, &i.Size, &hash, &header, &i.MessageID)
 		copy(i.Hash[:], hash)
@@ -71,7 +72,7 @@ func (a *Account) intents(ctx context.Context, q string, is []Intent) error {
 	if len(is) == 0 {
 		return nil
 	}
-	return verb("record intents", a.s.write(ctx, func(tx *sql.Tx) error {
-		return each(tx, q, is, func(i *Intent) []any { return []any{i.ID} }, nil)
+	return verb("record intents", a.s.Write(ctx, func(tx *sql.Tx) error {
+		return index.Each(tx, q, is, func(i *Intent) []any { return []any{i.ID} }, nil)
 	}))
 }

@@ -1,4 +1,4 @@
-package index
+package base
 
 import (
 	"context"
@@ -12,14 +12,15 @@ import (
 
 	"postie/imap/plan"
 	"postie/maildir"
+	"postie/maildir/index"
 )
 
 // Account is what was last agreed between the Maildirs of this root and one IMAP account: the base. Every method that
 // changes it is one durable transaction.
 type Account struct {
-	s  *Store
+	s  *index.Store
 	id int64 // 0: nothing was ever agreed
-	m  Maildrop
+	m  index.Maildrop
 }
 
 // Mailbox is what an account knows of one mailbox.
@@ -43,10 +44,10 @@ type Mailbox struct {
 	Odd         bool   // it has pairs that need a look in every run: a state, no body, or flags that differ
 }
 
-// Account opens the base of an account, which may be new.
-func (s *Store) Account(ctx context.Context, m Maildrop) (*Account, error) {
+// Open opens the base of an account, which may be new.
+func Open(ctx context.Context, s *index.Store, m index.Maildrop) (*Account, error) {
 	a := &Account{s: s, m: m.Canonical()}
-	ids, err := query(ctx, s, number, "SELECT id FROM account WHERE user = ? AND host = ?", a.m.User, a.m.Host)
+	ids, err := index.Rows(ctx, s, index.Number, "SELECT id FROM account WHERE user = ? AND host = ?", a.m.User, a.m.Host)
 	if err != nil {
 		return nil, fmt.Errorf("open base of %s: %w", m, err)
 	}
@@ -57,8 +58,8 @@ func (s *Store) Account(ctx context.Context, m Maildrop) (*Account, error) {
 }
 
 // Others are the accounts whose mailboxes this root holds too. None is known of one that is not the root's own yet.
-func (a *Account) Others(ctx context.Context) ([]Maildrop, error) {
-	return query(ctx, a.s, func(rows *sql.Rows) (m Maildrop, err error) { return m, rows.Scan(&m.User, &m.Host) },
+func (a *Account) Others(ctx context.Context) ([]index.Maildrop, error) {
+	return index.Rows(ctx, a.s, func(rows *sql.Rows) (m index.Maildrop, err error) { return m, rows.Scan(&m.User, &m.Host) },
 		"SELECT user, host FROM account WHERE id <> ? AND id IN (SELECT account FROM box) ORDER BY id", a.id)
 }
 
@@ -73,7 +74,7 @@ func (a *Account) enter(tx *sql.Tx) error {
 
 // Mailboxes lists those that are known, by name.
 func (a *Account) Mailboxes(ctx context.Context) ([]Mailbox, error) {
-	all, err := query(ctx, a.s, scanMailbox, `SELECT b.id, m.name, m.folder, b.validity, b.objectid, b.uidnext, b.messages, b.modseq,
+	all, err := index.Rows(ctx, a.s, scanMailbox, `SELECT b.id, m.name, m.folder, b.validity, b.objectid, b.uidnext, b.messages, b.modseq,
 		b.stamp, b.flags, b.keywords, b.wildcard, b.readonly, b.made, b.called, b.deleted, b.server, EXISTS (SELECT 1 FROM pair p WHERE p.box = b.id),
 		EXISTS (SELECT 1 FROM pair p INDEXED BY pair_odd WHERE p.box = b.id AND
 			(state <> 0 OR key IS NULL OR local <> remote OR local_keywords <> remote_keywords))
@@ -91,11 +92,11 @@ func scanMailbox(rows *sql.Rows) (m Mailbox, err error) {
 
 // Enter makes a mailbox known, or gives a known one (ID) another name and folder.
 func (a *Account) Enter(ctx context.Context, m *Mailbox) error {
-	return verb("record mailbox", a.s.write(ctx, func(tx *sql.Tx) error {
+	return verb("record mailbox", a.s.Write(ctx, func(tx *sql.Tx) error {
 		if err := a.enter(tx); err != nil {
 			return err
 		}
-		box, err := mailbox(tx, m.Name)
+		box, err := index.MailboxID(tx, m.Name)
 		if err == nil {
 			_, err = tx.Exec("UPDATE mailbox SET folder = ?, stamp = '' WHERE id = ?", m.Folder, box)
 		}
@@ -130,12 +131,12 @@ func (a *Account) Record(ctx context.Context, ms ...Mailbox) error {
 	if len(ms) == 0 {
 		return nil
 	}
-	return verb("record mailbox", a.s.write(ctx, func(tx *sql.Tx) error {
-		return each(tx, `UPDATE box SET validity = ?, objectid = ?, uidnext = ?, messages = ?, modseq = ?, stamp = ?, flags = ?,
+	return verb("record mailbox", a.s.Write(ctx, func(tx *sql.Tx) error {
+		return index.Each(tx, `UPDATE box SET validity = ?, objectid = ?, uidnext = ?, messages = ?, modseq = ?, stamp = ?, flags = ?,
 			keywords = ?, wildcard = ?, readonly = ?, made = ?, called = ?, deleted = ?, server = ? WHERE id = ?`, ms, func(m *Mailbox) []any {
 			stamp := ""
 			if m.Stamp != (maildir.Stamp{}) {
-				stamp = text(m.Stamp)
+				stamp = fmt.Sprintf("%d %d", m.Stamp.New, m.Stamp.Cur)
 			}
 			return []any{m.UIDValidity, m.MailboxID, m.UIDNext, m.Messages, int64(m.ModSeq), stamp, m.Keeps.Set,
 				string(m.Keeps.Keywords), m.Keeps.Any, m.ReadOnly, m.Made, m.Called, m.Deleted, m.Server, m.ID}
@@ -145,7 +146,7 @@ func (a *Account) Record(ctx context.Context, ms ...Mailbox) error {
 
 // Drop forgets a mailbox with all its pairs and messages.
 func (a *Account) Drop(ctx context.Context, id int64) error {
-	return verb("forget mailbox", a.s.write(ctx, func(tx *sql.Tx) error {
+	return verb("forget mailbox", a.s.Write(ctx, func(tx *sql.Tx) error {
 		var box int64
 		if err := tx.QueryRow("DELETE FROM box WHERE id = ? RETURNING mailbox", id).Scan(&box); errors.Is(err, sql.ErrNoRows) {
 			return nil
@@ -169,7 +170,7 @@ func (a *Account) Drop(ctx context.Context, id int64) error {
 // Orphan takes the UIDs from all pairs of a mailbox that is made anew on the server: they mean nothing any more. Pairs
 // without a body are forgotten.
 func (a *Account) Orphan(ctx context.Context, id int64) error {
-	return verb("orphan mailbox", a.s.write(ctx, func(tx *sql.Tx) error {
+	return verb("orphan mailbox", a.s.Write(ctx, func(tx *sql.Tx) error {
 		for _, q := range []string{
 			"DELETE FROM message WHERE id IN (SELECT message FROM pair WHERE box = ? AND key IS NULL)",
 			"DELETE FROM pair WHERE box = ? AND key IS NULL",
@@ -187,13 +188,13 @@ func (a *Account) Orphan(ctx context.Context, id int64) error {
 // Unseen lists the mailboxes that no sync has looked at yet though they were here when the first one ended. first: none has
 // ended yet, so that no mailbox was looked at.
 func (a *Account) Unseen(ctx context.Context) (names []string, first bool, err error) {
-	all, err := query(ctx, a.s, func(rows *sql.Rows) (s sql.NullString, err error) { return s, rows.Scan(&s) }, "SELECT unseen FROM account WHERE id = ?", a.id)
+	all, err := index.Rows(ctx, a.s, func(rows *sql.Rows) (s sql.NullString, err error) { return s, rows.Scan(&s) }, "SELECT unseen FROM account WHERE id = ?", a.id)
 	if err == nil && (len(all) == 0 || !all[0].Valid) {
 		return nil, true, nil
 	}
 	if err == nil {
 		if err = json.Unmarshal([]byte(all[0].String), &names); err != nil {
-			err = a.s.blame(&garbled{err})
+			err = a.s.Blame(index.Garbled(err))
 		}
 	}
 	return names, false, verb("read mailboxes not seen yet", err)
@@ -205,7 +206,7 @@ func (a *Account) SetUnseen(ctx context.Context, names []string) error {
 	if err != nil {
 		return err
 	}
-	return verb("record mailboxes not seen yet", a.s.write(ctx, func(tx *sql.Tx) error {
+	return verb("record mailboxes not seen yet", a.s.Write(ctx, func(tx *sql.Tx) error {
 		if err := a.enter(tx); err != nil {
 			return err
 		}
@@ -216,11 +217,11 @@ func (a *Account) SetUnseen(ctx context.Context, names []string) error {
 
 // Notices gives what Said was last told.
 func (a *Account) Notices(ctx context.Context) ([]string, error) {
-	all, err := query(ctx, a.s, func(rows *sql.Rows) (s string, err error) { return s, rows.Scan(&s) }, "SELECT notices FROM account WHERE id = ?", a.id)
+	all, err := index.Rows(ctx, a.s, func(rows *sql.Rows) (s string, err error) { return s, rows.Scan(&s) }, "SELECT notices FROM account WHERE id = ?", a.id)
 	var said []string
 	if err == nil && len(all) > 0 {
 		if err = json.Unmarshal([]byte(all[0]), &said); err != nil {
-			err = a.s.blame(&garbled{err})
+			err = a.s.Blame(index.Garbled(err))
 		}
 	}
 	return said, verb("read notices", err)
@@ -236,7 +237,7 @@ func (a *Account) Said(ctx context.Context, notices []string) error {
 	if err != nil {
 		return err
 	}
-	return verb("record notices", a.s.write(ctx, func(tx *sql.Tx) error {
+	return verb("record notices", a.s.Write(ctx, func(tx *sql.Tx) error {
 		if err := a.enter(tx); err != nil {
 			return err
 		}

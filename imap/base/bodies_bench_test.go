@@ -1,4 +1,4 @@
-package index
+package base
 
 import (
 	"context"
@@ -28,7 +28,7 @@ func BenchmarkBodyless(b *testing.B) {
 			for b.Loop() {
 				odd, err := a.Odd(ctx, in.ID)
 				must(b, err)
-				rows, err := a.Bodyless(ctx, in.ID, plan.Policy{Now: time.Now(), Bodies: bodies}, false)
+				rows, err := a.Bodyless(ctx, in.ID, plan.Policy{Now: time.Now(), Bodies: bodies}.Bounds(), false)
 				must(b, err)
 				if len(odd)+len(rows) > 0 {
 					b.Fatal(len(odd), len(rows))

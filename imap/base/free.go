@@ -1,4 +1,4 @@
-package index
+package base
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 
 	"postie/imap/plan"
 	"postie/maildir"
+	"postie/maildir/index"
 )
 
 // Free removes the files of messages that their server has as they are here; the summaries stay, and what full text
@@ -19,30 +20,30 @@ import (
 // pairs have no body. Stopped in between, the next run looks: a file that is there was not freed, any other was.
 //
 // step, if not nil, is told before each durable step (crash tests stop there).
-func (s *Store) Free(ctx context.Context, ms []Message, step func(string)) ([]Message, error) {
+func Free(ctx context.Context, s *index.Store, ms []index.Message, step func(string)) ([]index.Message, error) {
 	if step == nil {
 		step = func(string) {}
 	}
 	step("base freeing")
-	loose, refused := s.loosen(ctx, ms)
-	done, err := s.change(ctx, loose, func(m *Message) error {
+	loose, refused := loosen(ctx, s, ms)
+	done, err := s.Alter(ctx, loose, func(m *index.Message) error {
 		if m.Entry.Name == "" {
 			return nil
 		}
 		step("remove " + string(m.Entry.Key))
-		err := s.dirOf(*m).Remove(m.Entry)
+		err := s.DirOf(*m).Remove(m.Entry)
 		if errors.Is(err, fs.ErrNotExist) { // another program renamed it, and so perhaps changed its flags, or removed it
 			return errors.New("another program changed it at this moment; run postie sync first")
 		}
 		return err
-	}, func(tx *sql.Tx, m *Message) error { step("base freed"); return release(tx, m) })
-	return done, errors.Join(refused, err, s.tighten(context.WithoutCancel(ctx), loose))
+	}, func(tx *sql.Tx, m *index.Message) error { step("base freed"); return release(tx, m) })
+	return done, errors.Join(refused, err, tighten(context.WithoutCancel(ctx), s, loose))
 }
 
 // loosen prepares the pairs of messages about which nothing waits for the next sync. The error names the others.
-func (s *Store) loosen(ctx context.Context, ms []Message) (loose []Message, err error) {
+func loosen(ctx context.Context, s *index.Store, ms []index.Message) (loose []index.Message, err error) {
 	var refused []error
-	err = s.write(ctx, func(tx *sql.Tx) error {
+	err = s.Write(ctx, func(tx *sql.Tx) error {
 		for _, m := range ms {
 			if m.Entry.Name == "" {
 				loose = append(loose, m)
@@ -71,15 +72,15 @@ func (s *Store) loosen(ctx context.Context, ms []Message) (loose []Message, err 
 }
 
 // tighten takes it back for those whose file stayed.
-func (s *Store) tighten(ctx context.Context, loose []Message) error {
-	return verb("record", s.write(ctx, func(tx *sql.Tx) error {
-		return each(tx, fmt.Sprintf("UPDATE pair SET state = %d WHERE message = ? AND state = %d", plan.Agreed, arriving), loose,
-			func(m *Message) []any { return []any{m.ID} }, nil)
+func tighten(ctx context.Context, s *index.Store, loose []index.Message) error {
+	return verb("record", s.Write(ctx, func(tx *sql.Tx) error {
+		return index.Each(tx, fmt.Sprintf("UPDATE pair SET state = %d WHERE message = ? AND state = %d", plan.Agreed, arriving), loose,
+			func(m *index.Message) []any { return []any{m.ID} }, nil)
 	}))
 }
 
 // release makes the pair of a message, whose file is gone, one without a body.
-func release(tx *sql.Tx, m *Message) error {
+func release(tx *sql.Tx, m *index.Message) error {
 	if m.Entry.Name == "" {
 		return nil
 	}

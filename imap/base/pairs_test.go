@@ -1,4 +1,4 @@
-package index
+package base
 
 import (
 	"context"
@@ -11,14 +11,15 @@ import (
 
 	"postie/imap/plan"
 	"postie/maildir"
+	"postie/maildir/index"
 	"postie/maildir/message"
 )
 
 // based is an account with a mailbox INBOX (fs) and one A.
-func based(t testing.TB) (*Store, *Account, *Mailbox, *Mailbox) {
+func based(t testing.TB) (*index.Store, *Account, *Mailbox, *Mailbox) {
 	t.Helper()
-	s := open(t, newRoot(t), nil)
-	a, err := s.Account(t.Context(), Maildrop{"alice", "Mail.Example.ORG"})
+	s := open(t, newRoot(t))
+	a, err := Open(t.Context(), s, index.Maildrop{User: "alice", Host: "Mail.Example.ORG"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,7 +40,7 @@ func must(t testing.TB, errs ...error) {
 // paired is the agreement on a message that is new here.
 func paired(box *Mailbox, uid imap.UID, key string) Agreement {
 	g := Agreement{Mailbox: box.ID, Pair: plan.Pair{UID: uid, Key: maildir.Key(key), Size: 100 + int64(uid), Date: time.Unix(1e9+int64(uid), 0).UTC()}, EmailID: fmt.Sprint("E", uid)}
-	g.Message = &Message{Date: g.Pair.Date, Wire: maildir.Wire{Size: g.Pair.Size, Hash: [32]byte{byte(uid)}, Exact: true},
+	g.Message = &index.Message{Date: g.Pair.Date, Wire: maildir.Wire{Size: g.Pair.Size, Hash: [32]byte{byte(uid)}, Exact: true},
 		Header: [32]byte{1, byte(uid)}, Summary: message.Summary{Subject: fmt.Sprint("letter ", uid), MessageID: fmt.Sprint(uid, "@x")}}
 	if key != "" {
 		g.Entry = maildir.EntryOf(key+":2,S", false)
@@ -48,8 +49,8 @@ func paired(box *Mailbox, uid imap.UID, key string) Agreement {
 	return g
 }
 
-// base shows all rows and messages.
-func base(t testing.TB, s *Store, a *Account) string {
+// shown shows all rows and messages.
+func shown(t testing.TB, s *index.Store, a *Account) string {
 	t.Helper()
 	var lines []string
 	boxes, err := a.Mailboxes(t.Context())
@@ -76,7 +77,7 @@ func base(t testing.TB, s *Store, a *Account) string {
 	ms, err := s.Select(t.Context(), "", "TRUE ORDER BY m.date DESC, m.id DESC")
 	must(t, err)
 	for _, m := range ms {
-		lines = append(lines, fmt.Sprintf("m%d %s %s %q %s", m.ID, m.Mailbox, m.Entry.Rel(), m.Summary.Subject, strings.TrimPrefix(s.Path(m), string(s.root))))
+		lines = append(lines, fmt.Sprintf("m%d %s %s %q %s", m.ID, m.Mailbox, m.Entry.Rel(), m.Summary.Subject, strings.TrimPrefix(s.Path(m), string(root(s)))))
 	}
 	return strings.Join(lines, "\n")
 }
@@ -86,7 +87,7 @@ func TestAgree(t *testing.T) {
 	s, a, in, other := based(t)
 	ctx := t.Context()
 	must(t, a.Agree(ctx, []Agreement{paired(in, 1, "k1"), paired(in, 2, "k2"), paired(in, 3, "")}))
-	want(t, "entered", base(t, s, a), `INBOX 1 k1 0 S| m1
+	want(t, "entered", shown(t, s, a), `INBOX 1 k1 0 S| m1
 INBOX 2 k2 0 S| m2
 INBOX 3  0 | m3
 m3 INBOX cur/ "letter 3" 
@@ -97,7 +98,7 @@ m1 INBOX cur/k1:2,S "letter 1" /INBOX/cur/k1:2,S`)
 	body := paired(in, 3, "k3")
 	body.UID = 3
 	must(t, a.Agree(ctx, []Agreement{move, {Mailbox: in.ID, UID: 2, Key: "k2"}, body}))
-	want(t, "moved, forgotten, embodied", base(t, s, a), `A/B 9 k1 0 | m1
+	want(t, "moved, forgotten, embodied", shown(t, s, a), `A/B 9 k1 0 | m1
 INBOX 3 k3 0 S| m3
 m3 INBOX cur/k3:2,S "letter 3" /INBOX/cur/k3:2,S
 m1 A/B cur/k1:2, "letter 1" /A/B/cur/k1:2,`)
@@ -115,7 +116,7 @@ m1 A/B cur/k1:2, "letter 1" /A/B/cur/k1:2,`)
 	}
 	up := Agreement{Mailbox: in.ID, Key: "k4", Pair: plan.Pair{UID: 5, Key: "k4"}}
 	must(t, a.Agree(ctx, []Agreement{up, up})) // twice is as good as once
-	want(t, "uploaded", base(t, s, a), `A/B 9 k1 0 | m1
+	want(t, "uploaded", shown(t, s, a), `A/B 9 k1 0 | m1
 INBOX 3 k3 0 S| m3
 INBOX 5 k4 0 | m4
 m4 INBOX cur/k4:2,S "letter 4" /INBOX/cur/k4:2,S
@@ -123,12 +124,12 @@ m3 INBOX cur/k3:2,S "letter 3" /INBOX/cur/k3:2,S
 m1 A/B cur/k1:2, "letter 1" /A/B/cur/k1:2,`)
 
 	r, err := s.Refresh(ctx)
-	if err != nil || r != (Refreshed{Scanned: 0}) {
+	if err != nil || r != (index.Refreshed{Scanned: 0}) {
 		t.Errorf("a refresh touched what mirror keeps: %+v %v", r, err)
 	}
 	other.Name, other.Folder = "C", "C"
 	must(t, a.Enter(ctx, other), a.Drop(ctx, in.ID))
-	want(t, "renamed, dropped", base(t, s, a), `C 9 k1 0 | m1
+	want(t, "renamed, dropped", shown(t, s, a), `C 9 k1 0 | m1
 m1 C cur/k1:2, "letter 1" /C/cur/k1:2,`)
 }
 
@@ -147,7 +148,7 @@ func TestArriving(t *testing.T) {
 		t.Fatalf("%v %v", rows, err)
 	}
 	must(t, a.Arrived(ctx, rows[:1], rows[1:]))
-	want(t, "resumed", base(t, s, a), strings.Replace(`INBOX 1 x 0 S| m2
+	want(t, "resumed", shown(t, s, a), strings.Replace(`INBOX 1 x 0 S| m2
 INBOX 2  0 S| m1
 INBOX 3  0 S| m3
 m3 INBOX cur/ "letter 3" 
@@ -164,7 +165,7 @@ func TestRebase(t *testing.T) {
 	one.Pair.UID, two.Pair.UID = 2, 1
 	lost := paired(in, 7, "") // nothing is known of it
 	must(t, a.Rebase(ctx, in.ID, []Agreement{one, two, lost, paired(in, 3, "k5")}))
-	want(t, "rebased", base(t, s, a), `INBOX 1  0 | m2
+	want(t, "rebased", shown(t, s, a), `INBOX 1  0 | m2
 INBOX 2 k1 0 S| m1
 INBOX 3 k5 0 S| m5
 m5 INBOX cur/k5:2,S "letter 3" /INBOX/cur/k5:2,S
@@ -190,14 +191,14 @@ func TestRemembered(t *testing.T) {
 		t.Errorf("%+v %v", got, err)
 	}
 	f := maildir.Flags{Set: maildir.FlagSeen, Keywords: "work"}
-	must(t, a.Wish(ctx, in.ID, plan.Wish{UID: 1, Flags: &f}), a.Wish(ctx, in.ID, plan.Wish{UID: 2, To: "A"}),
-		a.Wish(ctx, in.ID, plan.Wish{UID: 3, Delete: true}), a.Wish(ctx, in.ID, plan.Wish{UID: 3}))
-	ws, err := a.Wishes(ctx, in.ID)
+	must(t, a.Pend(ctx, in.ID, plan.Wish{UID: 1, Flags: &f}), a.Pend(ctx, in.ID, plan.Wish{UID: 2, To: "A"}),
+		a.Pend(ctx, in.ID, plan.Wish{UID: 3, Delete: true}), a.Pend(ctx, in.ID, plan.Wish{UID: 3}))
+	ws, err := a.Pending(ctx, in.ID)
 	if err != nil || len(ws) != 2 || *ws[0].Flags != f || ws[1] != (plan.Wish{UID: 2, To: "A"}) {
 		t.Errorf("%+v %v", ws, err)
 	}
 	must(t, a.Agree(ctx, []Agreement{{Mailbox: in.ID, UID: 1}}))
-	if ws, err = a.Wishes(ctx, in.ID); err != nil || len(ws) != 1 {
+	if ws, err = a.Pending(ctx, in.ID); err != nil || len(ws) != 1 {
 		t.Errorf("a wish outlived its pair: %+v %v", ws, err)
 	}
 	must(t, a.Said(ctx, []string{"x"}))

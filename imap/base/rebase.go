@@ -1,14 +1,16 @@
-package index
+package base
 
 import (
 	"context"
 	"database/sql"
+
+	"postie/maildir/index"
 )
 
 // Rebase replaces the whole base of a mailbox by agreements that have no UID and Key to be replaced. Messages are
 // found again by key; those without a body by what is known of them, else their agreement is passed over.
 func (a *Account) Rebase(ctx context.Context, box int64, as []Agreement) error {
-	return verb("record new base", a.s.write(ctx, func(tx *sql.Tx) error {
+	return verb("record new base", a.s.Write(ctx, func(tx *sql.Tx) error {
 		w := &agreeing{a: a, tx: tx, sts: map[string]*sql.Stmt{}}
 		defer w.close() // at the latest: a statement would lock the table that is dropped
 		if _, err := tx.Exec("CREATE TEMP TABLE old (message INTEGER PRIMARY KEY, uid INTEGER)"); err != nil {
@@ -28,7 +30,7 @@ func (a *Account) Rebase(ctx context.Context, box int64, as []Agreement) error {
 		w.close()
 		_, err := tx.Exec("DELETE FROM wish WHERE box = ? AND uid < 0", box)
 		if err == nil {
-			_, err = tx.Exec("DELETE FROM message WHERE id IN (SELECT message FROM old) AND " + unpaired + "; DROP TABLE old")
+			_, err = tx.Exec("DELETE FROM message WHERE id IN (SELECT message FROM old) AND " + index.Unpaired + "; DROP TABLE old")
 		}
 		return err
 	}))

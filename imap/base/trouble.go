@@ -1,4 +1,4 @@
-package index
+package base
 
 import (
 	"context"
@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/emersion/go-imap/v2"
+
+	"postie/maildir/index"
 )
 
 // Refused are the capabilities that the server offered and refused, and when that was.
@@ -14,7 +16,7 @@ func (a *Account) Refused(ctx context.Context) (map[imap.Cap]time.Time, error) {
 		capability imap.Cap
 		at         int64
 	}
-	all, err := query(ctx, a.s, func(rows *sql.Rows) (r refusal, err error) { return r, rows.Scan(&r.capability, &r.at) },
+	all, err := index.Rows(ctx, a.s, func(rows *sql.Rows) (r refusal, err error) { return r, rows.Scan(&r.capability, &r.at) },
 		"SELECT capability, at FROM refused WHERE account = ?", a.id)
 	when := map[imap.Cap]time.Time{}
 	for _, r := range all {
@@ -25,11 +27,11 @@ func (a *Account) Refused(ctx context.Context) (map[imap.Cap]time.Time, error) {
 
 // Refuse remembers capabilities that the server offers and refuses.
 func (a *Account) Refuse(ctx context.Context, at time.Time, caps ...imap.Cap) error {
-	return verb("record refused capabilities", a.s.write(ctx, func(tx *sql.Tx) error {
+	return verb("record refused capabilities", a.s.Write(ctx, func(tx *sql.Tx) error {
 		if err := a.enter(tx); err != nil {
 			return err
 		}
-		return each(tx, "INSERT OR REPLACE INTO refused (account, capability, at) VALUES (?, ?, ?)", caps,
+		return index.Each(tx, "INSERT OR REPLACE INTO refused (account, capability, at) VALUES (?, ?, ?)", caps,
 			func(c *imap.Cap) []any { return []any{a.id, string(*c), at.UnixMilli()} }, nil)
 	}))
 }
@@ -46,7 +48,7 @@ type Breaker struct {
 
 // Breakers are all that are remembered.
 func (a *Account) Breakers(ctx context.Context) ([]Breaker, error) {
-	all, err := query(ctx, a.s, func(rows *sql.Rows) (m Breaker, err error) {
+	all, err := index.Rows(ctx, a.s, func(rows *sql.Rows) (m Breaker, err error) {
 		var at int64
 		err = rows.Scan(&m.Mailbox, &m.UIDValidity, &m.UID, &m.Size, &m.Tries, &at)
 		m.At = time.UnixMilli(at)
@@ -57,7 +59,7 @@ func (a *Account) Breakers(ctx context.Context) ([]Breaker, error) {
 
 // Break remembers a message, in place of what was known of it.
 func (a *Account) Break(ctx context.Context, m Breaker) error {
-	return verb("record base", a.s.write(ctx, func(tx *sql.Tx) error {
+	return verb("record base", a.s.Write(ctx, func(tx *sql.Tx) error {
 		_, err := tx.Exec("INSERT OR REPLACE INTO breaker (box, validity, uid, size, tries, at) VALUES (?, ?, ?, ?, ?, ?)",
 			m.Mailbox, m.UIDValidity, m.UID, m.Size, m.Tries, m.At.UnixMilli())
 		return err
@@ -66,7 +68,7 @@ func (a *Account) Break(ctx context.Context, m Breaker) error {
 
 // Mended forgets a message that came after all, or is not there any more.
 func (a *Account) Mended(ctx context.Context, box int64, uid imap.UID) error {
-	return verb("record base", a.s.write(ctx, func(tx *sql.Tx) error {
+	return verb("record base", a.s.Write(ctx, func(tx *sql.Tx) error {
 		_, err := tx.Exec("DELETE FROM breaker WHERE box = ? AND uid = ?", box, uid)
 		return err
 	}))

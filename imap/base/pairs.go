@@ -1,4 +1,4 @@
-package index
+package base
 
 import (
 	"cmp"
@@ -6,7 +6,6 @@ import (
 	"database/sql"
 	"encoding/json"
 	"iter"
-	"math"
 	"strings"
 	"time"
 
@@ -14,6 +13,7 @@ import (
 
 	"postie/imap/plan"
 	"postie/maildir"
+	"postie/maildir/index"
 )
 
 // Row is a pair with what the index knows of its message.
@@ -26,7 +26,7 @@ type Row struct {
 }
 
 // arriving is the state of a pair whose file is durable in tmp/ and perhaps published.
-const arriving plan.State = 100
+const arriving plan.State = index.Arriving
 
 // pairPage is how many rows are read at once. Between two pages there is no transaction, so that writers need not wait.
 const pairPage = 1024
@@ -56,9 +56,9 @@ func (a *Account) ByUID(ctx context.Context, box int64, set imap.UIDSet) iter.Se
 	return func(yield func(Row, error) bool) {
 		for _, r := range set {
 			for next := int64(r.Start); next <= int64(r.Stop); {
-				rows, err := query(ctx, a.s, scanRow, pairColumns+"p.uid BETWEEN ? AND ? ORDER BY p.uid LIMIT ?", box, next, int64(r.Stop), pairPage)
+				rows, err := index.Rows(ctx, a.s, scanRow, pairColumns+"p.uid BETWEEN ? AND ? ORDER BY p.uid LIMIT ?", box, next, int64(r.Stop), pairPage)
 				if err == nil && !ascending(rows, next-1, func(r *Row) int64 { return int64(r.UID) }) {
-					err = a.s.blame(errOrder)
+					err = a.s.Blame(index.ErrOrder)
 				}
 				if !give(rows, err, yield) || len(rows) < pairPage {
 					if err != nil {
@@ -76,9 +76,9 @@ func (a *Account) ByUID(ctx context.Context, box int64, set imap.UIDSet) iter.Se
 func (a *Account) ByKey(ctx context.Context, box int64) iter.Seq2[Row, error] {
 	return func(yield func(Row, error) bool) {
 		for last := ""; ; {
-			rows, err := query(ctx, a.s, scanRow, pairColumns+"p.key > ? ORDER BY p.key LIMIT ?", box, last, pairPage)
+			rows, err := index.Rows(ctx, a.s, scanRow, pairColumns+"p.key > ? ORDER BY p.key LIMIT ?", box, last, pairPage)
 			if err == nil && !ascending(rows, last, func(r *Row) string { return string(r.Key) }) {
-				err = a.s.blame(errOrder)
+				err = a.s.Blame(index.ErrOrder)
 			}
 			if !give(rows, err, yield) || len(rows) < pairPage {
 				return
@@ -119,13 +119,13 @@ func (a *Account) OfMessages(ctx context.Context, box int64, ids []int64) ([]Row
 	if err != nil {
 		return nil, err
 	}
-	rows, err := query(ctx, a.s, scanRow, pairColumns+"p.message IN (SELECT value FROM json_each(?)) ORDER BY p.uid", box, string(list))
+	rows, err := index.Rows(ctx, a.s, scanRow, pairColumns+"p.message IN (SELECT value FROM json_each(?)) ORDER BY p.uid", box, string(list))
 	return rows, verb("read base", err)
 }
 
 // Count is how many pairs a mailbox has. It takes a while where they are many.
 func (a *Account) Count(ctx context.Context, box int64) (int, error) {
-	n, err := query(ctx, a.s, number, "SELECT count(*) FROM pair WHERE box = ?", box)
+	n, err := index.Rows(ctx, a.s, index.Number, "SELECT count(*) FROM pair WHERE box = ?", box)
 	if err != nil {
 		return 0, verb("read base", err)
 	}
@@ -134,7 +134,7 @@ func (a *Account) Count(ctx context.Context, box int64) (int, error) {
 
 // Held is how many pairs of a mailbox have a UID.
 func (a *Account) Held(ctx context.Context, box int64) (int64, error) {
-	n, err := query(ctx, a.s, number, "SELECT count(*) FROM pair WHERE box = ? AND uid IS NOT NULL", box)
+	n, err := index.Rows(ctx, a.s, index.Number, "SELECT count(*) FROM pair WHERE box = ? AND uid IS NOT NULL", box)
 	if err != nil {
 		return 0, verb("read base", err)
 	}
@@ -143,50 +143,46 @@ func (a *Account) Held(ctx context.Context, box int64) (int64, error) {
 
 // Odd gives the pairs of a mailbox that need a look in every run: those with a state, without a UID, or with flags that differ.
 func (a *Account) Odd(ctx context.Context, box int64) ([]Row, error) {
-	rows, err := query(ctx, a.s, scanRow, pairColumns+"(p.state <> 0 OR p.local <> p.remote OR p.local_keywords <> p.remote_keywords) ORDER BY +p.uid, p.key", box) // +: not by all UIDs
+	rows, err := index.Rows(ctx, a.s, scanRow, pairColumns+"(p.state <> 0 OR p.local <> p.remote OR p.local_keywords <> p.remote_keywords) ORDER BY +p.uid, p.key", box) // +: not by all UIDs
 	return rows, verb("read base", err)
 }
 
-// Bodyless gives the pairs of a mailbox that have no body, and that policy wants or that have a wish; with all, every one.
-// There may be as many of the others as there are messages: they cost nothing.
-func (a *Account) Bodyless(ctx context.Context, box int64, p plan.Policy, all bool) ([]Row, error) {
-	const wished = "p.uid IN (SELECT uid FROM wish WHERE box = ?1)"
+// Bodyless gives the pairs of a mailbox that have no body, and that are within bounds or for which a change is pending; with all, every
+// one. There may be as many of the others as there are messages: they cost nothing.
+func (a *Account) Bodyless(ctx context.Context, box int64, b plan.Bounds, all bool) ([]Row, error) {
+	const pending = "p.uid IN (SELECT uid FROM wish WHERE box = ?1)"
 	if all {
-		rows, err := query(ctx, a.s, scanRow, pairColumns+"p.key IS NULL", box)
+		rows, err := index.Rows(ctx, a.s, scanRow, pairColumns+"p.key IS NULL", box)
 		return rows, verb("read base", err)
 	}
-	rows, err := query(ctx, a.s, scanRow, pairColumns+"+p.key IS NULL AND "+wished, box) // +: by the UIDs
-	if err != nil || p.Bodies.None {
+	rows, err := index.Rows(ctx, a.s, scanRow, pairColumns+"+p.key IS NULL AND "+pending, box) // +: by the UIDs
+	if err != nil || b.None {
 		return rows, verb("read base", err)
-	}
-	since := int64(math.MinInt64)
-	if p.Bodies.MaxAge > 0 {
-		since = p.Now.Add(-p.Bodies.MaxAge).UnixMilli()
 	}
 	slim := strings.Replace(pairColumns, "FROM pair p", "FROM pair p INDEXED BY pair_slim", 1)
-	wanted, err := query(ctx, a.s, scanRow, slim+"p.key IS NULL AND p.size <= ? AND p.date >= ? AND (? OR NOT m.freed) AND NOT +"+wished,
-		box, cmp.Or(p.Bodies.MaxSize, math.MaxInt64), since, p.Bodies.Freed)
+	wanted, err := index.Rows(ctx, a.s, scanRow, slim+"p.key IS NULL AND p.size <= ? AND p.date >= ? AND (? OR NOT m.freed) AND NOT +"+pending,
+		box, b.Size, b.Since.UnixMilli(), b.Freed)
 	return append(rows, wanted...), verb("read base", err)
 }
 
 // WithKey gives the messages of a key, in whatever mailbox.
-func (a *Account) WithKey(ctx context.Context, key maildir.Key) ([]Message, error) {
-	return a.s.messages(ctx, "m.key = ?", string(key))
+func (a *Account) WithKey(ctx context.Context, key maildir.Key) ([]index.Message, error) {
+	return a.s.Select(ctx, "", "m.key = ?"+" ORDER BY m.id", string(key))
 }
 
 // WithContent gives the messages of a date (to the millisecond) whose wire form has this SHA-256, in whatever mailbox.
-func (a *Account) WithContent(ctx context.Context, date time.Time, hash [32]byte) ([]Message, error) {
-	return a.s.messages(ctx, "m.date = ? AND m.hash = ?", date.UnixMilli(), hash[:])
+func (a *Account) WithContent(ctx context.Context, date time.Time, hash [32]byte) ([]index.Message, error) {
+	return a.s.Select(ctx, "", "m.date = ? AND m.hash = ?"+" ORDER BY m.id", date.UnixMilli(), hash[:])
 }
 
 // WithFile gives the messages of a key, in whatever mailbox, and those that are not Exact and whose file gives this wire form.
-func (a *Account) WithFile(ctx context.Context, key maildir.Key, own [32]byte) ([]Message, error) {
-	return a.s.messages(ctx, "(m.key = ? OR m.id IN (SELECT message FROM own WHERE hash = ?))", string(key), own[:])
+func (a *Account) WithFile(ctx context.Context, key maildir.Key, own [32]byte) ([]index.Message, error) {
+	return a.s.Select(ctx, "", "(m.key = ? OR m.id IN (SELECT message FROM own WHERE hash = ?))"+" ORDER BY m.id", string(key), own[:])
 }
 
 // Home tells in which mailbox the base has a message, by its NUMBER; "": in none.
 func (a *Account) Home(ctx context.Context, id int64) (string, error) {
-	names, err := query(ctx, a.s, func(rows *sql.Rows) (name string, err error) {
+	names, err := index.Rows(ctx, a.s, func(rows *sql.Rows) (name string, err error) {
 		err = rows.Scan(&name)
 		return name, err
 	}, "SELECT m.name FROM pair p JOIN box b ON b.id = p.box JOIN mailbox m ON m.id = b.mailbox WHERE p.message = ? AND b.account = ?", id, a.id)
@@ -199,7 +195,7 @@ func (a *Account) Home(ctx context.Context, id int64) (string, error) {
 // Homes tells in which mailboxes the base has a key, by the NUMBER of the message; its file may have been moved since.
 func (a *Account) Homes(ctx context.Context, key maildir.Key) (map[int64]string, error) {
 	homes := map[int64]string{}
-	_, err := query(ctx, a.s, func(rows *sql.Rows) (id int64, err error) {
+	_, err := index.Rows(ctx, a.s, func(rows *sql.Rows) (id int64, err error) {
 		var name string
 		err = rows.Scan(&id, &name)
 		homes[id] = name
@@ -211,21 +207,21 @@ func (a *Account) Homes(ctx context.Context, key maildir.Key) (map[int64]string,
 // Identify says who the message of a pair is.
 func (a *Account) Identify(ctx context.Context, box int64, p plan.Pair) (plan.Identity, error) {
 	id := plan.Identity{Size: p.Size, Date: p.Date}
-	rows, err := a.s.reader().QueryContext(ctx, `SELECT p.emailid, m.message_id, m.header, m.hash FROM pair p JOIN message m ON m.id = p.message
+	rows, err := a.s.Reader().QueryContext(ctx, `SELECT p.emailid, m.message_id, m.header, m.hash FROM pair p JOIN message m ON m.id = p.message
 		WHERE p.box = ?1 AND (p.key = ?2 OR ?2 = '' AND p.uid = ?3)`, box, string(p.Key), p.UID)
-	_, err = collect(rows, err, func(rows *sql.Rows) (bool, error) {
+	_, err = index.Collect(rows, err, func(rows *sql.Rows) (bool, error) {
 		var header, hash sql.RawBytes
 		err := rows.Scan(&id.EmailID, &id.MessageID, &header, &hash)
 		copy(id.Header[:], header)
 		copy(id.Hash[:], hash)
 		return true, err
 	})
-	return id, verb("read base", a.s.blame(err))
+	return id, verb("read base", a.s.Blame(err))
 }
 
 // Arriving gives the pairs whose file is durable in tmp/ and was perhaps published when a run was stopped.
 func (a *Account) Arriving(ctx context.Context, box int64) ([]Row, error) {
-	rows, err := query(ctx, a.s, scanRow, pairColumns+"p.state = ?", box, arriving)
+	rows, err := index.Rows(ctx, a.s, scanRow, pairColumns+"p.state = ?", box, arriving)
 	return rows, verb("read base", err)
 }
 
@@ -235,13 +231,13 @@ func (a *Account) Arrived(ctx context.Context, found, lost []Row) error {
 	if len(found)+len(lost) == 0 {
 		return nil
 	}
-	return verb("record what arrived", a.s.write(ctx, func(tx *sql.Tx) error {
-		err := each(tx, "UPDATE pair SET state = 0 WHERE id = ?", found, func(r *Row) []any { return []any{r.ID} }, nil)
+	return verb("record what arrived", a.s.Write(ctx, func(tx *sql.Tx) error {
+		err := index.Each(tx, "UPDATE pair SET state = 0 WHERE id = ?", found, func(r *Row) []any { return []any{r.ID} }, nil)
 		if err == nil {
-			err = each(tx, "UPDATE pair SET state = 0, key = NULL WHERE id = ?", lost, func(r *Row) []any { return []any{r.ID} }, nil)
+			err = index.Each(tx, "UPDATE pair SET state = 0, key = NULL WHERE id = ?", lost, func(r *Row) []any { return []any{r.ID} }, nil)
 		}
 		if err == nil {
-			err = each(tx, "UPDATE message SET key = '', tail = '', twin = id, new = 0 WHERE id = ?", lost, func(r *Row) []any { return []any{r.Message} }, nil)
+			err = index.Each(tx, "UPDATE message SET key = '', tail = '', twin = id, new = 0 WHERE id = ?", lost, func(r *Row) []any { return []any{r.Message} }, nil)
 		}
 		return err
 	}))
@@ -252,12 +248,9 @@ func (a *Account) Renamed(ctx context.Context, rows []Row) error {
 	if len(rows) == 0 {
 		return nil
 	}
-	return verb("record renames", a.s.write(ctx, func(tx *sql.Tx) error {
-		return each(tx, "UPDATE message SET tail = ?, new = ? WHERE id = ?", rows, func(r *Row) []any {
+	return verb("record renames", a.s.Write(ctx, func(tx *sql.Tx) error {
+		return index.Each(tx, "UPDATE message SET tail = ?, new = ? WHERE id = ?", rows, func(r *Row) []any {
 			return []any{r.Entry.Name[len(r.Entry.Key):], r.Entry.New, r.Message}
 		}, nil)
 	}))
 }
-
-// unpaired is a condition on a row of message: no row of the base speaks of it.
-const unpaired = "NOT EXISTS (SELECT 1 FROM pair WHERE pair.message = message.id)"

@@ -1,4 +1,4 @@
-package index
+package base
 
 import (
 	"cmp"
@@ -10,6 +10,7 @@ import (
 
 	"postie/imap/plan"
 	"postie/maildir"
+	"postie/maildir/index"
 )
 
 // Agreement is what one operation on a message leads to, by the rule of plan.Op: the row of Mailbox with UID, and the rows
@@ -20,11 +21,11 @@ type Agreement struct {
 	UID         imap.UID
 	Key         maildir.Key
 	Pair        plan.Pair
-	EmailID     string        // "": as it was
-	Entry       maildir.Entry // of the file; zero: as it was
-	Message     *Message      // summary and wire form of one that is new, or whose body is; nil: as they were. Its ID is set
-	Intent      int64         // that is settled by it
-	Wish        plan.Wish     // that it grants, as it was read; zero: none
+	EmailID     string         // "": as it was
+	Entry       maildir.Entry  // of the file; zero: as it was
+	Message     *index.Message // summary and wire form of one that is new, or whose body is; nil: as they were. Its ID is set
+	Intent      int64          // that is settled by it
+	Wish        plan.Wish      // that it grants, as it was read; zero: none
 }
 
 // Agree writes agreements down, all or nothing.
@@ -44,7 +45,7 @@ func (a *Account) agree(ctx context.Context, as []Agreement, state plan.State) (
 		return nil, nil
 	}
 	rows := make([]Row, 0, len(as))
-	err := a.s.write(ctx, func(tx *sql.Tx) error {
+	err := a.s.Write(ctx, func(tx *sql.Tx) error {
 		w := &agreeing{a: a, tx: tx, sts: map[string]*sql.Stmt{}}
 		defer w.close()
 		for i := range as {
@@ -112,7 +113,7 @@ func (w *agreeing) one(g *Agreement, state plan.State) error {
 	var olds []int64
 	w.email = ""
 	if g.UID != 0 {
-		if err := w.wishes(g); err != nil {
+		if err := w.pending(g); err != nil {
 			return err
 		}
 		if err := w.take(&olds, "DELETE FROM pair WHERE box = ? AND uid = ? RETURNING message, emailid", g.Mailbox, g.UID); err != nil {
@@ -135,7 +136,7 @@ func (w *agreeing) one(g *Agreement, state plan.State) error {
 		id, keep = olds[0], 1
 	}
 	for _, old := range olds[keep:] {
-		if err := w.exec("DELETE FROM message WHERE id = ? AND "+unpaired, old); err != nil {
+		if err := w.exec("DELETE FROM message WHERE id = ? AND "+index.Unpaired, old); err != nil {
 			return err
 		}
 	}
@@ -152,7 +153,7 @@ func (w *agreeing) take(ids *[]int64, q string, args ...any) error {
 		return err
 	}
 	rows, err := st.Query(args...)
-	_, err = collect(rows, err, func(rows *sql.Rows) (bool, error) {
+	_, err = index.Collect(rows, err, func(rows *sql.Rows) (bool, error) {
 		var id int64
 		var email string
 		err := rows.Scan(&id, &email)
@@ -247,7 +248,7 @@ func (w *agreeing) clear(g *Agreement, box int64, id *int64) error {
 		if *id == 0 {
 			*id = old
 		} else if old != *id {
-			if err := w.exec("DELETE FROM message WHERE id = ? AND "+unpaired, old); err != nil {
+			if err := w.exec("DELETE FROM message WHERE id = ? AND "+index.Unpaired, old); err != nil {
 				return err
 			}
 		}
@@ -286,7 +287,7 @@ func (w *agreeing) message(g *Agreement, place int64, id *int64) error {
 		return fmt.Errorf("file %q is not that of the key %q", g.Entry.Name, p.Key)
 	}
 	// A row in the way is that of the same file, which Follow has seen first; one that another pair speaks of loses its place only.
-	for _, q := range []string{"DELETE FROM message WHERE key = ? AND mailbox = ? AND twin = 0 AND id <> ? AND " + unpaired,
+	for _, q := range []string{"DELETE FROM message WHERE key = ? AND mailbox = ? AND twin = 0 AND id <> ? AND " + index.Unpaired,
 		"UPDATE message SET key = '', tail = '', new = 0, twin = id WHERE key = ? AND mailbox = ? AND twin = 0 AND id <> ?"} {
 		if err := w.exec(q, string(p.Key), place, *id); err != nil {
 			return err
@@ -303,7 +304,7 @@ func (w *agreeing) message(g *Agreement, place int64, id *int64) error {
 // place is known.
 func (w *agreeing) enter(g *Agreement, place int64, id *int64) (done bool, err error) {
 	p, twin := &g.Pair, int64(0)
-	fresh := Message{Wire: maildir.Wire{Size: p.Size}, Date: p.Date}
+	fresh := index.Message{Wire: maildir.Wire{Size: p.Size}, Date: p.Date}
 	if g.Message != nil {
 		fresh = *g.Message
 	}
@@ -315,16 +316,16 @@ func (w *agreeing) enter(g *Agreement, place int64, id *int64) (done bool, err e
 			return false, err
 		}
 	}
-	st, err := w.st(insertion)
+	st, err := w.st(index.Insertion)
 	if err != nil {
 		return false, err
 	}
-	r, err := st.Exec(fresh.values(place, twin)...)
+	r, err := st.Exec(fresh.Values(place, twin)...)
 	if err == nil {
 		*id, err = r.LastInsertId()
 	}
-	if fresh.ID = *id; err == nil && fresh.detailed() {
-		err = w.exec(detailing, fresh.details()...)
+	if fresh.ID = *id; err == nil && fresh.Detailed() {
+		err = w.exec(index.Detailing, fresh.Details()...)
 	}
 	return done, err
 }
