@@ -80,6 +80,7 @@ Nothing is deleted on a server before it is durable here, whatever is killed.`,
 	root.SetOut(a.out)
 	root.SetErr(a.err)
 	root.SetFlagErrorFunc(flagError)
+	root.SetUsageFunc(usageText(root))
 	f := root.PersistentFlags()
 	f.StringVarP(&a.config, "config", "c", "", "configuration `FILE` (default $XDG_CONFIG_HOME/postie/config.toml)")
 	f.BoolVarP(&a.quiet, "quiet", "q", false, "print only trouble")
@@ -87,7 +88,7 @@ Nothing is deleted on a server before it is durable here, whatever is killed.`,
 	f.BoolVar(&a.json, "json", false, "print JSON Lines on standard output, and nothing else there")
 	f.StringVar(&a.color, "color", "auto", "`WHEN` to use colours: auto, always or never")
 	f.Var(&a.timeout, "timeout", "end a connection that makes no progress for that long")
-	f.Var(&a.wait, "wait", "wait for a Maildir that is in use, for ever or for that long")
+	f.Var(&a.wait, "wait", "wait for a Maildir that is in use, for ever or for that long, such as 10m")
 	f.Lookup("wait").NoOptDefVal = forever
 	root.PersistentPreRunE = func(*cobra.Command, []string) error { return a.begin() }
 	root.AddCommand(a.fetchCommand(), a.syncCommand(), a.initCommand(), a.checkCommand(), a.loginCommand(), a.demoCommand(), a.configCommand(), a.manCommand(root), a.versionCommand())

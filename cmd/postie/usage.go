@@ -1,9 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
+	"io"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -105,4 +108,24 @@ func (a *app) loose(cmd *cobra.Command) error {
 		}
 	}
 	return nil
+}
+
+// usageText is cobra's text with the flags as they are written: --wait[=DURATION], not --wait DURATION[=for ever].
+func usageText(root *cobra.Command) func(*cobra.Command) error {
+	cobras := root.UsageFunc()
+	optional := regexp.MustCompile(`--([a-z-]+) ([A-Z]+)\[=[^\]]*\]`)
+	counted := strings.NewReplacer("--verbose count", "--verbose      ")
+	return func(cmd *cobra.Command) error {
+		out := cmd.OutOrStderr()
+		var b bytes.Buffer
+		cmd.SetOut(&b)
+		err := cobras(cmd)
+		cmd.SetOut(out)
+		text := optional.ReplaceAllStringFunc(b.String(), func(was string) string {
+			is := optional.ReplaceAllString(was, "--$1[=$2]")
+			return is + strings.Repeat(" ", max(0, len(was)-len(is)))
+		})
+		_, writeErr := io.WriteString(out, counted.Replace(text))
+		return errors.Join(err, writeErr)
+	}
 }

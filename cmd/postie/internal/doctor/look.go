@@ -74,7 +74,7 @@ func (c *checking) pop3(ctx context.Context, s *pop3.Session) {
 		c.fail("messages", err, exit.Remedy(err, c.account))
 		return
 	}
-	c.ok("messages", "%s, %s", ui.HowMany(len(items), "message"), ui.Size(c.need))
+	c.ok("messages", "%s, %s", ui.Count(len(items), "message"), ui.Size(c.need))
 	c.know(Facts{"messages": len(items), "bytes": c.need})
 }
 
@@ -101,10 +101,10 @@ func (c *checking) imap(ctx context.Context, s *ourimap.Session) {
 			n++
 		}
 	}
-	text := ui.HowMany(n, "folder")
+	text := ui.Count(n, "folder")
 	facts := Facts{"folders": n}
 	if status, err := s.Status(ctx, "INBOX"); err == nil && status["INBOX"] != nil {
-		text += fmt.Sprintf("; INBOX holds %s, %d unread", ui.HowMany(int(status["INBOX"].Messages), "message"), status["INBOX"].Unseen)
+		text += fmt.Sprintf("; INBOX holds %s, %d unread", ui.Count(int(status["INBOX"].Messages), "message"), status["INBOX"].Unseen)
 		facts["inbox_messages"], facts["inbox_unread"] = status["INBOX"].Messages, status["INBOX"].Unseen
 	}
 	c.ok("folders", "%s", text)

@@ -74,7 +74,7 @@ func (l *Library) Act(ctx context.Context, w Which, verb, past string, do Deed) 
 	}
 	err = errors.Join(errs...)
 	if n > 0 || err == nil {
-		l.UI.Print(fmt.Sprintf("%s %s", ui.HowMany(n, "message"), past))
+		l.UI.Print(fmt.Sprintf("%s %s", ui.Count(n, "message"), past))
 	}
 	if err != nil && n > 0 && ctx.Err() == nil {
 		l.UI.Error(ui.Failure{Err: err, Exit: exit.Partial})
@@ -118,7 +118,7 @@ func (l *Library) confirm(ctx context.Context, verb string, n int) (bool, error)
 		return true, nil
 	}
 	if !l.UI.Interactive() {
-		return false, exit.Usage(fmt.Errorf("the query finds %s; nothing was done", ui.HowMany(n, "message")), "add --yes to "+verb+" them")
+		return false, exit.Usage(fmt.Errorf("the query finds %s; nothing was done", ui.Count(n, "message")), "add --yes to "+verb+" them")
 	}
-	return l.UI.Asker(os.Stdin).Confirm(ctx, fmt.Sprintf("The query finds %s: %s them?", ui.HowMany(n, "message"), verb), false)
+	return l.UI.Asker(os.Stdin).Confirm(ctx, fmt.Sprintf("The query finds %s: %s them?", ui.Count(n, "message"), verb), false)
 }

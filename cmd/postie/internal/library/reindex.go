@@ -52,7 +52,7 @@ func (l *Library) unread(ctx context.Context, s *Shelf) error {
 		l.UI.Error(ui.Failure{Account: account, Err: fmt.Errorf("%s could not be read: %w", Item{Shelf: s, Message: m}.Show().ID, why), Exit: exit.Partial})
 	}
 	if more := len(left) - named; more > 0 {
-		l.UI.Error(ui.Failure{Account: account, Err: fmt.Errorf("%s more could not be read", ui.HowMany(more, "message")), Exit: exit.Partial})
+		l.UI.Error(ui.Failure{Account: account, Err: fmt.Errorf("%s more could not be read", ui.Count(more, "message")), Exit: exit.Partial})
 	}
 	return exit.Reported(exit.Partial)
 }

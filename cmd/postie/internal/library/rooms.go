@@ -197,9 +197,9 @@ func (l *Library) DeleteMailbox(ctx context.Context, text string, yes bool) erro
 	}
 	if n > 0 && !yes {
 		if !l.UI.Interactive() {
-			return exit.Usage(fmt.Errorf("%s has %s; nothing was done", name, ui.HowMany(n, "message")), "add --yes to delete it with them")
+			return exit.Usage(fmt.Errorf("%s has %s; nothing was done", name, ui.Count(n, "message")), "add --yes to delete it with them")
 		}
-		ok, err := l.UI.Asker(os.Stdin).Confirm(ctx, fmt.Sprintf("%s has %s: delete it with them?", name, ui.HowMany(n, "message")), false)
+		ok, err := l.UI.Asker(os.Stdin).Confirm(ctx, fmt.Sprintf("%s has %s: delete it with them?", name, ui.Count(n, "message")), false)
 		if err != nil || !ok {
 			return err
 		}
@@ -213,7 +213,7 @@ func (l *Library) DeleteMailbox(ctx context.Context, text string, yes bool) erro
 	if err != nil {
 		return err
 	}
-	l.UI.Print("deleted " + name + map[bool]string{true: " with " + ui.HowMany(len(gone), "message")}[len(gone) > 0])
+	l.UI.Print("deleted " + name + map[bool]string{true: " with " + ui.Count(len(gone), "message")}[len(gone) > 0])
 	if a := s.Accounts[0]; a.Protocol == config.IMAP && len(gone) > 10 && float64(a.MaxDelete) < 1 {
 		l.UI.Warn(a.Name, "these are more than max_delete: the next sync leaves them on the server until it is run with --allow-mass-delete")
 	}

@@ -58,7 +58,7 @@ func (q *Asker) Choose(ctx context.Context, question string, def int, options ..
 	var b strings.Builder
 	b.WriteString(q.u.err.paint(Bold, indent(question, "  ")) + "\n")
 	for i, o := range options {
-		fmt.Fprintf(&b, "  %d  %s\n", i+1, indent(o, "     "))
+		fmt.Fprintf(&b, "  %d  %s\n", i+1, indent(q.fit(o), "     "))
 	}
 	q.u.write(&q.u.err, b.String())
 	taken := def
@@ -71,6 +71,14 @@ func (q *Asker) Choose(ctx context.Context, question string, def int, options ..
 		return nil
 	})
 	return taken, err
+}
+
+// fit breaks an option between words where it is too long for the terminal's line.
+func (q *Asker) fit(option string) string {
+	if !q.u.err.tty {
+		return option
+	}
+	return wrap(option, max(20, q.u.columns()-6))
 }
 
 // Confirm asks a question of yes and no.

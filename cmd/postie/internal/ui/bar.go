@@ -79,7 +79,7 @@ func total(fs []field) (n int) {
 func (v view) label(width int) string {
 	names := strings.Join(v.accounts, ", ")
 	if len(v.accounts) > 1 && Width(names) > width/3 {
-		names = count(len(v.accounts), "account")
+		names = Count(len(v.accounts), "account")
 	}
 	return cut(names, max(width/3, 12))
 }

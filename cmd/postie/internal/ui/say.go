@@ -211,11 +211,3 @@ func (u *UI) Did(s Step) error {
 	u.Verbose(1, s.Account, s.Mailbox+": "+cmp.Or(s.Says, s.words())+": "+s.Reason)
 	return u.Err()
 }
-
-// HowMany is a number with its word: "1 message", "2 messages".
-func HowMany(n int, word string) string {
-	if n != 1 {
-		word += "s"
-	}
-	return fmt.Sprint(n, " ", word)
-}

@@ -111,14 +111,6 @@ func Duration(d time.Duration) string {
 	return fmt.Sprintf("%dd%02dh", s/86400, s/3600%24)
 }
 
-// count writes n of a thing: "1 message", "3 messages".
-func count(n int, thing string) string {
-	if n == 1 {
-		return "1 " + thing
-	}
-	return fmt.Sprintf("%d %ss", n, thing)
-}
-
 // Count writes a number of things: "1 mailbox", "3 mailboxes".
 func Count(n int, thing string) string {
 	switch {
