@@ -209,7 +209,7 @@ func (r *Reader) empty(ctx context.Context, m Mailbox, rows Rows) (answer, error
 	}
 	found, err := r.session.SearchAll(ctx)
 	if err != nil || len(found) == 0 {
-		return answer{all: true}, err
+		return answer{all: true, whole: true}, err
 	}
 	return answer{doubt: &Contradiction{Said: "that there are no messages, and finds the UIDs " + found.String()}}, nil
 }

@@ -14,13 +14,14 @@
 //
 // Observe: observe.go. Here: local.go takes into view what maildir/look saw, file.go and keywords.go read a file, notmessage.go tells of
 // what is none.
-// There: remote.go finds what changed, sight.go compares it with the base, newcomers.go finds out who is new, rights.go
-// what is allowed.
+// There: imap/changes reads what changed and says what of it may be believed (remote.go, rows.go); unlisted.go asks once more for what
+// LIST leaves out, newcomers.go who is new, rights.go what is allowed; doubt.go tells of a server that contradicts itself.
 //
 // Apply: apply.go, and apply_*.go for each kind of operation; windows.go plans and applies very many newcomers a part at a
-// time. Before all: mend.go does to the Maildirs what observing found in want of it. What they share: relook.go looks at the Maildirs once more before what cannot be taken back; expunge.go takes away
-// what we deleted, and nothing else; arrival.go makes durable what comes down; quest.go finds again what went up, weigh.go
-// asks what became of it; insist.go gets past messages that the server cannot give.
+// time. Before all: mend.go does to the Maildirs what observing found in want of it. What they share: relook.go looks at the Maildirs
+// once more before what cannot be taken back; expunge.go takes away what we deleted, and nothing else; arrival.go makes durable what
+// comes down; changes.Reader.Find finds again what went up, weigh.go asks what became of it; breakers.go gets past messages that end
+// the connection.
 //
 // Record: record.go, firstsync.go; after a crash resume.go, and resolve.go for what went up. Beside Run: fetch.go, bodies on demand.
 //
