@@ -58,6 +58,7 @@ func sentence(op plan.Op, message string) string {
 		size = " (" + ui.Size(op.Pair.Size) + ")"
 	}
 	text := map[plan.Kind]string{
+		plan.Settle:   "take note of WHICH",
 		plan.Rename:   "rename this mailbox to TO SIDE",
 		plan.Create:   "make this mailbox SIDE",
 		plan.Adopt:    "take note of WHICH",
@@ -73,6 +74,9 @@ func sentence(op plan.Op, message string) string {
 		plan.Forget:   "forget WHICH",
 		plan.Drop:     "delete this mailbox SIDE",
 	}[op.Kind]
+	if op.Kind == plan.Settle && op.To != "" {
+		text = "complete the move of WHICH to TO on the server"
+	}
 	side := map[plan.Side]string{plan.Local: "here", plan.Remote: "on the server", plan.Both: "in the index", 0: "in the index"}[op.Side]
 	text = strings.NewReplacer("WHICH", message, "TO", op.To, "SIDE", side).Replace(text)
 	if op.Push != (plan.Change{}) {

@@ -62,6 +62,7 @@ type serverSide struct {
 	remote   *imap.Mailbox // nil: not there
 	apart    bool          // Gmail's virtual ones, and what has a name twice
 	delta    changes.Delta // what is seen there, and differs from the base
+	finished goimap.UIDSet // in a dry run: copied by a run that was stopped, and not there any more when that is settled
 	wishes   []plan.Wish   // for messages that have no body here
 	expunges bool          // an EXPUNGE would take only what is ours
 	forbids  forbids

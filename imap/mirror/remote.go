@@ -1,7 +1,9 @@
 package mirror
 
 import (
+	"cmp"
 	"context"
+	"slices"
 
 	goimap "github.com/emersion/go-imap/v2"
 
@@ -38,7 +40,25 @@ func (r *run) there(ctx context.Context, b *box) (err error) {
 	if b.delta, err = r.reader.Since(ctx, remoteOf(b), then, r.rows(b), r.room); err != nil {
 		return err
 	}
-	return r.newcomers(ctx, b)
+	return cmp.Or(r.finish(ctx, b), r.newcomers(ctx, b))
+}
+
+// finish takes out of view, in a dry run, the messages that will be gone when what was left open is settled.
+func (r *run) finish(ctx context.Context, b *box) error {
+	if len(b.finished) == 0 {
+		return nil
+	}
+	d := &b.delta
+	d.Messages = slices.DeleteFunc(d.Messages, func(m plan.Message) bool { return b.finished.Contains(m.UID) })
+	d.Pairs = slices.DeleteFunc(d.Pairs, func(p plan.Pair) bool { return b.finished.Contains(p.UID) })
+	for row, err := range r.base.ByUID(ctx, b.ID, b.finished) {
+		if err != nil {
+			return err
+		}
+		d.Pairs = append(d.Pairs, row.Pair)
+	}
+	slices.SortFunc(d.Pairs, func(a, b plan.Pair) int { return cmp.Compare(a.UID, b.UID) })
+	return nil
 }
 
 // identifyThere asks who messages of a mailbox are, brings them into view, and tells of those that the server cannot give. It names

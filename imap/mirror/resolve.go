@@ -22,6 +22,7 @@ type pending struct {
 	base.Intent
 	target changes.Target
 	box    *box           // where the file or the original lies
+	to     string         // the mailbox that it is to appear in
 	file   *index.Message // of an upload
 	away   bool           // it lies in another mailbox by now
 	gone   bool           // it is not to be found under its key
@@ -45,7 +46,7 @@ func (r *run) resolve(ctx context.Context) error {
 			void = append(void, i)
 			continue
 		}
-		open[to] = append(open[to], &pending{Intent: i, box: b})
+		open[to] = append(open[to], &pending{Intent: i, box: b, to: to.Name})
 	}
 	if err := r.base.Settled(ctx, void...); err != nil {
 		return err
@@ -96,6 +97,9 @@ func (r *run) settled(ctx context.Context, to *box, all []*pending) error {
 		return err
 	}
 	r.count(func(p *Report) { p.Uploaded += len(as) })
+	for _, a := range as {
+		r.resumed(plan.Op{Side: plan.Remote, Mailbox: to.Name, Key: a.Key, UID: a.Pair.UID, Reason: "uploaded by a run that was stopped"})
+	}
 	for _, b := range r.boxes {
 		if err := r.finishMoves(ctx, b, copied[b]); err != nil {
 			return err
@@ -207,9 +211,12 @@ func (r *run) finishMoves(ctx context.Context, b *box, all []*pending) error {
 	if err != nil {
 		return err
 	}
+	set := uids(all, func(p *pending) goimap.UID { return p.UID })
 	var marked goimap.UIDSet
-	if !s.ReadOnly && !b.turned(changes.State{UIDValidity: plan.UIDValidity(s.UIDValidity), UIDNext: s.UIDNext}) {
-		marked, err = r.expunge(ctx, b, uids(all, func(p *pending) goimap.UID { return p.UID }))
+	if r.DryRun {
+		b.finished = set
+	} else if !s.ReadOnly && !b.turned(changes.State{UIDValidity: plan.UIDValidity(s.UIDValidity), UIDNext: s.UIDNext}) {
+		marked, err = r.expunge(ctx, b, set)
 	}
 	if err != nil && !forbidden(err) {
 		return err
@@ -228,7 +235,14 @@ func (r *run) finishMoves(ctx context.Context, b *box, all []*pending) error {
 		a.Intent, a.Pair.Key = p.ID, ""
 		as = append(as, a)
 	}
-	return r.close(ctx, as, void)
+	b.remote.Status = nil // it is another since
+	if err := r.close(ctx, as, void); err != nil {
+		return err
+	}
+	for _, p := range all {
+		r.resumed(plan.Op{Side: plan.Remote, Mailbox: b.Name, To: p.to, Key: p.Key, UID: p.UID, Reason: "copied by a run that was stopped"})
+	}
+	return nil
 }
 
 // close records what became of intents.

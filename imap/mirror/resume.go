@@ -5,12 +5,18 @@ import (
 	"context"
 
 	"postie/imap/base"
+	"postie/imap/plan"
 	"postie/maildir"
 	"postie/maildir/look"
 )
 
-// resume settles what a run that was stopped left open, before anything is compared.
+// resume settles what a run that was stopped left open, before anything is compared. In a dry run that happens in a copy of the index.
 func (r *run) resume(ctx context.Context) error {
+	if r.DryRun {
+		if err := r.rehearse(ctx); err != nil {
+			return err
+		}
+	}
 	for _, b := range r.boxes {
 		if b.ID == 0 {
 			continue
@@ -19,13 +25,45 @@ func (r *run) resume(ctx context.Context) error {
 			return err
 		}
 	}
-	if r.DryRun {
-		return nil
-	}
-	if err := r.base.ApplyPending(ctx, r.Layout); err != nil {
-		return err
+	if !r.DryRun {
+		if err := r.base.ApplyPending(ctx, r.Layout); err != nil {
+			return err
+		}
 	}
 	return r.resolve(ctx)
+}
+
+// rehearse lets a dry run go on with a copy of the index, if a run that was stopped left something open.
+func (r *run) rehearse(ctx context.Context) error {
+	intents, err := r.base.Intents(ctx)
+	open := len(intents) > 0
+	for _, b := range r.boxes {
+		if open || err != nil || b.ID == 0 {
+			continue
+		}
+		var rows []base.Row
+		rows, err = r.base.Arriving(ctx, b.ID)
+		open = len(rows) > 0
+	}
+	if err != nil || !open {
+		return err
+	}
+	if r.scratch, err = r.Store.Copy(ctx); err != nil {
+		return err
+	}
+	r.Store = r.scratch
+	r.base, err = base.Open(ctx, r.Store, r.Account)
+	return err
+}
+
+// resumed tells of something that a run which was stopped left open. A dry run has it in its plan.
+func (r *run) resumed(op plan.Op) {
+	op.Kind = plan.Settle
+	if r.DryRun {
+		r.unsettled = append(r.unsettled, op)
+	} else {
+		r.done(op)
+	}
 }
 
 // arrivedAll finds the files that were about to be published. One that is there may have been renamed without its folder
@@ -67,6 +105,9 @@ func (r *run) published(ctx context.Context, b *box, rows []base.Row) (map[maild
 	_, missing, err := b.dir.Parts()
 	if err != nil {
 		return nil, err
+	}
+	if r.DryRun {
+		return found.At, nil
 	}
 	r.step("fsync-dir " + b.Name)
 	return found.At, b.dir.SyncBut(missing)

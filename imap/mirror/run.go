@@ -110,6 +110,8 @@ type run struct {
 	again        bool                 // something was done that only another look can make an agreement of
 	room         int                  // for how many newcomers there is room in this plan
 	outlook      outlook
+	scratch      *index.Store    // in a dry run: a copy of the index, in which what was left open is settled
+	unsettled    []plan.Op       // in a dry run: what would be settled
 	contradicted map[string]bool // mailboxes of which it was told that the server contradicts itself
 	breaks       breakage
 	asking       bool            // for one message that was put aside
@@ -147,6 +149,9 @@ func locked(ctx context.Context, o Options, do func(*run) error) (Report, error)
 	}
 	defer lock.Release()
 	err = do(r)
+	if r.scratch != nil {
+		err = errors.Join(err, r.scratch.Close())
+	}
 	if r.session != nil {
 		r.report.Bytes = r.received + r.session.Received()
 		err = errors.Join(err, r.remember(ctx))
@@ -289,7 +294,7 @@ func (r *run) pass(ctx context.Context, first bool) error {
 	r.report.Guards = p.Guards
 	r.doubted()
 	if r.DryRun {
-		p.Ops = append(aside, p.Ops...)
+		p.Ops = slices.Concat(r.unsettled, aside, p.Ops)
 		if err := r.preview(ctx, p); err != nil {
 			return err
 		}

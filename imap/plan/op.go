@@ -16,7 +16,8 @@ import (
 type Kind uint8
 
 const (
-	Rename   Kind = iota + 1 // Mailbox is called To elsewhere: rename it on Side (0: nowhere), and the base's
+	Settle   Kind = iota + 1 // what a run that was stopped left undone: write down the upload of Key (UID is its), or delete UID, which was copied to To
+	Rename                   // Mailbox is called To elsewhere: rename it on Side (0: nowhere), and the base's
 	Create                   // make Mailbox on Side; on the server, rows of an earlier life that are left lose their UID: Orphan
 	Adopt                    // nothing but Pair to write down
 	Move                     // Side Remote: UID MOVE; Side Local: rename the file, under a new key if To knows that one (no Key: only the row moves)
@@ -33,7 +34,7 @@ const (
 )
 
 func (k Kind) String() string {
-	return [...]string{"?", "rename", "create", "adopt", "move", "upload", "download", "note", "flags",
+	return [...]string{"?", "settle", "rename", "create", "adopt", "move", "upload", "download", "note", "flags",
 		"expunge", "trash", "mark", "remove", "forget", "drop"}[k]
 }
 

@@ -157,6 +157,16 @@ func copyTo(ctx context.Context, db *sql.DB, path string) error {
 	})
 }
 
+// Copy is a store of the same root with a copy of the database, which Close removes: what is written to it changes nothing.
+func (s *Store) Copy(ctx context.Context) (*Store, error) {
+	c := &Store{root: s.root, log: s.log, now: s.now, scan: make(chan struct{}, 1), why: s.why, lender: s.Reader()}
+	err := c.own(ctx)
+	if c.lender = nil; err != nil {
+		return nil, fmt.Errorf("copy index: %w", errors.Join(err, c.giveBack()))
+	}
+	return c, nil
+}
+
 // Reader is where to read: the database, or the one that is lent.
 func (s *Store) Reader() *sql.DB {
 	if db := s.lent.Load(); db != nil {

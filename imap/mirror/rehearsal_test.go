@@ -1,0 +1,86 @@
+package mirror
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// files are all files and folders of a device but those of the index.
+func (d *device) files() (all []string) {
+	d.Helper()
+	d.ok(filepath.WalkDir(d.root, func(path string, e os.DirEntry, err error) error {
+		if err == nil && !strings.HasPrefix(e.Name(), ".postie") {
+			all = append(all, path)
+		}
+		return nil
+	}))
+	return all
+}
+
+// rehearsed are the operations of a dry run, which must change nothing; performed those of the run that comes next.
+func (d *device) rehearsed() (told []string) {
+	d.Helper()
+	before := fmt.Sprint(d.files(), d.there())
+	r, err := d.run(func(o *Options) { o.DryRun, o.Batch = true, 2 })
+	if err != nil {
+		d.Fatal(err)
+	}
+	if after := fmt.Sprint(d.files(), d.there()); after != before {
+		d.Errorf("the dry run changed something:\n%s\nwas\n%s", after, before)
+	}
+	for _, op := range r.Plan.Ops {
+		told = append(told, op.String())
+	}
+	slices.Sort(told)
+	return told
+}
+
+func (d *device) performed() (done []string) {
+	d.Helper()
+	_, err := d.run(func(o *Options) { o.Batch = 2 })
+	if err != nil {
+		d.Fatal(err)
+	}
+	for _, e := range d.events {
+		if e, ok := e.(Done); ok {
+			done = append(done, e.Op.String())
+		}
+	}
+	slices.Sort(done)
+	return done
+}
+
+// What a dry run prints after a run that was killed, at whatever step, is what the next run does.
+func TestDryRunAfterACrash(t *testing.T) {
+	servers := crashServers()
+	for n, name := range slices.Sorted(maps.Keys(servers)) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newTemplate(t, servers[name])
+			step, stride := some(n, len(servers))
+			runs := 0
+			for ; ; step += stride {
+				d := w.copy()
+				before, killed := w.kill(d, step)
+				if !killed {
+					break
+				}
+				runs++
+				told, done := d.rehearsed(), d.performed()
+				if !slices.Equal(told, done) {
+					t.Errorf("step %d, %s:\ntold:\n%s\ndone:\n%s", step, before, strings.Join(told, "\n"), strings.Join(done, "\n"))
+				}
+				d.rest()
+				w.drop(d)
+			}
+			if runs < 10 {
+				t.Errorf("only %d runs", runs)
+			}
+		})
+	}
+}
