@@ -68,10 +68,16 @@ func (l *Ledger) Receipts(ctx context.Context) ([]Receipt, error) {
 	return all, verb("read ledger", err)
 }
 
+// scanReceipt reads a row. Numbers that no ledger of ours holds come from damage: a state that there is not is taken for Stored, which
+// licenses nothing by itself.
 func scanReceipt(rows *sql.Rows) (r Receipt, err error) {
 	var hash, header sql.RawBytes
-	var at int64
-	err = rows.Scan(&r.ID, &r.UIDL, &r.State, &r.Key, &r.Listed, &r.Wire.Size, &hash, &r.Wire.Exact, &header, &r.Read, &at)
+	var state, exact, read, at int64
+	err = rows.Scan(&r.ID, &r.UIDL, &state, &r.Key, &r.Listed, &r.Wire.Size, &hash, &exact, &header, &read, &at)
+	if r.State = Stored; state >= int64(Arriving) && state <= int64(Away) {
+		r.State = State(state)
+	}
+	r.Wire.Exact, r.Read = exact == 1, read == 1
 	copy(r.Wire.Hash[:], hash)
 	copy(r.Header[:], header)
 	r.At = time.UnixMilli(at).UTC()
@@ -206,11 +212,40 @@ func (l *Ledger) Adopt(ctx context.Context, as []Adoption) error {
 	}))
 }
 
-// Finished records that a run came to its end: the maildrop is no longer Fresh.
-func (l *Ledger) Finished(ctx context.Context, at time.Time) error {
+// Seen is what a run left that came to its end: when the server shows the same list again, all that is in it is known.
+type Seen struct {
+	List   [32]byte  // a hash of the list; zero: there is none
+	Oldest time.Time // when the first of the messages was stored that are Stored, UTC, ms; zero: there is none
+}
+
+// Seen tells it. It is gone once a later run has begun to store anything.
+func (l *Ledger) Seen(ctx context.Context) (Seen, error) {
+	all, err := index.Rows(ctx, l.s, func(rows *sql.Rows) (seen Seen, err error) {
+		var list sql.RawBytes
+		var oldest sql.NullInt64
+		err = rows.Scan(&list, &oldest)
+		copy(seen.List[:], list)
+		if oldest.Valid {
+			seen.Oldest = time.UnixMilli(oldest.Int64).UTC()
+		}
+		return seen, err
+	}, "SELECT seen, oldest FROM maildrop WHERE id = ?", l.id)
+	if err != nil || len(all) == 0 {
+		return Seen{}, verb("read ledger", err)
+	}
+	return all[0], nil
+}
+
+// Finished records that a run came to its end, and what it left: the maildrop is no longer Fresh.
+func (l *Ledger) Finished(ctx context.Context, at time.Time, seen Seen) error {
+	var list []byte
+	if seen.List != [32]byte{} {
+		list = seen.List[:]
+	}
+	oldest := sql.NullInt64{Int64: seen.Oldest.UnixMilli(), Valid: !seen.Oldest.IsZero()}
 	return verb("record end of run", l.s.Write(ctx, func(tx *sql.Tx) error {
-		_, err := tx.Exec(`UPDATE maildrop SET finished = ?, receipts = (SELECT count(*) FROM receipt WHERE receipt.maildrop = maildrop.id)
-			WHERE id = ?`, at.UnixMilli(), l.id)
+		_, err := tx.Exec(`UPDATE maildrop SET finished = ?, seen = ?, oldest = ?,
+			receipts = (SELECT count(*) FROM receipt WHERE receipt.maildrop = maildrop.id) WHERE id = ?`, at.UnixMilli(), list, oldest, l.id)
 		return err
 	}))
 }

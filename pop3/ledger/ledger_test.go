@@ -77,7 +77,10 @@ func TestLedgerLife(t *testing.T) {
 	want(t, "adopted message", []any{rs[2].Listed, rs[2].Wire, rs[2].Header, rs[2].At}, []any{6, m.Wire, m.Header, m.Date.UTC()})
 
 	want(t, "fresh before the end", fresh(), true)
-	do(l.Finished(ctx, now))
+	left := Seen{List: [32]byte{1}, Oldest: now.UTC().Truncate(time.Millisecond)}
+	do(l.Finished(ctx, now, left))
+	seen, err := l.Seen(ctx)
+	want(t, "seen", []any{seen, err}, []any{left, nil})
 	want(t, "fresh after the end", fresh(), false)
 	want(t, "a stranger's ledger", receipts(t, of(t, s, "Alice")), "[]")
 	want(t, "the same in another case", len(receipts(t, of(t, s, "alice"))), 3)

@@ -2,7 +2,7 @@ package ledger
 
 // migrations are those of the part "pop3" (index.Store.Part). The tables maildrop and receipt are older than parts: schema 1 of
 // maildir/index made them, and every database has them.
-func migrations() []string { return []string{breakers, runs} }
+func migrations() []string { return []string{breakers, runs, seen} }
 
 // breakers remembers messages at which sessions broke, or that did not come whole: they are asked for last, and ever more seldom.
 const breakers = `
@@ -20,4 +20,10 @@ CREATE TABLE breaker_pop3 (
 const runs = `
 ALTER TABLE maildrop ADD COLUMN runs INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE maildrop ADD COLUMN receipts INTEGER NOT NULL DEFAULT 0;
+`
+
+// seen is what the last run that came to its end left as it was: Seen.
+const seen = `
+ALTER TABLE maildrop ADD COLUMN seen BLOB;
+ALTER TABLE maildrop ADD COLUMN oldest INTEGER;
 `

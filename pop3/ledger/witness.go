@@ -42,7 +42,7 @@ func (l *Ledger) Begin(ctx context.Context, root maildir.Dir, forgot bool) error
 	}
 	var runs int64
 	err = l.s.Write(ctx, func(tx *sql.Tx) error {
-		return tx.QueryRow("UPDATE maildrop SET finished = iif(?, NULL, finished), runs = max(runs, ?) + 1 WHERE id = ? RETURNING runs",
+		return tx.QueryRow("UPDATE maildrop SET finished = iif(?, NULL, finished), seen = NULL, runs = max(runs, ?) + 1 WHERE id = ? RETURNING runs",
 			forgot, seen, l.id).Scan(&runs)
 	})
 	if err == nil {

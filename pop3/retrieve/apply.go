@@ -60,7 +60,7 @@ func (r *run) apply(ctx context.Context, u unfinished, plan Plan) error {
 	if err := r.forget(ctx, append(plan.Forget, r.stale...)); err != nil {
 		return err
 	}
-	return r.ledger.Finished(ctx, r.view.Now)
+	return r.ledger.Finished(ctx, r.view.Now, r.leaves())
 }
 
 // record brings the ledger up to what the server lists, and remembers what is to be deleted without a fetch.

@@ -36,23 +36,31 @@ type place struct {
 	entry maildir.Entry
 }
 
-// remember reads the ledger and, if need be, looks into the Maildir: before the server is asked for anything.
-func (r *run) remember(ctx context.Context) (unfinished, error) {
-	var u unfinished
+// open opens the ledger, and asks how far it can be believed.
+func (r *run) open(ctx context.Context) error {
 	var err error
 	if r.ledger, err = ledger.Open(ctx, r.Store, r.Maildrop); err != nil {
-		return u, err
+		return err
 	}
 	if r.fresh, err = r.ledger.Fresh(ctx); err != nil {
-		return u, err
+		return err
 	}
 	if r.forgot, err = r.ledger.Forgot(ctx, r.Dir); err != nil {
-		return u, err
+		return err
 	}
 	if r.forgot && !r.fresh {
 		r.fresh = true
 		r.emit(Notice{"what is remembered of this maildrop is older than the mail here, or not all of it is left: what the server has is compared with the mail"})
 	}
+	r.seen, err = r.ledger.Seen(ctx)
+	r.view.Now = r.Now()
+	return err
+}
+
+// remember reads the ledger and, if need be, looks into the Maildir.
+func (r *run) remember(ctx context.Context) (unfinished, error) {
+	var u unfinished
+	var err error
 	if r.Policy.Keep.Mode == UntilDeleted {
 		if r.view.Lost, err = r.lost(ctx); err != nil {
 			return u, err
@@ -71,7 +79,6 @@ func (r *run) remember(ctx context.Context) (unfinished, error) {
 	if err != nil {
 		return u, err
 	}
-	r.view.Now = r.Now()
 	return u, r.look(ctx, receipts, &u)
 }
 
@@ -193,14 +200,6 @@ func (r *run) folders() ([]maildir.Dir, error) {
 
 // observe asks the server what it has, and for the headers that the plan is in doubt about.
 func (r *run) observe(ctx context.Context) error {
-	var err error
-	if r.view.Items, err = r.session.Survey(ctx); err != nil {
-		return err
-	}
-	r.items = r.view.Items
-	if slices.ContainsFunc(r.view.Items, func(it pop3.Item) bool { return it.UIDL == "" }) {
-		r.emit(Notice{"the server has no UIDL, or not for all messages: they are told apart by size and header, which costs more and makes a known message be read again before it is deleted"})
-	}
 	if r.fresh {
 		if err := r.local(ctx); err != nil {
 			return err

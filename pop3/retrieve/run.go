@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -60,8 +61,9 @@ type run struct {
 	ledger  *ledger.Ledger
 	session *pop3.Session
 	view    View
-	fresh   bool // no run came to its end with this database
-	forgot  bool // the ledger is older than the mail, or lost rows
+	fresh   bool        // no run came to its end with this database
+	seen    ledger.Seen // what the last run left
+	forgot  bool        // the ledger is older than the mail, or lost rows
 	report  Report
 	mu      sync.Mutex // guards Progress, report.Failed and doomed, which the committing goroutine touches too
 	doomed  []doomed
@@ -110,12 +112,29 @@ func Run(ctx context.Context, o Options) (Report, error) {
 }
 
 func (r *run) run(ctx context.Context) error {
-	pending, err := r.remember(ctx)
+	err := r.open(ctx)
 	if err != nil {
 		return err
 	}
-	if r.session, err = pop3.Connect(ctx, r.POP3); err != nil {
+	var pending unfinished
+	early := r.seen.List == [32]byte{} || r.Policy.Keep.Mode == UntilDeleted
+	if early { // what may take long does not keep the server waiting
+		if pending, err = r.remember(ctx); err != nil {
+			return err
+		}
+	}
+	if err := r.connect(ctx); err != nil {
 		return err
+	}
+	if !early && r.unchanged() {
+		r.Log.Info("unchanged since the last run")
+		r.announce(Plan{Known: len(r.view.Items)})
+		return r.leave(ctx)
+	}
+	if !early {
+		if pending, err = r.remember(ctx); err != nil {
+			return err
+		}
 	}
 	if err := r.observe(ctx); err != nil {
 		return err
@@ -130,6 +149,22 @@ func (r *run) run(ctx context.Context) error {
 		return r.leave(ctx)
 	}
 	return r.apply(ctx, pending, plan)
+}
+
+// connect begins the first session, and lists the maildrop.
+func (r *run) connect(ctx context.Context) error {
+	var err error
+	if r.session, err = pop3.Connect(ctx, r.POP3); err != nil {
+		return err
+	}
+	if r.view.Items, err = r.session.Survey(ctx); err != nil {
+		return err
+	}
+	r.items = r.view.Items
+	if slices.ContainsFunc(r.view.Items, func(it pop3.Item) bool { return it.UIDL == "" }) {
+		r.emit(Notice{"the server has no UIDL, or not for all messages: they are told apart by size and header, which costs more and makes a known message be read again before it is deleted"})
+	}
+	return nil
 }
 
 // leave ends a session in which nothing was marked. What the server has to say to that changes nothing.
