@@ -35,7 +35,7 @@ func (a *app) completions(root *cobra.Command) {
 		"bodies": words("all", "none"), "keep": words("true", "false", "until-deleted", "14d"),
 		"since": words("today", "yesterday", "3d", "2w"), "until": words("today", "yesterday", "3d", "2w"),
 		"sort": words("date", "arrival", "from", "size", "subject"), "search": a.completeQuery, "query": a.completeQuery,
-		"mailbox": a.completeMailboxes, "limit": nothing, "jobs": nothing, "port": nothing, "part": nothing, "user": nothing, "host": nothing, "name": nothing,
+		"maildir": folders, "from": folders, "attachments": folders, "mailbox": a.completeMailboxes, "limit": nothing, "jobs": nothing, "port": nothing, "part": nothing, "user": nothing, "host": nothing, "name": nothing,
 	}
 	var visit func(cmd *cobra.Command)
 	visit = func(cmd *cobra.Command) {
@@ -59,6 +59,10 @@ const offer = cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveKeepO
 
 func nothing(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 	return nil, offer
+}
+
+func folders(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	return nil, cobra.ShellCompDirectiveFilterDirs
 }
 
 func words(list ...string) complete {

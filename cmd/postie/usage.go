@@ -39,6 +39,36 @@ func group(root *cobra.Command) {
 	root.SetCompletionCommandGroupID(rest)
 }
 
+// helpCommand is cobra's, but for a command that is not there.
+func helpCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "help [COMMAND]", Short: "Help about any command",
+		ValidArgsFunction: func(cmd *cobra.Command, args []string, begun string) (list []string, _ cobra.ShellCompDirective) {
+			above, _, err := cmd.Root().Find(args)
+			if err != nil {
+				return nil, offer
+			}
+			for _, sub := range above.Commands() {
+				if sub.IsAvailableCommand() && strings.HasPrefix(sub.Name(), begun) {
+					list = append(list, sub.Name()+"\t"+sub.Short)
+				}
+			}
+			return list, offer
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			about, rest, err := cmd.Root().Find(args)
+			if err == nil && len(rest) > 0 {
+				err = unknownCommand(about, rest)
+			}
+			if err != nil {
+				return err
+			}
+			about.InitDefaultHelpFlag()
+			return about.Help()
+		},
+	}
+}
+
 // unknownCommand is the check of the arguments of a command that only has others below it.
 func unknownCommand(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
