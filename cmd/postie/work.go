@@ -47,6 +47,9 @@ func (a *app) each(ctx context.Context, accounts []config.Account, c *connection
 			j.gate = gate
 			began := time.Now()
 			summary, err := j.persist(ctx, do)
+			if exit.Is[*index.Damaged](err) && opened.Renew(account) {
+				summary, err = j.persist(ctx, do)
+			}
 			summary.Seconds = time.Since(began).Seconds()
 			codes[i] = j.conclude(ctx, summary, err)
 			return nil

@@ -31,8 +31,9 @@ type Stores struct {
 type Store struct {
 	Dir   maildir.Dir
 	Index *index.Store
-	Lost  []string // folders that were not there though there is an index
-	made  []string // folders, in the order in which a run made them; nil: it is only read
+	Lost  []string        // folders that were not there though there is an index
+	users map[string]bool // accounts that were given it
+	made  []string        // folders, in the order in which a run made them; nil: it is only read
 	err   error
 }
 
@@ -48,11 +49,26 @@ func (s *Stores) Of(ctx context.Context, a config.Account) (*Store, error) {
 	defer s.mu.Unlock()
 	key := a.Maildir + "\x00" + a.State
 	if s.open[key] == nil {
-		opened := &Store{Dir: maildir.Dir(a.Maildir)}
+		opened := &Store{Dir: maildir.Dir(a.Maildir), users: map[string]bool{}}
 		opened.err = s.openOne(ctx, opened, a)
 		s.open[key] = opened
 	}
+	s.open[key].users[a.Name] = true
 	return s.open[key], s.open[key].err
+}
+
+// Renew closes the index of an account, in which damage was found, so that the next Of sets it aside and makes it anew from the
+// mail. It does nothing, and says so, where another account is at work with it.
+func (s *Stores) Renew(a config.Account) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	key := a.Maildir + "\x00" + a.State
+	o := s.open[key]
+	if o == nil || o.Index == nil || len(o.users) > 1 {
+		return false
+	}
+	delete(s.open, key)
+	return o.Index.Close() == nil
 }
 
 func (s *Stores) openOne(ctx context.Context, o *Store, a config.Account) error {
