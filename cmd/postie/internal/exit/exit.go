@@ -11,6 +11,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -138,6 +139,11 @@ func tried(err error) (all []string) {
 	return all
 }
 
+// byToken says whether it was a token that was refused.
+func byToken(err error) bool {
+	return Is[*credential.ChallengeError](err) || slices.ContainsFunc(tried(err), func(m string) bool { return m == "XOAUTH2" || m == "OAUTHBEARER" })
+}
+
 // Answer is what the server meant by the refusal in err; of any other error it is nothing.
 func Answer(err error) answer.Answer {
 	if refusal, ok := errors.AsType[*pop3.Error](err); ok {
@@ -176,6 +182,12 @@ func Passing(err error) bool {
 	return Code(err) == Connection && !Is[*exec.Error](err) && !(ok && token.Code != "" && token.Code != "temporarily_unavailable" && token.Code != "server_error")
 }
 
+// alert says whether TLS was not agreed on, which crypto/tls dresses as an error of the line.
+func alert(err error) bool {
+	op, ok := errors.AsType[*net.OpError](err)
+	return ok && (op.Op == "remote error" || op.Op == "local error")
+}
+
 func timedOut(err error) bool {
 	e, ok := errors.AsType[net.Error](err)
 	return ok && e.Timeout()
@@ -185,7 +197,7 @@ func timedOut(err error) bool {
 func netError(err error) bool {
 	e, ok := errors.AsType[net.Error](err)
 	_, bare := e.(syscall.Errno)
-	return ok && !bare
+	return ok && !bare && !alert(err)
 }
 
 // Combined is the exit code of a run over several accounts: if all fail alike that code, otherwise 'part done'.
@@ -274,7 +286,7 @@ func Hint(err error, account string) string {
 		return portHint(err)
 	case Is[*credential.EndpointError](err):
 		return "try again later; if it stays so, check the addresses in oauth2"
-	case Is[*credential.ChallengeError](err):
+	case badCredential(err) && byToken(err):
 		return "a token was refused, not a password: log in anew (postie login " + account + "), or check that the token is one for mail and for this user"
 	case badCredential(err) && Answer(err).Meaning != answer.WrongPassword && len(tried(err)) > 0:
 		return fmt.Sprintf(`check user and password; or the server does not take %s, which it offers, and another mechanism works: auth = "login", "user", "cram-md5", …`,

@@ -65,6 +65,7 @@ func TestExitCode(t *testing.T) {
 		{refused("IN-USE"), 5},
 		{refused("SYS/TEMP"), 5},
 		{&net.DNSError{IsNotFound: true}, 5},
+		{&net.OpError{Op: "remote error", Err: errors.New("tls: handshake failure")}, 1},
 		{&net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}, 5},
 		{io.ErrUnexpectedEOF, 5},
 		{os.ErrDeadlineExceeded, 5},
