@@ -46,6 +46,9 @@ func (r *run) folders(ctx context.Context) error {
 	for _, b := range r.sorted() {
 		if b.Folder == "" {
 			b.Folder = namer.Folder(naming.Split(b.Name))
+			if slices.Contains(r.aside, b.Name) {
+				b.Folder += "%" // no folder is called so: it is not there
+			}
 		}
 	}
 	if err := r.walk(); err != nil {

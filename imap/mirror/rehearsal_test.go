@@ -40,9 +40,9 @@ func (d *device) rehearsed() (told []string) {
 	return told
 }
 
-func (d *device) performed() (done []string) {
+func (d *device) performed() (done []string, r Report) {
 	d.Helper()
-	_, err := d.run(func(o *Options) { o.Batch = 2 })
+	r, err := d.run(func(o *Options) { o.Batch = 2 })
 	if err != nil {
 		d.Fatal(err)
 	}
@@ -52,7 +52,7 @@ func (d *device) performed() (done []string) {
 		}
 	}
 	slices.Sort(done)
-	return done
+	return done, r
 }
 
 // What a dry run prints after a run that was killed, at whatever step, is what the next run does.
@@ -71,7 +71,8 @@ func TestDryRunAfterACrash(t *testing.T) {
 					break
 				}
 				runs++
-				told, done := d.rehearsed(), d.performed()
+				told := d.rehearsed()
+				done, _ := d.performed()
 				if !slices.Equal(told, done) {
 					t.Errorf("step %d, %s:\ntold:\n%s\ndone:\n%s", step, before, strings.Join(told, "\n"), strings.Join(done, "\n"))
 				}

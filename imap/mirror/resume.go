@@ -13,8 +13,13 @@ import (
 // resume settles what a run that was stopped left open, before anything is compared. In a dry run that happens in a copy of the index.
 func (r *run) resume(ctx context.Context) error {
 	if r.DryRun {
-		if err := r.rehearse(ctx); err != nil {
-			return err
+		if open, err := r.interrupted(ctx); err != nil || open {
+			if err == nil {
+				err = r.rehearse(ctx)
+			}
+			if err != nil {
+				return err
+			}
 		}
 	}
 	for _, b := range r.boxes {
@@ -33,8 +38,8 @@ func (r *run) resume(ctx context.Context) error {
 	return r.resolve(ctx)
 }
 
-// rehearse lets a dry run go on with a copy of the index, if a run that was stopped left something open.
-func (r *run) rehearse(ctx context.Context) error {
+// interrupted says whether a run that was stopped left something open.
+func (r *run) interrupted(ctx context.Context) (bool, error) {
 	intents, err := r.base.Intents(ctx)
 	open := len(intents) > 0
 	for _, b := range r.boxes {
@@ -45,8 +50,13 @@ func (r *run) rehearse(ctx context.Context) error {
 		rows, err = r.base.Arriving(ctx, b.ID)
 		open = len(rows) > 0
 	}
-	if err != nil || !open {
-		return err
+	return open, err
+}
+
+// rehearse lets a dry run go on with a copy of the index, in which it may write.
+func (r *run) rehearse(ctx context.Context) (err error) {
+	if r.scratch != nil {
+		return nil
 	}
 	if r.scratch, err = r.Store.Copy(ctx); err != nil {
 		return err

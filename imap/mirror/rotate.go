@@ -12,8 +12,8 @@ import (
 )
 
 // rotated looks for mailboxes that were renamed on the server and whose name was given to a new one: an archive that was put
-// aside. Compared by name the old files would be orphans, and their messages new. In a dry run such mailboxes are planned no
-// further than their renaming.
+// aside. Compared by name the old files would be orphans, and their messages new. A dry run notes the new names in a copy of the index,
+// where the Maildirs stay as they lie.
 func (r *run) rotated(ctx context.Context) (ops []plan.Op, err error) {
 	for _, old := range r.boxes {
 		for _, b := range r.boxes {
@@ -37,7 +37,7 @@ func (r *run) rotated(ctx context.Context) (ops []plan.Op, err error) {
 			}
 		}
 	}
-	if len(ops) > 0 && !r.DryRun {
+	if len(ops) > 0 {
 		err = r.folders(ctx)
 	}
 	return ops, err
@@ -91,17 +91,23 @@ func (r *run) same(ctx context.Context, b, old *box) (bool, error) {
 
 // putAside gives the base and the Maildir of old the name of b. A run that was stopped in between finds the Maildir there already.
 func (r *run) putAside(ctx context.Context, op plan.Op, old, b *box) error {
+	to := old.Mailbox
+	to.Name, to.Folder, to.Stamp = b.Name, b.Folder, maildir.Stamp{}
 	if r.DryRun {
-		old.outside, b.outside = true, true
-		return nil
+		if err := r.rehearse(ctx); err != nil {
+			return err
+		}
+		if old.here {
+			to.Folder = old.Folder
+			r.aside = append(r.aside, old.Name)
+		}
+		return r.base.Enter(ctx, &to)
 	}
 	if old.here {
 		if err := r.renameHere(old, b); err != nil {
 			return err
 		}
 	}
-	to := old.Mailbox
-	to.Name, to.Folder, to.Stamp = b.Name, b.Folder, maildir.Stamp{}
 	r.step("base rename")
 	if err := r.base.Enter(ctx, &to); err != nil {
 		return err

@@ -111,6 +111,7 @@ type run struct {
 	room         int                  // for how many newcomers there is room in this plan
 	outlook      outlook
 	scratch      *index.Store    // in a dry run: a copy of the index, in which what was left open is settled
+	aside        []string        // in a dry run: mailboxes whose Maildir is another one\'s by then
 	unsettled    []plan.Op       // in a dry run: what would be settled
 	contradicted map[string]bool // mailboxes of which it was told that the server contradicts itself
 	breaks       breakage
