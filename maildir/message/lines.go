@@ -23,9 +23,9 @@ type lines struct {
 	last bool        // that boundary closes its multipart
 	edge []byte      // the line of that boundary, until it is taken
 
-	ahead []byte // pieces that were looked at and not taken yet
+	ahead []byte // pieces that were looked at before they are taken
 	ends  []int  // where in ahead each of them ends
-	from  int    // where in ahead the next of them begins
+	next  int    // the next one to be taken
 
 	offset int64 // bytes taken
 	end    int64 // where the last line taken ended, without its line end
@@ -52,14 +52,18 @@ func newLines(r io.Reader) lines {
 // line takes the next piece of the current part, at most a line with its end; valid until the next call. False: the part ended,
 // at a boundary (hit >= 0) or with the message.
 func (l *lines) line() ([]byte, bool) {
-	piece, ok := l.peek(0)
-	if !ok {
-		l.takeEdge()
-		return nil, false
+	if len(l.ends) == l.next { // nothing was looked at before
+		piece := l.read()
+		if piece == nil {
+			l.takeEdge()
+			return nil, false
+		}
+		l.take(piece)
+		return piece, true
 	}
-	l.from += len(piece)
-	if l.ends = l.ends[1:]; len(l.ends) == 0 {
-		l.ahead, l.ends, l.from = l.ahead[:0], nil, 0
+	piece, _ := l.peek(0)
+	if l.next++; l.next == len(l.ends) {
+		l.ahead, l.ends, l.next = l.ahead[:0], l.ends[:0], 0
 	}
 	l.take(piece)
 	return piece, true
@@ -67,22 +71,25 @@ func (l *lines) line() ([]byte, bool) {
 
 // peek looks at the piece that comes after n others. False: the part ends before it.
 func (l *lines) peek(n int) ([]byte, bool) {
-	for len(l.ends) <= n {
-		if !l.read() {
+	for n += l.next; len(l.ends) <= n; {
+		piece := l.read()
+		if piece == nil {
 			return nil, false
 		}
+		l.ahead = append(l.ahead, piece...)
+		l.ends = append(l.ends, len(l.ahead))
 	}
-	start := l.from
+	start := 0
 	if n > 0 {
 		start = l.ends[n-1]
 	}
 	return l.ahead[start:l.ends[n]:l.ends[n]], true
 }
 
-// read appends the next piece to those that were looked at.
-func (l *lines) read() bool {
+// read reads the next piece; nil: the part ends.
+func (l *lines) read() []byte {
 	if l.hit >= 0 || l.over {
-		return false
+		return nil
 	}
 	piece, err := l.in.ReadSlice('\n')
 	if err != nil && err != bufio.ErrBufferFull {
@@ -95,14 +102,12 @@ func (l *lines) read() bool {
 	l.inside = err == bufio.ErrBufferFull
 	if start && l.boundary(piece) {
 		l.edge = bytes.Clone(piece)
-		return false
+		return nil
 	}
 	if len(piece) == 0 {
-		return false
+		return nil
 	}
-	l.ahead = append(l.ahead, piece...)
-	l.ends = append(l.ends, len(l.ahead))
-	return true
+	return piece
 }
 
 // take counts and copies a piece that is given out.

@@ -180,7 +180,10 @@ func length(all []found) (n int) {
 
 // plainText decodes a plain part.
 func plainText(label string, raw []byte, format string) string {
-	text := strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(toUTF8(label, raw))
+	text := toUTF8(label, raw)
+	if strings.Contains(text, "\r") {
+		text = strings.ReplaceAll(strings.ReplaceAll(text, "\r\n", "\n"), "\r", "\n")
+	}
 	if !strings.EqualFold(format, "flowed") {
 		return text
 	}

@@ -1,6 +1,7 @@
 package query
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -23,10 +24,10 @@ type TextOptions struct {
 }
 
 const (
-	textChunk = 256             // messages in one transaction at most
+	textChunk = 256             // messages that are asked for at once
+	textBatch = 2048            // messages in one transaction at most
 	textBytes = 4 << 20         // of text in one transaction, or little more
 	textLimit = message.MaxText // of one message: what show shows is found
-	fewTexts  = 2000            // so few messages need no quick look at the headers first
 )
 
 // Levels of message.indexed. Without a body here textAll is reached with the header.
@@ -117,19 +118,15 @@ func (x *texting) run(ctx context.Context) error {
 		return err
 	}
 	x.total = todo
-	files := x.o.Bodies || x.o.Anew
-	if !files || todo > fewTexts && !x.o.Anew {
+	if !x.o.Bodies && !x.o.Anew {
 		if err := x.pass(ctx, "m.indexed = 0", x.heading); err != nil {
 			return err
 		}
-	}
-	if !files {
 		return x.s.Write(ctx, func(tx *sql.Tx) error { // headers of runs that wanted bodies: enough is known
 			_, err := tx.Exec("UPDATE message INDEXED BY message_unindexed SET indexed = 3 WHERE indexed < 2 AND indexed = 1")
 			return err
 		})
 	}
-	x.done = 0
 	where := "TRUE"
 	if x.o.MaxSize > 0 {
 		where = fmt.Sprint("m.size <= ", x.o.MaxSize)
@@ -165,41 +162,77 @@ func forgetText(ctx context.Context, s *index.Store) error {
 	})
 }
 
-// pass goes through the messages that are not indexed in full and for which the condition holds.
+// batch is what one transaction writes.
+type batch struct {
+	rows []row
+	seen int // messages that were looked at for it
+	err  error
+}
+
+// pass goes through the messages that are not indexed in full and for which the condition holds. The next batch is read while one
+// is written.
 func (x *texting) pass(ctx context.Context, where string, do func(*index.Message) (row, bool)) error {
-	where = "m.indexed < 2 AND m.id > ? AND " + where + " ORDER BY m.id LIMIT ?"
-	for last := int64(0); ; {
-		ms, err := x.s.Select(ctx, "INDEXED BY message_unindexed", where, last, textChunk)
-		if err != nil || len(ms) == 0 {
+	reading, stop := context.WithCancel(ctx)
+	batches := make(chan batch)
+	go func() {
+		defer close(batches)
+		x.batches(reading, where, do, batches)
+	}()
+	defer func() {
+		stop()
+		for range batches { // until the reader has noticed
+		}
+	}()
+	for b := range batches {
+		if err := cmp.Or(b.err, ctx.Err()); err != nil {
 			return err
 		}
-		if err := withDetails(ctx, x.s, ms); err != nil {
+		if err := x.put(ctx, b.rows); err != nil {
 			return err
 		}
-		var rows []row
-		size := 0
-		for i := range ms {
-			if err := ctx.Err(); err != nil {
-				return errors.Join(err, x.put(context.WithoutCancel(ctx), rows))
-			}
-			if r, ok := do(&ms[i]); ok {
-				rows = append(rows, r)
-				size += len(r.text[4])
-			}
-			if size > textBytes {
-				if err := x.put(ctx, rows); err != nil {
-					return err
-				}
-				rows, size = rows[:0], 0
-			}
-		}
-		if err := x.put(ctx, rows); err != nil {
-			return err
-		}
-		last = ms[len(ms)-1].ID
-		if x.done += len(ms); x.o.Progress != nil {
+		if x.done += b.seen; x.o.Progress != nil {
 			x.o.Progress(min(x.done, x.total), x.total)
 		}
+	}
+	return ctx.Err()
+}
+
+// batches reads what pass writes.
+func (x *texting) batches(ctx context.Context, where string, do func(*index.Message) (row, bool), out chan<- batch) {
+	where = "m.indexed < 2 AND m.id > ? AND " + where + " ORDER BY m.id LIMIT ?"
+	var b batch
+	size, last := 0, int64(0)
+	send := func() bool {
+		select {
+		case out <- b:
+			b, size = batch{}, 0
+			return true
+		case <-ctx.Done():
+			return false
+		}
+	}
+	for {
+		ms, err := x.s.Select(ctx, "INDEXED BY message_unindexed", where, last, textChunk)
+		if err == nil {
+			err = withDetails(ctx, x.s, ms)
+		}
+		if b.err = err; err != nil || len(ms) == 0 {
+			send()
+			return
+		}
+		for i := range ms {
+			if ctx.Err() != nil {
+				return
+			}
+			if r, ok := do(&ms[i]); ok {
+				b.rows = append(b.rows, r)
+				size += len(r.text[4])
+			}
+			if b.seen++; (size > textBytes || b.seen == textBatch) && !send() {
+				return
+			}
+		}
+		last = ms[len(ms)-1].ID
 	}
 }
 

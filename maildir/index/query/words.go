@@ -15,9 +15,10 @@ const attachmentMark = "\ue000"
 // spaces, compatibility forms replaced (NFKC: ｶﾅ and full-width letters as they are meant). Scripts that write no
 // spaces between words are cut into characters, so that any part of a sentence is found, as a phrase.
 func normal(text string) string {
-	if !isASCII(text) {
-		text = norm.NFKC.String(text)
+	if isASCII(text) {
+		return normalASCII(text)
 	}
+	text = norm.NFKC.String(text)
 	var b strings.Builder
 	b.Grow(len(text))
 	gap := false
@@ -34,6 +35,24 @@ func normal(text string) string {
 		gap = alone
 	}
 	return b.String()
+}
+
+// normalASCII is normal for text that is nothing else: nearly all of it.
+func normalASCII(text string) string {
+	out := make([]byte, 0, len(text))
+	gap := false
+	for i := range len(text) {
+		c := text[i]
+		if !wordly(rune(c)) {
+			gap = true
+			continue
+		}
+		if gap && len(out) > 0 {
+			out = append(out, ' ')
+		}
+		out, gap = append(out, c), false
+	}
+	return string(out)
 }
 
 // wordly reports what belongs to a word. Of marks only those that the tokenizer knows as diacritics do (U+0300 to U+0331).
