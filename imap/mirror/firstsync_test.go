@@ -155,7 +155,9 @@ func TestFirstSyncRecognisesFolders(t *testing.T) {
 	d.fillFolder("uno", 50, 51)            // one message, all that there is
 	d.fillFolder("Private", 100, 104)      // nobody's
 	d.fillFolder("copy of one", 23, 24)    // one of Sent, which holds more
-	waits := map[string]int{"Private": 4, "copy of one": 1, "Lists/rust": 1}
+	d.fillFolder("Work", 20, 28)           // all of Sent, among much more
+	d.fillFolder("Work", 200, 230)
+	waits := map[string]int{"Private": 4, "copy of one": 1, "Lists/rust": 1, "Work": 38}
 
 	dry, err := d.run(func(o *Options) { o.DryRun = true })
 	d.ok(err)

@@ -99,9 +99,10 @@ func compareMail(folder, mailbox *box, there map[string]int) likeness {
 	return l
 }
 
-// most: most of one side is on the other. Few messages say that of both sides only, since one may be a copy by chance.
+// most: most of the folder is in the mailbox. Where few messages say so it has to be most of the mailbox too, since a message may be
+// a copy by chance; and many that are most of the mailbox say it of a folder that holds more than the server does.
 func (l likeness) most() bool {
-	const few = 3
+	const few, many = 3, 20
 	here, there := 2*l.same > l.here, 2*l.same > l.there
-	return here && there || l.same >= few && (here || there)
+	return here && (there || l.same >= few) || there && l.same >= many
 }
