@@ -24,13 +24,16 @@ func (e *endless) Read(p []byte) (int, error) {
 	if e.rest == "" {
 		e.rest, e.begin = e.begin, ""
 	}
-	for len(e.rest) < 4096 {
-		e.n++
-		if strings.Contains(e.again, "%d") {
-			e.rest += fmt.Sprintf(e.again, e.n)
-		} else {
-			e.rest += e.again
+	if e.rest == "" {
+		var b strings.Builder // much at once: some limits are far away
+		for b.Len() < 256<<10 {
+			if e.n++; strings.Contains(e.again, "%d") {
+				fmt.Fprintf(&b, e.again, e.n)
+			} else {
+				b.WriteString(e.again)
+			}
 		}
+		e.rest = b.String()
 	}
 	n := copy(p, e.rest)
 	e.rest = e.rest[n:]
