@@ -38,7 +38,7 @@ func (r *run) upload(ctx context.Context, ops []plan.Op) error {
 	var size int64
 	for i, op := range ops {
 		if i%maildir.BatchMessages == 0 {
-			if err := r.relook(ctx); err != nil {
+			if err := r.rescan(ctx); err != nil {
 				return err
 			}
 		}

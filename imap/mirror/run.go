@@ -18,7 +18,7 @@
 // LIST leaves out, newcomers.go who is new, rights.go what is allowed; doubt.go tells of a server that contradicts itself.
 //
 // Apply: apply.go, and apply_*.go for each kind of operation; windows.go plans and applies very many newcomers a part at a
-// time. Before all: mend.go does to the Maildirs what observing found in want of it. What they share: relook.go looks at the Maildirs
+// time. Before all: mend.go does to the Maildirs what observing found in want of it. What they share: rescan.go looks at the Maildirs
 // once more before what cannot be taken back; expunge.go takes away what we deleted, and nothing else; arrival.go makes durable what
 // comes down; changes.Reader.Find finds again what went up, weigh.go asks what became of it; breakers.go gets past messages that end
 // the connection.

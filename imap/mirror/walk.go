@@ -27,16 +27,16 @@ func (r *run) walk() error {
 		// One that is known may lie where another layout had put it: it is not gone because the configuration says another now.
 		b.here = b.known && r.remains(b.Folder) || hidden(r.Layout, b.Folder) && r.isMaildir(b.Folder)
 	}
-	var strange []string
+	var unassigned []string
 	for _, folder := range r.found {
 		if b := byFolder[folder]; b != nil {
 			b.here = true
 		} else {
-			strange = append(strange, folder)
+			unassigned = append(unassigned, folder)
 		}
 	}
-	aliases := r.inherit(strange, byFolder)
-	for _, folder := range strange {
+	aliases := r.inherit(unassigned, byFolder)
+	for _, folder := range unassigned {
 		if byFolder[folder] == nil {
 			r.stray(folder, aliases[folder])
 		}
@@ -46,7 +46,7 @@ func (r *run) walk() error {
 
 // inherit gives mailboxes that have no Maildir yet the folder in which another program keeps them. It keeps its name: that
 // program may go on to use it, and would make another one. Answers with the folders that the mailboxes here could have had.
-func (r *run) inherit(strange []string, byFolder map[string]*box) (aliases map[string]*box) {
+func (r *run) inherit(unassigned []string, byFolder map[string]*box) (aliases map[string]*box) {
 	aliases = map[string]*box{}
 	for _, b := range r.sorted() {
 		if b.remote == nil {
@@ -58,7 +58,7 @@ func (r *run) inherit(strange []string, byFolder map[string]*box) (aliases map[s
 			}
 			if b.here {
 				aliases[folder] = b
-			} else if b.ID == 0 && (slices.Contains(strange, folder) || hidden(r.Layout, folder) && r.isMaildir(folder)) {
+			} else if b.ID == 0 && (slices.Contains(unassigned, folder) || hidden(r.Layout, folder) && r.isMaildir(folder)) {
 				r.Log.Info("folder of another program", "mailbox", b.Name, "folder", folder)
 				b.Folder, b.here, byFolder[folder] = folder, true, b
 			}

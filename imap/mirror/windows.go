@@ -16,7 +16,7 @@ const window = 8192
 // calm says whether newcomers can be planned one part after the other: nothing is new here, and nothing is missing on
 // either side that one of them could be. Else a move would look like a deletion and a download.
 func (r *run) calm() bool {
-	if r.strange() || r.DryRun { // a dry run lists everything
+	if r.changedHere() || r.DryRun { // a dry run lists everything
 		return false
 	}
 	return !slices.ContainsFunc(r.boxes, func(b *box) bool {
@@ -24,8 +24,8 @@ func (r *run) calm() bool {
 	})
 }
 
-// strange says whether files are missing, new, or there twice.
-func (r *run) strange() bool {
+// changedHere says whether files are missing, new, or there twice.
+func (r *run) changedHere() bool {
 	return slices.ContainsFunc(r.boxes, func(b *box) bool { return len(b.missing) > 0 || b.news+b.twins > 0 })
 }
 

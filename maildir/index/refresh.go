@@ -224,7 +224,7 @@ func (r *refresh) take(ctx context.Context, f folder, d *look.Delta[knownRow]) e
 		return err
 	}
 	var chunk []maildir.Entry
-	for e := range strange(d) {
+	for e := range unplaced(d) {
 		if len(chunk) == refreshChunk {
 			if err := r.sort(ctx, f, &table, chunk); err != nil {
 				return err
@@ -246,8 +246,8 @@ func (r *refresh) take(ctx context.Context, f folder, d *look.Delta[knownRow]) e
 	return nil
 }
 
-// strange are the files that do not lie where a row says, but for twins.
-func strange(d *look.Delta[knownRow]) iter.Seq[maildir.Entry] {
+// unplaced are the files that do not lie where a row says, but for twins.
+func unplaced(d *look.Delta[knownRow]) iter.Seq[maildir.Entry] {
 	return func(yield func(maildir.Entry) bool) {
 		for _, s := range d.Files {
 			if !yield(s.File) {

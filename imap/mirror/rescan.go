@@ -18,9 +18,9 @@ type passage struct {
 	id  plan.Identity
 }
 
-// relook reads the folders again that changed since the plan was made, just before something is pushed that could not be
+// rescan reads the folders again that changed since the plan was made, just before something is pushed that could not be
 // taken back: a deletion, or a copy of what may only have been moved. What did not change is not read.
-func (r *run) relook(ctx context.Context, demanded ...*look.Folder) error {
+func (r *run) rescan(ctx context.Context, demanded ...*look.Folder) error {
 	all, err := r.local.Again(ctx, demanded...)
 	if err != nil {
 		return err
@@ -29,7 +29,7 @@ func (r *run) relook(ctx context.Context, demanded ...*look.Folder) error {
 	for _, p := range all {
 		b := r.boxOf(p.Folder)
 		for _, e := range p.Came {
-			if id, ok := r.stranger(ctx, b, e); ok && !b.holds(e.Key) {
+			if id, ok := r.cameAs(ctx, b, e); ok && !b.holds(e.Key) {
 				r.came = append(r.came, passage{b, e.Key, id})
 			}
 		}
@@ -49,8 +49,8 @@ func (r *run) relook(ctx context.Context, demanded ...*look.Folder) error {
 	return nil
 }
 
-// stranger says who a file is that came since the plan was made. False: it is no message, or went on.
-func (r *run) stranger(ctx context.Context, b *box, e maildir.Entry) (plan.Identity, bool) {
+// cameAs says who a file is that came since the plan was made. False: it is no message, or went on.
+func (r *run) cameAs(ctx context.Context, b *box, e maildir.Entry) (plan.Identity, bool) {
 	m := b.fresh[e.Key]
 	if m == nil {
 		var err error
@@ -69,7 +69,7 @@ func (r *run) stillGone(ctx context.Context, b *box, ops []plan.Op) ([]plan.Op, 
 	if !slices.ContainsFunc(ops, func(op plan.Op) bool { return op.Key != "" }) {
 		return ops, nil
 	}
-	if err := r.relook(ctx, b.folder); err != nil {
+	if err := r.rescan(ctx, b.folder); err != nil {
 		return nil, err
 	}
 	var gone []plan.Op
