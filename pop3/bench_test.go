@@ -47,7 +47,7 @@ func BenchmarkRetrieve(b *testing.B) {
 				if err != nil {
 					b.Fatal(err)
 				}
-				for m, err := range s.Retrieve(context.Background(), listed(bench.n)) {
+				for m, err := range s.Retrieve(context.Background(), sized(bench.n, int64(len(letter())))) {
 					if err != nil {
 						b.Fatal(err)
 					}

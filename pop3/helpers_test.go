@@ -109,10 +109,13 @@ func first(n int) iter.Seq[pop3.Number] {
 }
 
 // listed yields 1 to n as items whose size no message falls short of, unless it is empty.
-func listed(n int) iter.Seq[pop3.Item] {
+func listed(n int) iter.Seq[pop3.Item] { return sized(n, 1) }
+
+// sized yields 1 to n as items of a size.
+func sized(n int, size int64) iter.Seq[pop3.Item] {
 	return func(yield func(pop3.Item) bool) {
 		for number := range first(n) {
-			if !yield(pop3.Item{Number: number, Size: 1}) {
+			if !yield(pop3.Item{Number: number, Size: size}) {
 				return
 			}
 		}

@@ -245,11 +245,13 @@ func TestCloseFromElsewhere(t *testing.T) {
 func TestNeitherSideBlocks(t *testing.T) {
 	const n = 200
 	script := in("PIPELINING", "UIDL", "TOP")
+	var items []pop3.Item
 	for i := range n {
+		items = append(items, pop3.Item{Number: pop3.Number(i + 1), Size: int64(100*i + 2)})
 		script += fmt.Sprintf("C: RETR %d\n"+`S: "+OK\r\n%s\r\n.\r\n"`+"\n", i+1, strings.Repeat("x", 100*i))
 	}
 	s := connect(t, play(t, script))
-	all, err := read(s.Retrieve(context.Background(), listed(n)))
+	all, err := read(s.Retrieve(context.Background(), slices.Values(items)))
 	if err != nil || len(all) != n || len(all[n-1].Body) != 100*(n-1)+2 {
 		t.Error(len(all), err)
 	}

@@ -41,6 +41,7 @@ func (s *Session) each(ctx context.Context, f flight, items iter.Seq[Item]) iter
 		next, stop := iter.Pull(items) // not a goroutine of its own: items may touch what the loop touches
 		defer stop()
 		f := f
+		f.steps.cheap = s.window > 1
 		for s.pending = &f; ; {
 			m, err := s.step(&f, next)
 			if err == nil && m.Number == 0 {

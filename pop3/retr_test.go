@@ -119,7 +119,7 @@ func TestRefusals(t *testing.T) {
 	for _, without := range []string{"", "PIPELINING"} {
 		server := serve(t, pop3test.Options{Without: []string{without}, Refuse: refuse}, messages...)
 		s := connect(t, server.Pipe)
-		for verb, seq := range map[string]iter.Seq2[pop3.Message, error]{"RETR 3": s.Retrieve(context.Background(), listed(6)), "TOP 3 0": s.Top(context.Background(), first(6))} {
+		for verb, seq := range map[string]iter.Seq2[pop3.Message, error]{"RETR 3": s.Retrieve(context.Background(), sized(6, int64(len(messages[0].Body)))), "TOP 3 0": s.Top(context.Background(), first(6))} {
 			all, err := read(seq)
 			body := map[bool]string{true: "H: x\r\n\r\n", false: "H: x\r\n\r\nbody\r\n"}[verb[0] == 'T']
 			want := []got{{1, body, ""}, {2, body, ""}, {3, "", verb + ": server refused: [SYS/TEMP] not now"}, {4, body, ""}, {5, body, ""}, {6, "", strings.Replace(verb, "3", "6", 1) + ": server refused: no such message"}}

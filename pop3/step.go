@@ -16,12 +16,14 @@ type steps struct {
 	odd     bool // the last message was not as large as LIST said
 	unsure  bool // since the last sure sign, a message was so odd that the answers may be out of step
 	probing bool // a probe is in flight
+	cheap   bool // probes go with other commands, and cost no round trip
 }
 
-// came takes note of a message that has come to its end.
+// came takes note of a message that has come to its end. Where probes cost no round trip of their own, any odd size is doubted: a
+// server may count each line's end as one octet, and double no dots either.
 func (s *steps) came(it Item, size int64) {
 	s.odd = size != it.Size
-	s.unsure = s.unsure || size < it.Size || it.Size <= 0 && s.odd
+	s.unsure = s.unsure || size < it.Size || s.odd && (s.cheap || it.Size <= 0)
 }
 
 // probe is the question whose answer shows that the dialogue is in step.

@@ -186,7 +186,7 @@ func (f *fetching) showPlan(ctx context.Context, plan retrieve.Plan, p retrieve.
 			s.New++
 			s.Bytes += op.Item.Size
 		}
-		do := map[retrieve.Action]string{retrieve.Fetch: "fetch", retrieve.Adopt: "note as already stored",
+		do := map[retrieve.Action]string{retrieve.Fetch: "fetch", retrieve.RecordOnly: "note as already stored",
 			retrieve.Drop: "delete on the server", retrieve.Skip: "skip", retrieve.Wait: "leave alone for now"}[op.Action]
 		switch {
 		case op.Action == retrieve.Drop:

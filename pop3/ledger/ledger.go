@@ -176,9 +176,9 @@ func (l *Ledger) change(ctx context.Context, what, q string, ids []int64) error 
 	}))
 }
 
-// Adoption gives a UIDL to something that we have already: a ledger row (ID), or a local message without one
+// Match gives a UIDL to something that we have already: a ledger row (ID), or a local message without one
 // (Message). If both are set the row counts.
-type Adoption struct {
+type Match struct {
 	ID      int64 // Receipt.ID
 	Message int64 // Message.ID
 	UIDL    string
@@ -187,28 +187,28 @@ type Adoption struct {
 }
 
 // local is the message that needs a row, 0 for none.
-func (a *Adoption) local() int64 {
+func (a *Match) local() int64 {
 	if a.ID != 0 {
 		return 0
 	}
 	return a.Message
 }
 
-// Adopt carries adoptions out. A row that is there gets the UIDL, Listed and Read, and is Stored; a message gets a row in
+// Match carries them out. A row that is there gets the UIDL, Listed and Read, and is Stored; a message gets a row in
 // state Stored, dated from its arrival. What is not there any more is passed over: the next run finds it missing.
-func (l *Ledger) Adopt(ctx context.Context, as []Adoption) error {
+func (l *Ledger) Match(ctx context.Context, as []Match) error {
 	if len(as) == 0 {
 		return nil
 	}
-	return verb("adopt", l.s.Write(ctx, func(tx *sql.Tx) error {
+	return verb("record matches", l.s.Write(ctx, func(tx *sql.Tx) error {
 		err := index.Each(tx, "UPDATE receipt SET uidl = ?, listed = ?, read = ?, state = 2 WHERE id = ? AND maildrop = ?", as,
-			func(a *Adoption) []any { return []any{a.UIDL, a.Listed, a.Read, a.ID, l.id} }, nil)
+			func(a *Match) []any { return []any{a.UIDL, a.Listed, a.Read, a.ID, l.id} }, nil)
 		if err != nil {
 			return err
 		}
 		return index.Each(tx, `INSERT INTO receipt (maildrop, uidl, state, key, listed, size, hash, exact, header, read, at)
 			SELECT ?, ?, 2, key, ?, size, hash, exact, header, ?, date FROM message WHERE id = ?`, as,
-			func(a *Adoption) []any { return []any{l.id, a.UIDL, a.Listed, a.Read, a.local()} }, nil)
+			func(a *Match) []any { return []any{l.id, a.UIDL, a.Listed, a.Read, a.local()} }, nil)
 	}))
 }
 

@@ -70,11 +70,11 @@ func TestLedgerLife(t *testing.T) {
 
 	local, _, err := s.ByKey(ctx, m.Entry.Key)
 	do(err)
-	do(l.Adopt(ctx, []Adoption{{ID: ids[1], UIDL: "new", Listed: 5}, {Message: local.ID, UIDL: "found", Listed: 6}, {Message: 999, UIDL: "vanished"},
+	do(l.Match(ctx, []Match{{ID: ids[1], UIDL: "new", Listed: 5}, {Message: local.ID, UIDL: "found", Listed: 6}, {Message: 999, UIDL: "vanished"},
 		{ID: ids[1], Message: local.ID, UIDL: "new", Listed: 5, Read: true}}))
-	want(t, "adopted", receipts(t, l), []string{r.UIDL + " 3 " + string(r.Key) + " true", "new 2 k2 true", "found 2 " + string(r.Key) + " false"})
+	want(t, "matched", receipts(t, l), []string{r.UIDL + " 3 " + string(r.Key) + " true", "new 2 k2 true", "found 2 " + string(r.Key) + " false"})
 	rs, _ = l.Receipts(ctx)
-	want(t, "adopted message", []any{rs[2].Listed, rs[2].Wire, rs[2].Header, rs[2].At}, []any{6, m.Wire, m.Header, m.Date.UTC()})
+	want(t, "matched message", []any{rs[2].Listed, rs[2].Wire, rs[2].Header, rs[2].At}, []any{6, m.Wire, m.Header, m.Date.UTC()})
 
 	want(t, "fresh before the end", fresh(), true)
 	left := Seen{List: [32]byte{1}, Oldest: now.UTC().Truncate(time.Millisecond)}

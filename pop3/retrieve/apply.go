@@ -15,8 +15,8 @@ import (
 	"postie/pop3/ledger"
 )
 
-// doomed is a message that may be deleted on the server: what licenses it is durable.
-type doomed struct {
+// deletion is a message that may be deleted on the server: what licenses it is durable.
+type deletion struct {
 	item  pop3.Item
 	copy  *Copy // what we have of it; nil: it was stored in this run
 	row   int64 // its receipt; 0: none to mark
@@ -42,7 +42,7 @@ func (r *run) apply(ctx context.Context, u unfinished, plan Plan) error {
 	if err := r.record(ctx, plan); err != nil {
 		return err
 	}
-	r.strays = plan.Strays
+	r.unmatched = plan.Unmatched
 	r.sizes.uniform = uniform(r.view.Items)
 	if err := r.fetch(ctx, slices.DeleteFunc(slices.Clone(plan.Ops), func(op Op) bool { return op.Action != Fetch || op.Last })); err != nil {
 		return errors.Join(err, r.recordBreakers(ctx, plan)) // and no QUIT: what was marked before stays on the server
@@ -65,18 +65,18 @@ func (r *run) apply(ctx context.Context, u unfinished, plan Plan) error {
 
 // record brings the ledger up to what the server lists, and remembers what is to be deleted without a fetch.
 func (r *run) record(ctx context.Context, plan Plan) error {
-	var adoptions []ledger.Adoption
+	var matches []ledger.Match
 	for _, op := range plan.Ops {
 		switch op.Action {
-		case Adopt:
-			adoptions = append(adoptions, adoption(op.Item, op.Copy, op.Read))
+		case RecordOnly:
+			matches = append(matches, matchOf(op.Item, op.Copy, op.Read))
 		case Drop:
-			r.doomed = append(r.doomed, doomed{op.Item, op.Copy, op.Copy.Receipt, op.Check, op.Lost})
+			r.deletions = append(r.deletions, deletion{op.Item, op.Copy, op.Copy.Receipt, op.Check, op.Lost})
 		}
 	}
-	r.report.Adopted += len(adoptions)
-	r.step("ledger adopt")
-	if err := r.ledger.Adopt(ctx, adoptions); err != nil {
+	r.report.Matched += len(matches)
+	r.step("ledger match")
+	if err := r.ledger.Match(ctx, matches); err != nil {
 		return err
 	}
 	return r.ledger.Away(ctx, plan.Away)
@@ -92,8 +92,8 @@ func (r *run) forget(ctx context.Context, ids []int64) error {
 	return r.ledger.Forget(ctx, slices.DeleteFunc(ids, func(id int64) bool { return found[id] }))
 }
 
-func adoption(it pop3.Item, c *Copy, read bool) ledger.Adoption {
-	return ledger.Adoption{ID: c.Receipt, Message: c.Message, UIDL: named(it, c.header), Listed: it.Size, Read: read}
+func matchOf(it pop3.Item, c *Copy, read bool) ledger.Match {
+	return ledger.Match{ID: c.Receipt, Message: c.Message, UIDL: named(it, c.header), Listed: it.Size, Read: read}
 }
 
 // arrival is a message that came to its end, or was refused.
@@ -143,9 +143,9 @@ func named(it pop3.Item, header [32]byte) string {
 	return cmp.Or(it.UIDL, fmt.Sprintf("size %d header %x", it.Size, header[:16]))
 }
 
-// equal finds the copy that a message is, octet for octet: one of its UIDL, or a stray. Each copy serves once.
+// equal finds the copy that a message is, octet for octet: one of its UIDL, or one that nothing was matched with. Each copy serves once.
 func (r *run) equal(op Op, w maildir.Wire) *Copy {
-	for _, copies := range [][]*Copy{op.Against, r.strays[content{w.Size, w.Hash}]} {
+	for _, copies := range [][]*Copy{op.Against, r.unmatched[content{w.Size, w.Hash}]} {
 		for _, c := range copies {
 			if c.Wire.Hash == w.Hash && c.Wire.Size == w.Size && !r.taken[c] {
 				r.taken[c] = true

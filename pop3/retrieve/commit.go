@@ -85,7 +85,7 @@ func (r *run) stored(arrivals []*arrival, messages []index.Message) {
 	r.report.New += len(arrivals)
 	if r.Policy.Keep.Mode == Delete {
 		for _, a := range arrivals {
-			r.doomed = append(r.doomed, doomed{item: a.op.Item, row: a.message.Receipt})
+			r.deletions = append(r.deletions, deletion{item: a.op.Item, row: a.message.Receipt})
 		}
 	}
 	r.settled(arrivals)
@@ -119,23 +119,23 @@ func (l receipts) equal(equals []*arrival) error {
 		return nil
 	}
 	r := l.r
-	adoptions := make([]ledger.Adoption, len(equals))
+	matches := make([]ledger.Match, len(equals))
 	for i, a := range equals {
-		adoptions[i] = adoption(a.op.Item, a.equal, true)
+		matches[i] = matchOf(a.op.Item, a.equal, true)
 	}
 	r.step("ledger equal")
-	if err := r.ledger.Adopt(l.ctx, adoptions); err != nil {
+	if err := r.ledger.Match(l.ctx, matches); err != nil {
 		return err
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.report.Adopted += len(equals)
+	r.report.Matched += len(equals)
 	r.settled(equals)
 	for _, a := range equals {
 		// What the guard has not counted is not deleted though its file is gone: the next run counts it.
 		counted := !a.equal.lost || slices.Contains(a.op.Against, a.equal)
 		if a.equal.Due && counted {
-			r.doomed = append(r.doomed, doomed{a.op.Item, a.equal, a.equal.Receipt, false, a.op.Lost})
+			r.deletions = append(r.deletions, deletion{a.op.Item, a.equal, a.equal.Receipt, false, a.op.Lost})
 		}
 	}
 	return nil

@@ -185,7 +185,7 @@ func TestOrderOfSteps(t *testing.T) {
 			steps = append(steps, verb)
 		}
 	})
-	const want = "ledger resume,ledger adopt,fsync,fsync,ledger arriving,rename,rename,fsync-dir,ledger stored,dele,dele,quit,ledger gone"
+	const want = "ledger resume,ledger match,fsync,fsync,ledger arriving,rename,rename,fsync-dir,ledger stored,dele,dele,quit,ledger gone"
 	if got := strings.Join(steps, ","); got != want {
 		t.Errorf("steps %s\nwant  %s", got, want)
 	}

@@ -279,7 +279,7 @@ func TestBreaksAtTop(t *testing.T) {
 		w.ok(Policy{Keep: Keep{Mode: Forever}})
 		w.server.SetMaildrop("alice", "secret", renamed(few(5))...)
 		idle := func(o *Options) { o.POP3.Idle = 400 * time.Millisecond }
-		if report := w.ok(Policy{Keep: Keep{Mode: Forever}}, idle); report.New != 1 || report.Adopted != 4 {
+		if report := w.ok(Policy{Keep: Keep{Mode: Forever}}, idle); report.New != 1 || report.Matched != 4 {
 			t.Errorf("%s: %+v", name, report)
 		}
 		if report := w.ok(Policy{}, idle); report.New > 0 || report.Deleted != 5 || report.Failed > 0 {

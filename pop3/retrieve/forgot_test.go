@@ -32,7 +32,7 @@ func TestOlderDatabasePutBack(t *testing.T) {
 				if dry := w.ok(keep, func(o *Options) { o.DryRun = true }); without == nil && keep.Keep.Mode == Forever && count(dry.Plan, Fetch) != 1 {
 					t.Errorf("dry run: %d are fetched", count(dry.Plan, Fetch))
 				}
-				if report := w.ok(keep); report.New != 1 || report.Adopted < 20 {
+				if report := w.ok(keep); report.New != 1 || report.Matched < 20 {
 					t.Errorf("%+v", report)
 				}
 				w.holds(stored(maildrop))

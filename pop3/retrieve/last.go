@@ -69,7 +69,7 @@ func (r *run) askLast(ctx context.Context, plan Plan) error {
 
 // deleteLater deletes what came before the last session broke, in another one.
 func (r *run) deleteLater(ctx context.Context) error {
-	if len(r.doomed) == 0 {
+	if len(r.deletions) == 0 {
 		return nil
 	}
 	if _, err := r.reconnect(ctx, nil); err != nil {
@@ -79,7 +79,7 @@ func (r *run) deleteLater(ctx context.Context) error {
 }
 
 // reconnect begins a new session in which messages may have other numbers. It gives the ops that are still there with the numbers
-// that they have now, and renumbers what is doomed likewise. Only what UIDL and size still name without doubt is: all else
+// that they have now, and renumbers the deletions likewise. Only what UIDL and size still name without doubt is: all else
 // waits for the next run.
 func (r *run) reconnect(ctx context.Context, ops []Op) ([]Op, error) {
 	r.earlier += r.session.Received()
@@ -94,9 +94,9 @@ func (r *run) reconnect(ctx context.Context, ops []Op) ([]Op, error) {
 		return nil, err
 	}
 	r.current, r.items = newCurrent(r.items, items), items
-	r.doomed = slices.DeleteFunc(r.doomed, func(d doomed) bool { _, here := r.current.find(d.item, true); return !here })
-	for i := range r.doomed {
-		r.doomed[i].item, _ = r.current.find(r.doomed[i].item, true)
+	r.deletions = slices.DeleteFunc(r.deletions, func(d deletion) bool { _, here := r.current.find(d.item, true); return !here })
+	for i := range r.deletions {
+		r.deletions[i].item, _ = r.current.find(r.deletions[i].item, true)
 	}
 	for _, all := range [][]suspect{r.suspects, r.last} {
 		for i := range all {

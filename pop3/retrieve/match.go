@@ -89,12 +89,12 @@ func (m *matcher) match() {
 		// What the server had promised to delete did go: an equal message that comes later is another one. Of several
 		// messages of one UIDL only the bodies tell which is which.
 		if !m.used[c] && !c.gone {
-			m.stray(c, m.listed[m.view.Receipts[i].UIDL] < 2)
+			m.leave(c, m.listed[m.view.Receipts[i].UIDL] < 2)
 		}
 	}
 	for _, l := range m.view.Local {
 		due, lost := m.policy.due(l.Key, l.Date, m.view)
-		m.stray(&Copy{Message: l.ID, Key: l.Key, Wire: l.Wire, Due: due, lost: lost, header: l.Header, listed: l.Wire.Size}, true)
+		m.leave(&Copy{Message: l.ID, Key: l.Key, Wire: l.Wire, Due: due, lost: lost, header: l.Header, listed: l.Wire.Size}, true)
 	}
 	for _, it := range m.view.Items {
 		if head, seen := m.view.Heads[it.Number]; seen && m.found[it.Number] == nil {
@@ -117,7 +117,7 @@ func (m *matcher) witness() pop3.Number {
 	return 0
 }
 
-func (m *matcher) stray(c *Copy, alike bool) {
+func (m *matcher) leave(c *Copy, alike bool) {
 	if m.left = append(m.left, c); !alike {
 		return
 	}
@@ -200,9 +200,9 @@ func (m *matcher) settle(it pop3.Item, c *Copy, licensed bool) (Op, bool) {
 		m.used[c], m.kept[c] = false, true // another message may turn out to be it
 		return Op{Action: Fetch, Item: it, Reason: "known by its content only: to be read and compared before it is deleted", Against: []*Copy{c}, Lost: c.lost}, true
 	case renamed:
-		return Op{Action: Adopt, Item: it, Reason: "known by its content", Copy: c}, true
+		return Op{Action: RecordOnly, Item: it, Reason: "known by its content", Copy: c}, true
 	case c.away:
-		return Op{Action: Adopt, Item: it, Reason: "it is back", Copy: c, Read: c.read}, true
+		return Op{Action: RecordOnly, Item: it, Reason: "it is back", Copy: c, Read: c.read}, true
 	}
 	return Op{}, false
 }
@@ -248,20 +248,20 @@ func (m *matcher) alikeTo(it pop3.Item, head Head) *Copy {
 	return c
 }
 
-// strays are the copies that nothing on the server was matched with: of all receipts, not only of those whose UIDL is no longer
+// unmatched are the copies that nothing on the server was matched with: of all receipts, not only of those whose UIDL is no longer
 // listed, for a server may give a UIDL to another message.
-func (m *matcher) strays() Strays {
-	strays := Strays{}
+func (m *matcher) unmatched() Unmatched {
+	unmatched := Unmatched{}
 	for _, c := range m.left {
 		if !m.used[c] {
 			id := content{c.Wire.Size, c.Wire.Hash}
-			strays[id] = append(strays[id], c)
+			unmatched[id] = append(unmatched[id], c)
 		}
 	}
-	for _, copies := range strays { // maps have no order, plans have
+	for _, copies := range unmatched { // maps have no order, plans have
 		slices.SortFunc(copies, func(a, b *Copy) int { return int(a.Receipt + a.Message - b.Receipt - b.Message) })
 	}
-	return strays
+	return unmatched
 }
 
 // unlisted are the receipts that the server no longer lists: those that are away now, and those to be forgotten, because

@@ -60,16 +60,16 @@ type Head struct {
 type Action uint8
 
 const (
-	Fetch Action = iota + 1 // RETR and store, unless it turns out to be one of Against or of Plan.Strays
-	Adopt                   // we have it under another UIDL: note that, fetch nothing
-	Drop                    // DELE
-	Skip                    // larger than the policy takes
-	Wait                    // it broke the session too often, and is asked for again later
+	Fetch      Action = iota + 1 // RETR and store, unless it turns out to be one of Against or of Plan.Unmatched
+	RecordOnly                   // we have it under another UIDL: note that, fetch nothing
+	Drop                         // DELE
+	Skip                         // larger than the policy takes
+	Wait                         // it broke the session too often, and is asked for again later
 )
 
 // String is the word that a dry run prints.
 func (a Action) String() string {
-	return [...]string{"?", "fetch", "adopt", "delete", "skip", "wait"}[a]
+	return [...]string{"?", "fetch", "record", "delete", "skip", "wait"}[a]
 }
 
 // Op is one step of a plan, for one message on the server.
@@ -77,8 +77,8 @@ type Op struct {
 	Action  Action
 	Item    pop3.Item
 	Reason  string
-	Copy    *Copy     // Adopt, Drop: the copy that we have
-	Read    bool      // Adopt: it was read under this UIDL
+	Copy    *Copy     // RecordOnly, Drop: the copy that we have
+	Read    bool      // RecordOnly: it was read under this UIDL
 	Check   bool      // Drop: only if TOP shows the header of Copy, else it is another message, to be fetched
 	Against []*Copy   // Fetch: copies of its UIDL; if it is one of them it is not stored a second time
 	Lost    bool      // leads to a deletion although the local copy is gone, or damaged: what the guard counts
@@ -105,9 +105,9 @@ type Copy struct {
 	away    bool // the server did not list it for a while
 }
 
-// Strays are copies that have no place on the server, as far as UIDLs tell. Whatever is fetched is compared with them, octet
+// Unmatched are copies that have no place on the server, as far as UIDLs tell. Whatever is fetched is compared with them, octet
 // for octet: it may be one of them under another UIDL.
-type Strays map[content][]*Copy
+type Unmatched map[content][]*Copy
 
 type content struct {
 	size int64
@@ -116,13 +116,13 @@ type content struct {
 
 // Plan is what a run will do, in the order of the server's list.
 type Plan struct {
-	Ops    []Op
-	Strays Strays
-	Away   []int64 // receipts whose message the server no longer lists
-	Forget []int64 // receipts of messages that the server deleted for us, or does not list for long
-	Known  int     // messages on the server that we have and that stay
-	Later  int     // messages left for another run by Limit
-	Guard  *Guard  // then Ops is empty: the maildrop is left untouched
+	Ops       []Op
+	Unmatched Unmatched
+	Away      []int64 // receipts whose message the server no longer lists
+	Forget    []int64 // receipts of messages that the server deleted for us, or does not list for long
+	Known     int     // messages on the server that we have and that stay
+	Later     int     // messages left for another run by Limit
+	Guard     *Guard  // then Ops is empty: the maildrop is left untouched
 }
 
 // Guard tells why a run that would delete too much was stopped.
@@ -188,7 +188,7 @@ func Judges(v View, p Policy) map[maildir.Key]bool {
 		}
 		fetches = fetches || op.Action == Fetch
 	}
-	for _, copies := range plan.Strays {
+	for _, copies := range plan.Unmatched {
 		for _, c := range copies {
 			if fetches {
 				add(c)
@@ -226,7 +226,7 @@ func diff(v View, p Policy) (plan Plan, lost, of int) {
 		}
 		plan.Ops = append(plan.Ops, op)
 	}
-	plan.Strays = m.strays()
+	plan.Unmatched = m.unmatched()
 	plan.Away, plan.Forget = m.unlisted()
 	return plan, lost, of
 }

@@ -74,7 +74,7 @@ func hash(name string) (h [32]byte) {
 	return h
 }
 
-// text writes a plan down: "fetch 1", "fetch 1 against r1 m101", "adopt 1 r1", "delete 1 r1", "skip 1", "forget r2".
+// text writes a plan down: "fetch 1", "fetch 1 against r1 m101", "record 1 r1", "delete 1 r1", "skip 1", "forget r2".
 func text(p Plan) string {
 	if p.Guard != nil {
 		return fmt.Sprintf("guard %d of %d", p.Guard.Would, p.Guard.Of)
@@ -88,7 +88,7 @@ func text(p Plan) string {
 	var lines []string
 	for _, op := range p.Ops {
 		line := fmt.Sprint(op.Action, " ", op.Item.Number)
-		if op.Action == Adopt || op.Action == Drop {
+		if op.Action == RecordOnly || op.Action == Drop {
 			line += name(op.Copy)
 		}
 		if op.Damaged != nil {
@@ -175,15 +175,15 @@ func TestDiff(t *testing.T) {
 		{name: "numbers for UIDLs: the first was deleted by others", policy: Policy{Keep: keep}, listed: "1:1/100 2:2/100 3:3/100", receipts: "1/100/H1 2/100/H2 3/100/H3",
 			doubts: "3", heads: "3=H4", more: "1 2", want: "fetch 1, fetch 2, fetch 3, away r1, away r2, away r3"},
 		{name: "numbers for UIDLs: the first was deleted by others, all headers", policy: Policy{Keep: keep}, listed: "1:1/100 2:2/100 3:3/100",
-			receipts: "1/100/H1 2/100/H2 3/100/H3", doubts: "3", heads: "1=H2 2=H3 3=H4", want: "adopt 1 r2, adopt 2 r3, fetch 3, away r1"},
+			receipts: "1/100/H1 2/100/H2 3/100/H3", doubts: "3", heads: "1=H2 2=H3 3=H4", want: "record 1 r2, record 2 r3, fetch 3, away r1"},
 		{name: "numbers for UIDLs: the first was deleted by others, other sizes", policy: Policy{Keep: keep}, listed: "1:1/200 2:2/300", receipts: "1/100/H1 2/200/H2 3/300/H3",
-			doubts: "1 2", heads: "1=H2 2=H3", want: "adopt 1 r2, adopt 2 r3, forget r1"},
+			doubts: "1 2", heads: "1=H2 2=H3", want: "record 1 r2, record 2 r3, forget r1"},
 		{name: "few, and all gone here: the default deletes anyway", listed: "1:a/100 2:b/200", receipts: "a/100/H1- b/200/H2-",
 			doubts: "", heads: "", want: "delete 1 r1 if TOP agrees, delete 2 r2 if TOP agrees"},
 
 		{name: "away, and still so", policy: Policy{Keep: keep}, listed: "1:b/200", receipts: "a/100/H1@", want: "fetch 1"},
 		{name: "away for long", policy: Policy{Keep: keep}, listed: "1:b/200", receipts: "a/100/H1@=", want: "fetch 1, forget r1"},
-		{name: "away, and back", policy: Policy{Keep: keep}, listed: "1:a/100", receipts: "a/100/H1@", doubts: "1", heads: "1=H1", want: "adopt 1 r1"},
+		{name: "away, and back", policy: Policy{Keep: keep}, listed: "1:a/100", receipts: "a/100/H1@", doubts: "1", heads: "1=H1", want: "record 1 r1"},
 		{name: "away, and its UIDL reused", policy: Policy{Keep: keep}, listed: "1:a/100", receipts: "a/100/H1@", doubts: "1", heads: "1=H2", want: "fetch 1 against r1"},
 		{name: "nothing listed at all", policy: Policy{Keep: keep}, receipts: "a/100/H1 b/200/H2", want: "away r1, away r2"},
 
@@ -196,9 +196,9 @@ func TestDiff(t *testing.T) {
 		{name: "one left of two twins", listed: "1:a/100", receipts: "a/100/H1 a/100/H1", doubts: "1", heads: "1=H1", want: "delete 1 r1, forget r2"},
 
 		{name: "renumbered, kept", policy: Policy{Keep: keep}, listed: "1:x/100 2:y/200", receipts: "a/100/H1 b/200/H2", doubts: "1 2", heads: "1=H1 2=H2",
-			want: "adopt 1 r1, adopt 2 r2"},
+			want: "record 1 r1, record 2 r2"},
 		{name: "renumbered, kept, equal copies by count", policy: Policy{Keep: keep}, listed: "1:x/100 2:y/100 3:z/100", receipts: "a/100/H1 b/100/H1",
-			doubts: "1 2 3", heads: "1=H1 2=H1 3=H1", want: "adopt 1 r1, adopt 2 r2, fetch 3"},
+			doubts: "1 2 3", heads: "1=H1 2=H1 3=H1", want: "record 1 r1, record 2 r2, fetch 3"},
 		{name: "renumbered, kept, header tells nothing", policy: Policy{Keep: keep}, listed: "1:x/100", receipts: "a/100/h1", doubts: "1", heads: "1=h1",
 			want: "fetch 1, away r1"},
 		{name: "renumbered, kept, no TOP", policy: Policy{Keep: keep}, listed: "1:x/100", receipts: "a/100/H1", doubts: "1", want: "fetch 1, away r1"},
@@ -212,11 +212,11 @@ func TestDiff(t *testing.T) {
 		{name: "no UIDL, known, to be deleted: read first", listed: "1:/100", receipts: "derived/100/H1", doubts: "1", heads: "1=H1", want: "fetch 1 against r1"},
 		{name: "no UIDL, kept, no TOP", policy: Policy{Keep: keep}, listed: "1:/100", receipts: "derived/100/H1", doubts: "1", want: "fetch 1, away r1"},
 
-		{name: "lost ledger, kept", policy: Policy{Keep: keep}, listed: "1:a/100 2:b/200", local: "100/H1", doubts: "1", heads: "1=H1", want: "adopt 1 m101, fetch 2"},
+		{name: "lost ledger, kept", policy: Policy{Keep: keep}, listed: "1:a/100 2:b/200", local: "100/H1", doubts: "1", heads: "1=H1", want: "record 1 m101, fetch 2"},
 		{name: "lost ledger, never deleted unread", listed: "1:a/100", local: "100/H1", doubts: "1", heads: "1=H1", want: "fetch 1 against m101"},
-		{name: "lost ledger, no UIDL", policy: Policy{Keep: keep}, listed: "1:/100", local: "100/H1", doubts: "1", heads: "1=H1", want: "adopt 1 m101"},
+		{name: "lost ledger, no UIDL", policy: Policy{Keep: keep}, listed: "1:/100", local: "100/H1", doubts: "1", heads: "1=H1", want: "record 1 m101"},
 		{name: "lost ledger, other header", policy: Policy{Keep: keep}, listed: "1:a/100", local: "100/H1", doubts: "1", heads: "1=H2", want: "fetch 1"},
-		{name: "lost ledger, too large, known", policy: Policy{Keep: keep, MaxSize: 50}, listed: "1:a/100", local: "100/H1", doubts: "1", heads: "1=H1", want: "adopt 1 m101"},
+		{name: "lost ledger, too large, known", policy: Policy{Keep: keep, MaxSize: 50}, listed: "1:a/100", local: "100/H1", doubts: "1", heads: "1=H1", want: "record 1 m101"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

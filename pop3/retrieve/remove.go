@@ -16,7 +16,7 @@ import (
 // many. Only QUIT deletes: were it all or nothing, a line that always breaks before would never get anything done.
 const firstPortion = 16
 
-// remove deletes on the server what is doomed. The server marks at DELE and deletes at QUIT (RFC 1939 section 6): until
+// remove carries the deletions out. The server marks at DELE and deletes at QUIT (RFC 1939 section 6): until
 // that is answered with +OK nothing is believed to be gone.
 func (r *run) remove(ctx context.Context) error {
 	if err := r.spare(ctx); err != nil {
@@ -30,19 +30,19 @@ func (r *run) remove(ctx context.Context) error {
 		if done, err := r.quit(ctx); err != nil || !done || len(rest) == 0 {
 			return err
 		}
-		r.doomed = rest
+		r.deletions = rest
 		if _, err := r.reconnect(ctx, nil); err != nil {
 			return err
 		}
 	}
 }
 
-// portion sees to it that r.doomed is what this session deletes: all of this run's messages, and so many of those of
+// portion sees to it that r.deletions is what this session deletes: all of this run's messages, and so many of those of
 // earlier runs, checked. The rest is for further sessions.
-func (r *run) portion(ctx context.Context, size int) (rest []doomed, err error) {
-	slices.SortStableFunc(r.doomed, func(a, b doomed) int { return cmp.Compare(a.item.Number, b.item.Number) })
-	var now, check []doomed
-	for _, d := range r.doomed {
+func (r *run) portion(ctx context.Context, size int) (rest []deletion, err error) {
+	slices.SortStableFunc(r.deletions, func(a, b deletion) int { return cmp.Compare(a.item.Number, b.item.Number) })
+	var now, check []deletion
+	for _, d := range r.deletions {
 		switch {
 		case !d.check:
 			now = append(now, d)
@@ -52,37 +52,37 @@ func (r *run) portion(ctx context.Context, size int) (rest []doomed, err error) 
 			rest = append(rest, d)
 		}
 	}
-	r.doomed = now
+	r.deletions = now
 	return rest, r.verify(ctx, check)
 }
 
-// verify adds to r.doomed those whose header is still the one that was stored. Where it is another one the server may have given
+// verify adds to r.deletions those whose header is still the one that was stored. Where it is another one the server may have given
 // the UIDL to another message, or TOP shows another header than RETR: such a message is fetched and compared, as is any where the
 // server has no TOP.
-func (r *run) verify(ctx context.Context, check []doomed) error {
+func (r *run) verify(ctx context.Context, check []deletion) error {
 	ns := make([]pop3.Number, len(check))
 	for i, d := range check {
 		ns[i] = d.item.Number
 	}
-	first := len(r.doomed)
-	r.doomed = append(r.doomed, check...) // so that they are renumbered with the others if this session breaks
+	first := len(r.deletions)
+	r.deletions = append(r.deletions, check...) // so that they are renumbered with the others if this session breaks
 	heads, broke, err := r.headsAtAll(ctx, ns)
 	if err != nil {
 		return err
 	}
 	if broke {
-		first = slices.IndexFunc(r.doomed, func(d doomed) bool { return d.check })
+		first = slices.IndexFunc(r.deletions, func(d deletion) bool { return d.check })
 	}
 	if first < 0 {
 		return nil
 	}
-	check = slices.Clone(r.doomed[first:])
-	r.doomed = r.doomed[:first]
+	check = slices.Clone(r.deletions[first:])
+	r.deletions = r.deletions[:first]
 	var again []Op
 	for _, d := range check {
 		head, seen := heads[d.item.Number]
 		if seen && head.Hash == d.copy.header {
-			r.doomed = append(r.doomed, d)
+			r.deletions = append(r.deletions, d)
 			continue
 		}
 		mine := []*Copy{d.copy}
@@ -91,7 +91,7 @@ func (r *run) verify(ctx context.Context, check []doomed) error {
 	return r.fetch(ctx, again)
 }
 
-// quit marks the doomed and lets the server delete them. false: it refused, and nobody knows which are still there.
+// quit marks the messages to be deleted and lets the server delete them. false: it refused, and nobody knows which are still there.
 func (r *run) quit(ctx context.Context) (done bool, err error) {
 	marked, gone, err := r.mark(ctx)
 	if err != nil {
@@ -122,16 +122,16 @@ func (r *run) unconfirmed(n int, refusal error) {
 	r.emit(Failed{Err: fmt.Errorf("the server did not confirm that it deleted %d messages; they are stored here, and the next run looks which are left: %w", n, refusal)})
 }
 
-// mark sends DELE for the doomed messages and returns the receipts and the numbers of those that the server accepted.
+// mark sends DELE and returns the receipts and the numbers of those that the server accepted.
 func (r *run) mark(ctx context.Context) (marked []int64, gone map[pop3.Number]bool, err error) {
-	slices.SortStableFunc(r.doomed, func(a, b doomed) int { return cmp.Compare(a.item.Number, b.item.Number) })
-	marked, gone = make([]int64, 0, len(r.doomed)), make(map[pop3.Number]bool, len(r.doomed))
+	slices.SortStableFunc(r.deletions, func(a, b deletion) int { return cmp.Compare(a.item.Number, b.item.Number) })
+	marked, gone = make([]int64, 0, len(r.deletions)), make(map[pop3.Number]bool, len(r.deletions))
 	next := 0
-	for d, err := range r.session.Delete(ctx, r.doomedNumbers()) {
+	for d, err := range r.session.Delete(ctx, r.numbersToDelete()) {
 		if err != nil {
 			return nil, nil, err
 		}
-		victim := r.doomed[next]
+		victim := r.deletions[next]
 		next++
 		if d.Refused != nil {
 			r.fail(victim.item, d.Refused)
@@ -142,9 +142,9 @@ func (r *run) mark(ctx context.Context) (marked []int64, gone map[pop3.Number]bo
 	return marked, gone, nil
 }
 
-func (r *run) doomedNumbers() iter.Seq[pop3.Number] {
+func (r *run) numbersToDelete() iter.Seq[pop3.Number] {
 	return func(yield func(pop3.Number) bool) {
-		for _, d := range r.doomed {
+		for _, d := range r.deletions {
 			r.step("dele")
 			if !yield(d.item.Number) {
 				return
@@ -157,7 +157,7 @@ func (r *run) doomedNumbers() iter.Seq[pop3.Number] {
 // there after all, or nobody can tell.
 func (r *run) spare(ctx context.Context) error {
 	wanted := map[maildir.Key]bool{}
-	for _, d := range r.doomed {
+	for _, d := range r.deletions {
 		if d.lost && d.copy != nil {
 			wanted[d.copy.Key] = true
 		}
@@ -166,7 +166,7 @@ func (r *run) spare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.doomed = slices.DeleteFunc(r.doomed, func(d doomed) bool {
+	r.deletions = slices.DeleteFunc(r.deletions, func(d deletion) bool {
 		_, here := places[keyOf(d.copy)]
 		return d.lost && (here || !steady)
 	})

@@ -325,7 +325,7 @@ func TestRenumbered(t *testing.T) {
 	w.server.SetMaildrop("alice", "secret", renumbered...)
 	w.commands()
 	report := w.ok(keep)
-	if got := w.commands(); report.New != 1 || report.Adopted != 5 || got["RETR"] != 1 {
+	if got := w.commands(); report.New != 1 || report.Matched != 5 || got["RETR"] != 1 {
 		t.Errorf("renumbered: %+v, %v", report, got)
 	}
 	if report := w.ok(keep); report.Known != 6 || w.commands()["TOP"] != 0 {
@@ -382,7 +382,7 @@ func TestSizesThatDrift(t *testing.T) {
 		maildrop[i].Size = 1000
 	}
 	w.server.SetMaildrop("alice", "secret", maildrop...)
-	if report := w.ok(keep); report.New != 0 || report.Adopted != 3 {
+	if report := w.ok(keep); report.New != 0 || report.Matched != 3 {
 		t.Errorf("drifted: %+v", report)
 	}
 	if report := w.ok(keep); report.Known != 3 {
@@ -412,7 +412,7 @@ func TestDatabaseLost(t *testing.T) {
 			w.server.Append("alice", maildrop[5])
 			w.commands()
 			report := w.ok(keep)
-			if got := w.commands(); report.New != 1 || report.Adopted != 5 || got["RETR"] != 1 || got["DELE"] != 0 {
+			if got := w.commands(); report.New != 1 || report.Matched != 5 || got["RETR"] != 1 || got["DELE"] != 0 {
 				t.Errorf("%+v, %v", report, got)
 			}
 			w.holds(stored(maildrop))

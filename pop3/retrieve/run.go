@@ -46,7 +46,7 @@ type Options struct {
 type Report struct {
 	New     int   // messages stored
 	Known   int   // messages on the server that we have and that stay there
-	Adopted int   // messages that we had, under another UIDL or from elsewhere, and that were not stored again
+	Matched int   // messages that we had, under another UIDL or from elsewhere, and that were not stored again
 	Skipped int   // messages larger than MaxSize
 	Later   int   // messages left for the next run: by Limit, or because the server renumbered them in between
 	Deleted int   // messages deleted on the server
@@ -58,20 +58,20 @@ type Report struct {
 // run is one Run.
 type run struct {
 	Options
-	ledger  *ledger.Ledger
-	session *pop3.Session
-	view    View
-	fresh   bool        // no run came to its end with this database
-	seen    ledger.Seen // what the last run left
-	forgot  bool        // the ledger is older than the mail, or lost rows
-	report  Report
-	mu      sync.Mutex // guards Progress, report.Failed and doomed, which the committing goroutine touches too
-	doomed  []doomed
-	strays  Strays
-	taken   map[*Copy]bool        // copies that a message turned out to be equal to
-	places  map[maildir.Key]place // of the files that were looked for before they license a deletion
-	stale   []int64               // receipts whose UIDL turned out to be another message's now
-	earlier int64                 // octets that came in sessions before this one
+	ledger    *ledger.Ledger
+	session   *pop3.Session
+	view      View
+	fresh     bool        // no run came to its end with this database
+	seen      ledger.Seen // what the last run left
+	forgot    bool        // the ledger is older than the mail, or lost rows
+	report    Report
+	mu        sync.Mutex // guards Progress, report.Failed, deletions and stale, which the committing goroutine touches too
+	deletions []deletion
+	unmatched Unmatched
+	taken     map[*Copy]bool        // copies that a message turned out to be equal to
+	places    map[maildir.Key]place // of the files that were looked for before they license a deletion
+	stale     []int64               // receipts whose UIDL turned out to be another message's now
+	earlier   int64                 // octets that came in sessions before this one
 
 	sizes    sizes
 	suspects []suspect
