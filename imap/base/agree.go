@@ -25,7 +25,7 @@ type Agreement struct {
 	Entry       maildir.Entry  // of the file; zero: as it was
 	Message     *index.Message // summary and wire form of one that is new, or whose body is; nil: as they were. Its ID is set
 	Intent      int64          // that is settled by it
-	Wish        plan.Wish      // that it grants, as it was read; zero: none
+	Pending     plan.Wish      // that it grants, as it was read; zero: none
 }
 
 // Agree writes agreements down, all or nothing.

@@ -70,10 +70,10 @@ func (a *Account) apply(ctx context.Context, id int64, w index.PendingChange, lo
 // pending forgets the pending change that an agreement grants. One that was made, or changed, since it was read is for the next run: it goes where its
 // message goes, and remains the change that it was.
 func (w *agreeing) pending(g *Agreement) error {
-	if g.Wish.UID != 0 {
-		set, keywords := index.PendingFlags(index.PendingChange(g.Wish))
+	if g.Pending.UID != 0 {
+		set, keywords := index.PendingFlags(index.PendingChange(g.Pending))
 		if err := w.exec("DELETE FROM wish WHERE box = ? AND uid = ? AND flags IS ? AND keywords = ? AND dest = ? AND remove = ?",
-			g.Mailbox, g.UID, set, keywords, g.Wish.To, g.Wish.Delete); err != nil {
+			g.Mailbox, g.UID, set, keywords, g.Pending.To, g.Pending.Delete); err != nil {
 			return err
 		}
 	}

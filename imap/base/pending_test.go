@@ -11,8 +11,8 @@ import (
 	"postie/maildir/index"
 )
 
-// An agreement forgets the wish that it grants. One that was changed since it was read stays, and goes where its message goes.
-func TestWishGranted(t *testing.T) {
+// An agreement forgets the pending change that it grants. One that was changed since it was read stays, and goes where its message goes.
+func TestPendingGranted(t *testing.T) {
 	_, a, in, other := based(t)
 	ctx := t.Context()
 	seen, since := plan.Wish{UID: 1, To: "A"}, plan.Wish{UID: 1, Delete: true}
@@ -32,7 +32,7 @@ func TestWishGranted(t *testing.T) {
 		{"its message is gone", since, gone, "[] []"},
 	} {
 		must(t, a.Agree(ctx, []Agreement{gone, {Mailbox: other.ID, UID: 9}, paired(in, 1, "")}), a.Pend(ctx, in.ID, c.now))
-		c.agree.Wish = seen
+		c.agree.Pending = seen
 		must(t, a.Agree(ctx, []Agreement{c.agree}))
 		one, err := a.Pending(ctx, in.ID)
 		must(t, err)
@@ -42,8 +42,8 @@ func TestWishGranted(t *testing.T) {
 	}
 }
 
-// Flags that were wished while a sync took those of the server over remain the change that they were.
-func TestWishBesideAnAgreement(t *testing.T) {
+// Flags that were pending while a sync took those of the server over remain the change that they were.
+func TestPendingBesideAnAgreement(t *testing.T) {
 	for _, c := range []struct {
 		change      index.Change
 		server      maildir.FlagSet
@@ -77,7 +77,7 @@ func TestWishBesideAnAgreement(t *testing.T) {
 }
 
 // What is so already is no wish, and a later one does not forget an earlier one.
-func TestWishes(t *testing.T) {
+func TestPending(t *testing.T) {
 	s, a, in, _ := based(t)
 	ctx := t.Context()
 	must(t, a.Agree(ctx, []Agreement{paired(in, 1, "")}))

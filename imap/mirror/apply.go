@@ -174,7 +174,7 @@ func (b *box) rebased() []base.Agreement {
 // agreement is that of an operation, by the rule that plan.Op gives.
 func (r *run) agreement(op plan.Op, p plan.Pair) base.Agreement {
 	b := r.byName[op.Mailbox]
-	a := base.Agreement{Mailbox: b.ID, UID: op.UID, Key: op.Key, Pair: p, Wish: r.granted(b, op.UID)}
+	a := base.Agreement{Mailbox: b.ID, UID: op.UID, Key: op.Key, Pair: p, Pending: r.granted(b, op.UID)}
 	if op.To != "" && p != (plan.Pair{}) {
 		b = r.byName[op.To]
 		a.To = b.ID

@@ -299,7 +299,7 @@ func TestFetchKilled(t *testing.T) {
 }
 
 // Wishes survive a new UIDVALIDITY: they are about messages, not about numbers.
-func TestWishesUnderNewUIDValidity(t *testing.T) {
+func TestPendingUnderNewUIDValidity(t *testing.T) {
 	d := withoutBodies(t, dovecot.Options{})
 	s := d.remote()
 	d.create(s, "A")
