@@ -13,7 +13,7 @@ import (
 )
 
 // stalled is how long a message in hand may stand still once the user wants the run to end.
-const stalled = 2 * time.Second
+const stalled = 4 * time.Second
 
 // interruption ends a run when the user, or the system, wants it to: the messages in hand are finished first, as long as they
 // come on; what is not in hand is not begun.
