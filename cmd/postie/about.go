@@ -55,7 +55,7 @@ func (a *app) manCommand(root *cobra.Command) *cobra.Command {
 
 func (a *app) configCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "config", Short: "Look at the configuration, or edit it", Args: unknownCommand,
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
+		RunE: a.onlyHelp}
 	cmd.AddCommand(&cobra.Command{
 		Use: "show", Short: "Print the effective configuration, without secrets", Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {

@@ -15,7 +15,7 @@ func (a *app) mailboxCommand() *cobra.Command {
 		Long: `mailbox changes the mailboxes that are here, without asking a server; the next sync does the same there. A mailbox is named
 ACCOUNT/MAILBOX, or MAILBOX where there is one account. In the Maildir of a POP3 account mailboxes are Maildir++ subfolders.`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		RunE: a.onlyHelp,
 	}
 	cmd.AddCommand(a.mailboxListCommand(), a.mailboxCreateCommand(), a.mailboxRenameCommand(), a.mailboxDeleteCommand())
 	return cmd

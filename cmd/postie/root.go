@@ -75,7 +75,7 @@ Nothing is deleted on a server before it is durable here, whatever is killed.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          unknownCommand,
-		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		RunE:          a.onlyHelp,
 	}
 	root.SetOut(a.out)
 	root.SetErr(a.err)

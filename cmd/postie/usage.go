@@ -39,6 +39,14 @@ func group(root *cobra.Command) {
 	root.SetCompletionCommandGroupID(rest)
 }
 
+// onlyHelp is what a command does that only has others below it. Help is no JSON.
+func (a *app) onlyHelp(cmd *cobra.Command, _ []string) error {
+	if a.json {
+		return exit.Usage(errors.New("which command?"), "see `"+cmd.CommandPath()+" --help`")
+	}
+	return cmd.Help()
+}
+
 // helpCommand is cobra's, but for a command that is not there.
 func helpCommand() *cobra.Command {
 	return &cobra.Command{
