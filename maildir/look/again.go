@@ -11,7 +11,8 @@ import (
 // later is a folder as Again saw it last.
 type later[R Row] struct {
 	reading
-	delta *Delta[R]
+	delta  *Delta[R]
+	passed Passage[R]
 }
 
 // Passage is what came into a folder and what left it since Look.
@@ -41,8 +42,9 @@ func (v *View[R]) Again(ctx context.Context, demanded ...*Folder) (all []Passage
 		if err := v.reread(ctx, r, false); err != nil {
 			return nil, err
 		}
-		if v.later[r.Folder] != nil {
-			all = append(all, v.passage(r.Folder))
+		if l := v.later[r.Folder]; l != nil {
+			l.passed = v.passage(r.Folder)
+			all = append(all, l.passed)
 		}
 	}
 	return all, nil
@@ -73,7 +75,7 @@ func (v *View[R]) reread(ctx context.Context, r *reading, force bool) error {
 			}
 		}
 		force = false
-		l := &later[R]{reading{Folder: r.Folder, unsteady: true, rested: r.rested}, &Delta[R]{}}
+		l := &later[R]{reading: reading{Folder: r.Folder, unsteady: true, rested: r.rested}, delta: &Delta[R]{}}
 		v.later[r.Folder] = l
 		if lost := func(sub string) bool { return !slices.Contains(r.without, sub) }; slices.ContainsFunc(without, lost) {
 			return nil // what went with a folder of its own is not looked into now
@@ -147,8 +149,15 @@ func (v *View[R]) Rests() bool {
 	return true
 }
 
-// Changed says whether a folder changed since Look, or has no rest.
-func (v *View[R]) Changed(f *Folder) bool { return v.later[f] != nil || v.of(f).unsteady }
+// Changed says whether a message came into a folder or left it since Look, or the folder has no rest. That a file got another name, by
+// the run itself for one, is no such change.
+func (v *View[R]) Changed(f *Folder) bool {
+	l := v.later[f]
+	if l == nil {
+		return v.of(f).unsteady
+	}
+	return l.unsteady || len(l.passed.Came)+len(l.passed.Left)+len(l.passed.LeftNew) > 0
+}
 
 // Lacks says whether a row has no file in the folder, by the last sight of it.
 func (v *View[R]) Lacks(f *Folder, key maildir.Key) bool {
