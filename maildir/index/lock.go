@@ -103,10 +103,8 @@ func (s *Store) kept() (err error) {
 // Errors: *Locked, *NoLocks, and that of ctx.
 func (s *Store) Lock(ctx context.Context, wait time.Duration) (*Lock, error) {
 	return s.lock(ctx, wait, func(l *Lock, take taking) error {
-		if l.root != nil {
-			if err := take(l.root, l.root.TryLock, string(s.root), s.holders); err != nil {
-				return err
-			}
+		if err := l.takeRoot(take, (*flock.Flock).TryLock); err != nil {
+			return err
 		}
 		f := s.lockFile("lock")
 		l.files = append(l.files, f)
@@ -119,10 +117,8 @@ func (s *Store) Lock(ctx context.Context, wait time.Duration) (*Lock, error) {
 func (s *Store) LockMaildrop(ctx context.Context, m Maildrop, wait time.Duration) (*Lock, error) {
 	m = m.Canonical()
 	return s.lock(ctx, wait, func(l *Lock, take taking) error {
-		if l.root != nil {
-			if err := take(l.root, l.root.TryRLock, string(s.root), s.holders); err != nil {
-				return err
-			}
+		if err := l.takeRoot(take, (*flock.Flock).TryRLock); err != nil {
+			return err
 		}
 		root := s.lockFile("lock")
 		l.files = append(l.files, root)
@@ -138,6 +134,21 @@ func (s *Store) LockMaildrop(ctx context.Context, m Maildrop, wait time.Duration
 
 // taking takes one of the files of a lock; name and holder are for the error.
 type taking func(f *flock.Flock, try func() (bool, error), name string, holder func() string) error
+
+// takeRoot locks the folder itself. Where folders cannot be locked the files alone count.
+func (l *Lock) takeRoot(take taking, try func(*flock.Flock) (bool, error)) error {
+	if l.root == nil {
+		return nil
+	}
+	err := take(l.root, func() (bool, error) { return try(l.root) }, string(l.s.root), l.s.holders)
+	if e, ok := errors.AsType[syscall.Errno](err); ok && e != syscall.EINTR {
+		l.root, err = nil, nil
+	}
+	if _, none := errors.AsType[*NoLocks](err); none {
+		l.root, err = nil, nil
+	}
+	return err
+}
 
 // lock takes the files of a lock one by one, within the time to wait.
 func (s *Store) lock(ctx context.Context, wait time.Duration, files func(*Lock, taking) error) (*Lock, error) {
