@@ -20,7 +20,7 @@ func (r *run) snapshot(ctx context.Context) error {
 		b.folder = nil
 		aside := b.outside || r.oneSided(b)
 		if b.looked = !aside; b.here || b.known && !aside {
-			b.folder = &look.Folder{ID: b.ID, Dir: b.dir, Whole: b.mustMatch && !b.outside, Aside: aside, Known: b.ID != 0}
+			b.folder = &look.Folder{Dir: b.dir, Whole: b.mustMatch && !b.outside, Aside: aside, Known: b.ID != 0}
 			if b.whole = b.folder.Whole; b.known {
 				b.folder.Stamp = b.Stamp
 			}
@@ -75,7 +75,7 @@ func (r *run) takeAll(ctx context.Context) error {
 	return nil
 }
 
-// boxOf is the mailbox of a folder.
+// boxOf is the mailbox of a folder: by now it may have a base, or be another one (moveIn).
 func (r *run) boxOf(f *look.Folder) *box {
 	return r.boxes[slices.IndexFunc(r.boxes, func(b *box) bool { return b.folder == f })]
 }
@@ -98,7 +98,7 @@ func (p knownRow) Expected() bool { return p.State == plan.Agreed && p.UID != 0 
 
 func (k known) ByKey(ctx context.Context, f *look.Folder) iter.Seq2[knownRow, error] {
 	return func(yield func(knownRow, error) bool) {
-		for row, err := range k.r.base.ByKey(ctx, f.ID) {
+		for row, err := range k.r.base.ByKey(ctx, k.r.boxOf(f).ID) {
 			if !yield(knownRow{row}, err) || err != nil {
 				return
 			}

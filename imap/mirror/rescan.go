@@ -69,7 +69,11 @@ func (r *run) stillGone(ctx context.Context, b *box, ops []plan.Op) ([]plan.Op, 
 	if !slices.ContainsFunc(ops, func(op plan.Op) bool { return op.Key != "" }) {
 		return ops, nil
 	}
-	if err := r.rescan(ctx, b.folder); err != nil {
+	var own []*look.Folder
+	if b.folder != nil {
+		own = append(own, b.folder)
+	}
+	if err := r.rescan(ctx, own...); err != nil {
 		return nil, err
 	}
 	var gone []plan.Op
@@ -91,6 +95,9 @@ func (r *run) stillGone(ctx context.Context, b *box, ops []plan.Op) ([]plan.Op, 
 func (r *run) back(ctx context.Context, b *box, op plan.Op) (bool, error) {
 	if op.Key == "" {
 		return false, nil
+	}
+	if b.folder == nil && b.here {
+		return true, nil // it has got its name in this run: the next one looks
 	}
 	if !r.local.Rests() || b.folder != nil && !r.local.Lacks(b.folder, op.Key) {
 		return true, nil

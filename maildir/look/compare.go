@@ -2,7 +2,6 @@ package look
 
 import (
 	"context"
-	"iter"
 	"path"
 	"slices"
 
@@ -35,7 +34,7 @@ func compare[R Row](ctx context.Context, known Known[R], f *Folder, names *listi
 		c.match(rows, rest[:n])
 		rows, rest = rows[:0], rest[n:]
 	}
-	for row, err := range rowsOf(ctx, known, f) {
+	for row, err := range known.ByKey(ctx, f) {
 		if err != nil {
 			return nil, err
 		}
@@ -49,13 +48,6 @@ func compare[R Row](ctx context.Context, known Known[R], f *Folder, names *listi
 		rest = c.come(rest)
 	}
 	return c.Delta, nil
-}
-
-func rowsOf[R Row](ctx context.Context, known Known[R], f *Folder) iter.Seq2[R, error] {
-	if !f.Known {
-		return func(func(R, error) bool) {}
-	}
-	return known.ByKey(ctx, f)
 }
 
 // comparison is one compare at work.

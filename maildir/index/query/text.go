@@ -8,9 +8,8 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
-	"syscall"
 
+	"postie/maildir"
 	"postie/maildir/index"
 	"postie/maildir/message"
 )
@@ -54,26 +53,13 @@ func UnindexedMessages(ctx context.Context, s *index.Store) ([]index.Message, er
 
 // Readable says why the file of a message cannot be read; nil: it can.
 func Readable(s *index.Store, m index.Message) error {
-	f, err := openText(s.Path(m))
+	f, _, err := maildir.Open(s.Path(m))
 	if err != nil {
 		return err
 	}
 	defer f.Close()
 	_, err = io.Copy(io.Discard, f)
 	return err
-}
-
-// openText opens the file of a message, and nothing else: a FIFO must not stop us.
-func openText(path string) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, err
-	}
-	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
-		f.Close()
-		return nil, errors.Join(err, &fs.PathError{Op: "read", Path: path, Err: errors.New("no regular file")})
-	}
-	return f, nil
 }
 
 // IndexText makes full text know what it does not know yet: of many messages first all headers, which is quick. Each
@@ -260,7 +246,7 @@ func (x *texting) read(m *index.Message) (row, bool) {
 	if r.key == "" {
 		return r, true
 	}
-	f, err := openText(x.s.Path(*m))
+	f, _, err := maildir.Open(x.s.Path(*m))
 	if err != nil {
 		return r, x.unreadable(m, err)
 	}
