@@ -127,7 +127,10 @@ func stateful(label string) bool {
 // charsetName cleans a label and turns spellings that neither table knows into ones that they do.
 func charsetName(label string) string {
 	label = strings.ToLower(strings.Trim(label, " \t\"'"))
-	label, _, _ = strings.Cut(label, "*") // RFC 2231 section 5: a language may follow
+	label, _, _ = strings.Cut(label, "*")                  // RFC 2231 section 5: a language may follow
+	if end := strings.IndexAny(label, " \t(;,"); end > 0 { // a comment in quotes, or a ';' forgotten
+		label = strings.TrimRight(label[:end], "\"'")
+	}
 	switch label {
 	case "utf8", "utf_8", "utf-8n", "unicode-1-1-utf-8":
 		return "utf-8"

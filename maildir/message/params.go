@@ -73,6 +73,9 @@ func cutParameter(b []byte) (key string, value, rest []byte) {
 func unquotedValue(key string, b []byte) []byte {
 	plain := bytes.TrimSpace(uncomment(b))
 	if name, _, _ := strings.Cut(key, "*"); name != "name" && name != "filename" {
+		if word, next, ok := bytes.Cut(plain, []byte(" ")); ok && bytes.IndexByte(next, '=') > 0 { // a ';' forgotten
+			return word
+		}
 		return plain
 	}
 	b = bytes.TrimSpace(b)

@@ -60,6 +60,9 @@ func TestTextOfHardMessages(t *testing.T) {
 		// Comments.
 		{"charset", "Content-Type: (a; b) text/plain (c) ; (d) charset (e) = (f) koi8-r (g; \"h)\n\n\xf0\xd2\xc9\xd7\xc5\xd4\n", "Привет\n"},
 		{"charset in quotes", "Content-Type: text/plain; charset=\"koi8-r\" (x; y)\n\n\xf0\xd2\xc9\xd7\xc5\xd4\n", "Привет\n"},
+		{"charset and comment in quotes", "Content-Type: text/plain; charset=\"koi8-r (Cyrillic)\"\n\n\xf0\xd2\xc9\xd7\xc5\xd4\n", "Привет\n"},
+		{"charset, a semicolon forgotten", "Content-Type: text/plain; charset=koi8-r format=flowed\n\n\xf0\xd2\xc9\xd7\xc5\xd4\n", "Привет\n"},
+		{"boundary, a semicolon forgotten", "Content-Type: multipart/mixed; boundary=b charset=utf-8\n\n--b\n\nfirst\n--b--\n", "first\n"},
 		{"encoding before", "Content-Transfer-Encoding: (by (my) hand) base64\n\n" + b64("hello") + "\n", "hello\n"},
 		{"boundary in quotes with parentheses", "Content-Type: multipart/mixed; boundary=\"(b)\"\n\n--(b)\n\nfirst\n--(b)--\n", "first\n"},
 		{"encoding with a parameter", "Content-Transfer-Encoding: BASE64; x=y\n\n" + b64("hello") + "\n", "hello\n"},
