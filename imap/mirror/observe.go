@@ -144,8 +144,23 @@ func (r *run) view(ctx context.Context, b *box) (plan.Mailbox, error) {
 			return v, err
 		}
 	}
-	v.Base.Identify = func(p plan.Pair) (plan.Identity, error) { return r.who(ctx, b, p) }
+	v.Base.Known = map[plan.PairID]plan.Identity{}
 	return v, nil
+}
+
+// know puts into a view who the messages of pairs are.
+func (r *run) know(ctx context.Context, b *box, v plan.Mailbox, pairs ...plan.Pair) error {
+	for _, p := range pairs {
+		if _, known := v.Base.Known[p.ID()]; known {
+			continue
+		}
+		id, err := r.who(ctx, b, p)
+		if err != nil {
+			return err
+		}
+		v.Base.Known[p.ID()] = id
+	}
+	return nil
 }
 
 // who says what is known of a pair's message.
@@ -171,8 +186,18 @@ func (r *run) rematch(ctx context.Context, b *box) error {
 	if err != nil {
 		return err
 	}
+	if err := r.know(ctx, b, v, slices.Concat(b.delta.Pairs, b.byKey)...); err != nil {
+		return err
+	}
+	doubts, err := plan.MatchDoubts(v)
+	if err == nil && len(doubts) > 0 {
+		_, err = r.identifyThere(ctx, b, goimap.UIDSetNum(doubts...), changes.Ask{Header: true, Whole: true})
+		v.Messages = plan.Seq(b.delta.Messages)
+	}
 	alike := 0
-	b.newbase, alike, err = plan.Rematch(v, func(doubts []goimap.UID) (map[goimap.UID]plan.Identity, error) { return r.doubtful(ctx, b, doubts) })
+	if err == nil {
+		b.newbase, alike, err = plan.Rematch(v)
+	}
 	if err != nil {
 		return err
 	}
@@ -188,25 +213,20 @@ func (r *run) rematch(ctx context.Context, b *box) error {
 	return nil
 }
 
-// doubtful asks for the headers of messages that only these can tell.
-func (r *run) doubtful(ctx context.Context, b *box, doubts []goimap.UID) (map[goimap.UID]plan.Identity, error) {
-	ids, set := map[goimap.UID]plan.Identity{}, goimap.UIDSetNum(doubts...)
-	if _, err := r.identifyThere(ctx, b, set, changes.Ask{Header: true, Whole: true}); err != nil {
-		return nil, err
-	}
-	for _, m := range b.delta.Messages {
-		if set.Contains(m.UID) {
-			ids[m.UID] = m.ID
-		}
-	}
-	return ids, nil
-}
-
-// doubts asks for the headers that a plan depends on.
+// doubts finds out what a plan depends on besides what the views show: headers of messages, and who is missing.
 func (r *run) doubts(ctx context.Context, views []plan.Mailbox) ([]plan.Mailbox, error) {
-	all, err := plan.Doubts(views, r.Policy)
+	all, missing, err := plan.Doubts(views, r.Policy)
 	if err != nil {
 		return nil, fmt.Errorf("plan: %w", err)
+	}
+	byName := map[string]plan.Mailbox{}
+	for _, v := range views {
+		byName[v.Name] = v
+	}
+	for _, m := range missing {
+		if err := r.know(ctx, r.byName[m.Mailbox], byName[m.Mailbox], m.Pair); err != nil {
+			return nil, err
+		}
 	}
 	sets := map[string]goimap.UIDSet{}
 	for _, d := range all {

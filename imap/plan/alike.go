@@ -118,17 +118,6 @@ func (r *rematch) doubts() (uids []imap.UID) {
 	return uids
 }
 
-// learn takes in what was asked for.
-func (r *rematch) learn(ids map[imap.UID]Identity, err error) error {
-	for _, n := range r.all {
-		if id, ok := ids[n.it.UID]; ok && !n.taken {
-			n.it.ID = id
-			r.messages.add(n)
-		}
-	}
-	return err
-}
-
 // headed matches what has one Message-ID and one header, those of one date first. Drafts, and what has no Message-ID, must have
 // one date.
 func (r *rematch) headed() {

@@ -340,16 +340,17 @@ func (s *sight) into(m *Mailbox) {
 	slices.SortFunc(s.messages, func(a, b Message) int { return int(a.UID) - int(b.UID) })
 	base := BaseOf(s.pairs)
 	m.Base.ByUID, m.Base.ByKey = base.ByUID, base.ByKey
-	m.Base.Identify = func(p Pair) (Identity, error) {
-		if p.UID == 0 {
-			return s.ids[p.Key], nil
-		}
-		return s.byUID[p.UID], nil
-	}
 	m.Files, m.Messages = Seq(s.files), Seq(s.messages)
 	if m.Count == 0 {
 		m.Count = len(s.pairs)
 	}
+}
+
+func (s *sight) who(p Pair) Identity {
+	if p.UID == 0 {
+		return s.ids[p.Key]
+	}
+	return s.byUID[p.UID]
 }
 
 // plan writes down what follows: a line for each question and count of Rematch, and for each pair that it makes, doubt, operation, guard and notice.
@@ -360,7 +361,14 @@ func (c threeway) plan() string {
 			continue
 		}
 		m := &c.boxes[i]
-		pairs, alike, err := Rematch(*m, c.sights[i].hide(&b, m))
+		m.Base.Known = map[PairID]Identity{}
+		for _, p := range c.sights[i].pairs {
+			m.Base.Known[p.ID()] = c.sights[i].who(p)
+		}
+		if err := c.sights[i].hide(&b, m); err != nil {
+			return "error " + err.Error() + "\n"
+		}
+		pairs, alike, err := Rematch(*m)
 		if alike > 0 {
 			fmt.Fprintln(&b, "alike", m.Name, alike)
 		}
@@ -372,9 +380,21 @@ func (c threeway) plan() string {
 		}
 		m.Base, m.Known, m.Count = BaseOf(pairs), true, len(pairs)
 	}
-	doubts, err := Doubts(c.boxes, c.policy)
+	doubts, missing, err := Doubts(c.boxes, c.policy)
 	for _, d := range doubts {
 		fmt.Fprintln(&b, "doubt", d.Mailbox, d.UID)
+	}
+	for i := range c.boxes { // of the others a plan needs to know no more than the base tells
+		m := &c.boxes[i]
+		if rematched := c.lost[i] && m.Exist == Both; rematched {
+			continue
+		}
+		m.Base.Known = map[PairID]Identity{}
+		for _, d := range missing {
+			if d.Mailbox == m.Name {
+				m.Base.Known[d.Pair.ID()] = c.sights[i].who(d.Pair)
+			}
+		}
 	}
 	plan, err2 := Diff(c.boxes, c.policy)
 	if err != nil || err2 != nil {

@@ -20,7 +20,7 @@ type box struct {
 	bodyless []*trio // pairs without a body that may be one of files
 	sizes    map[int64]bool
 	wished   map[imap.UID]bool
-	err      error // of Base.Identify
+	unnamed  []Pair // without UID, whose file the view does not identify
 }
 
 // trio is a pair and what became of it: its file, in the box at (nil: gone), and its message, in the box on (nil: gone).
@@ -62,7 +62,7 @@ func (b *box) observe(p Policy) error {
 	if err != nil {
 		return fmt.Errorf("compare the server: %w", err)
 	}
-	return b.err
+	return nil
 }
 
 // seeFile notes what a key tells: a pair without a file, a file without a pair, or a file that differs.
@@ -78,6 +78,7 @@ func (b *box) seeFile(p *Pair, f *File) {
 			held.Flags = p.Local
 		}
 		if held.ID == (Identity{}) {
+			b.unnamed = append(b.unnamed, *p)
 			held.ID = b.identify(*p)
 		}
 		b.newFile(held, p.State)
@@ -144,17 +145,15 @@ func (b *box) born(p Pair) *trio {
 	return t
 }
 
-// identify asks the base who a pair is. An error is kept for the end.
+// identify says who a pair is. Of one that the view does not tell of only size and date are known.
 func (b *box) identify(p Pair) Identity {
-	if b.Base.Identify == nil {
-		return Identity{Size: p.Size, Date: p.Date}
+	if id, ok := b.Base.Known[p.ID()]; ok {
+		return id
 	}
-	id, err := b.Base.Identify(p)
-	b.err = cmp.Or(b.err, err)
-	return id
+	return Identity{Size: p.Size, Date: p.Date}
 }
 
-// who is the identity of a pair, asked for once.
+// who is the identity of a pair, looked up once.
 func (t *trio) who() Identity {
 	if t.id == nil {
 		id := t.home.identify(t.pair)

@@ -44,9 +44,6 @@ func Diff(boxes []Mailbox, p Policy) (Plan, error) {
 	d.each(d.decide)
 	for _, b := range d.boxes {
 		d.newcomers(b)
-		if b.err != nil {
-			return Plan{}, fmt.Errorf("identify messages of %q: %w", b.Name, b.err)
-		}
 	}
 	for _, b := range d.boxes {
 		d.place(b)

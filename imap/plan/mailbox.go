@@ -158,6 +158,7 @@ func reason(ok bool, text string) string {
 // joined is the mailbox of both: new name and new half from b, everything else from old.
 func joined(old, b Mailbox) Mailbox {
 	m := old
+	m.base = old.Name
 	m.Name, m.Exist = b.Name, Both
 	if b.Exist&Local != 0 {
 		m.Files, m.Unstable, m.Lost = b.Files, b.Unstable, b.Lost

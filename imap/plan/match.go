@@ -261,25 +261,40 @@ type Doubt struct {
 	UID     imap.UID
 }
 
-// Doubts names the new messages that a Diff could only recognise with their Message-ID and header hash: those of the
-// size of something that is missing, or new here. Mostly there are none. Messages that have either are not asked for again.
-func Doubts(boxes []Mailbox, p Policy) ([]Doubt, error) {
-	boxes, _, err := renamed(boxes)
+// Missing names a pair of which must be known who it is.
+type Missing struct {
+	Mailbox string // in which view the base is
+	Pair    Pair
+}
+
+// Doubts names what a Diff of these views has to know besides: the new messages that it could only recognise with their Message-ID and
+// header hash, which are those of the size of something that is missing, or new here; and the pairs that are missing somewhere, or
+// that a new file may be the body of. Mostly there are none. Messages that have either are not asked for again.
+func Doubts(boxes []Mailbox, p Policy) (doubts []Doubt, pairs []Missing, err error) {
+	boxes, _, err = renamed(boxes)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	d, err := observe(boxes, p)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	missing := map[int64]bool{}
 	d.each(func(t *trio) {
 		if t.on == nil {
 			missing[t.pair.Size] = true
 		}
+		if t.on == nil || t.at == nil {
+			pairs = append(pairs, t.home.missing(t.pair))
+		}
 	})
-	var doubts []Doubt
 	for _, b := range d.boxes {
+		for _, t := range b.bodyless {
+			pairs = append(pairs, b.missing(t.pair))
+		}
+		for _, p := range b.unnamed {
+			pairs = append(pairs, b.missing(p))
+		}
 		for _, m := range b.messages {
 			id := m.it.ID
 			wanted := slices.ContainsFunc(id.Sizes(), func(n int64) bool { return missing[n] || b.sizes[n] })
@@ -288,5 +303,7 @@ func Doubts(boxes []Mailbox, p Policy) ([]Doubt, error) {
 			}
 		}
 	}
-	return doubts, nil
+	return doubts, pairs, nil
 }
+
+func (b *box) missing(p Pair) Missing { return Missing{cmp.Or(b.base, b.Name), p} }

@@ -77,7 +77,7 @@ func (w *world) rematch(name string) error {
 	w.restrict = false
 	m := w.look(name)
 	w.restrict = quiet
-	pairs, _, err := Rematch(m, nil)
+	pairs, _, err := Rematch(m)
 	b := &baseBox{validity: w.server[name].validity}
 	for _, p := range pairs {
 		content := ""

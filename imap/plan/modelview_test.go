@@ -1,7 +1,6 @@
 package plan
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 
@@ -62,13 +61,11 @@ func (w *world) look(name string) Mailbox {
 	base := m.Base
 	m.Base.ByKey, m.Base.ByUID = BaseOf(byKey).ByKey, BaseOf(byUID).ByUID
 	m.Base.UIDValidity = base.UIDValidity
-	m.Base.Identify = func(p Pair) (Identity, error) {
-		for _, r := range w.base[name].rows {
-			if r.UID == p.UID && (p.UID != 0 || r.Key == p.Key) {
-				return contentID(r.content), nil
-			}
+	m.Base.Known = map[PairID]Identity{}
+	if b := w.base[name]; b != nil {
+		for _, r := range b.rows {
+			m.Base.Known[r.ID()] = contentID(r.content)
 		}
-		return Identity{}, fmt.Errorf("no row %v", p)
 	}
 	m.Files, m.Messages = Seq(files), Seq(messages)
 	return m

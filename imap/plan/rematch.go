@@ -17,25 +17,29 @@ import (
 // A file that matches nothing becomes an Orphan, unless the base would know it: then it is new. Flags keep what the
 // base says, but that the server lacks some is not taken for somebody's wish; with no base they are united.
 //
-// ask, if not nil, is asked once at most, for the identities, with Message-ID and header hash, of messages that only these can
-// tell. alike counts the messages that were matched though they may not be the file's octets (alike.go). Errors are those
-// of m's sequences and of ask.
-func Rematch(m Mailbox, ask func([]imap.UID) (map[imap.UID]Identity, error)) (pairs []Pair, alike int, err error) {
+// The headers of the messages that MatchDoubts names are to be in the view. alike counts the messages that were matched though they
+// may not be the file's octets (alike.go). Errors are those of m's sequences.
+func Rematch(m Mailbox) (pairs []Pair, alike int, err error) {
 	r, err := rematchOf(m)
 	if err != nil {
 		return nil, 0, err
 	}
 	r.exact()
 	r.dated()
-	if doubts := r.doubts(); len(doubts) > 0 && ask != nil {
-		if err := r.learn(ask(doubts)); err != nil {
-			return nil, 0, err
-		}
-		r.exact()
-	}
 	r.headed()
 	r.most()
 	return r.pairs(m.Known), r.alike, nil
+}
+
+// MatchDoubts names the messages of a view for Rematch that only their Message-ID and header hash can tell. Mostly there are none.
+func MatchDoubts(m Mailbox) ([]imap.UID, error) {
+	r, err := rematchOf(m)
+	if err != nil {
+		return nil, err
+	}
+	r.exact()
+	r.dated()
+	return r.doubts(), nil
 }
 
 // rematchOf sorts what is there.
@@ -55,7 +59,7 @@ func rematchOf(m Mailbox) (*rematch, error) {
 		r.all = append(r.all, n)
 		r.messages.add(n)
 	}
-	if err = cmp.Or(err, b.err); err != nil {
+	if err != nil {
 		return nil, fmt.Errorf("match mailbox %q again: %w", m.Name, err)
 	}
 	return r, nil
@@ -144,7 +148,7 @@ func (r *rematch) pairs(known bool) (ps []Pair) {
 	return ps
 }
 
-// BaseOf puts pairs in the order that a Base wants. Its Identify knows no more than the pairs do.
+// BaseOf puts pairs in the order that a Base wants.
 func BaseOf(pairs []Pair) Base {
 	uids := slices.DeleteFunc(slices.Clone(pairs), func(p Pair) bool { return p.UID == 0 })
 	keys := slices.DeleteFunc(slices.Clone(pairs), func(p Pair) bool { return p.Key == "" })

@@ -1,6 +1,7 @@
 // Package plan compares the three states of an account, what was last agreed (base), what the Maildirs hold and what
-// the server holds, and decides what makes the two agree again. It is pure: it does no I/O of its own, knows no clock,
-// and the same view gives the same plan.
+// the server holds, and decides what makes the two agree again. It is pure: it does no I/O, calls nobody back, knows no
+// clock, and the same view gives the same plan. What a decision needs besides the view is named before (Doubts, MatchDoubts), and is
+// data in the view then.
 //
 // # How it thinks
 //
@@ -85,6 +86,20 @@ type Pair struct {
 	Freed         bool      // its body was here, and was dropped by the user: policy does not bring it back
 }
 
+// PairID names a pair within its mailbox: by UID, or by key if it has none.
+type PairID struct {
+	UID imap.UID
+	Key maildir.Key
+}
+
+// ID names the pair.
+func (p Pair) ID() PairID {
+	if p.UID != 0 {
+		return PairID{UID: p.UID}
+	}
+	return PairID{Key: p.Key}
+}
+
 // Identity is what a message is recognised by where neither key nor UID tells. What is not known is zero.
 type Identity struct {
 	Size      int64     // octets on the wire, as the server reports them
@@ -99,10 +114,10 @@ type Identity struct {
 // Base is the last agreement about one mailbox. nil sequences are empty. A sequence's error ends the Diff.
 type Base struct {
 	UIDValidity UIDValidity
-	MailboxID   string                       // RFC 8474; "": none
-	ByUID       iter.Seq2[Pair, error]       // those that have a UID, ascending
-	ByKey       iter.Seq2[Pair, error]       // those that have a key, ascending
-	Identify    func(Pair) (Identity, error) // asked for pairs that are missing somewhere only; nil: nothing is known
+	MailboxID   string                 // RFC 8474; "": none
+	ByUID       iter.Seq2[Pair, error] // those that have a UID, ascending
+	ByKey       iter.Seq2[Pair, error] // those that have a key, ascending
+	Known       map[PairID]Identity    // who the messages of pairs are: of those that Doubts names, and for Rematch of all
 }
 
 // File is a message in a Maildir.
@@ -160,6 +175,7 @@ type Mailbox struct {
 	Lost        string // of its Maildir's new/ and cur/ the one that held messages, as the base knows, and is not there any more
 	Damaged     bool   // files came into it that hold nothing: any that is missing may have been one
 	Unstable    bool   // the scan never came to rest: files may be there that it does not show, of any mailbox
+	base        string // the name that Base was given under, if that is another
 	Outside     bool   // not part of this run: Files, and Messages if they are given with Base.ByUID, only show where things were moved to
 }
 
