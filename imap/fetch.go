@@ -198,7 +198,7 @@ func (f *fetch) arrived(a *arrival) {
 	case p.Body == nil && !known:
 		f.stray(a)
 	default:
-		f.held[a.Seq] = p
+		f.hold(p)
 	}
 }
 
@@ -216,7 +216,14 @@ func (f *fetch) plain(a *arrival) {
 	case p.has&f.want == f.want:
 		f.give(p)
 	default:
-		f.held[a.Seq] = p
+		f.hold(p)
+	}
+}
+
+// hold keeps a message of which more is to be told.
+func (f *fetch) hold(p *part) {
+	if f.held[p.Seq] = p; len(f.held)+len(f.known) > maxKept {
+		f.c.s.wire.fail(&ProtocolError{Problem: "too many FETCH responses that tell half of a message"})
 	}
 }
 
@@ -318,7 +325,7 @@ func (f *fetch) end(err error) {
 	f.spool.close()
 	err = f.c.end(err)
 	if f.vanished != nil {
-		f.vanished.AddSet(overlap(f.c.box.Vanished, f.set))
+		f.vanished.AddSet(overlap(f.c.box.Vanished.set(), f.set))
 	}
 	if f.left {
 		return

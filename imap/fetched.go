@@ -40,8 +40,10 @@ func (w *wire) fetched(s *scanner, seq SeqNum) error {
 		return nil
 	}
 	if !w.note(func(b *inbox) bool {
-		if b.Keep {
+		if b.Keep && len(b.Kept) < maxKept {
 			b.Kept = append(b.Kept, a.Message)
+		} else if b.Keep {
+			b.kept = true
 		}
 		return b.Keep
 	}) && a.has&hasFlags != 0 {
@@ -62,14 +64,14 @@ func (w *wire) item(s *scanner, a *arrival) {
 		a.Flags = w.flagList(s)
 		a.has |= hasFlags
 	case "MODSEQ":
-		s.list(func() { a.ModSeq = ModSeq(s.value(64)) })
+		s.list(func() { a.ModSeq = ModSeq(s.value(modSeqBits)) })
 		a.has |= hasModSeq
 	case "INTERNALDATE":
 		text, _ := s.text()
 		a.Date, _ = time.Parse("_2-Jan-2006 15:04:05 -0700", text) // trap 10: a bad one is no date, no more
 		a.has |= hasDate
 	case "RFC822.SIZE":
-		if n := int64(s.value(63)); n > 0 {
+		if n := int64(s.value(sizeBits)); n > 0 {
 			a.Size = n
 			a.has |= hasSize
 		}

@@ -18,21 +18,30 @@ type inbox struct {
 	List     bool // LIST: collect its responses
 	Lists    []Mailbox
 	Status   map[string]*Status
-	Vanished imap.UIDSet  // VANISHED (EARLIER)
-	Found    *imap.UIDSet // SEARCH: gets what is found; nil: another command
-	Rights   *string      // MYRIGHTS: gets the letters; nil: another command
-	Personal *namespace   // NAMESPACE: gets the first of the user's own; nil: another command
+	Vanished gathered   // VANISHED (EARLIER)
+	Found    *gathered  // SEARCH: gets what is found; nil: another command
+	Rights   *string    // MYRIGHTS: gets the letters; nil: another command
+	Personal *namespace // NAMESPACE: gets the first of the user's own; nil: another command
 
 	Select *Selected // SELECT and EXAMINE: what is said of the mailbox; nil: another command
 	Keep   bool      // keep FETCH responses: STORE, SELECT with QRESYNC
 	Kept   []Message
 	Fetch  *handover // FETCH: responses are handed over one by one
+
+	names, octets int    // of Lists and Codes
+	kept          bool   // there were more than Kept has room for
+	flood         string // of what there were too many; "": of nothing
 }
 
 func (b *inbox) take(c code) {
-	if b != nil && c.Name != "" {
-		b.Codes = append(b.Codes, c)
+	if b == nil || c.Name != "COPYUID" && c.Name != "MODIFIED" {
+		return
 	}
+	if b.octets += len(c.Args); len(b.Codes) >= maxCodes || b.octets > maxLine {
+		b.over("response codes")
+		return
+	}
+	b.Codes = append(b.Codes, c)
 }
 
 // answered takes what a tagged reply brings.

@@ -10,13 +10,6 @@ import (
 	"strings"
 )
 
-const (
-	maxLine  = 1 << 20  // one response, literals of FETCH apart
-	maxBulk  = 16 << 20 // SEARCH, ESEARCH and VANISHED: some 1,500,000 UIDs
-	maxDepth = 64       // of parentheses
-	maxTrace = 2000     // octets of a line that the trace gets
-)
-
 // lines reads responses line by line, without the line end.
 type lines struct {
 	s     *stream

@@ -27,7 +27,7 @@ func (s *Session) Search(ctx context.Context, criteria *imap.SearchCriteria) (im
 }
 
 func (s *Session) search(ctx context.Context, criteria *imap.SearchCriteria, o *imap.SearchOptions) (imap.UIDSet, error) {
-	var found imap.UIDSet
+	var found gathered
 	c, err := s.begin(ctx, "SEARCH", &inbox{Found: &found})
 	if err != nil {
 		return nil, err
@@ -36,17 +36,24 @@ func (s *Session) search(ctx context.Context, criteria *imap.SearchCriteria, o *
 	if err := c.end(err); err != nil {
 		return nil, err
 	}
-	return found, nil
+	return found.set(), nil
 }
 
 // search reads RFC 3501 section 7.2.5: numbers, and perhaps (MODSEQ n) behind them (RFC 7162 section 3.1.5). A server may
 // say it in several responses.
 func (w *wire) search(s *scanner) error {
-	var found imap.UIDSet
+	var found []imap.UIDRange
 	for s.err == nil && !s.spaces().end() && s.peek() != '(' {
-		found.AddNum(imap.UID(s.number(32)))
+		u := imap.UID(s.number(32))
+		if n := len(found); n > 0 && uint64(u) == uint64(found[n-1].Stop)+1 {
+			found[n-1].Stop = u
+		} else if n > 0 && u == found[n-1].Stop {
+			continue
+		} else if found = append(found, imap.UIDRange{Start: u, Stop: u}); n > maxRanges {
+			s.exceed("more than %d UIDs found", maxRanges)
+		}
 	}
-	return w.found(s, found)
+	return w.found(s, setOfRanges(found))
 }
 
 // esearch reads RFC 4731 section 3.1: a correlator, UID, and pairs of a name and a value, of which ALL counts. There is no
@@ -79,7 +86,9 @@ func (w *wire) found(s *scanner, set imap.UIDSet) error {
 	}
 	w.note(func(b *inbox) bool {
 		if b.Found != nil {
-			b.Found.AddSet(set)
+			if !b.Found.add(set) {
+				b.over("UIDs found")
+			}
 		}
 		return b.Found != nil
 	})

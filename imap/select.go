@@ -93,8 +93,8 @@ func (s *Session) chooseOnce(ctx context.Context, verb, name string, r *Resync) 
 		m.HighestModSeq = 0
 	}
 	s.noModSeq = m.HighestModSeq == 0
-	if box.Keep && m.UIDValidity == r.UIDValidity && m.HighestModSeq > 0 {
-		m.Resynced, m.Vanished, m.Changed = true, box.Vanished, changed(box.Kept)
+	if box.Keep && !box.kept && m.UIDValidity == r.UIDValidity && m.HighestModSeq > 0 {
+		m.Resynced, m.Vanished, m.Changed = true, box.Vanished.set(), changed(box.Kept)
 	}
 	return m, nil
 }
@@ -158,7 +158,7 @@ func (m *Selected) code(c code) {
 	case "UIDNEXT":
 		m.UIDNext = imap.UID(number(32))
 	case "HIGHESTMODSEQ":
-		m.HighestModSeq = ModSeq(number(64))
+		m.HighestModSeq = ModSeq(number(modSeqBits))
 	case "NOMODSEQ":
 		m.HighestModSeq = 0
 	case "UIDNOTSTICKY":

@@ -91,14 +91,14 @@ func lessRange(r imap.UIDRange, b imap.UIDSet) (out imap.UIDSet) {
 
 // parseSet reads a set of a response. A '*' is never part of one (RFC 4315 section 3, RFC 7162 section 3.2.10).
 func parseSet(s string) (imap.UIDSet, bool) {
-	var set imap.UIDSet
+	var all []imap.UIDRange
 	for r, ok := range ranges(s) {
-		if !ok {
+		if !ok || len(all) > maxRanges {
 			return nil, false
 		}
-		set.AddRange(min(r.Start, r.Stop), max(r.Start, r.Stop))
+		all = append(all, imap.UIDRange{Start: min(r.Start, r.Stop), Stop: max(r.Start, r.Stop)})
 	}
-	return set, len(set) > 0
+	return setOfRanges(all), len(all) > 0
 }
 
 // expand lists the UIDs of a set in the order written, which COPYUID needs: UIDSet would sort it. At most limit of them.

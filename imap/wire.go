@@ -2,6 +2,7 @@ package imap
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -99,7 +100,7 @@ func (w *wire) cause() error {
 // run reads responses until the connection is over.
 func (w *wire) run() {
 	for {
-		if err := w.response(); err != nil {
+		if err := cmp.Or(w.response(), w.flooded()); err != nil {
 			w.fail(err)
 			return
 		}

@@ -130,7 +130,7 @@ func FuzzWireIn(f *testing.F) {
 	f.Fuzz(func(t *testing.T, in string) {
 		w, _ := fed(in, &Options{Event: func(Event) {}})
 		w.Write([]byte("T1 IDLE\r\n"))
-		box := &inbox{Keep: true, Select: &Selected{}, Status: map[string]*Status{}, Found: &imap.UIDSet{}, Personal: &namespace{}}
+		box := &inbox{Keep: true, Select: &Selected{}, Status: map[string]*Status{}, Found: &gathered{}, Personal: &namespace{}}
 		w.open(box)
 		for w.response() == nil {
 		}

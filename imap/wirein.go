@@ -24,9 +24,6 @@ func (w *wire) untagged(line []byte) error {
 	return s.drop()
 }
 
-// strays is how many lines of a session may be passed over because they cannot be read.
-const strays = 1000
-
 // stray passes over a line that cannot be read, or gives back why not.
 func (w *wire) stray(why error) error {
 	if w.strays++; w.strays > strays {
@@ -168,7 +165,7 @@ func (b *inbox) enabled(caps imap.CapSet) {
 // flagList reads a parenthesised list of flags. Lists repeat all the time, so equal ones are one slice: do not write to it.
 // \Recent is left out: it is nobody's.
 func (w *wire) flagList(s *scanner) []Flag {
-	const remembered = 1024
+	const remembered = 256
 	s.spaces()
 	if end := slices.Index(s.rest, ')'); end > 0 {
 		if known, ok := w.flags[string(s.rest[:end])]; ok {
@@ -179,12 +176,16 @@ func (w *wire) flagList(s *scanner) []Flag {
 	whole := s.rest
 	flags := []Flag{}
 	s.list(func() {
+		if len(flags) > maxFlags {
+			s.exceed("more than %d flags", maxFlags)
+			return
+		}
 		if f := canonical(s.atom()); f != `\Recent` && !slices.Contains(flags, f) {
 			flags = append(flags, f)
 		}
 	})
-	if s.err == nil && len(w.flags) < remembered {
-		w.flags[string(whole[:len(whole)-len(s.rest)-1])] = slices.Clip(flags)
+	if n := len(whole) - len(s.rest) - 1; s.err == nil && len(w.flags) < remembered && n < maxFlagList {
+		w.flags[string(whole[:n])] = slices.Clip(flags)
 	}
 	return slices.Clip(flags)
 }
@@ -223,7 +224,12 @@ func (w *wire) vanished(s *scanner) error {
 		return s.err
 	}
 	if earlier {
-		w.note(func(b *inbox) bool { b.Vanished.AddSet(set); return true })
+		w.note(func(b *inbox) bool {
+			if !b.Vanished.add(set) {
+				b.over("UIDs that vanished")
+			}
+			return true
+		})
 		return nil
 	}
 	w.moved = true
@@ -253,7 +259,16 @@ func (w *wire) listed(s *scanner, lsub bool) error {
 	}
 	m.Subscribed = lsub || slices.Contains(m.Attrs, imap.MailboxAttrSubscribed)
 	m.lsub = lsub
-	if !w.note(func(b *inbox) bool { b.Lists = append(b.Lists, m); return b.List }) {
+	if !w.note(func(b *inbox) bool {
+		if b.names += len(m.Name); !b.List || len(b.Lists) >= maxLists || b.names > maxNames {
+			if b.List {
+				b.over("mailboxes")
+			}
+			return b.List
+		}
+		b.Lists = append(b.Lists, m)
+		return true
+	}) {
 		w.tell(Listed(m))
 	}
 	return nil
@@ -287,7 +302,7 @@ func (w *wire) status(s *scanner) error {
 		case "UNSEEN":
 			st.Unseen = uint32(s.value(32))
 		case "HIGHESTMODSEQ":
-			st.HighestModSeq = ModSeq(s.value(64))
+			st.HighestModSeq = ModSeq(s.value(modSeqBits))
 		default:
 			s.skip()
 		}
@@ -301,8 +316,10 @@ func (w *wire) status(s *scanner) error {
 		return nil
 	}
 	if !w.note(func(b *inbox) bool {
-		if b.Status != nil {
+		if b.Status != nil && len(b.Status) < maxLists {
 			b.Status[name] = &st
+		} else if b.Status != nil {
+			b.over("mailboxes")
 		}
 		return b.Status != nil
 	}) {

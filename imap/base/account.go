@@ -74,7 +74,7 @@ func (a *Account) enter(tx *sql.Tx) error {
 
 // Mailboxes lists those that are known, by name.
 func (a *Account) Mailboxes(ctx context.Context) ([]Mailbox, error) {
-	all, err := index.Rows(ctx, a.s, scanMailbox, `SELECT b.id, m.name, m.folder, b.validity, b.objectid, b.uidnext, b.messages, b.modseq,
+	all, err := index.Rows(ctx, a.s, scanMailbox, `SELECT b.id, m.name, m.folder, b.validity, b.objectid, b.uidnext, b.messages, max(b.modseq, 0),
 		b.stamp, b.flags, b.keywords, b.wildcard, b.readonly, b.made, b.called, b.deleted, b.server, EXISTS (SELECT 1 FROM pair p WHERE p.box = b.id),
 		EXISTS (SELECT 1 FROM pair p INDEXED BY pair_odd WHERE p.box = b.id AND
 			(state <> 0 OR key IS NULL OR local <> remote OR local_keywords <> remote_keywords))

@@ -80,16 +80,15 @@ func (r *Reader) Headers(ctx context.Context, set goimap.UIDSet, fields ...strin
 // again says whether asking once more may bring some of the messages: not where the server is only out of breath.
 func again(missing *imap.MissingError, refusals int) bool {
 	refused, ok := errors.AsType[*imap.Error](missing.Err)
-	nums, known := missing.UIDs.Nums()
-	return ok && !(refused.Temporary() && refused.Code != "SERVERBUG") && known && len(nums) > 1 && refusals < stubborn
+	return ok && !(refused.Temporary() && refused.Code != "SERVERBUG") && !missing.UIDs.Dynamic() && Count(missing.UIDs) > 1 && refusals < stubborn
 }
 
 // halves cuts a set in two. Where the last command brought some messages, the sick one is likely to be the first of the rest.
 func halves(set goimap.UIDSet, some bool) []goimap.UIDSet {
-	nums, _ := set.Nums()
-	at := len(nums) / 2
+	at := Count(set) / 2
 	if some {
 		at = 1
 	}
-	return []goimap.UIDSet{goimap.UIDSetNum(nums[:at]...), goimap.UIDSetNum(nums[at:]...)}
+	first, rest := Cut(set, at)
+	return []goimap.UIDSet{first, rest}
 }

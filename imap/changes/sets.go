@@ -4,6 +4,8 @@ import (
 	"slices"
 
 	goimap "github.com/emersion/go-imap/v2"
+
+	"postie/imap"
 )
 
 // Less is a set without another; neither holds '*'.
@@ -12,8 +14,7 @@ func Less(a, b goimap.UIDSet) goimap.UIDSet {
 		return a
 	}
 	var out goimap.UIDSet
-	nums, _ := a.Nums()
-	for _, uid := range nums {
+	for uid := range imap.UIDs(a) {
 		if !b.Contains(uid) {
 			out.AddNum(uid)
 		}
@@ -23,8 +24,13 @@ func Less(a, b goimap.UIDSet) goimap.UIDSet {
 
 // Common is what two sets have in common; a holds no '*' and is not large.
 func Common(a, b goimap.UIDSet) goimap.UIDSet {
-	nums, _ := a.Nums()
-	return goimap.UIDSetNum(slices.DeleteFunc(nums, func(uid goimap.UID) bool { return !b.Contains(uid) })...)
+	var out goimap.UIDSet
+	for uid := range imap.UIDs(a) {
+		if b.Contains(uid) {
+			out.AddNum(uid)
+		}
+	}
+	return out
 }
 
 // Every is all UIDs. A set of the base must not hold '*', which means the last message there is.

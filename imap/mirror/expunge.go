@@ -101,12 +101,9 @@ func (r *run) canExpunge(ctx context.Context, b *box) error {
 func (r *run) foreign(ctx context.Context, ours goimap.UIDSet) (bool, error) {
 	marked, err := r.session.SearchDeleted(ctx)
 	for _, part := range marked {
-		for uid := part.Start; err == nil; uid++ {
+		for uid := range imap.UIDs(goimap.UIDSet{part}) {
 			if !ours.Contains(uid) {
-				return true, nil
-			}
-			if uid == part.Stop {
-				break
+				return true, err
 			}
 		}
 	}

@@ -7,6 +7,7 @@ import (
 
 	goimap "github.com/emersion/go-imap/v2"
 
+	"postie/imap"
 	"postie/imap/base"
 	"postie/imap/changes"
 	"postie/imap/plan"
@@ -67,8 +68,7 @@ func (r *run) identifyThere(ctx context.Context, b *box, set goimap.UIDSet, ask 
 	ask.Marks, ask.Strict = b.mustMatch || len(b.fresh) > 0, b.mustMatch // there may be files here that mbsync or offlineimap stored
 	gone, sick, err := r.reader.Identify(ctx, remoteOf(b), &b.delta, set, ask)
 	for _, missing := range sick {
-		nums, _ := missing.UIDs.Nums()
-		for _, uid := range nums {
+		for uid := range imap.UIDs(missing.UIDs) {
 			r.fail(plan.Op{Kind: plan.Download, Mailbox: b.Name, UID: uid}, missing.Err)
 		}
 	}
