@@ -19,7 +19,7 @@ type matcher struct {
 	policy   Policy
 	byUIDL   map[string][]*Copy // the ledger, but for "", which is no UIDL
 	listed   map[string]int     // how often the server lists a UIDL
-	twins    map[identity]int   // messages that only their bodies could tell apart
+	twins    map[identity]int   // messages that only their bodies could tell apart; nil: nobody asked
 	copies   []*Copy            // of the receipts, in their order
 	found    map[pop3.Number]*Copy
 	used     map[*Copy]bool       // by a message that is that copy
@@ -45,17 +45,18 @@ type identity struct {
 // newMatcher matches in the order of certainty: first what UIDL and size name without doubt, then what TOP shows to be the
 // message of that UIDL, and then, among all copies that are left, what has the same size and the same telling header.
 func newMatcher(v View, p Policy) *matcher {
-	m := &matcher{view: v, policy: p, byUIDL: map[string][]*Copy{}, listed: map[string]int{}, twins: map[identity]int{}, found: map[pop3.Number]*Copy{},
-		breakers: byID(v.Breakers), used: map[*Copy]bool{}, kept: map[*Copy]bool{}, alike: map[likeness][]*Copy{}, sizes: map[int64]int{}}
+	m := &matcher{view: v, policy: p, byUIDL: make(map[string][]*Copy, len(v.Receipts)), listed: make(map[string]int, len(v.Items)), found: make(map[pop3.Number]*Copy, len(v.Items)),
+		breakers: byID(v.Breakers), used: make(map[*Copy]bool, len(v.Receipts)), kept: map[*Copy]bool{}, alike: map[likeness][]*Copy{}, sizes: map[int64]int{}}
 	for _, it := range v.Items {
 		if it.UIDL != "" {
 			m.listed[it.UIDL]++
 		}
-		m.twins[m.identity(it)]++
 	}
-	for _, r := range v.Receipts {
+	all := make([]Copy, len(v.Receipts))
+	for i, r := range v.Receipts {
 		due, lost := p.due(r.Key, r.At, v)
-		c := &Copy{Receipt: r.ID, Key: r.Key, Wire: r.Wire, Due: due, lost: lost, damaged: v.Damaged[r.Key], header: r.Header, listed: r.Listed, read: r.Read,
+		c := &all[i]
+		*c = Copy{Receipt: r.ID, Key: r.Key, Wire: r.Wire, Due: due, lost: lost, damaged: v.Damaged[r.Key], header: r.Header, listed: r.Listed, read: r.Read,
 			gone: r.State == ledger.Gone, away: r.State == ledger.Away}
 		m.copies = append(m.copies, c)
 		m.byUIDL[r.UIDL] = append(m.byUIDL[r.UIDL], c)
@@ -124,6 +125,17 @@ func (m *matcher) leave(c *Copy, alike bool) {
 	like := likeness{c.listed, c.header}
 	m.alike[like] = append(m.alike[like], c)
 	m.sizes[c.listed]++
+}
+
+// alikeListed is how many messages the server lists that only their bodies tell from one, itself included.
+func (m *matcher) alikeListed(it pop3.Item) int {
+	if m.twins == nil {
+		m.twins = map[identity]int{}
+		for _, it := range m.view.Items {
+			m.twins[m.identity(it)]++
+		}
+	}
+	return m.twins[m.identity(it)]
 }
 
 func (m *matcher) identity(it pop3.Item) identity {
@@ -230,7 +242,7 @@ func (m *matcher) proven(it pop3.Item, head Head) *Copy {
 			}
 		}
 	}
-	if m.twins[m.identity(it)] > equal {
+	if m.alikeListed(it) > equal {
 		return nil
 	}
 	return found
