@@ -45,10 +45,11 @@ func byID(all []ledger.Breaker) map[breakerID]ledger.Breaker {
 	return m
 }
 
-// careful makes of a message that is to be fetched one that is asked for last, or left alone. A clock that went back makes it due.
+// careful makes of a message that is to be fetched one that is asked for last, or left alone. A clock that went back makes it due, and
+// one without a UIDL is not left alone: its number may be another's by now.
 func (op Op) careful(b ledger.Breaker, now time.Time) Op {
 	until := b.At.Add(pause(b.Tries))
-	if now.Before(until) && !now.Before(b.At) {
+	if op.Item.UIDL != "" && now.Before(until) && !now.Before(b.At) {
 		return Op{Action: Wait, Item: op.Item, Until: until, Reason: fmt.Sprintf("the session broke at it in %d runs; it is asked for again from %s on", b.Tries, until.UTC().Format(time.RFC3339))}
 	}
 	op.Last = true
