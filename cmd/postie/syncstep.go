@@ -58,21 +58,21 @@ func sentence(op plan.Op, message string) string {
 		size = " (" + ui.Size(op.Pair.Size) + ")"
 	}
 	text := map[plan.Kind]string{
-		plan.Settle:   "take note of WHICH",
-		plan.Rename:   "rename this mailbox to TO SIDE",
-		plan.Create:   "make this mailbox SIDE",
-		plan.Adopt:    "take note of WHICH",
-		plan.Move:     "move WHICH to TO SIDE",
-		plan.Upload:   "upload WHICH" + size,
-		plan.Download: "fetch WHICH" + size,
-		plan.Note:     "fetch the summary of WHICH" + size,
-		plan.Flags:    "change the flags of WHICH",
-		plan.Expunge:  "delete WHICH on the server",
-		plan.Trash:    "move WHICH to TO on the server",
-		plan.Mark:     "mark WHICH as deleted on the server",
-		plan.Remove:   "delete WHICH here",
-		plan.Forget:   "forget WHICH",
-		plan.Drop:     "delete this mailbox SIDE",
+		plan.Settle:       "take note of WHICH",
+		plan.Rename:       "rename this mailbox to TO SIDE",
+		plan.Create:       "make this mailbox SIDE",
+		plan.RecordOnly:   "take note of WHICH",
+		plan.Move:         "move WHICH to TO SIDE",
+		plan.Upload:       "upload WHICH" + size,
+		plan.Download:     "fetch WHICH" + size,
+		plan.FetchSummary: "fetch the summary of WHICH" + size,
+		plan.Flags:        "change the flags of WHICH",
+		plan.Expunge:      "delete WHICH on the server",
+		plan.Trash:        "move WHICH to TO on the server",
+		plan.Mark:         "mark WHICH as deleted on the server",
+		plan.Remove:       "delete WHICH here",
+		plan.Forget:       "forget WHICH",
+		plan.Drop:         "delete this mailbox SIDE",
 	}[op.Kind]
 	if op.Kind == plan.Settle && op.To != "" {
 		text = "complete the move of WHICH to TO on the server"

@@ -24,7 +24,7 @@ func (r *run) apply(ctx context.Context, p *plan.Plan) error {
 	}
 	at := 0
 	for i, op := range p.Ops {
-		if op.Kind <= plan.Note {
+		if op.Kind <= plan.FetchSummary {
 			at = i + 1
 		}
 	}
@@ -94,7 +94,7 @@ func (r *run) group(ctx context.Context, ops []plan.Op) error {
 		return r.create(ctx, op)
 	case plan.Rename:
 		return r.rename(ctx, op)
-	case plan.Adopt, plan.Forget:
+	case plan.RecordOnly, plan.Forget:
 		return r.adopt(ctx, ops)
 	case plan.Move:
 		if op.Side == plan.Remote {
@@ -105,7 +105,7 @@ func (r *run) group(ctx context.Context, ops []plan.Op) error {
 		return r.upload(ctx, ops)
 	case plan.Download:
 		return r.download(ctx, ops)
-	case plan.Note:
+	case plan.FetchSummary:
 		return r.summarize(ctx, ops)
 	case plan.Flags:
 		return r.flag(ctx, ops)

@@ -48,7 +48,7 @@ func (r *run) delete(ctx context.Context, ops []plan.Op) error {
 					return err
 				}
 				if a.Pair.State == plan.Withheld {
-					op.Kind = plan.Adopt // nothing was done
+					op.Kind = plan.RecordOnly // nothing was done
 				}
 			}
 			done, as = append(done, op), append(as, a)

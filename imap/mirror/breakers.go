@@ -178,7 +178,7 @@ func (r *run) reconnect(ctx context.Context) bool {
 
 // ask fetches what one operation wants, by whatever way the message came to be here without a body.
 func (r *run) ask(ctx context.Context, op plan.Op) error {
-	if op.Kind == plan.Note {
+	if op.Kind == plan.FetchSummary {
 		return r.summarize(ctx, []plan.Op{op})
 	}
 	return r.download(ctx, []plan.Op{op})

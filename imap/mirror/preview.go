@@ -120,7 +120,7 @@ func (r *run) summaries(ctx context.Context, ops []plan.Op) (map[messageAt]index
 func (r *run) subjects(ctx context.Context, ops []plan.Op, known map[messageAt]index.Message) error {
 	sets, n := map[string]goimap.UIDSet{}, 0
 	for _, op := range ops {
-		if at := wherein(op); (op.Kind == plan.Download || op.Kind == plan.Note) && at.uid != 0 && known[at].ID == 0 && n < mostSubjects {
+		if at := wherein(op); (op.Kind == plan.Download || op.Kind == plan.FetchSummary) && at.uid != 0 && known[at].ID == 0 && n < mostSubjects {
 			set := sets[at.mailbox]
 			set.AddNum(at.uid)
 			sets[at.mailbox], n = set, n+1

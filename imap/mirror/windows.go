@@ -98,7 +98,7 @@ func (r *run) bring(ctx context.Context, b *box, p *plan.Plan, broken map[string
 func (r *run) forecast(p plan.Plan) {
 	t := &r.outlook
 	for _, op := range p.Ops {
-		if op.UID == 0 && (op.Kind == plan.Download || op.Kind == plan.Note) {
+		if op.UID == 0 && (op.Kind == plan.Download || op.Kind == plan.FetchSummary) {
 			t.newcomers++
 		}
 		if op.Kind == plan.Download || op.Kind == plan.Upload || op.Body {

@@ -66,7 +66,7 @@ func (d *differ) settle(t *trio, op Op) Op {
 
 // agree: both halves are in one mailbox.
 func (d *differ) agree(t *trio) {
-	op := d.settle(t, t.op(Adopt, 0, ""))
+	op := d.settle(t, t.op(RecordOnly, 0, ""))
 	if op.Push != (Change{}) {
 		op.Kind, op.Side = Flags, Remote
 	}
@@ -146,7 +146,7 @@ func (d *differ) deleted(t *trio) {
 	case why != "":
 		d.wait(why, b)
 	case !b.yields() && known == Agreed:
-		op.Kind, op.Side, op.Reason = Adopt, 0, "deleted here, but not to be deleted there"
+		op.Kind, op.Side, op.Reason = RecordOnly, 0, "deleted here, but not to be deleted there"
 		op.Pair = t.tombstone(Withheld)
 		d.add(b, op)
 		d.notice(b, readOnly)
@@ -220,7 +220,7 @@ func (d *differ) movedHere(t *trio) {
 	case t.home.Unstable, t.at.Outside, !d.takes(t.at, Remote), !t.home.yields() && t.file.Key == "":
 		d.wait("moved here to "+t.at.Name+", which has to wait", t.home, t.at)
 	case !t.home.yields():
-		op := t.op(Adopt, 0, "moved away here, but not to be deleted there")
+		op := t.op(RecordOnly, 0, "moved away here, but not to be deleted there")
 		op.Key, op.Pair = t.pair.Key, t.tombstone(Withheld)
 		d.add(t.home, op)
 		d.notice(t.home, readOnly)
@@ -228,7 +228,7 @@ func (d *differ) movedHere(t *trio) {
 	default:
 		op := d.settle(t, t.op(Move, Remote, "moved here"))
 		if op.UID != t.message.UID { // it was put there again, under another UID
-			again := Op{Kind: Adopt, UID: op.UID, Key: t.pair.Key, Pair: t.pair, Reason: "the same on both sides"}
+			again := Op{Kind: RecordOnly, UID: op.UID, Key: t.pair.Key, Pair: t.pair, Reason: "the same on both sides"}
 			again.Pair.UID, op.UID = t.message.UID, t.message.UID
 			d.add(t.home, again)
 		}

@@ -215,7 +215,7 @@ func (d *differ) upload(b *box, f File, s State, op Op) {
 		if !b.ReadOnly {
 			reason, text = "new here, but nothing may be put there", closed
 		}
-		op.Kind, op.Side, op.Reason = Adopt, 0, reason
+		op.Kind, op.Side, op.Reason = RecordOnly, 0, reason
 		op.Pair.State, op.Pair.Remote = Withheld, maildir.Flags{}
 		d.add(b, op)
 		d.notice(b, text)
@@ -228,7 +228,7 @@ func (d *differ) download(b *box, op Op) {
 	if !d.takes(b, Local) {
 		return
 	}
-	op.Kind, op.Side = Note, Local
+	op.Kind, op.Side = FetchSummary, Local
 	if d.policy.Wants(op.Pair) {
 		op.Kind, op.Pair.Freed = Download, false
 	}

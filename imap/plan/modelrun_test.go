@@ -130,9 +130,9 @@ func (w *world) do(op Op) (row, bool) {
 			return r, false
 		}
 		r.content, r.UID = f.content, w.put(op.Mailbox, f.content, op.Pair.Remote)
-	case Download, Note:
+	case Download, FetchSummary:
 		return w.fetch(op, r, op.Mailbox)
-	case Adopt, Forget:
+	case RecordOnly, Forget:
 		if r.content == "" {
 			r.content = cmp.Or(w.seen[string(op.Pair.Key)], w.seen[fmt.Sprint(cmp.Or(op.To, op.Mailbox), op.Pair.UID)])
 		}
@@ -256,7 +256,7 @@ func (w *world) fetch(op Op, r row, name string) (row, bool) {
 		return r, false
 	}
 	r.content = m.content
-	if op.Kind != Note {
+	if op.Kind != FetchSummary {
 		r.Key = w.file(name, "", m.content, op.Pair.Local)
 	}
 	return r, true

@@ -16,21 +16,21 @@ import (
 type Kind uint8
 
 const (
-	Settle   Kind = iota + 1 // what a run that was stopped left undone: write down the upload of Key (UID is its), or delete UID, which was copied to To
-	Rename                   // Mailbox is called To elsewhere: rename it on Side (0: nowhere), and the base's
-	Create                   // make Mailbox on Side; on the server, rows of an earlier life that are left lose their UID: Orphan
-	Adopt                    // nothing but Pair to write down
-	Move                     // Side Remote: UID MOVE; Side Local: rename the file, under a new key if To knows that one (no Key: only the row moves)
-	Upload                   // APPEND the file Key with Pair.Remote and its mtime
-	Download                 // fetch the message Pair.UID into a file with Pair.Local, under a new key
-	Note                     // fetch the summary of Pair.UID: policy does not want its body
-	Flags                    // Push to the message, Pull to the file, of Pair
-	Expunge                  // set \Deleted and UID EXPUNGE
-	Trash                    // UID MOVE to To, the trash
-	Mark                     // set \Deleted, no more
-	Remove                   // remove the file Key
-	Forget                   // remove the row: both sides are rid of it
-	Drop                     // delete the mailbox on Side, if it is empty still, and its base (Both: only that)
+	Settle       Kind = iota + 1 // what a run that was stopped left undone: write down the upload of Key (UID is its), or delete UID, which was copied to To
+	Rename                       // Mailbox is called To elsewhere: rename it on Side (0: nowhere), and the base's
+	Create                       // make Mailbox on Side; on the server, rows of an earlier life that are left lose their UID: Orphan
+	RecordOnly                   // nothing but Pair to write down
+	Move                         // Side Remote: UID MOVE; Side Local: rename the file, under a new key if To knows that one (no Key: only the row moves)
+	Upload                       // APPEND the file Key with Pair.Remote and its mtime
+	Download                     // fetch the message Pair.UID into a file with Pair.Local, under a new key
+	FetchSummary                 // fetch the summary of Pair.UID: policy does not want its body
+	Flags                        // Push to the message, Pull to the file, of Pair
+	Expunge                      // set \Deleted and UID EXPUNGE
+	Trash                        // UID MOVE to To, the trash
+	Mark                         // set \Deleted, no more
+	Remove                       // remove the file Key
+	Forget                       // remove the row: both sides are rid of it
+	Drop                         // delete the mailbox on Side, if it is empty still, and its base (Both: only that)
 )
 
 func (k Kind) String() string {
@@ -47,7 +47,7 @@ type Op struct {
 	Kind    Kind
 	Side    Side // the side that is changed; Both for Flags that go both ways, 0 when nothing but the base is
 	Mailbox string
-	To      string      // Rename, Move, Trash; also Adopt and Flags of a pair that moved on both sides
+	To      string      // Rename, Move, Trash; also RecordOnly and Flags of a pair that moved on both sides
 	From    string      // Move, Remove and Rename here: the mailbox that the file, or the Maildir, was moved to; "": it is where it was
 	UID     imap.UID    // in Mailbox, as the base knows it; 0: the base knows none
 	Key     maildir.Key // as the file is called, or was when it was last there; "": there was none

@@ -127,7 +127,7 @@ func TestMovesCarryNothing(t *testing.T) {
 		done = append(done, p.w.ops...)
 		p.rest()
 		for _, op := range append(done, p.w.ops...) {
-			if !slices.Contains([]Kind{Adopt, Move, Flags}, op.Kind) {
+			if !slices.Contains([]Kind{RecordOnly, Move, Flags}, op.Kind) {
 				p.Fatalf("a move needed %s\nall: %v\n%s", op, done, p.w)
 			}
 		}
@@ -164,7 +164,7 @@ func TestRecovery(t *testing.T) {
 		}
 		p.sync(nil, nil)
 		for _, op := range p.w.ops {
-			if !slices.Contains([]Kind{Adopt, Flags}, op.Kind) {
+			if !slices.Contains([]Kind{RecordOnly, Flags}, op.Kind) {
 				p.Fatalf("recovery needed %s\n%s", op, p.w)
 			}
 		}

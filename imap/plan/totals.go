@@ -23,14 +23,14 @@ func (t *Totals) Add(op Op, p Policy) {
 	switch op.Kind {
 	case Download:
 		t.New++
-	case Note:
+	case FetchSummary:
 		t.New++
 		if !p.Bodies.None {
 			t.Skipped++
 		}
 	case Move:
 		t.Moved++
-	case Adopt, Flags:
+	case RecordOnly, Flags:
 		if op.To != "" {
 			t.Moved++
 		}
