@@ -2,6 +2,7 @@ package main
 
 import (
 	"database/sql"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -11,7 +12,7 @@ import (
 	"postie/pop3/pop3test"
 )
 
-// Damage that shows only when a row is read ends no run: the database is set aside, made anew from the mail, matched with the server,
+// Damage that shows only when a table is read ends no run: the database is set aside, made anew from the mail, matched with the server,
 // and that is said. Nothing is stored twice.
 func TestDamageFoundInARun(t *testing.T) {
 	s := pop3test.NewServer(pop3test.Options{})
@@ -37,9 +38,14 @@ func TestDamageFoundInARun(t *testing.T) {
 	}
 	db, err := sql.Open("sqlite", filepath.Join(dir, ".postie.db"))
 	if err == nil {
-		_, err = db.Exec("UPDATE receipt SET state = 9999999999 WHERE id = 3")
+		_, err = db.Exec("DROP TABLE breaker_pop3")
 	}
 	if err != nil || db.Close() != nil {
+		t.Fatal(err)
+	}
+	// So that the folder and the ledger are read.
+	s.Append("alice", pop3test.Message{Body: []byte(letter(10)), UIDL: "new"})
+	if err := os.WriteFile(filepath.Join(dir, "cur", "1.foreign:2,S"), []byte("Subject: foreign\n\ntext\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	out, code := fetch()
@@ -52,8 +58,8 @@ func TestDamageFoundInARun(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if n != 10 {
-		t.Errorf("%d messages of 10", n)
+	if n != 12 {
+		t.Errorf("%d messages of 12", n)
 	}
 	if out, code := fetch(); code != exit.OK || strings.Contains(out, "set aside") {
 		t.Errorf("again: exit code %d\n%s", code, out)
