@@ -58,8 +58,9 @@ func (w *wire) item(s *scanner, a *arrival) {
 	s.spaces()
 	switch name {
 	case "UID":
-		a.UID = imap.UID(s.number(32))
-		a.has |= hasUID
+		if a.UID = imap.UID(s.number(32)); a.UID != 0 { // RFC 9051 section 9: a UID is not zero
+			a.has |= hasUID
+		}
 	case "FLAGS":
 		a.Flags = w.flagList(s)
 		a.has |= hasFlags

@@ -160,6 +160,7 @@ func FuzzFetch(f *testing.F) {
 	f.Add("* 1 FETCH (BODY[] {3}\r\nabc UID 5)\r\n* 2 EXPUNGE\r\n* 1 FETCH (UID 5 FLAGS ())\r\nT1 NO\r\n")
 	f.Add("* 1 FETCH (BODY[] {3}\r\nabc RFC822.SIZE 9 UID 5 FLAGS () INTERNALDATE \"\")\r\n* 2 FETCH (UID 6 FLAGS () INTERNALDATE \"\" BODY[TEXT] {1}\r\nx BODY[] {3}\r\nabc)\r\nT1 OK\r\n")
 	f.Add("* 1 FETCH (UID 6 BODY[] \"x\" BODY[] NIL BODY[] {1}\r\nx)\r\n* 1 FETCH (FLAGS (a) INTERNALDATE 5)\r\nT1 BAD x\r\n")
+	f.Add("* 1 FETCH (UID 0 FLAGS () INTERNALDATE \"\" BODY[] x)\r\nT1 OK\r\n")
 	f.Fuzz(func(t *testing.T, in string) {
 		client, server := net.Pipe()
 		go func() {
