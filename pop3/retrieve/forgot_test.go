@@ -123,7 +123,7 @@ func TestTenOctetsOfTheDatabase(t *testing.T) {
 			t.Errorf("seed %d: %v", seed, err)
 		}
 		doubled := len(w.keys()) - len(stored(maildrop))
-		if doubled > 1 { // one whose own row has neither its UIDL nor its hash
+		if doubled > 0 {
 			t.Errorf("seed %d: %d messages are doubled", seed, doubled)
 		}
 		for content := range stored(maildrop) {
