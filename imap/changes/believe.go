@@ -56,7 +56,7 @@ func (c *Contradiction) Error() string {
 	return "the server contradicts itself: it says " + c.Said + ". Nothing was deleted; the next run reads the mailbox whole"
 }
 
-// believe weighs what the server said of a mailbox, and looks a second time where it does not agree with the number of messages
+// believe judges what the server said of a mailbox, and looks a second time where it does not agree with the number of messages
 // there. What is missing is taken for gone only if it agrees both times, or what was expunged meanwhile explains it.
 func (r *Reader) believe(ctx context.Context, d *Delta, m Mailbox, then Then, rows Rows, seen answer) error {
 	if d.New.Dynamic() {

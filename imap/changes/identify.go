@@ -44,7 +44,7 @@ func (r *Reader) Identify(ctx context.Context, m Mailbox, d *Delta, set goimap.U
 	return gone, sick, err
 }
 
-// counted weighs an answer about all messages of a mailbox of which the base has none.
+// counted judges an answer about all messages of a mailbox of which the base has none.
 func (r *Reader) counted(ctx context.Context, d *Delta, before imap.Tally, strict bool) error {
 	a := Answer{New: int64(len(d.Messages))}
 	for range 2 {

@@ -70,7 +70,7 @@ func (r *run) failed(op plan.Op, err error, broken map[string]bool) error {
 	if b := r.byName[op.Mailbox]; b != nil {
 		b.refused = true
 	}
-	if errors.Is(err, errTurned) {
+	if errors.Is(err, errNowReadOnly) {
 		r.again = true
 		r.spoil(op)
 		return nil

@@ -20,8 +20,8 @@ import (
 	"postie/maildir/look"
 )
 
-// parcel is one file on its way up.
-type parcel struct {
+// upload is one file on its way up.
+type upload struct {
 	op      plan.Op
 	entry   maildir.Entry
 	message *index.Message
@@ -34,7 +34,7 @@ type parcel struct {
 // upload appends files, batch by batch: intents, APPENDs in one flight, agreements.
 func (r *run) upload(ctx context.Context, ops []plan.Op) error {
 	b := r.byName[ops[0].Mailbox]
-	var batch []*parcel
+	var batch []*upload
 	var size int64
 	for i, op := range ops {
 		if i%maildir.BatchMessages == 0 {
@@ -42,7 +42,7 @@ func (r *run) upload(ctx context.Context, ops []plan.Op) error {
 				return err
 			}
 		}
-		p, err := r.pack(ctx, b, op)
+		p, err := r.prepareUpload(ctx, b, op)
 		if err != nil {
 			if maildir.Hopeless(err) {
 				return err
@@ -57,7 +57,7 @@ func (r *run) upload(ctx context.Context, ops []plan.Op) error {
 			size += p.disk
 		}
 		if len(batch) == maildir.BatchMessages || size >= maildir.BatchBytes || i == len(ops)-1 {
-			if err := r.ship(ctx, b, batch); err != nil {
+			if err := r.uploadBatch(ctx, b, batch); err != nil {
 				return err
 			}
 			batch, size = nil, 0
@@ -66,8 +66,8 @@ func (r *run) upload(ctx context.Context, ops []plan.Op) error {
 	return nil
 }
 
-// pack makes ready what an APPEND has to know beforehand.
-func (r *run) pack(ctx context.Context, b *box, op plan.Op) (*parcel, error) {
+// prepareUpload makes ready what an APPEND has to know beforehand.
+func (r *run) prepareUpload(ctx context.Context, b *box, op plan.Op) (*upload, error) {
 	if r.stuck[b.Name+"\x00"+string(op.Key)] {
 		return nil, errUnfound
 	}
@@ -75,7 +75,7 @@ func (r *run) pack(ctx context.Context, b *box, op plan.Op) (*parcel, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &parcel{op: op, entry: e, message: b.fresh[op.Key]}
+	p := &upload{op: op, entry: e, message: b.fresh[op.Key]}
 	if p.message == nil {
 		if p.message, err = r.readFile(ctx, b.dir, e); err != nil {
 			return nil, err
@@ -95,8 +95,8 @@ func (r *run) pack(ctx context.Context, b *box, op plan.Op) (*parcel, error) {
 	return p, nil
 }
 
-// ship uploads a batch.
-func (r *run) ship(ctx context.Context, b *box, batch []*parcel) error {
+// uploadBatch writes down the intents of a batch, sends all of it in one flight, and agrees what the server took.
+func (r *run) uploadBatch(ctx context.Context, b *box, batch []*upload) error {
 	if len(batch) == 0 {
 		return nil
 	}
@@ -118,7 +118,7 @@ func (r *run) ship(ctx context.Context, b *box, batch []*parcel) error {
 		err = r.locate(ctx, b, batch)
 	}
 	if err == nil {
-		if err = r.weigh(ctx, b, batch); err != nil && single(err) {
+		if err = r.uploadSizes(ctx, b, batch); err != nil && single(err) {
 			r.Log.Warn("sizes of uploads are not told", "mailbox", b.Name, "err", err)
 			err = nil
 		}
@@ -137,7 +137,7 @@ func (r *run) ship(ctx context.Context, b *box, batch []*parcel) error {
 	return errors.Join(r.agree(context.WithoutCancel(ctx), ops, as), err)
 }
 
-func (r *run) uploaded(b *box, p *parcel) base.Agreement {
+func (r *run) uploaded(b *box, p *upload) base.Agreement {
 	pair := p.op.Pair
 	pair.UID, pair.Key = p.uid, p.op.Key
 	a := r.agreement(p.op, pair)
@@ -146,9 +146,9 @@ func (r *run) uploaded(b *box, p *parcel) base.Agreement {
 }
 
 // send appends a batch, and goes on after a refusal. APPENDUID is believed where it speaks of the mailbox that we know.
-func (r *run) send(ctx context.Context, b *box, batch []*parcel) error {
+func (r *run) send(ctx context.Context, b *box, batch []*upload) error {
 	i := 0
-	var refused *parcel
+	var refused *upload
 	var why error
 	for done, err := range r.session.AppendAll(ctx, b.server, r.uploads(ctx, b, batch)) {
 		if err != nil && !single(err) {
@@ -174,7 +174,7 @@ func (r *run) send(ctx context.Context, b *box, batch []*parcel) error {
 			continue
 		}
 		if b.delta.Now.UIDValidity == 0 || plan.UIDValidity(done.UIDValidity) == b.delta.Now.UIDValidity {
-			if p.uid, err = r.free(ctx, b, done.UID, batch); err != nil {
+			if p.uid, err = r.ownUID(ctx, b, done.UID, batch); err != nil {
 				return err
 			}
 		}
@@ -185,10 +185,10 @@ func (r *run) send(ctx context.Context, b *box, batch []*parcel) error {
 	return nil
 }
 
-// free gives the UID of an upload, or 0 where it is that of another message: some servers keep equal ones once. Two files
+// ownUID gives the UID of an upload, or 0 where it is that of another message: some servers keep equal ones once. Two files
 // must not share a message: who removes one of them would lose both.
-func (r *run) free(ctx context.Context, b *box, uid goimap.UID, batch []*parcel) (goimap.UID, error) {
-	if slices.ContainsFunc(batch, func(p *parcel) bool { return p.uid == uid }) {
+func (r *run) ownUID(ctx context.Context, b *box, uid goimap.UID, batch []*upload) (goimap.UID, error) {
+	if slices.ContainsFunc(batch, func(p *upload) bool { return p.uid == uid }) {
 		return 0, nil
 	}
 	if b.delta.Now.UIDNext != 0 && uid >= b.delta.Now.UIDNext {
@@ -202,7 +202,7 @@ func (r *run) free(ctx context.Context, b *box, uid goimap.UID, batch []*parcel)
 }
 
 // uploads opens one file after the other.
-func (r *run) uploads(ctx context.Context, b *box, batch []*parcel) iter.Seq[imap.Upload] {
+func (r *run) uploads(ctx context.Context, b *box, batch []*upload) iter.Seq[imap.Upload] {
 	return func(yield func(imap.Upload) bool) {
 		for _, p := range batch {
 			f, err := r.open(ctx, b, p)
@@ -226,7 +226,7 @@ func (r *run) uploads(ctx context.Context, b *box, batch []*parcel) iter.Seq[ima
 }
 
 // open opens a file that has the size it had when it was read: another size than announced would end the session.
-func (r *run) open(ctx context.Context, b *box, p *parcel) (*os.File, error) {
+func (r *run) open(ctx context.Context, b *box, p *upload) (*os.File, error) {
 	f, info, err := maildir.Open(b.dir.Path(p.entry))
 	if errors.Is(err, fs.ErrNotExist) {
 		var ok bool
@@ -248,8 +248,8 @@ func (r *run) open(ctx context.Context, b *box, p *parcel) (*os.File, error) {
 }
 
 // locate looks for what was appended and not located by the server.
-func (r *run) locate(ctx context.Context, b *box, batch []*parcel) error {
-	var lost []*parcel
+func (r *run) locate(ctx context.Context, b *box, batch []*upload) error {
+	var lost []*upload
 	var wanted []*changes.Target
 	taken := map[goimap.UID]bool{}
 	for _, p := range batch {
@@ -279,7 +279,7 @@ func (r *run) locate(ctx context.Context, b *box, batch []*parcel) error {
 
 // refusedUpload looks whether it is the mailbox that is read-only by now, which an APPEND does not tell: then the plan is to be
 // made again with that known.
-func (r *run) refusedUpload(ctx context.Context, b *box, p *parcel, err error) error {
+func (r *run) refusedUpload(ctx context.Context, b *box, p *upload, err error) error {
 	r.reader.Forget()
 	if err := r.opened(ctx, b); err != nil {
 		return err

@@ -37,7 +37,7 @@ func (r *run) expunge(ctx context.Context, b *box, set goimap.UIDSet) (marked go
 		}
 		return r.left(ctx, b, set)
 	}
-	foreign, err := r.foreign(ctx, r.doomed(b, set))
+	foreign, err := r.foreign(ctx, r.expungeable(b, set))
 	if err != nil || foreign {
 		return set, err
 	}
@@ -65,9 +65,9 @@ func (r *run) left(ctx context.Context, b *box, set goimap.UIDSet) (left goimap.
 	return left, nil
 }
 
-// doomed is a set and all else that an EXPUNGE may take along: what was only marked before, unless policy wants it no
+// expungeable is a set and all else that an EXPUNGE may take along: what was only marked before, unless policy wants it no
 // more than marked.
-func (r *run) doomed(b *box, set goimap.UIDSet) goimap.UIDSet {
+func (r *run) expungeable(b *box, set goimap.UIDSet) goimap.UIDSet {
 	ours := slices.Clone(set)
 	for _, p := range b.delta.Pairs {
 		if p.State == plan.Marked && r.Policy.Expunge {
@@ -84,7 +84,7 @@ func (r *run) canExpunge(ctx context.Context, b *box) error {
 	if b.expunges || b.remote == nil || b.delta.Now.ReadOnly {
 		return nil
 	}
-	ours := r.doomed(b, b.missing)
+	ours := r.expungeable(b, b.missing)
 	if len(ours) == 0 {
 		b.expunges = true // nothing is to be deleted, as far as we know
 		return nil

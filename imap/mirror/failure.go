@@ -105,17 +105,17 @@ func is[E error](err error) bool {
 type problem = changes.Problem
 
 const (
-	errUIDs      = changes.ErrUIDs
-	errValidity  = problem("its UIDVALIDITY changed meanwhile")
-	errUntold    = changes.ErrUntold
-	errName      = problem("its name on the server cannot be used in a command: rename it there, with another program")
-	errGone      = problem("the message is not there any more")
-	errEmpty     = problem("the file holds nothing")
-	errRewritten = problem("the file was rewritten meanwhile")
-	errPassing   = problem("it may be on its way from another folder")
-	errLost      = problem("it was uploaded and cannot be found there")
-	errTurned    = problem("it is read-only now")
-	errUnfound   = problem("it was uploaded twice and could not be found there")
-	errExists    = problem("there is one of that name already")
-	errFilled    = problem("it is not empty")
+	errUIDs        = changes.ErrUIDs
+	errValidity    = problem("its UIDVALIDITY changed meanwhile")
+	errUntold      = changes.ErrUntold
+	errName        = problem("its name on the server cannot be used in a command: rename it there, with another program")
+	errGone        = problem("the message is not there any more")
+	errEmpty       = problem("the file holds nothing")
+	errRewritten   = problem("the file was rewritten meanwhile")
+	errPassing     = problem("it may be on its way from another folder")
+	errLost        = problem("it was uploaded and cannot be found there")
+	errNowReadOnly = problem("it is read-only now")
+	errUnfound     = problem("it was uploaded twice and could not be found there")
+	errExists      = problem("there is one of that name already")
+	errFilled      = problem("it is not empty")
 )

@@ -26,7 +26,7 @@ func (r *run) observe(ctx context.Context) ([]plan.Mailbox, error) {
 	if err := r.moveIn(ctx); err != nil {
 		return nil, err
 	}
-	turned, lost := false, false
+	reread, lost := false, false
 	for _, b := range r.boxes {
 		if b.outside || r.oneSided(b) {
 			continue
@@ -34,7 +34,7 @@ func (r *run) observe(ctx context.Context) ([]plan.Mailbox, error) {
 		if err := r.see(ctx, b); err != nil {
 			return nil, err
 		}
-		turned, lost = turned || b.whole && !b.folder.Whole, lost || b.known && b.remote == nil
+		reread, lost = reread || b.whole && !b.folder.Whole, lost || b.known && b.remote == nil
 	}
 	for _, b := range r.boxes { // what is missing elsewhere may be here
 		if b.outside || !r.oneSided(b) || !(b.looked || b.remote != nil && lost) {
@@ -44,7 +44,7 @@ func (r *run) observe(ctx context.Context) ([]plan.Mailbox, error) {
 			return nil, err
 		}
 	}
-	if turned {
+	if reread {
 		if err := r.settle(ctx); err != nil {
 			return nil, err
 		}
@@ -102,8 +102,8 @@ func (r *run) seeThere(ctx context.Context, b *box) (err error) {
 	if err := r.there(ctx, b); err != nil {
 		return err
 	}
-	turned, err := r.turned(ctx, b)
-	if turned {
+	replaced, err := r.messagesReplaced(ctx, b)
+	if replaced {
 		b.mustMatch = true
 		err = cmp.Or(r.reread(ctx, b), r.there(ctx, b))
 	}

@@ -215,7 +215,7 @@ func (r *run) finishMoves(ctx context.Context, b *box, all []*pending) error {
 	var marked goimap.UIDSet
 	if r.DryRun {
 		b.finished = set
-	} else if !s.ReadOnly && !b.turned(changes.State{UIDValidity: plan.UIDValidity(s.UIDValidity), UIDNext: s.UIDNext}) {
+	} else if !s.ReadOnly && !b.uidsReassigned(changes.State{UIDValidity: plan.UIDValidity(s.UIDValidity), UIDNext: s.UIDNext}) {
 		marked, err = r.expunge(ctx, b, set)
 	}
 	if err != nil && !forbidden(err) {

@@ -9,7 +9,7 @@
 // Run and its passes: run.go; what it tells: event.go; what fails, and whether the run goes on: failure.go.
 //
 // Mailboxes: folders.go finds them, each a box (box.go); imap/naming says what they are called on either side, walk.go which
-// Maildirs are theirs, rotate.go which were put aside under another name; select.go opens one; turned.go tells when its
+// Maildirs are theirs, detectrename.go which mailboxes were renamed on the server; select.go opens one; uidvalidity.go tells when its
 // UIDs mean other messages.
 //
 // Observe: observe.go. Here: local.go takes into view what maildir/look saw, file.go and keywords.go read a file, notmessage.go tells of
@@ -20,7 +20,7 @@
 // Apply: apply.go, and apply_*.go for each kind of operation; windows.go plans and applies very many newcomers a part at a
 // time. Before all: mend.go does to the Maildirs what observing found in want of it. What they share: rescan.go looks at the Maildirs
 // once more before what cannot be taken back; expunge.go takes away what we deleted, and nothing else; arrival.go makes durable what
-// comes down; changes.Reader.Find finds again what went up, weigh.go asks what became of it; breakers.go gets past messages that end
+// comes down; changes.Reader.Find finds again what went up, uploadsizes.go asks in what size and with what date it is kept there; breakers.go gets past messages that end
 // the connection.
 //
 // Record: record.go, firstsync.go; after a crash resume.go, and resolve.go for what went up. Beside Run: fetch.go, bodies on demand.
@@ -277,7 +277,7 @@ func (r *run) pass(ctx context.Context, first bool) error {
 			return err
 		}
 	}
-	aside, err := r.rotated(ctx)
+	aside, err := r.detectRenames(ctx)
 	if err != nil {
 		return err
 	}

@@ -24,7 +24,7 @@ func (r *run) opened(ctx context.Context, b *box) error {
 	if err == nil && (s.ReadOnly && !b.delta.Now.ReadOnly || b.delta.Now.Keeps.Set&^changes.Keeps(s).Set != 0) {
 		// Nothing else had changed, so nobody had looked. The plan is to be made again, with that known.
 		b.ReadOnly, b.Keeps = s.ReadOnly, changes.Keeps(s)
-		return cmp.Or(r.base.Record(ctx, b.Mailbox), error(errTurned))
+		return cmp.Or(r.base.Record(ctx, b.Mailbox), error(errNowReadOnly))
 	}
 	return err
 }

@@ -65,21 +65,21 @@ func (l *line) cut() error {
 type slow struct {
 	net.Conn
 	delay   time.Duration
-	queue   chan parcel
+	queue   chan chunk
 	closed  chan struct{} // nobody wants more
 	fetched chan struct{} // fetch is done
 	rest    []byte
 	err     error
 }
 
-type parcel struct {
+type chunk struct {
 	octets []byte
 	due    time.Time
 	err    error
 }
 
 func newSlow(conn net.Conn, delay time.Duration) *slow {
-	s := &slow{Conn: conn, delay: delay, queue: make(chan parcel, 1024), closed: make(chan struct{}), fetched: make(chan struct{})}
+	s := &slow{Conn: conn, delay: delay, queue: make(chan chunk, 1024), closed: make(chan struct{}), fetched: make(chan struct{})}
 	go s.fetch()
 	return s
 }
@@ -91,7 +91,7 @@ func (s *slow) fetch() {
 		buf := make([]byte, 4096)
 		n, err := s.Conn.Read(buf)
 		select {
-		case s.queue <- parcel{buf[:n], time.Now().Add(s.delay), err}:
+		case s.queue <- chunk{buf[:n], time.Now().Add(s.delay), err}:
 		case <-s.closed:
 			return
 		}

@@ -12,7 +12,7 @@ import (
 
 // A mailbox is put aside on the server, and its name is given to a new one: the old files follow their messages, and only
 // what is new is fetched.
-func TestRotated(t *testing.T) {
+func TestDetectRenames(t *testing.T) {
 	w := newStreet(t, dovecot.Options{})
 	for name, q := range map[string]quirks{
 		"full": nil, "old": append(old(), imaptest.Without("LIST-EXTENDED")), "OBJECTID": objectID(), "other sizes": {imaptest.Replace(`RFC822.SIZE \d(\d\d)`, "RFC822.SIZE $1")},

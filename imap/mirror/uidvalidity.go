@@ -16,22 +16,22 @@ func (b *box) matches() bool {
 		return b.here
 	}
 	st := b.remote.Status
-	return st != nil && b.turned(changes.State{UIDValidity: plan.UIDValidity(st.UIDValidity), UIDNext: st.UIDNext})
+	return st != nil && b.uidsReassigned(changes.State{UIDValidity: plan.UIDValidity(st.UIDValidity), UIDNext: st.UIDNext})
 }
 
-// turned says whether UIDs may mean other messages now: another UIDVALIDITY, or a UIDNEXT that went back. RFC 9051 section
+// uidsReassigned says whether UIDs may mean other messages now: another UIDVALIDITY, or a UIDNEXT that went back. RFC 9051 section
 // 2.3.1.1 forbids the latter, but a server that was restored from a backup does it: it gives UIDs anew that are known here.
-func (b *box) turned(now changes.State) bool {
+func (b *box) uidsReassigned(now changes.State) bool {
 	return b.UIDValidity != 0 && (now.UIDValidity != b.UIDValidity || now.UIDNext != 0 && now.UIDNext < b.UIDNext)
 }
 
-// turned finds out what STATUS had not said. Where only HIGHESTMODSEQ went back, a server may have been restored and have got
+// messagesReplaced finds out what STATUS had not said. Where only HIGHESTMODSEQ went back, a server may have been restored and have got
 // new messages since, or it may have lost no more than an index: the messages tell.
-func (r *run) turned(ctx context.Context, b *box) (bool, error) {
+func (r *run) messagesReplaced(ctx context.Context, b *box) (bool, error) {
 	switch {
 	case b.mustMatch || !b.known || b.remote == nil:
 		return false, nil
-	case b.turned(b.delta.Now):
+	case b.uidsReassigned(b.delta.Now):
 		return true, nil
 	case b.delta.Now.ModSeq == 0 || b.delta.Now.ModSeq >= b.ModSeq:
 		return false, nil

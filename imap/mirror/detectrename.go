@@ -11,13 +11,13 @@ import (
 	"postie/maildir/index"
 )
 
-// rotated looks for mailboxes that were renamed on the server and whose name was given to a new one: an archive that was put
+// detectRenames looks for mailboxes that were renamed on the server and whose name was given to a new one: an archive that was put
 // aside. Compared by name the old files would be orphans, and their messages new. A dry run notes the new names in a copy of the index,
 // where the Maildirs stay as they lie.
-func (r *run) rotated(ctx context.Context) (ops []plan.Op, err error) {
+func (r *run) detectRenames(ctx context.Context) (ops []plan.Op, err error) {
 	for _, old := range r.boxes {
 		for _, b := range r.boxes {
-			if !rotates(old, b) {
+			if !mayBeRenamed(old, b) {
 				continue
 			}
 			same, err := r.same(ctx, b, old)
@@ -43,8 +43,8 @@ func (r *run) rotated(ctx context.Context) (ops []plan.Op, err error) {
 	return ops, err
 }
 
-// rotates says whether the base of old may be that of b, of which nothing is known: old has another UIDVALIDITY now, and b has its.
-func rotates(old, b *box) bool {
+// mayBeRenamed says whether the base of old may be that of b, of which nothing is known: old has another UIDVALIDITY now, and b has its.
+func mayBeRenamed(old, b *box) bool {
 	if !old.known || b.known || old.outside || b.outside || old.remote == nil || b.remote == nil || old.here == b.here || old.Name == index.Inbox {
 		return false
 	}

@@ -6,11 +6,11 @@ import (
 	goimap "github.com/emersion/go-imap/v2"
 )
 
-// weigh asks what the server made of uploads: its size and date are what it will be known by when it is moved there, or when the
+// uploadSizes asks what the server made of uploads: its size and date are what it will be known by when it is moved there, or when the
 // mailbox has to be matched again. Exchange and gluon store other octets than they got, or count them otherwise. Of what is not
 // told, what was sent counts.
-func (r *run) weigh(ctx context.Context, b *box, batch []*parcel) error {
-	set := uids(batch, func(p *parcel) goimap.UID { return p.uid })
+func (r *run) uploadSizes(ctx context.Context, b *box, batch []*upload) error {
+	set := uids(batch, func(p *upload) goimap.UID { return p.uid })
 	if len(set) == 0 {
 		return nil
 	}
