@@ -25,23 +25,23 @@ type Account struct {
 
 // Mailbox is what an account knows of one mailbox.
 type Mailbox struct {
-	ID          int64
-	Name        string // hierarchy joined by "/", without the personal namespace's prefix
-	Folder      string // path below the root; ".": the root itself
-	UIDValidity plan.UIDValidity
-	MailboxID   string // RFC 8474; "": the server has none
-	UIDNext     imap.UID
-	Messages    uint32
-	ModSeq      plan.ModSeq   // up to which everything was read and is recorded; 0: read all
-	Stamp       maildir.Stamp // of the folder when it was scanned and nothing was new; zero: scan it
-	Keeps       plan.Keeps
-	ReadOnly    bool
-	Server      string // its name on the server, as imap has it; "": it follows from Name
-	Called      string // what its user named it here since the last sync; "": it was not renamed
-	Deleted     bool   // its user deleted it here since the last sync
-	Made        bool   // by us, on one side or the other: what lies in it and has no pair is new
-	Some        bool   // it has pairs
-	Odd         bool   // it has pairs that need a look in every run: a state, no body, or flags that differ
+	ID             int64
+	Name           string // hierarchy joined by "/", without the personal namespace's prefix
+	Folder         string // path below the root; ".": the root itself
+	UIDValidity    plan.UIDValidity
+	MailboxID      string // RFC 8474; "": the server has none
+	UIDNext        imap.UID
+	Messages       uint32
+	ModSeq         plan.ModSeq   // up to which everything was read and is recorded; 0: read all
+	Stamp          maildir.Stamp // of the folder when it was scanned and nothing was new; zero: scan it
+	PermanentFlags plan.PermanentFlags
+	ReadOnly       bool
+	Server         string // its name on the server, as imap has it; "": it follows from Name
+	Called         string // what its user named it here since the last sync; "": it was not renamed
+	Deleted        bool   // its user deleted it here since the last sync
+	Made           bool   // by us, on one side or the other: what lies in it and has no pair is new
+	Some           bool   // it has pairs
+	Odd            bool   // it has pairs that need a look in every run: a state, no body, or flags that differ
 }
 
 // Open opens the base of an account, which may be new.
@@ -85,7 +85,7 @@ func (a *Account) Mailboxes(ctx context.Context) ([]Mailbox, error) {
 func scanMailbox(rows *sql.Rows) (m Mailbox, err error) {
 	var stamp string
 	err = rows.Scan(&m.ID, &m.Name, &m.Folder, &m.UIDValidity, &m.MailboxID, &m.UIDNext, &m.Messages, &m.ModSeq,
-		&stamp, &m.Keeps.Set, &m.Keeps.Keywords, &m.Keeps.Any, &m.ReadOnly, &m.Made, &m.Called, &m.Deleted, &m.Server, &m.Some, &m.Odd)
+		&stamp, &m.PermanentFlags.Set, &m.PermanentFlags.Keywords, &m.PermanentFlags.Any, &m.ReadOnly, &m.Made, &m.Called, &m.Deleted, &m.Server, &m.Some, &m.Odd)
 	fmt.Sscanf(stamp, "%d %d", &m.Stamp.New, &m.Stamp.Cur) // what is not readable is scanned again
 	return m, err
 }
@@ -138,8 +138,8 @@ func (a *Account) Record(ctx context.Context, ms ...Mailbox) error {
 			if m.Stamp != (maildir.Stamp{}) {
 				stamp = fmt.Sprintf("%d %d", m.Stamp.New, m.Stamp.Cur)
 			}
-			return []any{m.UIDValidity, m.MailboxID, m.UIDNext, m.Messages, int64(m.ModSeq), stamp, m.Keeps.Set,
-				string(m.Keeps.Keywords), m.Keeps.Any, m.ReadOnly, m.Made, m.Called, m.Deleted, m.Server, m.ID}
+			return []any{m.UIDValidity, m.MailboxID, m.UIDNext, m.Messages, int64(m.ModSeq), stamp, m.PermanentFlags.Set,
+				string(m.PermanentFlags.Keywords), m.PermanentFlags.Any, m.ReadOnly, m.Made, m.Called, m.Deleted, m.Server, m.ID}
 		}, nil)
 	}))
 }

@@ -173,12 +173,12 @@ m2 INBOX cur/ "letter 2"
 m1 INBOX cur/k1:2,S "letter 1" /INBOX/cur/k1:2,S`)
 }
 
-// State, intents, wishes and notices are read as they were written.
+// State, intents, pending changes and notices are read as they were written.
 func TestRemembered(t *testing.T) {
 	_, a, in, other := based(t)
 	ctx := t.Context()
 	in.UIDValidity, in.MailboxID, in.UIDNext, in.Messages, in.ModSeq = 7, "F1", 8, 9, 1<<62
-	in.Stamp, in.Keeps, in.ReadOnly, in.Made = maildir.Stamp{New: 1, Cur: 2}, plan.Keeps{Flags: maildir.Flags{Set: 5, Keywords: "a b"}, Any: true}, true, true
+	in.Stamp, in.PermanentFlags, in.ReadOnly, in.Made = maildir.Stamp{New: 1, Cur: 2}, plan.PermanentFlags{Flags: maildir.Flags{Set: 5, Keywords: "a b"}, Any: true}, true, true
 	must(t, a.Record(ctx, *in))
 	boxes, err := a.Mailboxes(ctx)
 	if err != nil || len(boxes) != 2 || boxes[1] != *in {
@@ -191,15 +191,15 @@ func TestRemembered(t *testing.T) {
 		t.Errorf("%+v %v", got, err)
 	}
 	f := maildir.Flags{Set: maildir.FlagSeen, Keywords: "work"}
-	must(t, a.Pend(ctx, in.ID, plan.Wish{UID: 1, Flags: &f}), a.Pend(ctx, in.ID, plan.Wish{UID: 2, To: "A"}),
-		a.Pend(ctx, in.ID, plan.Wish{UID: 3, Delete: true}), a.Pend(ctx, in.ID, plan.Wish{UID: 3}))
+	must(t, a.Pend(ctx, in.ID, plan.PendingChange{UID: 1, Flags: &f}), a.Pend(ctx, in.ID, plan.PendingChange{UID: 2, To: "A"}),
+		a.Pend(ctx, in.ID, plan.PendingChange{UID: 3, Delete: true}), a.Pend(ctx, in.ID, plan.PendingChange{UID: 3}))
 	ws, err := a.Pending(ctx, in.ID)
-	if err != nil || len(ws) != 2 || *ws[0].Flags != f || ws[1] != (plan.Wish{UID: 2, To: "A"}) {
+	if err != nil || len(ws) != 2 || *ws[0].Flags != f || ws[1] != (plan.PendingChange{UID: 2, To: "A"}) {
 		t.Errorf("%+v %v", ws, err)
 	}
 	must(t, a.Agree(ctx, []Agreement{{Mailbox: in.ID, UID: 1}}))
 	if ws, err = a.Pending(ctx, in.ID); err != nil || len(ws) != 1 {
-		t.Errorf("a wish outlived its pair: %+v %v", ws, err)
+		t.Errorf("a pending change outlived its pair: %+v %v", ws, err)
 	}
 	must(t, a.Said(ctx, []string{"x"}))
 	if said, err := a.Notices(ctx); err != nil || fmt.Sprint(said) != "[x]" {

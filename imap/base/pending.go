@@ -14,17 +14,17 @@ import (
 )
 
 // Pending gives the local changes to messages of a mailbox that have no body, by UID.
-func (a *Account) Pending(ctx context.Context, box int64) ([]plan.Wish, error) {
+func (a *Account) Pending(ctx context.Context, box int64) ([]plan.PendingChange, error) {
 	all, err := a.s.PendingChanges(ctx, "box = ? ORDER BY uid", box)
-	ws := make([]plan.Wish, len(all))
+	ws := make([]plan.PendingChange, len(all))
 	for i, c := range all {
-		ws[i] = plan.Wish(c)
+		ws[i] = plan.PendingChange(c)
 	}
 	return ws, verb("read pending changes", err)
 }
 
 // Pend writes a local change down, in place of an older one to the same message. The zero change takes it back.
-func (a *Account) Pend(ctx context.Context, box int64, w plan.Wish) error {
+func (a *Account) Pend(ctx context.Context, box int64, w plan.PendingChange) error {
 	return verb("record pending change", a.s.Write(ctx, func(tx *sql.Tx) error { return index.PutPending(tx, box, index.PendingChange(w)) }))
 }
 
@@ -41,12 +41,12 @@ func (a *Account) ApplyPending(ctx context.Context, layout maildir.Layout) error
 		JOIN pair p ON p.box = w.box AND p.uid = w.uid WHERE b.account = ? AND p.key IS NOT NULL AND p.state = ?`, a.id, plan.Agreed)
 	for i := 0; i < len(all) && err == nil; i++ {
 		l := all[i]
-		ws, wishErr := a.s.PendingChanges(ctx, "box = ? AND uid = ?", l.box, l.uid)
-		if err = wishErr; err != nil || len(ws) == 0 {
+		ws, pendingErr := a.s.PendingChanges(ctx, "box = ? AND uid = ?", l.box, l.uid)
+		if err = pendingErr; err != nil || len(ws) == 0 {
 			continue
 		}
 		if err = a.apply(ctx, l.message, ws[0], l.local, layout); err == nil {
-			err = a.Pend(ctx, l.box, plan.Wish{UID: l.uid})
+			err = a.Pend(ctx, l.box, plan.PendingChange{UID: l.uid})
 		}
 	}
 	return verb("apply pending changes", err)
@@ -67,7 +67,7 @@ func (a *Account) apply(ctx context.Context, id int64, w index.PendingChange, lo
 	return err
 }
 
-// pending forgets the pending change that an agreement grants. One that was made, or changed, since it was read is for the next run: it goes where its
+// pending forgets the pending change that an agreement fulfils. One that was made, or changed, since it was read is for the next run: it goes where its
 // message goes, and remains the change that it was.
 func (w *agreeing) pending(g *Agreement) error {
 	if g.Pending.UID != 0 {

@@ -11,22 +11,22 @@ import (
 	"postie/maildir/index"
 )
 
-// An agreement forgets the pending change that it grants. One that was changed since it was read stays, and goes where its message goes.
+// An agreement forgets the pending change that it fulfils. One that was changed since it was read stays, and goes where its message goes.
 func TestPendingGranted(t *testing.T) {
 	_, a, in, other := based(t)
 	ctx := t.Context()
-	seen, since := plan.Wish{UID: 1, To: "A"}, plan.Wish{UID: 1, Delete: true}
+	seen, since := plan.PendingChange{UID: 1, To: "A"}, plan.PendingChange{UID: 1, Delete: true}
 	again, moved := paired(in, 1, ""), paired(in, 9, "")
 	again.UID, moved.UID, moved.To = 1, 1, other.ID
 	gone := Agreement{Mailbox: in.ID, UID: 1}
 	for _, c := range []struct {
 		what  string
-		now   plan.Wish
+		now   plan.PendingChange
 		agree Agreement
 		left  string // in INBOX and the other mailbox
 	}{
-		{"granted", seen, again, "[] []"},
-		{"granted, moved", seen, moved, "[] []"},
+		{"fulfilled", seen, again, "[] []"},
+		{"fulfilled, moved", seen, moved, "[] []"},
 		{"changed since", since, again, "[{1 <nil>  true}] []"},
 		{"changed since, moved", since, moved, "[] [{9 <nil>  true}]"},
 		{"its message is gone", since, gone, "[] []"},
@@ -76,7 +76,7 @@ func TestPendingBesideAnAgreement(t *testing.T) {
 	}
 }
 
-// What is so already is no wish, and a later one does not forget an earlier one.
+// What is so already is no change, and a later one does not forget an earlier one.
 func TestPending(t *testing.T) {
 	s, a, in, _ := based(t)
 	ctx := t.Context()
@@ -88,7 +88,7 @@ func TestPending(t *testing.T) {
 		}
 		return m
 	}
-	wished := func() string {
+	pending := func() string {
 		all, err := a.Pending(ctx, in.ID)
 		must(t, err)
 		text := ""
@@ -105,22 +105,22 @@ func TestPending(t *testing.T) {
 		must(t, err)
 	}
 	mark(index.Change{Set: maildir.FlagFlagged})
-	want(t, "flagged", wished(), "F  false")
+	want(t, "flagged", pending(), "F  false")
 	mark(index.Change{Clear: maildir.FlagFlagged})
-	want(t, "and back", wished(), "")
+	want(t, "and back", pending(), "")
 	_, err := s.Move(ctx, []index.Message{one()}, "B", maildir.FS)
 	must(t, err)
 	mark(index.Change{Set: maildir.FlagReplied})
-	want(t, "moved and marked", wished(), "R B false")
+	want(t, "moved and marked", pending(), "R B false")
 	want(t, "is shown there", one().Mailbox, "B")
 	_, err = s.Move(ctx, []index.Message{one()}, index.Inbox, maildir.FS)
 	must(t, err)
-	want(t, "and back", wished(), "R  false")
+	want(t, "and back", pending(), "R  false")
 	_, err = s.Move(ctx, []index.Message{one()}, "B", maildir.FS)
 	must(t, err)
 	_, err = s.Remove(ctx, []index.Message{one()})
 	must(t, err)
-	want(t, "deleted", wished(), "R  true")
+	want(t, "deleted", pending(), "R  true")
 	hidden, err := s.Follow(ctx)
 	if must(t, err); !hidden[1] {
 		t.Error("it is shown still")

@@ -49,7 +49,7 @@ func (w *agreeing) again(g *Agreement) error {
 			&id, g.Pair.Size, g.Message.Summary.MessageID, g.Pair.Date.UnixMilli())
 		g.Message = nil
 	}
-	if err == nil && id != 0 { // its wish goes with it
+	if err == nil && id != 0 { // its pending change goes with it
 		err = w.exec("UPDATE wish SET uid = ? WHERE box = ? AND uid = -(SELECT uid FROM old WHERE message = ?)", g.Pair.UID, g.Mailbox, id)
 	}
 	if err == nil && id != 0 {

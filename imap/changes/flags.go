@@ -54,12 +54,12 @@ func IMAPFlags(f maildir.Flags) (flags []goimap.Flag) {
 	return flags
 }
 
-// Keeps reads which flags can be stored. RFC 9051 section 7.1: without PERMANENTFLAGS all can.
-func Keeps(s *imap.Selected) plan.Keeps {
+// PermanentFlags reads which flags can be stored. RFC 9051 section 7.1: without PERMANENTFLAGS all can.
+func PermanentFlags(s *imap.Selected) plan.PermanentFlags {
 	if s.PermanentFlags == nil {
-		return plan.Keeps{Flags: FlagsOf(s.Flags), Any: true}
+		return plan.PermanentFlags{Flags: FlagsOf(s.Flags), Any: true}
 	}
-	k := plan.Keeps{Flags: FlagsOf(s.PermanentFlags), Any: s.Keywords}
+	k := plan.PermanentFlags{Flags: FlagsOf(s.PermanentFlags), Any: s.Keywords}
 	if k.Any {
 		// Who keeps any keyword keeps the system flags too, also those that some servers do not list while no message
 		// has them (go-imap's imapmemserver). $Forwarded is a keyword there.

@@ -15,13 +15,13 @@ import (
 
 // State is how far a mailbox was read, or is now.
 type State struct {
-	UIDValidity plan.UIDValidity
-	MailboxID   string // RFC 8474; "": the server has none
-	UIDNext     goimap.UID
-	Messages    uint32
-	ModSeq      plan.ModSeq // 0: there are none
-	Keeps       plan.Keeps
-	ReadOnly    bool
+	UIDValidity    plan.UIDValidity
+	MailboxID      string // RFC 8474; "": the server has none
+	UIDNext        goimap.UID
+	Messages       uint32
+	ModSeq         plan.ModSeq // 0: there are none
+	PermanentFlags plan.PermanentFlags
+	ReadOnly       bool
 }
 
 // Mailbox is a mailbox on the server.
@@ -150,7 +150,7 @@ func (r *Reader) look(ctx context.Context, d *Delta, m Mailbox, then Then, rows 
 // StateOf is what SELECT said.
 func StateOf(s *imap.Selected) State {
 	return State{UIDValidity: plan.UIDValidity(s.UIDValidity), MailboxID: s.MailboxID, UIDNext: s.UIDNext, Messages: s.Exists,
-		ModSeq: plan.ModSeq(s.HighestModSeq), Keeps: Keeps(s), ReadOnly: s.ReadOnly}
+		ModSeq: plan.ModSeq(s.HighestModSeq), PermanentFlags: PermanentFlags(s), ReadOnly: s.ReadOnly}
 }
 
 // ladder asks what changed, by the cheapest way.

@@ -147,7 +147,7 @@ func (r *run) prepare(ctx context.Context) error {
 
 // begin records what UIDs mean from now on; of it nothing was read to its end yet.
 func (r *run) begin(ctx context.Context, b *box) error {
-	b.UIDValidity, b.MailboxID, b.Keeps, b.ReadOnly = b.delta.Now.UIDValidity, b.delta.Now.MailboxID, b.delta.Now.Keeps, b.delta.Now.ReadOnly
+	b.UIDValidity, b.MailboxID, b.PermanentFlags, b.ReadOnly = b.delta.Now.UIDValidity, b.delta.Now.MailboxID, b.delta.Now.PermanentFlags, b.delta.Now.ReadOnly
 	b.UIDNext, b.Messages, b.ModSeq, b.Stamp = 0, 0, 0, maildir.Stamp{}
 	return r.base.Record(ctx, b.Mailbox)
 }
@@ -174,7 +174,7 @@ func (b *box) rebased() []base.Agreement {
 // agreement is that of an operation, by the rule that plan.Op gives.
 func (r *run) agreement(op plan.Op, p plan.Pair) base.Agreement {
 	b := r.byName[op.Mailbox]
-	a := base.Agreement{Mailbox: b.ID, UID: op.UID, Key: op.Key, Pair: p, Pending: r.granted(b, op.UID)}
+	a := base.Agreement{Mailbox: b.ID, UID: op.UID, Key: op.Key, Pair: p, Pending: r.fulfilled(b, op.UID)}
 	if op.To != "" && p != (plan.Pair{}) {
 		b = r.byName[op.To]
 		a.To = b.ID
@@ -188,11 +188,11 @@ func (r *run) agreement(op plan.Op, p plan.Pair) base.Agreement {
 	return a
 }
 
-// granted is what was wished for a message and need not wait any more.
-func (r *run) granted(b *box, uid goimap.UID) plan.Wish {
-	w := b.wish(uid)
+// fulfilled is the pending change of a message that need not wait any more.
+func (r *run) fulfilled(b *box, uid goimap.UID) plan.PendingChange {
+	w := b.pendingChange(uid)
 	if w == nil || w.To != "" && r.byName[w.To] == nil { // to a mailbox that is not there: it waits
-		return plan.Wish{}
+		return plan.PendingChange{}
 	}
 	return *w
 }

@@ -180,5 +180,5 @@ func (r *run) summary(b *box, op plan.Op, m imap.Message) (base.Agreement, error
 	p.Date, p.Size = m.Date, max(m.Size, 0)
 	msg := &index.Message{Mailbox: b.Name, Wire: maildir.Wire{Size: p.Size}, Header: header.Hash(), Date: m.Date, Flags: p.Local,
 		Summary: message.Summarize(header.Bytes())}
-	return base.Agreement{Mailbox: b.ID, UID: op.UID, Key: op.Key, Pair: p, EmailID: m.EmailID, Message: msg, Pending: r.granted(b, op.UID)}, err
+	return base.Agreement{Mailbox: b.ID, UID: op.UID, Key: op.Key, Pair: p, EmailID: m.EmailID, Message: msg, Pending: r.fulfilled(b, op.UID)}, err
 }

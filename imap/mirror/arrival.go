@@ -57,7 +57,7 @@ func (r *run) receive(b *box, op plan.Op, m imap.Message, header *message.Header
 		verdict = message.CutOff
 	}
 	return &arrival{op: op, draft: draft, announced: announced, verdict: verdict, agreement: base.Agreement{Mailbox: b.ID, UID: op.UID, Key: op.Key, Pair: p,
-		EmailID: m.EmailID, Message: msg, Pending: r.granted(b, op.UID)}}, nil
+		EmailID: m.EmailID, Message: msg, Pending: r.fulfilled(b, op.UID)}}, nil
 }
 
 // newIntake makes batches durable while the next one comes in.

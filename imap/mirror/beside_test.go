@@ -60,7 +60,7 @@ func TestCommandsBesideEveryStep(t *testing.T) {
 	})
 }
 
-// So it is where bodies are not here, and what is done to messages is only wished; also while their bodies come.
+// So it is where bodies are not here, and what is done to messages is only pending; also while their bodies come.
 func TestCommandsBesideEveryStepWithoutBodies(t *testing.T) {
 	w := newBodyless(t)
 	t.Run("none", func(t *testing.T) {

@@ -58,13 +58,13 @@ type maildirSide struct {
 
 // serverSide is a mailbox as the server shows it.
 type serverSide struct {
-	server   string        // its name there; "": it is not there and cannot be
-	remote   *imap.Mailbox // nil: not there
-	apart    bool          // Gmail's virtual ones, and what has a name twice
-	delta    changes.Delta // what is seen there, and differs from the base
-	finished goimap.UIDSet // in a dry run: copied by a run that was stopped, and not there any more when that is settled
-	wishes   []plan.Wish   // for messages that have no body here
-	expunges bool          // an EXPUNGE would take only what is ours
+	server   string               // its name there; "": it is not there and cannot be
+	remote   *imap.Mailbox        // nil: not there
+	apart    bool                 // Gmail's virtual ones, and what has a name twice
+	delta    changes.Delta        // what is seen there, and differs from the base
+	finished goimap.UIDSet        // in a dry run: copied by a run that was stopped, and not there any more when that is settled
+	pending  []plan.PendingChange // for messages that have no body here
+	expunges bool                 // an EXPUNGE would take only what is ours
 	forbids  forbids
 }
 
@@ -111,9 +111,9 @@ func (b *box) holds(key maildir.Key) bool {
 // message is the one in view that has a UID; nil: none has.
 func (b *box) message(uid goimap.UID) *plan.Message { return b.delta.Message(uid) }
 
-// wish is what was wished for a message when the mailbox was observed; nil: nothing was.
-func (b *box) wish(uid goimap.UID) *plan.Wish {
-	return at(b.wishes, uid, func(w plan.Wish) goimap.UID { return w.UID })
+// pendingChange is the one that waited for a message when the mailbox was observed; nil: none did.
+func (b *box) pendingChange(uid goimap.UID) *plan.PendingChange {
+	return at(b.pending, uid, func(w plan.PendingChange) goimap.UID { return w.UID })
 }
 
 // at finds what has a key among things sorted by it; nil: nothing has.

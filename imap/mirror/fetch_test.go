@@ -298,7 +298,7 @@ func TestFetchKilled(t *testing.T) {
 	}
 }
 
-// Wishes survive a new UIDVALIDITY: they are about messages, not about numbers.
+// Pending changes survive a new UIDVALIDITY: they are about messages, not about numbers.
 func TestPendingUnderNewUIDValidity(t *testing.T) {
 	d := withoutBodies(t, dovecot.Options{})
 	s := d.remote()

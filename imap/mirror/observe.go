@@ -95,7 +95,7 @@ func (r *run) see(ctx context.Context, b *box) error {
 // seeThere looks at the server's side of one mailbox.
 func (r *run) seeThere(ctx context.Context, b *box) (err error) {
 	if b.known {
-		if b.wishes, err = r.base.Pending(ctx, b.ID); err != nil {
+		if b.pending, err = r.base.Pending(ctx, b.ID); err != nil {
 			return err
 		}
 	}
@@ -120,8 +120,8 @@ func (r *run) seeThere(ctx context.Context, b *box) (err error) {
 func (r *run) view(ctx context.Context, b *box) (plan.Mailbox, error) {
 	v := plan.Mailbox{
 		Name: b.Name, Known: b.known, Exist: b.exist(), Outside: b.outside, Unstable: b.unstable, Lost: b.emptied, Called: b.Called, Deleted: b.Deleted,
-		UIDValidity: b.delta.Now.UIDValidity, MailboxID: b.delta.Now.MailboxID, ModSeq: b.delta.Now.ModSeq, Keeps: b.delta.Now.Keeps, ReadOnly: b.delta.Now.ReadOnly,
-		Expunges: b.expunges, Files: plan.Seq(b.files), Messages: plan.Seq(b.delta.Messages), Wishes: b.wishes,
+		UIDValidity: b.delta.Now.UIDValidity, MailboxID: b.delta.Now.MailboxID, ModSeq: b.delta.Now.ModSeq, PermanentFlags: b.delta.Now.PermanentFlags, ReadOnly: b.delta.Now.ReadOnly,
+		Expunges: b.expunges, Files: plan.Seq(b.files), Messages: plan.Seq(b.delta.Messages), Pending: b.pending,
 		Base: plan.Base{UIDValidity: b.UIDValidity, MailboxID: b.MailboxID, ByUID: plan.Seq(b.delta.Pairs), ByKey: plan.Seq(b.byKey)},
 	}
 	if es := b.left[empty]; len(es) > 0 {
@@ -129,16 +129,16 @@ func (r *run) view(ctx context.Context, b *box) (plan.Mailbox, error) {
 	}
 	v.Closed, v.Expunges = b.forbids.insert, v.Expunges && !b.forbids.expunge
 	if b.forbids.delete {
-		v.Keeps.Set &^= maildir.FlagTrashed
+		v.PermanentFlags.Set &^= maildir.FlagTrashed
 	}
 	if b.remote == nil {
 		v.UIDValidity, v.MailboxID = 0, ""
-		v.Keeps, v.ReadOnly = plan.Keeps{Flags: maildir.Flags{Set: changes.AllFlags}, Any: true}, false // what is made anew, in all likelihood
+		v.PermanentFlags, v.ReadOnly = plan.PermanentFlags{Flags: maildir.Flags{Set: changes.AllFlags}, Any: true}, false // what is made anew, in all likelihood
 	}
 	if b.newbase != nil {
 		v.Known, v.Count, v.Base = b.known || b.remote != nil, len(b.newbase), plan.BaseOf(b.newbase)
 	}
-	if b.newbase == nil && (!b.intact() || len(b.wishes) > 0 || b.exist() != plan.Both) { // something may be deleted
+	if b.newbase == nil && (!b.intact() || len(b.pending) > 0 || b.exist() != plan.Both) { // something may be deleted
 		var err error
 		if v.Count, err = r.base.Count(ctx, b.ID); err != nil {
 			return v, err
@@ -207,9 +207,9 @@ func (r *run) rematch(ctx context.Context, b *box) error {
 	if b.newbase == nil {
 		b.newbase = []plan.Pair{}
 	}
-	// Wishes go by the old UIDs. Those of messages that were found again are granted when the new ones are recorded.
-	r.again = r.again || len(b.wishes) > 0
-	b.wishes = nil
+	// Pending changes go by the old UIDs. Those of messages that were found again are made when the new ones are recorded.
+	r.again = r.again || len(b.pending) > 0
+	b.pending = nil
 	return nil
 }
 

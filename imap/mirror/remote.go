@@ -21,13 +21,13 @@ func remoteOf(b *box) changes.Mailbox {
 // stateOf is how far a mailbox was read.
 func stateOf(m base.Mailbox) changes.State {
 	return changes.State{UIDValidity: m.UIDValidity, MailboxID: m.MailboxID, UIDNext: m.UIDNext, Messages: m.Messages, ModSeq: m.ModSeq,
-		Keeps: m.Keeps, ReadOnly: m.ReadOnly}
+		PermanentFlags: m.PermanentFlags, ReadOnly: m.ReadOnly}
 }
 
 // reached is a mailbox that was read up to a state.
 func reached(m base.Mailbox, s changes.State) base.Mailbox {
 	m.UIDValidity, m.MailboxID, m.UIDNext, m.Messages, m.ModSeq = s.UIDValidity, s.MailboxID, s.UIDNext, s.Messages, s.ModSeq
-	m.Keeps, m.ReadOnly = s.Keeps, s.ReadOnly
+	m.PermanentFlags, m.ReadOnly = s.PermanentFlags, s.ReadOnly
 	return m
 }
 

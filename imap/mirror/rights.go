@@ -32,13 +32,13 @@ func (r *run) rights(ctx context.Context, b *box) error {
 	if b.forbids.expunge && !b.forbids.delete && len(b.missing) > 0 && r.Policy.Expunge {
 		r.note(b.Name, "the server does not permit to expunge there: what is deleted here is only marked there")
 	}
-	if b.delta.Now.ReadOnly && (may.Insert || may.Delete) || b.delta.Now.Keeps.Set&maildir.FlagTrashed == 0 && may.Delete {
+	if b.delta.Now.ReadOnly && (may.Insert || may.Delete) || b.delta.Now.PermanentFlags.Set&maildir.FlagTrashed == 0 && may.Delete {
 		// Rights were given back, and nothing else had changed, so nobody had looked.
 		s, err := r.selected(ctx, b, nil)
 		if err != nil {
 			return err
 		}
-		b.delta.Now.Keeps, b.delta.Now.ReadOnly = changes.Keeps(s), s.ReadOnly
+		b.delta.Now.PermanentFlags, b.delta.Now.ReadOnly = changes.PermanentFlags(s), s.ReadOnly
 	}
 	return nil
 }
@@ -46,5 +46,5 @@ func (r *run) rights(ctx context.Context, b *box) error {
 // pushes says whether something here may have to go to the server, but for flags.
 func (r *run) pushes(b *box) bool {
 	waits := func(p plan.Pair) bool { return p.State == plan.Withheld || p.State == plan.Marked && r.Policy.Expunge }
-	return len(b.missing) > 0 || b.news > 0 || len(b.wishes) > 0 || slices.ContainsFunc(b.delta.Pairs, waits) || slices.ContainsFunc(b.byKey, waits)
+	return len(b.missing) > 0 || b.news > 0 || len(b.pending) > 0 || slices.ContainsFunc(b.delta.Pairs, waits) || slices.ContainsFunc(b.byKey, waits)
 }

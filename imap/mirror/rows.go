@@ -62,5 +62,5 @@ func (w rows) Shows(p plan.Pair) bool {
 	case w.r.Policy.Wants(p), len(w.b.fresh) > 0:
 		return true
 	}
-	return w.b.wish(p.UID) != nil
+	return w.b.pendingChange(p.UID) != nil
 }

@@ -21,9 +21,9 @@ func (r *run) opened(ctx context.Context, b *box) error {
 	if err == nil && b.UIDValidity != 0 && plan.UIDValidity(s.UIDValidity) != b.UIDValidity {
 		return fmt.Errorf("select %q: %w", b.server, errValidity)
 	}
-	if err == nil && (s.ReadOnly && !b.delta.Now.ReadOnly || b.delta.Now.Keeps.Set&^changes.Keeps(s).Set != 0) {
+	if err == nil && (s.ReadOnly && !b.delta.Now.ReadOnly || b.delta.Now.PermanentFlags.Set&^changes.PermanentFlags(s).Set != 0) {
 		// Nothing else had changed, so nobody had looked. The plan is to be made again, with that known.
-		b.ReadOnly, b.Keeps = s.ReadOnly, changes.Keeps(s)
+		b.ReadOnly, b.PermanentFlags = s.ReadOnly, changes.PermanentFlags(s)
 		return cmp.Or(r.base.Record(ctx, b.Mailbox), error(errNowReadOnly))
 	}
 	return err

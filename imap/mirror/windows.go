@@ -81,7 +81,7 @@ func (r *run) bring(ctx context.Context, b *box, p *plan.Plan, broken map[string
 		return r.failed(plan.Op{Kind: plan.Download, Mailbox: b.Name}, err, broken)
 	}
 	more, err := plan.Diff([]plan.Mailbox{{Name: b.Name, Known: true, Exist: plan.Both, Messages: plan.Seq(b.delta.Messages),
-		UIDValidity: b.delta.Now.UIDValidity, MailboxID: b.delta.Now.MailboxID, ModSeq: b.delta.Now.ModSeq, Keeps: b.delta.Now.Keeps, ReadOnly: b.delta.Now.ReadOnly,
+		UIDValidity: b.delta.Now.UIDValidity, MailboxID: b.delta.Now.MailboxID, ModSeq: b.delta.Now.ModSeq, PermanentFlags: b.delta.Now.PermanentFlags, ReadOnly: b.delta.Now.ReadOnly,
 		Base: plan.Base{UIDValidity: b.UIDValidity, MailboxID: b.MailboxID}}}, r.Policy)
 	if err != nil {
 		return fmt.Errorf("plan: %w", err)

@@ -30,7 +30,7 @@ var update = flag.Bool("update", false, "write what the plans are now into testd
 //
 // A message's letter is its identity: equal letters are equal copies. Cells are words: a number is the UID in the base,
 // letters are flags ("S,work"; "-" none), "." is: not there, "=" is: as the base has it. In base: nobody, freed, marked, withheld,
-// orphan, key=k, remote=FS, size=n. Here: key=k, unread, wish, delete, to=BOX, letter=b, date=n. There: uid=n, bare, date=n,
+// orphan, key=k, remote=FS, size=n. Here: key=k, unread, pending, delete, to=BOX, letter=b, date=n. There: uid=n, bare, date=n,
 // size=n, rewritten (its header), mod=n. Headers of a mailbox that is matched again are seen by those only who ask.
 func TestCases(t *testing.T) {
 	files, _ := filepath.Glob("testdata/*.txt")
@@ -143,7 +143,7 @@ func number(s string) int { n, _ := strconv.Atoi(s); return n }
 
 func mailboxOf(t *testing.T, name string, facts []string) Mailbox {
 	m := Mailbox{Name: name, Known: true, Exist: Both, Expunges: true, UIDValidity: 1,
-		Keeps: Keeps{Flags: maildir.Flags{Set: 63}, Any: true}, Base: Base{UIDValidity: 1}}
+		PermanentFlags: PermanentFlags{Flags: maildir.Flags{Set: 63}, Any: true}, Base: Base{UIDValidity: 1}}
 	for _, w := range facts {
 		key, value, _ := strings.Cut(w, "=")
 		old, now, _ := strings.Cut(value, "/")
@@ -177,7 +177,7 @@ func mailboxOf(t *testing.T, name string, facts []string) Mailbox {
 		case "noexpunge":
 			m.Expunges = false
 		case "keeps":
-			m.Keeps = Keeps{Flags: flagsOf(value)}
+			m.PermanentFlags = PermanentFlags{Flags: flagsOf(value)}
 		case "count":
 			m.Count = number(value)
 		case "modseq":
@@ -274,7 +274,7 @@ func (s *sight) here(t *testing.T, m *Mailbox, p Pair, letter string, words []st
 	if p.Key != "" {
 		f.Key = p.Key
 	}
-	var wish *Wish
+	var pending *PendingChange
 	for _, w := range words {
 		key, value, _ := strings.Cut(w, "=")
 		switch {
@@ -288,21 +288,21 @@ func (s *sight) here(t *testing.T, m *Mailbox, p Pair, letter string, words []st
 			f.ID.Date = day(number(value))
 		case key == "unread":
 			f.ID = Identity{}
-		case key == "wish":
-			wish = &Wish{UID: p.UID}
+		case key == "pending":
+			pending = &PendingChange{UID: p.UID}
 		case key == "delete":
-			wish.Delete = true
+			pending.Delete = true
 		case key == "to":
-			wish.To = value
-		case wish != nil:
+			pending.To = value
+		case pending != nil:
 			flags := flagsOf(w)
-			wish.Flags = &flags
+			pending.Flags = &flags
 		default:
 			f.Flags = flagsOf(w)
 		}
 	}
-	if wish != nil {
-		m.Wishes = append(m.Wishes, *wish)
+	if pending != nil {
+		m.Pending = append(m.Pending, *pending)
 		return
 	}
 	s.files = append(s.files, f)

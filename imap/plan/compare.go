@@ -19,7 +19,7 @@ type box struct {
 	messages []*newcomer[Message]
 	bodyless []*trio // pairs without a body that may be one of files
 	sizes    map[int64]bool
-	wished   map[imap.UID]bool
+	pending  map[imap.UID]bool
 	unnamed  []Pair // without UID, whose file the view does not identify
 }
 
@@ -45,9 +45,9 @@ type newcomer[T any] struct {
 
 // observe compares both sides of a mailbox with its base.
 func (b *box) observe(p Policy) error {
-	b.byUID, b.sizes, b.wished = map[imap.UID]*trio{}, map[int64]bool{}, map[imap.UID]bool{}
-	for _, w := range b.Wishes {
-		b.wished[w.UID] = true
+	b.byUID, b.sizes, b.pending = map[imap.UID]*trio{}, map[int64]bool{}, map[imap.UID]bool{}
+	for _, w := range b.Pending {
+		b.pending[w.UID] = true
 	}
 	if b.Known && b.UIDValidity != 0 && b.Base.UIDValidity != 0 && b.UIDValidity != b.Base.UIDValidity {
 		return fmt.Errorf("UIDVALIDITY changed from %d to %d: the base has to be matched again", b.Base.UIDValidity, b.UIDValidity)
@@ -103,7 +103,7 @@ func (b *box) newFile(f File, s State) {
 }
 
 // seeMessage notes what a UID tells, and which pairs need a look though nothing happened to them: those without a body
-// that policy wants, or that a new file may be; those with a wish that was not kept; tombstones.
+// that policy wants, or that a new file may be; those with a pending change; those whose flags differ; tombstones.
 func (b *box) seeMessage(p *Pair, m *Message, policy Policy) {
 	switch {
 	case p == nil:
@@ -112,7 +112,7 @@ func (b *box) seeMessage(p *Pair, m *Message, policy Policy) {
 		b.trio(*p).on = nil
 	case !m.Still && !m.Flags.Same(p.Remote):
 		b.trio(*p).message = *m
-	case p.State != Agreed, p.Key == "" && policy.Wants(*p), b.wished[p.UID], !p.Local.Same(p.Remote):
+	case p.State != Agreed, p.Key == "" && policy.Wants(*p), b.pending[p.UID], !p.Local.Same(p.Remote):
 		t := b.trio(*p)
 		t.message.ModSeq = m.ModSeq
 	}

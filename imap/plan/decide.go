@@ -46,9 +46,9 @@ func (t *trio) op(k Kind, s Side, reason string) Op {
 
 // settle merges the flags, into the agreement and what leads there.
 func (d *differ) settle(t *trio, op Op) Op {
-	k := t.on.Keeps
+	k := t.on.PermanentFlags
 	if t.on.ReadOnly {
-		k = Keeps{}
+		k = PermanentFlags{}
 	}
 	op.Push, op.Pull, op.Pair = merge(t.pair, t.file.Flags, t.message.Flags, k)
 	op.Pair.Key, op.Pair.UID, op.Pair.State = t.file.Key, t.message.UID, Agreed

@@ -39,7 +39,7 @@ func Diff(boxes []Mailbox, p Policy) (Plan, error) {
 	}
 	d.locate()
 	for _, b := range d.boxes {
-		d.grant(b)
+		d.applyPending(b)
 	}
 	d.each(d.decide)
 	for _, b := range d.boxes {
@@ -80,10 +80,10 @@ func observe(boxes []Mailbox, p Policy) (*differ, error) {
 	return d, nil
 }
 
-// grant applies the wishes: on a pair without a body they stand for what a file would show. A wish for a pair that
-// has got its body has nothing to be granted on. Of one for a message that was moved on the server meanwhile the flags count.
-func (d *differ) grant(b *box) {
-	for _, w := range b.Wishes {
+// applyPending applies the pending changes: on a pair without a body they stand for what a file would show. One for a pair that
+// has got its body has nothing to be applied to. Of one for a message that was moved on the server meanwhile the flags count.
+func (d *differ) applyPending(b *box) {
+	for _, w := range b.Pending {
 		t := b.byUID[w.UID]
 		if t == nil || t.file.Key != "" || t.pair.State != Agreed {
 			continue
@@ -176,7 +176,7 @@ func (d *differ) takes(b *box, s Side) bool {
 
 // yields says whether messages can be taken out of a mailbox on the server. Who may not delete finds \Deleted missing
 // from PERMANENTFLAGS (RFC 4314 section 5.1.1).
-func (b *box) yields() bool { return !b.ReadOnly && b.Keeps.Set&trashed != 0 }
+func (b *box) yields() bool { return !b.ReadOnly && b.PermanentFlags.Set&trashed != 0 }
 
 // newcomers gives what has no pair to the other side.
 func (d *differ) newcomers(b *box) {
@@ -201,7 +201,7 @@ func (d *differ) newcomers(b *box) {
 func (d *differ) upload(b *box, f File, s State, op Op) {
 	d.tally[b].comes++
 	op.Kind, op.Side, op.Key = Upload, Remote, f.Key
-	op.Pair = Pair{Key: f.Key, Local: f.Flags, Remote: b.Keeps.only(f.Flags), Size: f.ID.Size, Date: f.ID.Date}
+	op.Pair = Pair{Key: f.Key, Local: f.Flags, Remote: b.PermanentFlags.only(f.Flags), Size: f.ID.Size, Date: f.ID.Date}
 	switch {
 	case s == Orphan && !d.policy.AllowMassDelete:
 		d.tally[b].orphans++
@@ -237,7 +237,7 @@ func (d *differ) download(b *box, op Op) {
 
 // refused says which flags the server will not keep. They are remembered in the pair, so it is said once.
 func (d *differ) refused(b *box, wanted maildir.Flags) {
-	lost := wanted.Without(b.Keeps.only(wanted))
+	lost := wanted.Without(b.PermanentFlags.only(wanted))
 	if lost != (maildir.Flags{}) && !b.ReadOnly {
 		d.notice(b, "the server cannot keep "+Change{Add: lost}.String()[1:])
 	}

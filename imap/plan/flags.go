@@ -29,8 +29,8 @@ func (c Change) String() string {
 
 // merge unites what became of a pair's flags on either side. Each side's changes are toggles against what that side had
 // at the last agreement, so on one flag they cannot contradict each other; only where the server could not keep what was
-// wished here can they, and there the wish here counts, as soon as it can be kept.
-func merge(p Pair, local, remote maildir.Flags, k Keeps) (push, pull Change, after Pair) {
+// changed here can they, and there the change here counts, as soon as it can be kept.
+func merge(p Pair, local, remote maildir.Flags, k PermanentFlags) (push, pull Change, after Pair) {
 	theirs := remote.Xor(p.Remote).Without(local.Xor(p.Local))
 	want := local.Without(theirs).Or(remote.And(theirs))
 	push, pull = k.of(between(remote, want)), between(local, want)
@@ -46,9 +46,11 @@ func united(local, remote maildir.Flags) maildir.Flags {
 }
 
 // of is the part of a change that the server can keep.
-func (k Keeps) of(c Change) Change { return Change{Add: k.only(c.Add), Remove: k.only(c.Remove)} }
+func (k PermanentFlags) of(c Change) Change {
+	return Change{Add: k.only(c.Add), Remove: k.only(c.Remove)}
+}
 
-func (k Keeps) only(f maildir.Flags) maildir.Flags {
+func (k PermanentFlags) only(f maildir.Flags) maildir.Flags {
 	kept := f.And(k.Flags)
 	if k.Any {
 		kept.Keywords = f.Keywords

@@ -168,7 +168,7 @@ func joined(old, b Mailbox) Mailbox {
 	}
 	m.Messages = b.Messages
 	m.UIDValidity, m.MailboxID, m.ModSeq = b.UIDValidity, b.MailboxID, b.ModSeq
-	m.Keeps, m.ReadOnly, m.Expunges = b.Keeps, b.ReadOnly, b.Expunges
+	m.PermanentFlags, m.ReadOnly, m.Expunges = b.PermanentFlags, b.ReadOnly, b.Expunges
 	return m
 }
 

@@ -14,23 +14,23 @@ import (
 // world is a server, Maildirs, and the base between them, in memory; with an executor that applies plans to it. Contents
 // are strings: equal contents are equal copies.
 type world struct {
-	policy   Policy
-	server   map[string]*srvBox
-	local    map[string]map[maildir.Key]*mail
-	base     map[string]*baseBox
-	wishes   map[string]map[imap.UID]Wish
-	keeps    Keeps
-	keys     int
-	validity UIDValidity
-	modseq   ModSeq
-	restrict bool                 // observe as little as QRESYNC and folder mtimes would show
-	only     string               // what a run is limited to; "": everything
-	hidden   map[maildir.Key]bool // what a scan that never came to rest does not show
-	marks    bool                 // no UIDPLUS
-	ops      []Op                 // done
-	intent   Op                   // being done: a stopped rename is finished from it
-	faults   []string
-	seen     map[string]string // contents by key, or mailbox and UID, when the plan was made
+	policy    Policy
+	server    map[string]*srvBox
+	local     map[string]map[maildir.Key]*mail
+	base      map[string]*baseBox
+	pending   map[string]map[imap.UID]PendingChange
+	permanent PermanentFlags
+	keys      int
+	validity  UIDValidity
+	modseq    ModSeq
+	restrict  bool                 // observe as little as QRESYNC and folder mtimes would show
+	only      string               // what a run is limited to; "": everything
+	hidden    map[maildir.Key]bool // what a scan that never came to rest does not show
+	marks     bool                 // no UIDPLUS
+	ops       []Op                 // done
+	intent    Op                   // being done: a stopped rename is finished from it
+	faults    []string
+	seen      map[string]string // contents by key, or mailbox and UID, when the plan was made
 }
 
 type mail struct {
@@ -58,7 +58,7 @@ type baseBox struct {
 
 func newWorld() *world {
 	w := &world{server: map[string]*srvBox{}, local: map[string]map[maildir.Key]*mail{}, base: map[string]*baseBox{},
-		wishes: map[string]map[imap.UID]Wish{}, keeps: Keeps{Flags: maildir.Flags{Set: 63}, Any: true}}
+		pending: map[string]map[imap.UID]PendingChange{}, permanent: PermanentFlags{Flags: maildir.Flags{Set: 63}, Any: true}}
 	w.policy = Policy{MaxDelete: 0.3, Expunge: true, Create: Both, AllowMassDelete: true}
 	return w
 }
@@ -130,9 +130,9 @@ func (w *world) differences() string {
 		if w.server[name] == nil || w.local[name] == nil {
 			continue
 		}
-		count, keeps := map[string]int{}, w.keeps
+		count, permanent := map[string]int{}, w.permanent
 		if w.server[name] != nil && w.server[name].readonly {
-			keeps = Keeps{}
+			permanent = PermanentFlags{}
 		}
 		apart := map[imap.UID]bool{}
 		alone := map[maildir.Key]bool{}
@@ -145,12 +145,12 @@ func (w *world) differences() string {
 		}
 		for k, f := range w.local[name] {
 			if !alone[k] {
-				count[describe(f, keeps)]++
+				count[describe(f, permanent)]++
 			}
 		}
 		for u, m := range w.server[name].msgs {
 			if !apart[u] {
-				count[describe(m, keeps)]--
+				count[describe(m, permanent)]--
 			}
 		}
 		for what, n := range count {
@@ -163,7 +163,7 @@ func (w *world) differences() string {
 	return strings.Join(lines, "\n")
 }
 
-func describe(m *mail, k Keeps) string {
+func describe(m *mail, k PermanentFlags) string {
 	return m.content + " " + between(maildir.Flags{}, k.only(m.flags)).String()
 }
 
@@ -178,12 +178,12 @@ func (w *world) String() string {
 		}
 		fmt.Fprint(&b, "\n  here:")
 		for _, k := range slices.Sorted(maps.Keys(w.local[name])) {
-			fmt.Fprintf(&b, " %s=%s", k, describe(w.local[name][k], Keeps{Flags: maildir.Flags{Set: 63}, Any: true}))
+			fmt.Fprintf(&b, " %s=%s", k, describe(w.local[name][k], PermanentFlags{Flags: maildir.Flags{Set: 63}, Any: true}))
 		}
 		fmt.Fprint(&b, "\n  there:")
 		if s := w.server[name]; s != nil {
 			for _, u := range slices.Sorted(maps.Keys(s.msgs)) {
-				fmt.Fprintf(&b, " %d=%s", u, describe(s.msgs[u], Keeps{Flags: maildir.Flags{Set: 63}, Any: true}))
+				fmt.Fprintf(&b, " %d=%s", u, describe(s.msgs[u], PermanentFlags{Flags: maildir.Flags{Set: 63}, Any: true}))
 			}
 		}
 		b.WriteByte('\n')

@@ -89,7 +89,7 @@ func (w *world) rematch(name string) error {
 		b.rows = append(b.rows, row{p, content})
 	}
 	w.base[name] = b
-	delete(w.wishes, name)
+	delete(w.pending, name)
 	return err
 }
 
@@ -336,13 +336,13 @@ func (w *world) agree(op Op, r row) {
 	case Rename:
 		w.base[op.To] = w.base[op.Mailbox]
 		w.base[op.To].validity = w.server[op.To].validity
-		w.wishes[op.To] = w.wishes[op.Mailbox]
-		delete(w.wishes, op.Mailbox)
+		w.pending[op.To] = w.pending[op.Mailbox]
+		delete(w.pending, op.Mailbox)
 		delete(w.base, op.Mailbox)
 		return
 	case Drop:
 		delete(w.base, op.Mailbox)
-		delete(w.wishes, op.Mailbox)
+		delete(w.pending, op.Mailbox)
 		return
 	}
 	to := op.Mailbox
@@ -362,7 +362,7 @@ func (w *world) agree(op Op, r row) {
 			})
 		}
 	}
-	delete(w.wishes[op.Mailbox], op.UID)
+	delete(w.pending[op.Mailbox], op.UID)
 	if op.Pair == (Pair{}) {
 		return
 	}

@@ -19,7 +19,7 @@ func (w *world) observe() []Mailbox {
 }
 
 func (w *world) look(name string) Mailbox {
-	m := Mailbox{Name: name, Keeps: w.keeps, Expunges: !w.marks, ModSeq: w.modseq,
+	m := Mailbox{Name: name, PermanentFlags: w.permanent, Expunges: !w.marks, ModSeq: w.modseq,
 		Unstable: len(w.hidden) > 0, Outside: w.only != "" && name != w.only && (w.base[name] != nil || w.local[name] != nil || name == w.policy.Trash)}
 	var files []File
 	var messages []Message
@@ -41,8 +41,8 @@ func (w *world) look(name string) Mailbox {
 			messages = append(messages, Message{UID: u, Flags: s.msgs[u].flags, ModSeq: s.msgs[u].modseq, ID: id})
 		}
 	}
-	for _, u := range slices.Sorted(maps.Keys(w.wishes[name])) {
-		m.Wishes = append(m.Wishes, w.wishes[name][u])
+	for _, u := range slices.Sorted(maps.Keys(w.pending[name])) {
+		m.Pending = append(m.Pending, w.pending[name][u])
 	}
 	var pairs []Pair
 	if b := w.base[name]; b != nil {
@@ -102,9 +102,9 @@ func (w *world) changedMessages(name string, pairs []Pair, messages []Message) (
 	shown := map[imap.UID]bool{}
 	for _, p := range pairs {
 		m, there := seen[p.UID]
-		_, wished := w.wishes[name][p.UID]
+		_, waits := w.pending[name][p.UID]
 		still := there && m.Flags == p.Remote
-		if still && p.State == Agreed && p.Key != "" && p.Local == p.Remote && !wished {
+		if still && p.State == Agreed && p.Key != "" && p.Local == p.Remote && !waits {
 			shown[p.UID] = true
 			continue
 		}

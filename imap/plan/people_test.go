@@ -100,7 +100,7 @@ func (p *people) here() {
 	case action == 6:
 		p.free(box, k)
 	default:
-		p.wish(box)
+		p.pend(box)
 	}
 }
 
@@ -120,15 +120,15 @@ func (p *people) free(box string, k maildir.Key) {
 	}
 }
 
-// wish is for messages that have no body here.
-func (p *people) wish(box string) {
+// pend is for messages that have no body here.
+func (p *people) pend(box string) {
 	b := p.w.base[box]
-	if b == nil || p.running { // what is wished during a run is for the next one: maildir/index sees to that
+	if b == nil || p.running { // what is pending during a run is for the next one: maildir/index sees to that
 		return
 	}
 	bodyless := map[imap.UID]row{}
 	for _, r := range b.rows {
-		if r.Key == "" && r.State == Agreed && !p.w.wishes[box][r.UID].Delete { // what is deleted is not shown any more
+		if r.Key == "" && r.State == Agreed && !p.w.pending[box][r.UID].Delete { // what is deleted is not shown any more
 			bodyless[r.UID] = r
 		}
 	}
@@ -136,22 +136,22 @@ func (p *people) wish(box string) {
 	if !ok {
 		return
 	}
-	wish := Wish{UID: uid}
+	pending := PendingChange{UID: uid}
 	switch p.n(3) {
 	case 0:
 		f := p.flags()
-		wish.Flags = &f
+		pending.Flags = &f
 	case 1:
-		wish.Delete = true
+		pending.Delete = true
 		p.deleted[bodyless[uid].content] = true
 	default:
-		wish.To, _ = pick(p, p.w.local)
+		pending.To, _ = pick(p, p.w.local)
 		p.touched[bodyless[uid].content] |= Local
 	}
-	if p.w.wishes[box] == nil {
-		p.w.wishes[box] = map[imap.UID]Wish{}
+	if p.w.pending[box] == nil {
+		p.w.pending[box] = map[imap.UID]PendingChange{}
 	}
-	p.w.wishes[box][uid] = wish
+	p.w.pending[box][uid] = pending
 }
 
 func (p *people) there() {
@@ -370,9 +370,9 @@ func (p *people) policy() {
 	q.Trash = []string{"", "Trash"}[p.n(2)]
 	q.Bodies = []Bodies{{}, {None: true}, {MaxSize: 1004}}[p.n(3)]
 	if p.chance(3) {
-		p.w.keeps = Keeps{Flags: maildir.Flags{Set: maildir.FlagSeen | maildir.FlagTrashed, Keywords: "home"}}
+		p.w.permanent = PermanentFlags{Flags: maildir.Flags{Set: maildir.FlagSeen | maildir.FlagTrashed, Keywords: "home"}}
 	} else {
-		p.w.keeps = Keeps{Flags: maildir.Flags{Set: 63}, Any: true}
+		p.w.permanent = PermanentFlags{Flags: maildir.Flags{Set: 63}, Any: true}
 	}
 	for _, name := range slices.Sorted(maps.Keys(p.w.server)) {
 		p.w.server[name].readonly = name == "Archive" && p.chance(3)

@@ -15,7 +15,7 @@ import (
 // their identity. It only says which file is which message; an ordinary Diff against the new base does the rest.
 //
 // A file that matches nothing becomes an Orphan, unless the base would know it: then it is new. Flags keep what the
-// base says, but that the server lacks some is not taken for somebody's wish; with no base they are united.
+// base says, but that the server lacks some is not taken for a change that somebody made; with no base they are united.
 //
 // The headers of the messages that MatchDoubts names are to be in the view. alike counts the messages that were matched though they
 // may not be the file's octets (alike.go). Errors are those of m's sequences.

@@ -30,7 +30,7 @@
 // A first run may show a large mailbox some ten thousand UIDs at a time.
 //
 // Whatever changed, a view shows (as Still, if nothing else is known) pairs with a State other than Agreed, those with a
-// Wish, those without a body that policy wants by now, and, when what the server keeps has changed, those whose flags
+// PendingChange, those without a body that policy wants by now, and, when what the server keeps has changed, those whose flags
 // differ. A mailbox that is new, vanished, or in Plan.Open is shown whole.
 package plan
 
@@ -79,7 +79,7 @@ type Pair struct {
 	UID   imap.UID    // 0: not on the server
 	Key   maildir.Key // "": has no body here, so that the Maildir says nothing about it
 	State State
-	// The flags of either side. They differ in what the server could not keep, and there the local wish is remembered.
+	// The flags of either side. They differ in what the server could not keep, and there the local change is remembered.
 	Local, Remote maildir.Flags
 	Size          int64     // octets, as the server reports it
 	Date          time.Time // INTERNALDATE
@@ -137,16 +137,16 @@ type Message struct {
 	ID     Identity // of a message that the base does not know: Size and Date, EmailID if there is one, the rest if Doubts asks
 }
 
-// Wish is a local change to a pair that has no body, hence no file to show it.
-type Wish struct {
+// PendingChange is a local change to a pair that has no body, hence no file to show it.
+type PendingChange struct {
 	UID    imap.UID
 	Flags  *maildir.Flags // nil: as the base has them
 	To     string         // the mailbox that it is to be moved to; "": stays
 	Delete bool
 }
 
-// Keeps says which flags a mailbox on the server can keep (PERMANENTFLAGS).
-type Keeps struct {
+// PermanentFlags are the flags that a mailbox on the server can keep (RFC 9051 section 7.1).
+type PermanentFlags struct {
 	maildir.Flags
 	Any bool // \*: any keyword
 }
@@ -157,26 +157,26 @@ type Mailbox struct {
 	Base     Base
 	Files    iter.Seq2[File, error]    // keys strictly ascending
 	Messages iter.Seq2[Message, error] // UIDs strictly ascending
-	Wishes   []Wish
+	Pending  []PendingChange
 
 	Known bool // there is a base; else the mailbox is new to us
 	Count int  // pairs in the whole base, however little of it is in view
 	Exist Side // where it is now
 
-	UIDValidity UIDValidity // now
-	MailboxID   string      // now
-	ModSeq      ModSeq      // up to which Messages is complete; 0: no conditional STORE
-	Keeps       Keeps
-	ReadOnly    bool   // on the server
-	Closed      bool   // on the server: nothing may be put into it
-	Expunges    bool   // UID EXPUNGE, or EXPUNGE would meet nothing but ours
-	Called      string // what its user named it here since the last run; "": nobody said so
-	Deleted     bool   // its user deleted it here, and said so: that it is gone is no accident
-	Lost        string // of its Maildir's new/ and cur/ the one that held messages, as the base knows, and is not there any more
-	Damaged     bool   // files came into it that hold nothing: any that is missing may have been one
-	Unstable    bool   // the scan never came to rest: files may be there that it does not show, of any mailbox
-	base        string // the name that Base was given under, if that is another
-	Outside     bool   // not part of this run: Files, and Messages if they are given with Base.ByUID, only show where things were moved to
+	UIDValidity    UIDValidity // now
+	MailboxID      string      // now
+	ModSeq         ModSeq      // up to which Messages is complete; 0: no conditional STORE
+	PermanentFlags PermanentFlags
+	ReadOnly       bool   // on the server
+	Closed         bool   // on the server: nothing may be put into it
+	Expunges       bool   // UID EXPUNGE, or EXPUNGE would meet nothing but ours
+	Called         string // what its user named it here since the last run; "": nobody said so
+	Deleted        bool   // its user deleted it here, and said so: that it is gone is no accident
+	Lost           string // of its Maildir's new/ and cur/ the one that held messages, as the base knows, and is not there any more
+	Damaged        bool   // files came into it that hold nothing: any that is missing may have been one
+	Unstable       bool   // the scan never came to rest: files may be there that it does not show, of any mailbox
+	base           string // the name that Base was given under, if that is another
+	Outside        bool   // not part of this run: Files, and Messages if they are given with Base.ByUID, only show where things were moved to
 }
 
 // Bodies says which messages come down whole. The zero value wants all.

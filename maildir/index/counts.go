@@ -35,7 +35,7 @@ func (s *Store) Counts(ctx context.Context, hidden map[int64]bool) ([]Count, err
 		c.Messages--
 		c.Unread -= int(^m.Flags.Set & maildir.FlagSeen / maildir.FlagSeen)
 		c.Flagged -= int(m.Flags.Set & maildir.FlagFlagged / maildir.FlagFlagged)
-		if m.Entry.Name != "" { // a file is missing; wishes are counted already
+		if m.Entry.Name != "" { // a file is missing; pending changes are counted already
 			c.Waiting++
 		}
 	}

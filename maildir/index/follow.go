@@ -13,7 +13,7 @@ import (
 // Follow looks what other programs did to mailboxes that mirror keeps, which Refresh leaves alone. Rows follow files that
 // were renamed, or moved to another of these mailboxes; a file that is new gets a row, and with it a NUMBER. What that
 // means for the server is decided by the next sync: the base stays as it is. It returns the NUMBERs that are not to be shown
-// until then: their file is gone, or a wish deletes them. They are true also beside an error, for whoever can only read.
+// until then: their file is gone, or a pending change deletes them. They are true also beside an error, for whoever can only read.
 func (s *Store) Follow(ctx context.Context) (hidden map[int64]bool, err error) {
 	w := &following{s: s, reader: refresh{s: s}, hidden: map[int64]bool{}, placed: map[int64]bool{}, again: map[string]bool{}}
 	ids, err := query(ctx, s, number, "SELECT p.message FROM wish w JOIN pair p ON p.box = w.box AND p.uid = w.uid WHERE w.remove <> 0")

@@ -18,7 +18,7 @@ func migrations() []string {
 // schema1, in words: Times are milliseconds since 1970 in UTC. hash and header are SHA-256. A key is unique in its
 // folder but for twins (two files of one key, different content, which other programs can make). A file's name is
 // its key followed by tail. indexed says what the table text holds of a message: 0 nothing, 1 header, 2 all,
-// 3 header, which is enough.
+// 3 header, which is enough. The table wish holds pending changes: its name is older than the word.
 // Headers are not put there in the transaction that stores the summaries, because that would more than double its
 // cost (10,000 messages: 0.2 s without, 0.45 s with); message_unindexed finds what is left to do.
 const schema1 = `
