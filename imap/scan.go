@@ -101,7 +101,7 @@ type scanner struct {
 	row    int    // how many lines came before it
 	budget int    // octets of literals that may still be held in memory
 	err    error
-	odd    []byte // what of the line was left where it could not be read; nil: nothing may be passed over
+	unread []byte // what of the line was left where it could not be read; nil: nothing may be passed over
 }
 
 func newScanner(in *lines, line []byte) *scanner {
@@ -112,7 +112,7 @@ func newScanner(in *lines, line []byte) *scanner {
 func (s *scanner) fail(format string, args ...any) {
 	if s.err == nil {
 		s.err = nonsense(s.rest, format, args...)
-		s.odd = append([]byte{}, s.rest...)
+		s.unread = append([]byte{}, s.rest...)
 	}
 	s.rest = nil
 }
@@ -120,7 +120,7 @@ func (s *scanner) fail(format string, args ...any) {
 // exceed is for what goes beyond a limit: nobody reads on.
 func (s *scanner) exceed(format string, args ...any) {
 	s.fail(format, args...)
-	s.odd = nil
+	s.unread = nil
 }
 
 func (s *scanner) broke(err error) {

@@ -13,14 +13,14 @@ import (
 func (w *wire) untagged(line []byte) error {
 	s := newScanner(w.in, line)
 	err := w.untaggedBy(s)
-	if s.odd == nil || err != s.err {
+	if s.unread == nil || err != s.err {
 		return err
 	}
 	// Of one mailbox, or one message, nothing is known then, which those find out who asked.
 	if err := w.stray(err); err != nil {
 		return err
 	}
-	s.rest, s.err = s.odd, nil
+	s.rest, s.err = s.unread, nil
 	return s.drop()
 }
 
@@ -73,7 +73,7 @@ func (w *wire) untaggedBy(s *scanner) error {
 
 // whole is for a response of which every part counts: what is missing in it would be taken for what is not there.
 func (s *scanner) whole(err error) error {
-	s.odd = nil
+	s.unread = nil
 	return err
 }
 

@@ -41,7 +41,7 @@ type Mailbox struct {
 	Deleted        bool   // its user deleted it here since the last sync
 	Made           bool   // by us, on one side or the other: what lies in it and has no pair is new
 	Some           bool   // it has pairs
-	Odd            bool   // it has pairs that need a look in every run: a state, no body, or flags that differ
+	AlwaysInView   bool   // it has pairs that are in view in every run: with a state, no body, or flags that differ
 }
 
 // Open opens the base of an account, which may be new.
@@ -85,7 +85,7 @@ func (a *Account) Mailboxes(ctx context.Context) ([]Mailbox, error) {
 func scanMailbox(rows *sql.Rows) (m Mailbox, err error) {
 	var stamp string
 	err = rows.Scan(&m.ID, &m.Name, &m.Folder, &m.UIDValidity, &m.MailboxID, &m.UIDNext, &m.Messages, &m.ModSeq,
-		&stamp, &m.PermanentFlags.Set, &m.PermanentFlags.Keywords, &m.PermanentFlags.Any, &m.ReadOnly, &m.Made, &m.Called, &m.Deleted, &m.Server, &m.Some, &m.Odd)
+		&stamp, &m.PermanentFlags.Set, &m.PermanentFlags.Keywords, &m.PermanentFlags.Any, &m.ReadOnly, &m.Made, &m.Called, &m.Deleted, &m.Server, &m.Some, &m.AlwaysInView)
 	fmt.Sscanf(stamp, "%d %d", &m.Stamp.New, &m.Stamp.Cur) // what is not readable is scanned again
 	return m, err
 }
@@ -126,7 +126,7 @@ func (a *Account) rename(tx *sql.Tx, id, to int64) error {
 	return err
 }
 
-// Record writes down how far mailboxes were read: all but ID, Name, Folder, Some and Odd.
+// Record writes down how far mailboxes were read: all but ID, Name, Folder, Some and AlwaysInView.
 func (a *Account) Record(ctx context.Context, ms ...Mailbox) error {
 	if len(ms) == 0 {
 		return nil

@@ -110,9 +110,9 @@ m1 A/B cur/k1:2, "letter 1" /A/B/cur/k1:2,`)
 	orphan := paired(in, 4, "k4")
 	orphan.Pair.UID, orphan.Pair.State = 0, plan.Orphan
 	must(t, a.Agree(ctx, []Agreement{orphan}))
-	odd, err := a.Odd(ctx, in.ID)
-	if err != nil || len(odd) != 2 { // k3's flags differ from the server's
-		t.Errorf("%v %v", odd, err)
+	always, err := a.AlwaysInView(ctx, in.ID)
+	if err != nil || len(always) != 2 { // k3's flags differ from the server's
+		t.Errorf("%v %v", always, err)
 	}
 	up := Agreement{Mailbox: in.ID, Key: "k4", Pair: plan.Pair{UID: 5, Key: "k4"}}
 	must(t, a.Agree(ctx, []Agreement{up, up})) // twice is as good as once

@@ -15,10 +15,10 @@ import (
 // align puts into view where an answer and the base differ, and what has to be in view always.
 func (d *Delta) align(ctx context.Context, rows Rows, seen answer) error {
 	d.Messages, d.Pairs, d.New, d.Untold = nil, nil, nil, 0
-	var odd []plan.Pair
+	var always []plan.Pair
 	var err error
 	if !seen.all {
-		if odd, err = rows.Odd(ctx); err != nil {
+		if always, err = rows.AlwaysInView(ctx); err != nil {
 			return err
 		}
 	}
@@ -26,7 +26,7 @@ func (d *Delta) align(ctx context.Context, rows Rows, seen answer) error {
 	if err != nil {
 		return err
 	}
-	for _, p := range odd {
+	for _, p := range always {
 		if p.UID != 0 && !shown.Contains(p.UID) && rows.Shows(p) {
 			d.Pairs = append(d.Pairs, p)
 			d.Messages = append(d.Messages, plan.Message{UID: p.UID, Still: true})

@@ -78,8 +78,8 @@ type Rows interface {
 	// Held is how many pairs have a UID.
 	Held(ctx context.Context) (int64, error)
 
-	// Odd gives pairs that may have to be in view though nothing happened to them, each once.
-	Odd(ctx context.Context) ([]plan.Pair, error)
+	// AlwaysInView gives pairs that may have to be in view though nothing happened to them, each once.
+	AlwaysInView(ctx context.Context) ([]plan.Pair, error)
 
 	// Shows says whether a pair to which nothing happened has to be in view.
 	Shows(plan.Pair) bool

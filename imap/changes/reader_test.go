@@ -34,9 +34,9 @@ func (b base) ByUID(_ context.Context, set goimap.UIDSet) iter.Seq2[plan.Pair, e
 	}
 }
 
-func (b base) Held(context.Context) (int64, error)      { return int64(len(b)), nil }
-func (b base) Odd(context.Context) ([]plan.Pair, error) { return nil, nil }
-func (b base) Shows(plan.Pair) bool                     { return false }
+func (b base) Held(context.Context) (int64, error)               { return int64(len(b)), nil }
+func (b base) AlwaysInView(context.Context) ([]plan.Pair, error) { return nil, nil }
+func (b base) Shows(plan.Pair) bool                              { return false }
 
 // pairs are the base of a mailbox with those UIDs, all read.
 func pairs(uids ...goimap.UID) (b base) {

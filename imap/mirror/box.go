@@ -98,9 +98,9 @@ func (b *box) lacks(key maildir.Key) bool {
 
 // intact says whether all pairs in view are agreed, and are there on both sides.
 func (b *box) intact() bool {
-	odd := func(p plan.Pair) bool { return p.UID == 0 || p.State != plan.Agreed }
-	return !slices.ContainsFunc(b.byKey, func(p plan.Pair) bool { return odd(p) || b.lacks(p.Key) }) &&
-		!slices.ContainsFunc(b.delta.Pairs, func(p plan.Pair) bool { return odd(p) || b.message(p.UID) == nil })
+	unsettled := func(p plan.Pair) bool { return p.UID == 0 || p.State != plan.Agreed }
+	return !slices.ContainsFunc(b.byKey, func(p plan.Pair) bool { return unsettled(p) || b.lacks(p.Key) }) &&
+		!slices.ContainsFunc(b.delta.Pairs, func(p plan.Pair) bool { return unsettled(p) || b.message(p.UID) == nil })
 }
 
 // holds says whether a file in view has that key.

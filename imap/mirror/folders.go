@@ -111,9 +111,9 @@ func (r *run) list(ctx context.Context) (err error) {
 	if r.naming, all, err = named(ctx, r.session, true, maps.Keys(r.byName)); err != nil {
 		return err
 	}
-	for _, odd := range []bool{false, true} {
+	for _, last := range []bool{false, true} {
 		for i := range all {
-			if _, raw := imap.Raw(all[i].Name); raw == odd {
+			if _, raw := imap.Raw(all[i].Name); raw == last {
 				r.listed(&all[i])
 			}
 		}

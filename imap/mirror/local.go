@@ -203,10 +203,10 @@ func (r *run) comes(ctx context.Context, b *box, e maildir.Entry, table *maildir
 
 // waiting shows what is to be shown of a folder in which nothing happened: files that wait for something.
 func (r *run) waiting(ctx context.Context, b *box) error {
-	if !b.Odd {
+	if !b.AlwaysInView {
 		return nil
 	}
-	rows, err := r.base.Odd(ctx, b.ID)
+	rows, err := r.base.AlwaysInView(ctx, b.ID)
 	slices.SortFunc(rows, func(a, b base.Row) int { return cmp.Compare(a.Key, b.Key) })
 	for _, row := range rows {
 		if row.Key == "" || row.State == plan.Agreed {

@@ -97,7 +97,7 @@ func (r *run) arrivedAll(ctx context.Context, b *box) error {
 			lost = append(lost, row)
 		}
 	}
-	b.Odd = b.Odd || len(lost) > 0
+	b.AlwaysInView = b.AlwaysInView || len(lost) > 0
 	r.step("base resume")
 	return r.base.Arrived(ctx, found, lost)
 }

@@ -35,19 +35,19 @@ func (w rows) ByUID(ctx context.Context, set goimap.UIDSet) iter.Seq2[plan.Pair,
 
 func (w rows) Held(ctx context.Context) (int64, error) { return w.r.base.Held(ctx, w.b.ID) }
 
-func (w rows) Odd(ctx context.Context) (pairs []plan.Pair, err error) {
-	if !w.b.Odd {
+func (w rows) AlwaysInView(ctx context.Context) (pairs []plan.Pair, err error) {
+	if !w.b.AlwaysInView {
 		return nil, nil
 	}
-	odd, err := w.r.base.Odd(ctx, w.b.ID)
+	always, err := w.r.base.AlwaysInView(ctx, w.b.ID)
 	if err != nil {
 		return nil, err
 	}
 	bodyless, err := w.r.base.Bodyless(ctx, w.b.ID, w.r.Policy.Bounds(), len(w.b.fresh) > 0)
-	odd = append(odd, slices.DeleteFunc(bodyless, func(row base.Row) bool {
-		return row.State != plan.Agreed || row.Local != row.Remote // it is among the odd ones
+	always = append(always, slices.DeleteFunc(bodyless, func(row base.Row) bool {
+		return row.State != plan.Agreed || row.Local != row.Remote // it is among them already
 	})...)
-	for _, row := range odd {
+	for _, row := range always {
 		pairs = append(pairs, row.Pair)
 	}
 	return pairs, err

@@ -7,7 +7,7 @@ import (
 
 // Servers say the same in other words: RFC 9051 section 9 makes no difference between capitals and small letters, Exchange
 // puts spaces at the end of lines, and a string may be a literal.
-func TestSearchOddly(t *testing.T) {
+func TestSearchOtherWords(t *testing.T) {
 	for said, want := range map[string]string{
 		`S: * search 1 2 `: "1:2",
 		`S: * SEARCH `:     "",
@@ -26,7 +26,7 @@ func TestSearchOddly(t *testing.T) {
 	}
 }
 
-func TestNamespaceOddly(t *testing.T) {
+func TestNamespaceOtherWords(t *testing.T) {
 	for said, want := range map[string]string{
 		`S: * namespace (("INBOX." ".")) nil nil `:                     `"INBOX." '.'`,
 		`S: * NAMESPACE NIL NIL NIL`:                                   `"" '\x00'`,
