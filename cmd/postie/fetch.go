@@ -123,7 +123,7 @@ func (f *fetching) run(ctx context.Context, policy retrieve.Policy) (retrieve.Re
 	}
 	f.task.Phase("connecting", ui.Amount{})
 	return retrieve.Run(ctx, retrieve.Options{
-		Maildrop: index.Maildrop{User: f.account.User, Host: f.account.Host},
+		Maildrop: index.Login{User: f.account.User, Host: f.account.Host},
 		POP3:     options,
 		Store:    f.store.Index,
 		Dir:      f.store.Dir,

@@ -122,7 +122,7 @@ func statusOf(ctx context.Context, s *library.Shelf, a config.Account, counts []
 	if a.Host == "" { // -d: no account
 		return one, nil
 	}
-	run, err := s.Index.LastRun(ctx, string(a.Protocol), index.Maildrop{User: a.User, Host: a.Host})
+	run, err := s.Index.LastRun(ctx, string(a.Protocol), index.Login{User: a.User, Host: a.Host})
 	one.Success, one.Failure = ui.Time{Time: run.Succeeded}, ui.Time{Time: run.Failed}
 	one.Error, one.Exit, one.Next = ui.OrNull(run.Error), run.Code, ui.OrNull(run.Hint)
 	if one.Next == "" && run.Code == exit.Connection {

@@ -135,7 +135,7 @@ func (j *job) remember(ctx context.Context, err error, hint string, code int) {
 	if err != nil {
 		text = j.app.ui.Hide(err.Error())
 	}
-	m := index.Maildrop{User: j.account.User, Host: j.account.Host}
+	m := index.Login{User: j.account.User, Host: j.account.Host}
 	if err := s.Index.Ran(context.WithoutCancel(ctx), string(j.account.Protocol), m, text, hint, code); err != nil {
 		j.app.ui.Verbose(1, j.account.Name, err.Error())
 	}

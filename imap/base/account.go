@@ -20,7 +20,7 @@ import (
 type Account struct {
 	s  *index.Store
 	id int64 // 0: nothing was ever agreed
-	m  index.Maildrop
+	m  index.Login
 }
 
 // Mailbox is what an account knows of one mailbox.
@@ -45,7 +45,7 @@ type Mailbox struct {
 }
 
 // Open opens the base of an account, which may be new.
-func Open(ctx context.Context, s *index.Store, m index.Maildrop) (*Account, error) {
+func Open(ctx context.Context, s *index.Store, m index.Login) (*Account, error) {
 	a := &Account{s: s, m: m.Canonical()}
 	ids, err := index.Rows(ctx, s, index.Number, "SELECT id FROM account WHERE user = ? AND host = ?", a.m.User, a.m.Host)
 	if err != nil {
@@ -58,8 +58,8 @@ func Open(ctx context.Context, s *index.Store, m index.Maildrop) (*Account, erro
 }
 
 // Others are the accounts whose mailboxes this root holds too. None is known of one that is not the root's own yet.
-func (a *Account) Others(ctx context.Context) ([]index.Maildrop, error) {
-	return index.Rows(ctx, a.s, func(rows *sql.Rows) (m index.Maildrop, err error) { return m, rows.Scan(&m.User, &m.Host) },
+func (a *Account) Others(ctx context.Context) ([]index.Login, error) {
+	return index.Rows(ctx, a.s, func(rows *sql.Rows) (m index.Login, err error) { return m, rows.Scan(&m.User, &m.Host) },
 		"SELECT user, host FROM account WHERE id <> ? AND id IN (SELECT account FROM box) ORDER BY id", a.id)
 }
 

@@ -19,7 +19,7 @@ import (
 func based(t testing.TB) (*index.Store, *Account, *Mailbox, *Mailbox) {
 	t.Helper()
 	s := open(t, newRoot(t))
-	a, err := Open(t.Context(), s, index.Maildrop{User: "alice", Host: "Mail.Example.ORG"})
+	a, err := Open(t.Context(), s, index.Login{User: "alice", Host: "Mail.Example.ORG"})
 	if err != nil {
 		t.Fatal(err)
 	}

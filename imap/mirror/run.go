@@ -54,7 +54,7 @@ import (
 
 // Options of Run. Account, IMAP, Store and Root are needed; all else has a useful zero value.
 type Options struct {
-	Account   index.Maildrop // user and host: whose base it is
+	Account   index.Login // user and host: whose base it is
 	IMAP      imap.Options
 	Store     *index.Store   // of Root
 	Root      string         // the account's root

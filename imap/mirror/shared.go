@@ -11,7 +11,7 @@ import (
 // SharedError says that the root is another account's: kept equal with both, each would be given the other's mail.
 type SharedError struct {
 	Root string
-	Of   index.Maildrop
+	Of   index.Login
 }
 
 func (e *SharedError) Error() string {

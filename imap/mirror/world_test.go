@@ -100,7 +100,7 @@ func (d *device) distorted() func(context.Context) (net.Conn, error) {
 
 func (d *device) options() Options {
 	return Options{
-		Account: index.Maildrop{User: "alice", Host: "localhost"}, Store: d.store, Root: d.root, Layout: d.layout, Policy: d.policy, Mailboxes: d.patterns,
+		Account: index.Login{User: "alice", Host: "localhost"}, Store: d.store, Root: d.root, Layout: d.layout, Policy: d.policy, Mailboxes: d.patterns,
 		IMAP: imap.Options{Dial: d.distorted(), Without: d.without, Idle: d.idle, Login: alice{d.user}, Trace: func(dir byte, line string) {
 			if dir == 'S' && strings.HasPrefix(line, "T") {
 				d.trips.Add(1)

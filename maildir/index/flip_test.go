@@ -26,7 +26,7 @@ func worked(t *testing.T, root maildir.Dir) (n int, err error) {
 	}
 	_, err = s.Counts(t.Context(), nil)
 	if err == nil {
-		err = s.Ran(t.Context(), "imap", Maildrop{"alice", "h"}, fmt.Sprint(rand.Int()), "", 1)
+		err = s.Ran(t.Context(), "imap", Login{"alice", "h"}, fmt.Sprint(rand.Int()), "", 1)
 	}
 	ms, e := s.messages(t.Context(), "TRUE")
 	return len(ms), errors.Join(err, e)

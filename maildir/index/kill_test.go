@@ -29,7 +29,7 @@ func writeForEver() error {
 	if err != nil {
 		return err
 	}
-	if _, err := s.LockMaildrop(ctx, Maildrop{"alice", "h"}, 0); err != nil {
+	if _, err := s.LockMaildrop(ctx, Login{"alice", "h"}, 0); err != nil {
 		return err
 	}
 	for batch := 0; err == nil; batch++ {
@@ -69,7 +69,7 @@ func TestKilled(t *testing.T) {
 		batches := 1 + 7*round
 		c := start(t, root, batches)
 		s := open(t, root, nil)
-		_, err := s.LockMaildrop(t.Context(), Maildrop{"alice", "H"}, 0)
+		_, err := s.LockMaildrop(t.Context(), Login{"alice", "H"}, 0)
 		if !isLocked(err) || !strings.Contains(err.Error(), fmt.Sprintf("pid %d ", c.Process.Pid)) {
 			t.Errorf("lock of a living process: %v", err)
 		}

@@ -114,7 +114,7 @@ func (s *Store) Lock(ctx context.Context, wait time.Duration) (*Lock, error) {
 
 // LockMaildrop locks a maildrop in this root, for fetch. The root is shared with other fetches, not with a sync.
 // wait and errors are those of Lock.
-func (s *Store) LockMaildrop(ctx context.Context, m Maildrop, wait time.Duration) (*Lock, error) {
+func (s *Store) LockMaildrop(ctx context.Context, m Login, wait time.Duration) (*Lock, error) {
 	m = m.Canonical()
 	return s.lock(ctx, wait, func(l *Lock, take taking) error {
 		if err := l.takeRoot(take, (*flock.Flock).TryRLock); err != nil {

@@ -17,7 +17,7 @@ func TestLocks(t *testing.T) {
 	root := newRoot(t)
 	a, b := open(t, root, nil), open(t, root, nil)
 	ctx := t.Context()
-	alice, bob := Maildrop{"alice", "Pop.Example.org"}, Maildrop{"bob", "pop.example.org"}
+	alice, bob := Login{"alice", "Pop.Example.org"}, Login{"bob", "pop.example.org"}
 	mustLock := func(l *Lock, err error) *Lock {
 		t.Helper()
 		if err != nil {
@@ -39,7 +39,7 @@ func TestLocks(t *testing.T) {
 	l1 := mustLock(a.LockMaildrop(ctx, alice, 0))
 	l2 := mustLock(b.LockMaildrop(ctx, bob, 0))
 	refused(try(b))
-	_, err := b.LockMaildrop(ctx, Maildrop{"alice", "pop.example.org"}, time.Millisecond)
+	_, err := b.LockMaildrop(ctx, Login{"alice", "pop.example.org"}, time.Millisecond)
 	refused("maildrop", "alice@pop.example.org", nil, err)
 	l1.Release()
 	refused(try(a))
@@ -67,7 +67,7 @@ func TestLocks(t *testing.T) {
 func TestLockRemoved(t *testing.T) {
 	root := newRoot(t)
 	a, b := open(t, root, nil), open(t, root, nil)
-	ctx, alice := t.Context(), Maildrop{"alice", "pop.example.org"}
+	ctx, alice := t.Context(), Login{"alice", "pop.example.org"}
 	remove := func() {
 		t.Helper()
 		left, err := filepath.Glob(string(root) + "/.postie*lock")
@@ -144,7 +144,7 @@ func TestLockIsLink(t *testing.T) {
 			var l *Lock
 			if l, err = s.Lock(t.Context(), 0); err == nil {
 				l.Release()
-				l, err = s.LockMaildrop(t.Context(), Maildrop{"alice", "h"}, 0)
+				l, err = s.LockMaildrop(t.Context(), Login{"alice", "h"}, 0)
 			}
 			if err == nil {
 				l.Release()
@@ -188,7 +188,7 @@ func TestLockWaits(t *testing.T) {
 	got := make(chan error)
 	for _, wait := range []time.Duration{-1, time.Hour} {
 		go func() {
-			l, err := b.LockMaildrop(context.Background(), Maildrop{"alice", "h"}, wait)
+			l, err := b.LockMaildrop(context.Background(), Login{"alice", "h"}, wait)
 			if err == nil {
 				err = l.Release()
 			}

@@ -10,13 +10,13 @@ import (
 
 // Rooms near the workflows keep in the database what was agreed with a server: see Part. They read and write it by what follows.
 
-// Maildrop is an account as the index knows it: a user on a host, whatever the configuration calls it.
-type Maildrop struct{ User, Host string }
+// Login is an account as the index knows it: a user on a host, whatever the configuration calls it.
+type Login struct{ User, Host string }
 
-// Canonical is the form in which a maildrop is stored: host names know no case (RFC 4343), user names may.
-func (m Maildrop) Canonical() Maildrop { return Maildrop{m.User, strings.ToLower(m.Host)} }
+// Canonical is the form in which a login is stored: host names know no case (RFC 4343), user names may.
+func (m Login) Canonical() Login { return Login{m.User, strings.ToLower(m.Host)} }
 
-func (m Maildrop) String() string { return m.User + "@" + m.Host }
+func (m Login) String() string { return m.User + "@" + m.Host }
 
 // Part brings the tables of another room up to date, in one transaction: migrations holds, at place n, the statements that lead from
 // version n of that part to n+1. What was released is never edited. It asks one question where nothing is to be done.

@@ -16,7 +16,7 @@ type Run struct {
 }
 
 // Ran records that a run of an account has ended: well if failure is empty.
-func (s *Store) Ran(ctx context.Context, protocol string, m Maildrop, failure, hint string, code int) error {
+func (s *Store) Ran(ctx context.Context, protocol string, m Login, failure, hint string, code int) error {
 	m = m.Canonical()
 	at := s.now().UnixMilli()
 	return verb("record run", s.write(ctx, func(tx *sql.Tx) error {
@@ -32,7 +32,7 @@ func (s *Store) Ran(ctx context.Context, protocol string, m Maildrop, failure, h
 }
 
 // LastRun tells how the last runs of an account went.
-func (s *Store) LastRun(ctx context.Context, protocol string, m Maildrop) (Run, error) {
+func (s *Store) LastRun(ctx context.Context, protocol string, m Login) (Run, error) {
 	m = m.Canonical()
 	all, err := query(ctx, s, func(rows *sql.Rows) (r Run, err error) {
 		var succeeded, failed sql.NullInt64

@@ -8,10 +8,10 @@ import (
 func TestRuns(t *testing.T) {
 	at := time.UnixMilli(1763763600000).UTC()
 	s := open(t, newRoot(t), &Options{Now: func() time.Time { return at }})
-	alice := Maildrop{"alice", "Pop.Example.org"}
+	alice := Login{"alice", "Pop.Example.org"}
 	last := func(what string, w Run) {
 		t.Helper()
-		got, err := s.LastRun(t.Context(), "pop3", Maildrop{"alice", "pop.example.ORG"})
+		got, err := s.LastRun(t.Context(), "pop3", Login{"alice", "pop.example.ORG"})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -36,7 +36,7 @@ func open(t testing.TB, root maildir.Dir, o *index.Options) *index.Store {
 // of opens the ledger of a user.
 func of(t testing.TB, s *index.Store, user string) *Ledger {
 	t.Helper()
-	l, err := Open(t.Context(), s, index.Maildrop{User: user, Host: "POP.example.org"})
+	l, err := Open(t.Context(), s, index.Login{User: user, Host: "POP.example.org"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -37,12 +37,12 @@ type Receipt struct {
 // transaction.
 type Ledger struct {
 	s  *index.Store
-	of index.Maildrop
+	of index.Login
 	id int64
 }
 
 // Open opens the ledger of a maildrop, which may be new, in the database of a store.
-func Open(ctx context.Context, s *index.Store, m index.Maildrop) (*Ledger, error) {
+func Open(ctx context.Context, s *index.Store, m index.Login) (*Ledger, error) {
 	if err := s.Part(ctx, "pop3", migrations()); err != nil {
 		return nil, fmt.Errorf("open ledger of %s: %w", m, err)
 	}

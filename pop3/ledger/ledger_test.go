@@ -144,7 +144,7 @@ func TestSideBySide(t *testing.T) {
 	var wg sync.WaitGroup
 	for n := range 4 {
 		wg.Go(func() {
-			l, err := Open(context.Background(), stores[n%2], index.Maildrop{User: fmt.Sprint(n), Host: "h"})
+			l, err := Open(context.Background(), stores[n%2], index.Login{User: fmt.Sprint(n), Host: "h"})
 			if err != nil {
 				t.Error(err)
 				return

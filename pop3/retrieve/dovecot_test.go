@@ -67,7 +67,7 @@ func runDovecot(t *testing.T, server *dovecot.Server, dir maildir.Dir) Report {
 	dial := func(ctx context.Context) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "tcp", dovecot.Address(server.POP3))
 	}
-	report, err := Run(t.Context(), Options{Maildrop: index.Maildrop{User: "alice", Host: "dovecot"}, Store: store, Dir: dir,
+	report, err := Run(t.Context(), Options{Maildrop: index.Login{User: "alice", Host: "dovecot"}, Store: store, Dir: dir,
 		POP3: pop3.Options{Dial: dial, Login: password(dovecot.Password), Idle: time.Minute}})
 	if err != nil {
 		t.Fatal(err)

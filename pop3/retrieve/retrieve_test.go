@@ -95,7 +95,7 @@ func (w *world) ok(p Policy, change ...func(*Options)) Report {
 }
 
 func options(dial func(context.Context) (net.Conn, error), store *index.Store, dir maildir.Dir) Options {
-	return Options{Maildrop: index.Maildrop{User: "alice", Host: "test"}, Store: store, Dir: dir,
+	return Options{Maildrop: index.Login{User: "alice", Host: "test"}, Store: store, Dir: dir,
 		POP3: pop3.Options{Dial: dial, Login: password("secret"), Idle: 20 * time.Second}}
 }
 

@@ -22,7 +22,7 @@ import (
 
 // Options of Run. Maildrop, POP3, Store and Dir are needed; all else has a useful zero value.
 type Options struct {
-	Maildrop index.Maildrop
+	Maildrop index.Login
 	POP3     pop3.Options
 	Store    *index.Store
 	Dir      maildir.Dir // the root that Store belongs to

@@ -107,7 +107,7 @@ func Fields(u *ui.UI, i Item, all []mail.Field) []ui.Field {
 func MirrorOptions(account config.Account, s *Store, line session.Options, terminal *credential.Terminal) (mirror.Options, error) {
 	options, err := line.IMAP(account, terminal)
 	return mirror.Options{
-		Account: index.Maildrop{User: account.User, Host: account.Host},
+		Account: index.Login{User: account.User, Host: account.Host},
 		IMAP:    options,
 		Store:   s.Index,
 		Root:    string(s.Dir),
