@@ -54,7 +54,11 @@ func Hint(err error, account string) string {
 	if a := Answer(err); a.Passing() && Code(err) == Connection {
 		return passingHint(a)
 	}
-	var dns *net.DNSError
+	return cmp.Or(hereHint(err, account), thereHint(err, account))
+}
+
+// hereHint is about what stands in the way on this machine: files, roots, locks, the guard.
+func hereHint(err error, account string) string {
 	switch {
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
 		return permissionHint(err)
@@ -86,6 +90,14 @@ func Hint(err error, account string) string {
 		return "postie sync " + account + " finds out what became of it"
 	case Is[*index.Newer](err):
 		return "install that postie, or a newer one"
+	}
+	return ""
+}
+
+// thereHint is about the server and the way to it.
+func thereHint(err error, account string) string {
+	var dns *net.DNSError
+	switch {
 	case RefusedTLS(err):
 		return `somebody may be in between; if the server has a port for TLS alone: tls = "implicit"`
 	case Is[*connect.PortError](err):
