@@ -68,7 +68,7 @@ func (r *run) receiveOnce(ctx context.Context, b *box, ops []plan.Op, in *maildi
 	var came goimap.UIDSet
 	under := goimap.UID(0)
 	bodies := func(set goimap.UIDSet) iter.Seq2[imap.Message, error] { return r.session.FetchBodies(ctx, set) }
-	for m, err := range r.reader.Insist(ctx, uids(ops, pairUID), bodies) {
+	for m, err := range r.reader.FetchInHalves(ctx, uids(ops, pairUID), bodies) {
 		if missing, ok := errors.AsType[*imap.MissingError](err); ok {
 			gone.AddSet(r.missed(wanted, missing))
 			continue

@@ -140,24 +140,24 @@ func (r *run) take(ctx context.Context, b *box) error {
 		return err
 	}
 	for _, seen := range d.Files {
-		b.see(seen.Row.Row, seen.File, &table)
+		b.addFile(seen.Row.Row, seen.File, &table)
 	}
 	d.Files = nil // there may be very many
 	for _, rows := range [][]knownRow{d.Missing, d.Lost, d.Absent} {
 		for _, row := range rows {
-			b.miss(row)
+			b.addMissing(row)
 		}
 	}
 	if len(d.Lost) > 0 && b.here {
 		b.emptied = path.Dir(d.Lost[0].Entry.Rel())
 	}
 	for e := range d.New.All() {
-		if err := r.comes(ctx, b, e, &table); err != nil {
+		if err := r.addNew(ctx, b, e, &table); err != nil {
 			return err
 		}
 	}
 	for _, t := range d.Twins {
-		if err := r.part(ctx, b, t, &table); err != nil {
+		if err := r.addTwins(ctx, b, t, &table); err != nil {
 			return err
 		}
 	}
@@ -166,16 +166,16 @@ func (r *run) take(ctx context.Context, b *box) error {
 	return nil
 }
 
-// miss brings a pair into view whose file was not seen.
-func (b *box) miss(row knownRow) {
+// addMissing brings a pair into view whose file was not seen.
+func (b *box) addMissing(row knownRow) {
 	b.byKey = append(b.byKey, row.Pair)
 	if row.Expected() {
 		b.missing.AddNum(row.UID)
 	}
 }
 
-// see brings a pair and its file into view. One that only has another name is noted.
-func (b *box) see(row base.Row, e maildir.Entry, table *maildir.KeywordTable) {
+// addFile brings a pair and its file into view. One that only has another name is noted.
+func (b *box) addFile(row base.Row, e maildir.Entry, table *maildir.KeywordTable) {
 	f := plan.File{Key: e.Key, Flags: table.Flags(e, row.Local.Keywords)}
 	if f.Still = f.Flags == row.Local; f.Still && row.State == plan.Agreed && !b.whole {
 		if e.Rel() != row.Entry.Rel() {
@@ -189,8 +189,8 @@ func (b *box) see(row base.Row, e maildir.Entry, table *maildir.KeywordTable) {
 	b.byKey = append(b.byKey, row.Pair)
 }
 
-// comes brings a file into view that the base does not know, if it is a message.
-func (r *run) comes(ctx context.Context, b *box, e maildir.Entry, table *maildir.KeywordTable) error {
+// addNew brings a file into view that the base does not know, if it is a message.
+func (r *run) addNew(ctx context.Context, b *box, e maildir.Entry, table *maildir.KeywordTable) error {
 	f := plan.File{Key: e.Key, Flags: table.Flags(e, "")}
 	ok, err := r.identify(ctx, b, e, table, &f)
 	if ok {

@@ -17,12 +17,12 @@ import (
 // parting is the new name of a file whose key another one has.
 type parting struct{ from, to maildir.Entry }
 
-// part finds out what files of one key are: names of one message, or, if their octets differ, messages of which all but the first are to get
+// addTwins finds out what files of one key are: names of one message, or, if their octets differ, messages of which all but the first are to get
 // keys of their own.
-func (r *run) part(ctx context.Context, b *box, t look.Twins[knownRow], table *maildir.KeywordTable) error {
+func (r *run) addTwins(ctx context.Context, b *box, t look.Twins[knownRow], table *maildir.KeywordTable) error {
 	if len(t.Rows) > 0 {
-		b.see(t.Rows[0].Row, t.Files[0], table)
-	} else if err := r.comes(ctx, b, t.Files[0], table); err != nil {
+		b.addFile(t.Rows[0].Row, t.Files[0], table)
+	} else if err := r.addNew(ctx, b, t.Files[0], table); err != nil {
 		return err
 	}
 	for _, twin := range t.Files[1:] {
@@ -37,15 +37,15 @@ func (r *run) part(ctx context.Context, b *box, t look.Twins[knownRow], table *m
 		if first.Hash == second.Hash || second.Size == 0 {
 			continue
 		}
-		if err := r.comesParted(ctx, b, twin, table); err != nil {
+		if err := r.addParted(ctx, b, twin, table); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// comesParted brings a file into view under the key that it is to get.
-func (r *run) comesParted(ctx context.Context, b *box, twin maildir.Entry, table *maildir.KeywordTable) error {
+// addParted brings a file into view under the key that it is to get.
+func (r *run) addParted(ctx context.Context, b *box, twin maildir.Entry, table *maildir.KeywordTable) error {
 	p, known := b.parted[twin.Rel()]
 	if !known {
 		m, err := r.readFile(ctx, b.dir, twin)
@@ -59,7 +59,7 @@ func (r *run) comesParted(ctx context.Context, b *box, twin maildir.Entry, table
 		b.parted[twin.Rel()] = p
 		m.Mailbox, b.fresh[p.to.Key] = b.Name, m
 	}
-	return r.comes(ctx, b, p.to, table)
+	return r.addNew(ctx, b, p.to, table)
 }
 
 // mend does to the Maildirs what observing them found in want of it, and writes down what they are called by now: before anything

@@ -31,7 +31,7 @@ func (r *run) observe(ctx context.Context) ([]plan.Mailbox, error) {
 		if b.outside || r.oneSided(b) {
 			continue
 		}
-		if err := r.see(ctx, b); err != nil {
+		if err := r.observeMailbox(ctx, b); err != nil {
 			return nil, err
 		}
 		reread, lost = reread || b.whole && !b.folder.Whole, lost || b.known && b.remote == nil
@@ -40,7 +40,7 @@ func (r *run) observe(ctx context.Context) ([]plan.Mailbox, error) {
 		if b.outside || !r.oneSided(b) || !(b.looked || b.remote != nil && lost) {
 			continue
 		}
-		if err := r.see(ctx, b); err != nil {
+		if err := r.observeMailbox(ctx, b); err != nil {
 			return nil, err
 		}
 	}
@@ -81,9 +81,9 @@ func (r *run) oneSided(b *box) bool {
 	return !b.known && b.exist() != plan.Both && r.Policy.Create&^b.exist() == 0
 }
 
-// see looks at one mailbox. One that is there, and cannot be looked at, must not look as if it were gone.
-func (r *run) see(ctx context.Context, b *box) error {
-	err := r.seeThere(ctx, b)
+// observeMailbox looks at one mailbox. One that is there, and cannot be looked at, must not look as if it were gone.
+func (r *run) observeMailbox(ctx context.Context, b *box) error {
+	err := r.observeServer(ctx, b)
 	if err != nil && single(err) {
 		b.outside = true
 		r.refuse(plan.Op{Mailbox: b.Name}, err)
@@ -92,20 +92,20 @@ func (r *run) see(ctx context.Context, b *box) error {
 	return err
 }
 
-// seeThere looks at the server's side of one mailbox.
-func (r *run) seeThere(ctx context.Context, b *box) (err error) {
+// observeServer looks at the server's side of one mailbox.
+func (r *run) observeServer(ctx context.Context, b *box) (err error) {
 	if b.known {
 		if b.pending, err = r.base.Pending(ctx, b.ID); err != nil {
 			return err
 		}
 	}
-	if err := r.there(ctx, b); err != nil {
+	if err := r.serverChanges(ctx, b); err != nil {
 		return err
 	}
 	replaced, err := r.messagesReplaced(ctx, b)
 	if replaced {
 		b.mustMatch = true
-		err = cmp.Or(r.reread(ctx, b), r.there(ctx, b))
+		err = cmp.Or(r.reread(ctx, b), r.serverChanges(ctx, b))
 	}
 	if err == nil && b.mustMatch {
 		err = r.rematch(ctx, b)

@@ -31,8 +31,8 @@ func reached(m base.Mailbox, s changes.State) base.Mailbox {
 	return m
 }
 
-// there finds what changed on the server.
-func (r *run) there(ctx context.Context, b *box) (err error) {
+// serverChanges finds what changed on the server.
+func (r *run) serverChanges(ctx context.Context, b *box) (err error) {
 	if b.remote == nil {
 		b.delta, err = r.reader.Nothing(ctx, stateOf(b.Mailbox), r.rows(b))
 		return err

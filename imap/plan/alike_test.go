@@ -7,7 +7,7 @@ import (
 )
 
 // hide leaves of messages what is seen before anybody asks for their headers, and shows the headers that MatchDoubts asks for.
-func (s *sight) hide(out *strings.Builder, m *Mailbox) error {
+func (s *boxLines) hide(out *strings.Builder, m *Mailbox) error {
 	hidden := slices.Clone(s.messages)
 	for i := range hidden {
 		hidden[i].ID.Header = [32]byte{}

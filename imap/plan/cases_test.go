@@ -69,11 +69,11 @@ type threeway struct {
 	policy Policy
 	boxes  []Mailbox
 	lost   []bool
-	sights []*sight
+	lines  []*boxLines
 }
 
-// sight is what the lines of one box say.
-type sight struct {
+// boxLines is what the lines of one box say.
+type boxLines struct {
 	pairs    []Pair
 	ids      map[maildir.Key]Identity
 	byUID    map[imap.UID]Identity
@@ -83,12 +83,12 @@ type sight struct {
 
 func caseOf(t *testing.T, text string) threeway {
 	c := threeway{policy: Policy{MaxDelete: 0.3, Create: Both, Now: day(100)}}
-	var s *sight
+	var s *boxLines
 	finish := func() {
 		if s != nil {
 			b := &c.boxes[len(c.boxes)-1]
 			s.into(b)
-			c.sights = append(c.sights, s)
+			c.lines = append(c.lines, s)
 			c.lost = append(c.lost, b.Known && b.Base.UIDValidity != b.UIDValidity || strings.Contains(text, b.Name+" lost"))
 		}
 	}
@@ -101,7 +101,7 @@ func caseOf(t *testing.T, text string) threeway {
 			c.setPolicy(t, words[1:])
 		case words[0] == "box":
 			finish()
-			s = &sight{ids: map[maildir.Key]Identity{}, byUID: map[imap.UID]Identity{}}
+			s = &boxLines{ids: map[maildir.Key]Identity{}, byUID: map[imap.UID]Identity{}}
 			c.boxes = append(c.boxes, mailboxOf(t, words[1], words[2:]))
 		default:
 			cells := strings.Split(line, "|")
@@ -214,7 +214,7 @@ func identityOf(letter string) Identity {
 	return id
 }
 
-func (s *sight) line(t *testing.T, m *Mailbox, letter string, cells []string) {
+func (s *boxLines) line(t *testing.T, m *Mailbox, letter string, cells []string) {
 	id := identityOf(letter)
 	p := Pair{Size: id.Size}
 	base := strings.Fields(cells[0])
@@ -233,7 +233,7 @@ func (s *sight) line(t *testing.T, m *Mailbox, letter string, cells []string) {
 	}
 }
 
-func (s *sight) base(t *testing.T, p *Pair, words []string) {
+func (s *boxLines) base(t *testing.T, p *Pair, words []string) {
 	var remote *maildir.Flags
 	for _, w := range words {
 		key, value, _ := strings.Cut(w, "=")
@@ -269,7 +269,7 @@ func (s *sight) base(t *testing.T, p *Pair, words []string) {
 	}
 }
 
-func (s *sight) here(t *testing.T, m *Mailbox, p Pair, letter string, words []string) {
+func (s *boxLines) here(t *testing.T, m *Mailbox, p Pair, letter string, words []string) {
 	f := File{Key: maildir.Key(letter), ID: identityOf(letter)}
 	if p.Key != "" {
 		f.Key = p.Key
@@ -308,7 +308,7 @@ func (s *sight) here(t *testing.T, m *Mailbox, p Pair, letter string, words []st
 	s.files = append(s.files, f)
 }
 
-func (s *sight) there(t *testing.T, p Pair, letter string, words []string) {
+func (s *boxLines) there(t *testing.T, p Pair, letter string, words []string) {
 	m := Message{UID: p.UID, ID: identityOf(letter)}
 	m.ID.Hash = [32]byte{}
 	for _, w := range words {
@@ -335,7 +335,7 @@ func (s *sight) there(t *testing.T, p Pair, letter string, words []string) {
 	s.messages = append(s.messages, m)
 }
 
-func (s *sight) into(m *Mailbox) {
+func (s *boxLines) into(m *Mailbox) {
 	slices.SortFunc(s.files, func(a, b File) int { return strings.Compare(string(a.Key), string(b.Key)) })
 	slices.SortFunc(s.messages, func(a, b Message) int { return int(a.UID) - int(b.UID) })
 	base := BaseOf(s.pairs)
@@ -346,7 +346,7 @@ func (s *sight) into(m *Mailbox) {
 	}
 }
 
-func (s *sight) who(p Pair) Identity {
+func (s *boxLines) who(p Pair) Identity {
 	if p.UID == 0 {
 		return s.ids[p.Key]
 	}
@@ -362,10 +362,10 @@ func (c threeway) plan() string {
 		}
 		m := &c.boxes[i]
 		m.Base.Known = map[PairID]Identity{}
-		for _, p := range c.sights[i].pairs {
-			m.Base.Known[p.ID()] = c.sights[i].who(p)
+		for _, p := range c.lines[i].pairs {
+			m.Base.Known[p.ID()] = c.lines[i].who(p)
 		}
-		if err := c.sights[i].hide(&b, m); err != nil {
+		if err := c.lines[i].hide(&b, m); err != nil {
 			return "error " + err.Error() + "\n"
 		}
 		pairs, alike, err := Rematch(*m)
@@ -392,7 +392,7 @@ func (c threeway) plan() string {
 		m.Base.Known = map[PairID]Identity{}
 		for _, d := range missing {
 			if d.Mailbox == m.Name {
-				m.Base.Known[d.Pair.ID()] = c.sights[i].who(d.Pair)
+				m.Base.Known[d.Pair.ID()] = c.lines[i].who(d.Pair)
 			}
 		}
 	}

@@ -96,15 +96,15 @@ func (r *renames) find(old Mailbox) error {
 
 // called finds the mailbox, new on those sides and on no other, that old is called now; -1: none.
 func (r *renames) called(old Mailbox, on Side) (int, string, error) {
-	free := func(b Mailbox) bool {
+	unclaimed := func(b Mailbox) bool {
 		return !b.Known && !b.Outside && !r.gone[b.Name] && b.Exist == on && !inbox(b.Name)
 	}
-	said := func(b Mailbox) bool { return on == Local && b.Name == old.Called && free(b) }
+	said := func(b Mailbox) bool { return on == Local && b.Name == old.Called && unclaimed(b) }
 	if i := slices.IndexFunc(r.boxes, said); i >= 0 {
 		return i, "renamed here", nil
 	}
 	for i, b := range r.boxes {
-		if !free(b) {
+		if !unclaimed(b) {
 			continue
 		}
 		reason, err := recognise(old, b)

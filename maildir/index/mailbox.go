@@ -24,7 +24,7 @@ var ErrPending = errors.New("a mailbox of that name was renamed here, and is sti
 
 // CreateMailbox makes the Maildir of a mailbox; layout says where it then lies.
 func (s *Store) CreateMailbox(ctx context.Context, name string, layout maildir.Layout) error {
-	folder, err := s.free(ctx, name, layout)
+	folder, err := s.newFolder(ctx, name, layout)
 	if err != nil {
 		return verb("make mailbox", err)
 	}
@@ -43,8 +43,8 @@ func (s *Store) CreateMailbox(ctx context.Context, name string, layout maildir.L
 	}))
 }
 
-// free is where a new mailbox is to lie ("": its name tells).
-func (s *Store) free(ctx context.Context, name string, layout maildir.Layout) (string, error) {
+// newFolder is where a new mailbox is to lie ("": its name tells).
+func (s *Store) newFolder(ctx context.Context, name string, layout maildir.Layout) (string, error) {
 	if err := s.Writable(); err != nil {
 		return "", err
 	}
@@ -79,7 +79,7 @@ func (s *Store) RenameMailbox(ctx context.Context, old, name string, layout mail
 	for i, r := range renamed {
 		from, err := s.folderFor(ctx, r[0], layout)
 		if err == nil {
-			folders[i], err = s.backOr(ctx, r[0], r[1], layout)
+			folders[i], err = s.renamedFolder(ctx, r[0], r[1], layout)
 		}
 		if err != nil {
 			return nil, verb("rename mailbox", err)
@@ -101,11 +101,11 @@ func (s *Store) RenameMailbox(ctx context.Context, old, name string, layout mail
 	}))
 }
 
-// backOr is free for a new name of old, which may be the one that it has on the server.
-func (s *Store) backOr(ctx context.Context, old, name string, layout maildir.Layout) (string, error) {
+// renamedFolder is newFolder for a new name of old, which may be the one that it has on the server.
+func (s *Store) renamedFolder(ctx context.Context, old, name string, layout maildir.Layout) (string, error) {
 	back, err := query(ctx, s, number, "SELECT count(*) FROM box b JOIN mailbox m ON m.id = b.mailbox WHERE m.name = ? AND b.called = ?", name, old)
 	if err != nil || back[0] == 0 {
-		return s.free(ctx, name, layout)
+		return s.newFolder(ctx, name, layout)
 	}
 	return s.folderFor(ctx, name, layout)
 }

@@ -94,7 +94,7 @@ func (v *View[R]) reread(ctx context.Context, r *reading, force bool) error {
 	return nil
 }
 
-// passage compares both sights of a folder.
+// passage compares both readings of a folder.
 func (v *View[R]) passage(f *Folder) Passage[R] {
 	then, now := v.deltas[f], v.later[f].delta
 	p := Passage[R]{Folder: f}
@@ -110,7 +110,7 @@ func (v *View[R]) passage(f *Folder) Passage[R] {
 			p.LeftNew = append(p.LeftNew, e)
 		}
 	}
-	for e := range now.come() {
+	for e := range now.unknown() {
 		if !then.has(e.Key) {
 			p.Came = append(p.Came, e)
 		}
@@ -118,8 +118,8 @@ func (v *View[R]) passage(f *Folder) Passage[R] {
 	return p
 }
 
-// come are the files without a row, one of each key.
-func (d *Delta[R]) come() func(func(maildir.Entry) bool) {
+// unknown are the files without a row, one of each key.
+func (d *Delta[R]) unknown() func(func(maildir.Entry) bool) {
 	return func(yield func(maildir.Entry) bool) {
 		for e := range d.New.All() {
 			if !yield(e) {
@@ -159,7 +159,7 @@ func (v *View[R]) Changed(f *Folder) bool {
 	return l.unsteady || len(l.passed.Came)+len(l.passed.Left)+len(l.passed.LeftNew) > 0
 }
 
-// Lacks says whether a row has no file in the folder, by the last sight of it.
+// Lacks says whether a row has no file in the folder, by its last reading.
 func (v *View[R]) Lacks(f *Folder, key maildir.Key) bool {
 	if l := v.later[f]; l != nil {
 		return l.delta.lacks(key)

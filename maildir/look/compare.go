@@ -25,7 +25,7 @@ func compare[R Row](ctx context.Context, known Known[R], f *Folder, names *listi
 		}
 		key := rows[0].File().Key
 		for len(rest) > 0 && string(names.key(rest[0])) < string(key) {
-			rest = c.come(rest)
+			rest = c.takeNew(rest)
 		}
 		n := 0
 		if len(rest) > 0 && string(names.key(rest[0])) == string(key) {
@@ -45,7 +45,7 @@ func compare[R Row](ctx context.Context, known Known[R], f *Folder, names *listi
 	}
 	flush()
 	for len(rest) > 0 {
-		rest = c.come(rest)
+		rest = c.takeNew(rest)
 	}
 	return c.Delta, nil
 }
@@ -59,8 +59,8 @@ type comparison[R Row] struct {
 	same    func(R, maildir.Entry) bool
 }
 
-// come takes the first names, of a key that no row has.
-func (c *comparison[R]) come(rest []uint32) []uint32 {
+// takeNew takes the first names, of a key that no row has.
+func (c *comparison[R]) takeNew(rest []uint32) []uint32 {
 	n := c.names.group(rest)
 	if n == 1 {
 		c.New.at = append(c.New.at, rest[0])
@@ -79,7 +79,7 @@ func (c *comparison[R]) match(rows []R, at []uint32) {
 	switch {
 	case len(at) == 0:
 		for _, row := range rows {
-			c.miss(row)
+			c.takeMissing(row)
 		}
 	case len(rows) == 1 && len(at) == 1:
 		if row := rows[0]; !c.names.lies(at[0], row.File()) || c.folder.Whole || c.same != nil && !c.same(row, row.File()) {
@@ -102,8 +102,8 @@ func (c *comparison[R]) match(rows []R, at []uint32) {
 	}
 }
 
-// miss takes a row no file of which was seen.
-func (c *comparison[R]) miss(row R) {
+// takeMissing takes a row no file of which was seen.
+func (c *comparison[R]) takeMissing(row R) {
 	switch {
 	case !row.Expected():
 		c.Absent = append(c.Absent, row)

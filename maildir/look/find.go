@@ -62,6 +62,6 @@ func (f *finder) compare(_ context.Context, r *reading, names *listing) error {
 	return nil
 }
 
-func (f *finder) seen(r *reading) { f.err = cmp.Or(f.err, r.err) }
+func (f *finder) finished(r *reading) { f.err = cmp.Or(f.err, r.err) }
 
 func (f *finder) doubts(*reading) doubts { return doubts{missing: len(f.keys) - len(f.at)} }

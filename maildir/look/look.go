@@ -178,8 +178,8 @@ func (v *View[R]) compare(ctx context.Context, r *reading, names *listing) error
 	return err
 }
 
-// seen notes what is known only after a folder was read, or was not.
-func (v *View[R]) seen(r *reading) {
+// finished notes what is known only after a folder was read, or was not.
+func (v *View[R]) finished(r *reading) {
 	if r.err != nil {
 		v.deltas[r.Folder] = &Delta[R]{Err: r.err}
 	}

@@ -34,7 +34,7 @@ type reading struct {
 // observer is who wants to know what a watch reads.
 type observer interface {
 	compare(context.Context, *reading, *listing) error // with what is known; the last time counts
-	seen(*reading)                                     // it was read, or need not be, or cannot be
+	finished(*reading)                                 // it was read, or need not be, or cannot be
 	doubts(*reading) doubts                            // after that
 }
 
@@ -196,7 +196,7 @@ func (w *watch) visit(ctx context.Context, r *reading) error {
 	if unreadable(err) {
 		r.err, r.unsteady, err = err, true, nil
 	}
-	w.observer.seen(r)
+	w.observer.finished(r)
 	return err
 }
 

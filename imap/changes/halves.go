@@ -14,11 +14,11 @@ import (
 // stubborn is how many refusals of one fetch are borne: with so many sick messages it is the server that is sick.
 const stubborn = 128
 
-// insist asks for messages as long as some of them may yet come: some servers give what
+// fetchInHalves asks for messages as long as some of them may yet come: some servers give what
 // lies before it, or nothing, and refuse the command. What did not come is asked for again, in halves, until only such
 // messages are left. They, and those that are gone, are named in a *imap.MissingError each. there tells which messages there are: of those
 // among them the server said OK and nothing else.
-func insist(set goimap.UIDSet, there func() (goimap.UIDSet, error), fetch func(goimap.UIDSet) iter.Seq2[imap.Message, error]) iter.Seq2[imap.Message, error] {
+func fetchInHalves(set goimap.UIDSet, there func() (goimap.UIDSet, error), fetch func(goimap.UIDSet) iter.Seq2[imap.Message, error]) iter.Seq2[imap.Message, error] {
 	return func(yield func(imap.Message, error) bool) {
 		var gone, sick imap.MissingError
 		refusals := 0
@@ -64,15 +64,15 @@ func insist(set goimap.UIDSet, there func() (goimap.UIDSet, error), fetch func(g
 	}
 }
 
-// Insist is a fetch in the selected mailbox that does not let one message that the server cannot give keep the others back. Those that
+// FetchInHalves is a fetch in the selected mailbox that does not let one message that the server cannot give keep the others back. Those that
 // it cannot give, and those that are gone (no Err), are named in a *imap.MissingError each.
-func (r *Reader) Insist(ctx context.Context, set goimap.UIDSet, fetch func(goimap.UIDSet) iter.Seq2[imap.Message, error]) iter.Seq2[imap.Message, error] {
-	return insist(set, func() (goimap.UIDSet, error) { return r.session.SearchAll(ctx) }, fetch)
+func (r *Reader) FetchInHalves(ctx context.Context, set goimap.UIDSet, fetch func(goimap.UIDSet) iter.Seq2[imap.Message, error]) iter.Seq2[imap.Message, error] {
+	return fetchInHalves(set, func() (goimap.UIDSet, error) { return r.session.SearchAll(ctx) }, fetch)
 }
 
-// Headers insists on headers, or on fields of them.
+// Headers is FetchInHalves of headers, or of fields of them.
 func (r *Reader) Headers(ctx context.Context, set goimap.UIDSet, fields ...string) iter.Seq2[imap.Message, error] {
-	return r.Insist(ctx, set, func(part goimap.UIDSet) iter.Seq2[imap.Message, error] {
+	return r.FetchInHalves(ctx, set, func(part goimap.UIDSet) iter.Seq2[imap.Message, error] {
 		return r.session.FetchHeaders(ctx, part, fields...)
 	})
 }
