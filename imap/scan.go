@@ -1,97 +1,11 @@
 package imap
 
 import (
-	"bufio"
 	"bytes"
-	"errors"
-	"fmt"
 	"io"
 	"strconv"
 	"strings"
 )
-
-// lines reads responses line by line, without the line end.
-type lines struct {
-	s     *stream
-	long  []byte // a line that did not fit into the buffer
-	trace func(dir byte, line string)
-	came  func(n int) // told of octets that may have been asked for; nil: nobody counts them
-}
-
-// next returns a line, valid until the next read. A lone LF ends a line too, as the library has it.
-func (l *lines) next() ([]byte, error) {
-	l.long = l.long[:0]
-	for {
-		part, err := l.s.r.ReadSlice('\n')
-		if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
-			if len(part)+len(l.long) > 0 {
-				err = cut(err)
-			}
-			return nil, err
-		}
-		if err == nil && len(l.long) == 0 {
-			l.count(part, len(part))
-			return l.done(part), nil
-		}
-		l.long = append(l.long, part...)
-		l.count(l.long, len(part))
-		if err == nil {
-			return l.done(l.long), nil
-		}
-		if len(l.long) > limitOf(l.long) {
-			return nil, nonsense(l.long, "line of more than %d octets", limitOf(l.long))
-		}
-	}
-}
-
-// count takes n octets of a line for progress, unless the line is one that servers send unasked. What they send
-// unasked as FETCH, LIST or STATUS is rare, and the least rate tells it from a dialogue.
-func (l *lines) count(line []byte, n int) {
-	star, rest, _ := bytes.Cut(line[:min(len(line), 40)], []byte(" "))
-	first, rest, _ := bytes.Cut(rest, []byte(" "))
-	second, _, _ := bytes.Cut(rest, []byte(" "))
-	if l.came == nil || string(star) == "*" && !asked(first) && !asked(second) {
-		return
-	}
-	l.came(n)
-}
-
-// asked says whether a response of that name answers a command.
-func asked(name []byte) bool {
-	name = bytes.TrimRight(name, "\r\n")
-	for _, known := range []string{"FETCH", "LIST", "LSUB", "STATUS", "SEARCH", "ESEARCH", "VANISHED", "EXPUNGE"} {
-		if len(name) == len(known) && strings.EqualFold(string(name), known) {
-			return true
-		}
-	}
-	return false
-}
-
-func (l *lines) done(line []byte) []byte {
-	line = bytes.TrimSuffix(bytes.TrimSuffix(line, []byte("\n")), []byte("\r"))
-	if l.trace != nil {
-		l.trace('S', string(line[:min(len(line), maxTrace)]))
-	}
-	return line
-}
-
-// limitOf is the number of octets that a line may have, told from how it begins.
-func limitOf(line []byte) int {
-	for _, bulk := range []string{"* SEARCH", "* ESEARCH", "* VANISHED"} {
-		if len(line) >= len(bulk) && strings.EqualFold(string(line[:len(bulk)]), bulk) {
-			return maxBulk
-		}
-	}
-	return maxLine
-}
-
-// cut makes the end of the input in the middle of something what it is.
-func cut(err error) error {
-	if errors.Is(err, io.EOF) {
-		return io.ErrUnexpectedEOF
-	}
-	return err
-}
 
 // scanner takes one response apart. It goes on to the next line behind a literal by itself. The first fault sticks;
 // after it everything reads as empty, so that callers check err once.
@@ -343,70 +257,4 @@ func (s *scanner) list(item func()) {
 			s.fail("no list element")
 		}
 	}
-}
-
-// code is a response code (RFC 9051 section 7.1): [NAME args].
-type code struct{ Name, Args string }
-
-// address is where the user is sent by WEBALERT and REFERRAL; "": nowhere.
-func (c code) address() string {
-	if c.Name == "WEBALERT" || c.Name == "REFERRAL" {
-		return c.Args
-	}
-	return ""
-}
-
-// reply is a status response, tagged or not: OK [CODE args] text.
-type reply struct {
-	Status string
-	Code   code
-	Text   string
-}
-
-func parseReply(status string, line []byte) reply {
-	r := reply{Status: strings.ToUpper(status), Text: string(bytes.TrimLeft(line, " "))}
-	if !strings.HasPrefix(r.Text, "[") {
-		return r
-	}
-	end := codeEnd(r.Text)
-	if end < 0 {
-		return r
-	}
-	name, args, _ := strings.Cut(r.Text[1:end], " ")
-	r.Code = code{strings.ToUpper(name), strings.TrimSpace(args)}
-	r.Text = strings.TrimSpace(r.Text[end+1:])
-	return r
-}
-
-// codeEnd finds the bracket that ends a code: not one in a quoted string, nor one in a parenthesised list, where flags
-// of some servers hold brackets.
-func codeEnd(s string) int {
-	quoted, depth := false, 0
-	for i := 0; i < len(s); i++ {
-		switch c := s[i]; {
-		case quoted && c == '\\':
-			i++
-		case c == '"':
-			quoted = !quoted
-		case quoted:
-		case c == '(':
-			depth++
-		case c == ')':
-			depth--
-		case c == ']' && depth <= 0:
-			return i
-		}
-	}
-	return strings.IndexByte(s, ']')
-}
-
-func (r reply) refusal(command string) error {
-	if r.Status == "OK" {
-		return nil
-	}
-	return &Error{Command: command, Status: r.Status, Code: r.Code.Name, Text: r.Text, Address: r.Code.address()}
-}
-
-func (r reply) String() string {
-	return fmt.Sprintf("%s [%s %s] %s", r.Status, r.Code.Name, r.Code.Args, r.Text)
 }
