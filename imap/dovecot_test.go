@@ -168,7 +168,7 @@ func messages(t *testing.T, s *imap.Session, box string) {
 			t.Errorf("%+v, %v", m, err)
 		}
 	}
-	if found := must[goimap.UIDSet](t)(s.SearchHeader(ctx, "Message-ID", "<6@example.org>", 3)); found.String() != "7" {
+	if found := must[goimap.UIDSet](t)(s.Search(ctx, &goimap.SearchCriteria{Header: []goimap.SearchCriteriaHeaderField{{Key: "Message-ID", Value: "<6@example.org>"}}})); found.String() != "7" {
 		t.Errorf("found %s", found)
 	}
 	if found := must[goimap.UIDSet](t)(s.SearchAll(ctx)); found.String() != "1:60" {

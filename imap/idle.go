@@ -12,7 +12,7 @@ import (
 const IdleRefresh = 5 * time.Minute
 
 // Idle waits (RFC 2177) until stop is closed or gives a value, or the server ends it. Meanwhile the server tells events as
-// they happen. Without IDLE it is an *UnsupportedError.
+// they happen. Without IDLE it is an *UnsupportedError. It is for watch.
 func (s *Session) Idle(ctx context.Context, stop <-chan struct{}) error {
 	if err := s.need(imap.CapIdle); err != nil {
 		return err

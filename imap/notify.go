@@ -8,7 +8,7 @@ import (
 )
 
 // Notify asks the server to tell, from now on and unasked, what happens in the selected mailbox and in all personal ones
-// (RFC 5465), as events, until the session ends. Without NOTIFY it is an *UnsupportedError.
+// (RFC 5465), as events, until the session ends. Without NOTIFY it is an *UnsupportedError. It is for watch.
 func (s *Session) Notify(ctx context.Context) error {
 	if err := s.need(imap.CapNotify); err != nil {
 		return err

@@ -126,16 +126,3 @@ func (s *Session) SearchAll(ctx context.Context) (imap.UIDSet, error) {
 func (s *Session) SearchDeleted(ctx context.Context) (imap.UIDSet, error) {
 	return s.Search(ctx, &imap.SearchCriteria{Flag: []Flag{imap.FlagDeleted}})
 }
-
-// SearchHeader gives the UIDs, from the UID from on, of messages whose header field holds value somewhere. Servers
-// differ in how they look; the caller compares.
-func (s *Session) SearchHeader(ctx context.Context, field, value string, from imap.UID) (imap.UIDSet, error) {
-	criteria := &imap.SearchCriteria{Header: []imap.SearchCriteriaHeaderField{{Key: field, Value: value}}}
-	if from <= 1 {
-		return s.Search(ctx, criteria)
-	}
-	criteria.UID = []imap.UIDSet{{{Start: from}}}
-	found, err := s.Search(ctx, criteria)
-	// RFC 9051 section 6.4.8 note: "559:*" also means the last message, though its UID be lower
-	return overlap(found, imap.UIDSet{{Start: from, Stop: ^imap.UID(0)}}), err
-}

@@ -91,9 +91,6 @@ func (s *Session) Preauthenticated() bool { return s.preauth }
 // TLS is the state of the connection; nil: cleartext.
 func (s *Session) TLS() *tls.ConnectionState { return s.tls }
 
-// Compressed says whether COMPRESS=DEFLATE is in force.
-func (s *Session) Compressed() bool { return s.wire.stream.z != nil }
-
 // Received is the number of octets that came from the server, after decompression.
 func (s *Session) Received() int64 { return s.wire.read.Load() + s.wire.stream.read.Load() }
 

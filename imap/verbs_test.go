@@ -194,7 +194,7 @@ func TestSearch(t *testing.T) {
 		C: B UID SEARCH RETURN (ALL) DELETED
 		S: * ESEARCH (TAG "T2") UID
 		S: B OK
-		C: C UID SEARCH RETURN (ALL) UID 10:* HEADER "Message-ID" "<a@b>"
+		C: C UID SEARCH RETURN (ALL) HEADER "Message-ID" "<a@b>"
 		S: * SEARCH 9 12
 		S: C OK
 		C: D UID SEARCH RETURN (ALL) ALL
@@ -205,7 +205,8 @@ func TestSearch(t *testing.T) {
 	if all, err := s.SearchDeleted(t.Context()); err != nil || len(all) != 0 {
 		t.Errorf("%s, %v", all, err)
 	}
-	if all, err := s.SearchHeader(t.Context(), "Message-ID", "<a@b>", 10); err != nil || all.String() != "12" {
+	header := goimap.SearchCriteriaHeaderField{Key: "Message-ID", Value: "<a@b>"}
+	if all, err := s.Search(t.Context(), &goimap.SearchCriteria{Header: []goimap.SearchCriteriaHeaderField{header}}); err != nil || all.String() != "9,12" {
 		t.Errorf("%s, %v", all, err)
 	}
 	if _, err := s.SearchAll(t.Context()); !errors.As(err, new(*imap.Error)) {

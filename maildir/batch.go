@@ -61,10 +61,7 @@ func (b *Batch) Add(f *Draft, flags Flags) Key {
 	return f.key
 }
 
-// Len is the number of drafts in the batch.
-func (b *Batch) Len() int { return len(b.drafts) }
-
-// Bytes is their size on disk, in octets.
+// Bytes is the size of the drafts on disk, in octets.
 func (b *Batch) Bytes() (n int64) {
 	for _, f := range b.drafts {
 		n += f.disk
@@ -156,17 +153,6 @@ func (b *Batch) Publish() error {
 	err := b.drop()
 	b.drafts = slices.DeleteFunc(b.drafts, func(f *Draft) bool { return f.state == published })
 	return err
-}
-
-// Commit is Sync, and Publish of what was synced.
-func (b *Batch) Commit() error {
-	var all, some Failures
-	for _, err := range []error{b.Sync(), b.Publish()} {
-		if errors.As(err, &some) {
-			all = append(all, some...)
-		}
-	}
-	return all.orNil()
 }
 
 // Close discards what is not published. The batch is empty afterwards and may be used again.

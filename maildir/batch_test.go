@@ -12,6 +12,20 @@ import (
 	"testing"
 )
 
+// Len is the number of drafts in the batch.
+func (b *Batch) Len() int { return len(b.drafts) }
+
+// Commit is Sync, and Publish of what was synced.
+func (b *Batch) Commit() error {
+	var all, some Failures
+	for _, err := range []error{b.Sync(), b.Publish()} {
+		if errors.As(err, &some) {
+			all = append(all, some...)
+		}
+	}
+	return all.orNil()
+}
+
 type crashed struct{}
 
 // crash runs f until it panics with crashed, which stands for kill -9, or to its end.

@@ -2,7 +2,6 @@ package mirror
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"slices"
 	"testing"
@@ -19,7 +18,7 @@ func (d *device) away(s *imap.Session, n int, from, to string, flags ...goimap.F
 	d.Helper()
 	ctx := context.Background()
 	d.select_(s, from)
-	uids, err := s.SearchHeader(ctx, "Message-ID", fmt.Sprintf("<%d@example.org>", n), 1)
+	uids, err := uidsOf(ctx, s, n)
 	if d.ok(err); len(flags) > 0 {
 		_, err = s.Store(ctx, uids, goimap.StoreFlagsAdd, flags, 0)
 		d.ok(err)

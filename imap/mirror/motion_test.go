@@ -253,7 +253,7 @@ func (d *device) goesOn(s *imap.Session, letter int, after string, n int) bool {
 		from, to = to, from
 	}
 	d.select_(s, from)
-	uids, err := s.SearchHeader(ctx, "Message-ID", fmt.Sprintf("<%d@example.org>", letter), 1)
+	uids, err := uidsOf(ctx, s, letter)
 	d.ok(err)
 	_, err = s.Store(ctx, uids, goimap.StoreFlagsAdd, []goimap.Flag{goimap.FlagAnswered}, 0)
 	if d.ok(err); after != "" {

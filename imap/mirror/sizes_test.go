@@ -121,7 +121,7 @@ func (d *device) movesThere(s *imap.Session, letters ...int) {
 	d.Helper()
 	d.select_(s, "INBOX")
 	for _, n := range letters {
-		set, err := s.SearchHeader(d.Context(), "Message-ID", fmt.Sprintf("<%d@example.org>", n), 1)
+		set, err := uidsOf(d.Context(), s, n)
 		d.ok(err)
 		_, err = s.Move(d.Context(), set, d.theirs("A"))
 		d.ok(err)

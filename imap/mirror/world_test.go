@@ -363,3 +363,8 @@ func (d *device) opened(do func()) {
 	d.store = store
 	do()
 }
+
+// uidsOf are the UIDs that a letter has in the selected mailbox.
+func uidsOf(ctx context.Context, s *imap.Session, letter int) (goimap.UIDSet, error) {
+	return s.Search(ctx, &goimap.SearchCriteria{Header: []goimap.SearchCriteriaHeaderField{{Key: "Message-ID", Value: fmt.Sprintf("<%d@example.org>", letter)}}})
+}

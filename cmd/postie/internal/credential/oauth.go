@@ -132,12 +132,6 @@ func (o *OAuth) renew(ctx context.Context) (access, error) {
 	return access{NewSecret(t.AccessToken), t.Expiry}, nil
 }
 
-// Logout forgets the login, here and in the Vault.
-func (o *OAuth) Logout(ctx context.Context) error {
-	o.Forget()
-	return o.Vault.Delete(ctx, TokenKey(o.User, o.Host))
-}
-
 // keep stores what a login brought and says where.
 func (o *OAuth) keep(ctx context.Context, t *oauth2.Token) (place string, err error) {
 	if t.RefreshToken == "" {

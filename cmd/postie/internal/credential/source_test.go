@@ -200,10 +200,6 @@ func TestSourceIsAskedOnce(t *testing.T) {
 	if asked() != 1 {
 		t.Errorf("asked %d times", asked())
 	}
-	s.Forget()
-	if _, err := s.Secret(t.Context()); err != nil || asked() != 2 {
-		t.Errorf("after Forget: asked %d times, %v", asked(), err)
-	}
 }
 
 func TestFlight(t *testing.T) {
