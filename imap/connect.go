@@ -145,7 +145,9 @@ func (s *Session) setUp(o *Options) error {
 		if c := map[string]imap.Cap{"ENABLE": imap.CapEnable, "NAMESPACE": imap.CapNamespace, "COMPRESS": deflate}[verb]; c != "" && misunderstood(outcome) {
 			s.Lose(c)
 		}
-		if verb == "NAMESPACE" && outcome == nil {
+		if verb == "NAMESPACE" && outcome == nil && box.Unread != nil {
+			s.Lose(imap.CapNamespace)
+		} else if verb == "NAMESPACE" && outcome == nil {
 			s.mine = &mine
 		}
 	}

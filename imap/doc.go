@@ -14,8 +14,8 @@
 // Deadlines, line limits, cancellation and the trace live in the wire too.
 //
 // Blame is a type: *Error is a refusal (NO, BAD) and leaves the session usable, as do *MissingError (messages that did not
-// come) and *UnsupportedError (nothing was sent); *ProtocolError is nonsense; *LoginError and *TLSRefusedError end Connect;
-// anything else comes from the line (net.Error, io.ErrUnexpectedEOF; an *Error with Status BYE), from the source of an
+// come), *UnsupportedError (nothing was sent) and *UnreadableError (a line was passed over that counts); *ProtocolError is nonsense;
+// *LoginError and *TLSRefusedError end Connect; anything else comes from the line (net.Error, io.ErrUnexpectedEOF; an *Error with Status BYE), from the source of an
 // upload, or is the cause of the context.
 //
 // Obeyed here: RFC 3501 and what of RFC 9051 explains it, RFC 2177 (IDLE), RFC 2342 (NAMESPACE), RFC 2971 (ID), RFC 4315

@@ -67,6 +67,19 @@ func (e *ProtocolError) Error() string {
 	return fmt.Sprintf("server broke the protocol: %s: %q", e.Problem, e.Line)
 }
 
+// UnreadableError is the failure of a command whose answer could not be read in a place where it counts: what is left of a SEARCH, or
+// of what vanished, must not be taken for all of it. The line was passed over, and the session goes on.
+type UnreadableError struct {
+	Command string // "SEARCH", …
+	Reason  error  // a *ProtocolError; not unwrapped, since the connection is alive
+}
+
+func (e *UnreadableError) Error() string {
+	return fmt.Sprintf("%s: an answer that cannot be read: %v", e.Command, e.Reason)
+}
+
+func unreadable(err error) bool { return errors.As(err, new(*UnreadableError)) }
+
 // nonsense makes a ProtocolError of a line.
 func nonsense(line []byte, format string, args ...any) error {
 	return &ProtocolError{Problem: fmt.Sprintf(format, args...), Line: string(line[:min(len(line), 80)])}

@@ -80,7 +80,7 @@ func (s *Session) messagesOnce(ctx context.Context, f *fetch) iter.Seq2[Message,
 	return func(yield func(Message, error) bool) {
 		f.hand = newHandover(f.body)
 		f.held, f.known, f.spool.dir = map[SeqNum]*part{}, map[imap.UID]*part{}, s.spool
-		c, err := s.begin(ctx, "FETCH", &inbox{Fetch: f.hand})
+		c, err := s.begin(ctx, "FETCH", &inbox{Fetch: f.hand, Vanishing: f.vanished != nil})
 		if err != nil {
 			yield(Message{}, err)
 			return

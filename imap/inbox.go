@@ -8,26 +8,28 @@ import (
 
 // inbox collects what the server says for the command under way. It is guarded by wire.mu until the command has taken it.
 type inbox struct {
-	Codes    []code
-	Tags     []string        // of its commands, as they were sent
-	Tagged   map[string]code // by tag; nil: not wanted
-	Refusal  code            // of the last NO or BAD
-	Ended    chan struct{}   // closed when the command was answered; nil: nobody waits for that
-	Caps     imap.CapSet     // untagged CAPABILITY
-	Enabled  imap.CapSet
-	List     bool // LIST: collect its responses
-	Lists    []Mailbox
-	Status   map[string]*Status
-	Vanished gathered   // VANISHED (EARLIER)
-	Found    *gathered  // SEARCH: gets what is found; nil: another command
-	Rights   *string    // MYRIGHTS: gets the letters; nil: another command
-	Personal *namespace // NAMESPACE: gets the first of the user's own; nil: another command
+	Codes     []code
+	Tags      []string        // of its commands, as they were sent
+	Tagged    map[string]code // by tag; nil: not wanted
+	Refusal   code            // of the last NO or BAD
+	Ended     chan struct{}   // closed when the command was answered; nil: nobody waits for that
+	Caps      imap.CapSet     // untagged CAPABILITY
+	Enabled   imap.CapSet
+	List      bool // LIST: collect its responses
+	Lists     []Mailbox
+	Status    map[string]*Status
+	Vanished  gathered   // VANISHED (EARLIER)
+	Vanishing bool       // a FETCH that wants to know what vanished
+	Found     *gathered  // SEARCH: gets what is found; nil: another command
+	Rights    *string    // MYRIGHTS: gets the letters; nil: another command
+	Personal  *namespace // NAMESPACE: gets the first of the user's own; nil: another command
 
 	Select *Selected // SELECT and EXAMINE: what is said of the mailbox; nil: another command
 	Keep   bool      // keep FETCH responses: STORE, SELECT with QRESYNC
 	Kept   []Message
 	Fetch  *handover // FETCH: responses are handed over one by one
 
+	Unread        error  // the first response of those that it gathers which could not be read: what was gathered is not all
 	names, octets int    // of Lists and Codes
 	kept          bool   // there were more than Kept has room for
 	flood         string // of what there were too many; "": of nothing

@@ -247,16 +247,21 @@ func TestMyRights(t *testing.T) {
 func TestNaming(t *testing.T) {
 	const told = "\nS: * NAMESPACE ((\"INBOX.\" \".\")) NIL NIL\n"
 	for name, text := range map[string]string{
-		"told":    "C: A NAMESPACE" + told + "S: A OK",
-		"refused": "C: A NAMESPACE\nS: A NO [LIMIT] later\nC: B NAMESPACE" + told + "S: B OK",
+		"told":       "C: A NAMESPACE" + told + "S: A OK",
+		"unreadable": "C: A NAMESPACE\nS: * NAMESPACE ((x\nS: A OK\nC: B LIST \"\" \"\"\nS: * LIST (\\Noselect) \".\" \"\"\nS: B OK",
+		"refused":    "C: A NAMESPACE\nS: A NO [LIMIT] later\nC: B NAMESPACE" + told + "S: B OK",
 	} {
 		s := play(t, imaptest.Script{Text: "S: * PREAUTH [CAPABILITY IMAP4rev1 NAMESPACE] hi\n" + text}, imap.Options{Naming: true})
+		want := "INBOX."
+		if name == "unreadable" {
+			want = "" // done without
+		}
 		for range 2 {
 			prefix, delim, err := s.Namespace(t.Context())
-			if prefix != "INBOX." || delim != '.' || err != nil {
+			if prefix != want || delim != '.' || err != nil {
 				t.Errorf("%s: %q, %q, %v", name, prefix, delim, err)
 			}
-			if name == "refused" {
+			if name != "told" {
 				break
 			}
 		}

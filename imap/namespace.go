@@ -22,7 +22,7 @@ func (s *Session) Namespace(ctx context.Context) (prefix string, delim rune, err
 		return "", 0, err
 	}
 	_, err = s.lib.Namespace().Wait()
-	if err = c.end(err); misunderstood(err) {
+	if err = c.end(err); misunderstood(err) || unreadable(err) {
 		s.Lose(imap.CapNamespace)
 		return s.hierarchy(ctx, box)
 	}

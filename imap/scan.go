@@ -5,6 +5,8 @@ import (
 	"io"
 	"strconv"
 	"strings"
+
+	"github.com/emersion/go-imap/v2"
 )
 
 // scanner takes one response apart. It goes on to the next line behind a literal by itself. The first fault sticks;
@@ -116,6 +118,22 @@ func (s *scanner) number(bits int) uint64 {
 	}
 	s.rest = s.rest[i:]
 	return n
+}
+
+// set reads UIDs.
+func (s *scanner) set() imap.UIDSet {
+	line := s.spaces().rest
+	text := s.atom()
+	set, ok := parseSet(text)
+	if ok || s.err != nil {
+		return set
+	}
+	if s.rest = line; strings.Count(text, ",") >= maxRanges {
+		s.exceed("more than %d ranges of UIDs", maxRanges)
+	} else {
+		s.fail("no UIDs")
+	}
+	return nil
 }
 
 // value reads a number that is only advice: what is none, or too large, is 0.

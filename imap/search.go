@@ -44,7 +44,13 @@ func (s *Session) search(ctx context.Context, criteria *imap.SearchCriteria, o *
 func (w *wire) search(s *scanner) error {
 	var found []imap.UIDRange
 	for s.err == nil && !s.spaces().end() && s.peek() != '(' {
+		line := s.rest
 		u := imap.UID(s.number(32))
+		if u == 0 && s.err == nil { // RFC 9051 section 9: nor is a UID
+			s.rest = line
+			s.fail("UID 0")
+			break
+		}
 		if n := len(found); n > 0 && uint64(u) == uint64(found[n-1].Stop)+1 {
 			found[n-1].Stop = u
 		} else if n > 0 && u == found[n-1].Stop {
@@ -52,6 +58,9 @@ func (w *wire) search(s *scanner) error {
 		} else if found = append(found, imap.UIDRange{Start: u, Stop: u}); n > maxRanges {
 			s.exceed("more than %d UIDs found", maxRanges)
 		}
+	}
+	if s.peek() == '(' {
+		s.skip()
 	}
 	return w.found(s, setOfRanges(found))
 }
@@ -67,12 +76,7 @@ func (w *wire) esearch(s *scanner) error {
 		switch name := strings.ToUpper(s.atom()); name {
 		case "UID":
 		case "ALL":
-			line := s.rest
-			set, ok := parseSet(s.spaces().atom())
-			if !ok {
-				return nonsense(line, "no UIDs found")
-			}
-			found = set
+			found = s.set()
 		default:
 			s.skip()
 		}

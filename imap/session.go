@@ -50,7 +50,7 @@ type Options struct {
 // Session is one logged-in connection. Its methods are for one goroutine, one at a time; only Close may be called from
 // anywhere. Until a sequence that a method gave is done, no other method may be called (they answer with an error); one
 // that was left early is read to its end by the next method. A context that ends closes the connection at once, and the
-// error is its cause. After an *Error (its Status not BYE), *UnsupportedError, *MissingError, or a refusal of its arguments
+// error is its cause. After an *Error (its Status not BYE), *UnsupportedError, *MissingError, *UnreadableError, or a refusal of its arguments
 // the session goes on; after any other it is closed, and each method repeats what ended it.
 type Session struct {
 	wire    *wire
@@ -171,6 +171,8 @@ func (c *command) close(err error) error {
 func (c *command) verdict(err error) error {
 	var refused *imap.Error
 	switch {
+	case err == nil && c.box.Unread != nil:
+		return &UnreadableError{c.name, c.box.Unread}
 	case err == nil:
 		return nil
 	case errors.As(err, &refused):

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -294,8 +295,7 @@ func TestEvents(t *testing.T) {
 }
 
 func TestNonsense(t *testing.T) {
-	for _, text := range []string{"S: T9 OK", "S: T1 WHAT", "S: * SEARCH x", "S: * ESEARCH UID ALL x", "S: * VANISHED x", "S: * NAMESPACE ((x",
-		"S: * 1 FETCH (" + strings.Repeat("X (", 100), "S: * LIST () \"/\" {99999999}", strings.Repeat("S: what\n", 1001)} {
+	for _, text := range []string{"S: T9 OK", "S: T1 WHAT", "S: * 1 FETCH (" + strings.Repeat("X (", 100), "S: * LIST () \"/\" {99999999}", strings.Repeat("S: what\n", 1001)} {
 		s := script(t, "", "C: A UID SEARCH ALL\n"+text+"\nhang")
 		_, err := s.SearchAll(t.Context())
 		if !errors.As(err, new(*imap.ProtocolError)) {
@@ -313,6 +313,37 @@ func TestStrayLines(t *testing.T) {
 		s := script(t, "", "C: A UID SEARCH ALL\n"+text+"\nS: * SEARCH 7\nS: A OK")
 		if found, err := s.SearchAll(t.Context()); err != nil || found.String() != "7" {
 			t.Errorf("%s: got %v, %v", text, found, err)
+		}
+	}
+}
+
+// A line that cannot be read, and that counts, fails the command that gathers such lines: what is left is not taken for all there is. Any
+// other command goes on, and the session does too.
+func TestUnreadable(t *testing.T) {
+	search := func(s *imap.Session) error { _, err := s.SearchAll(t.Context()); return err }
+	selects := func(s *imap.Session) error {
+		_, err := s.Select(t.Context(), "x", &imap.Resync{UIDValidity: 1, ModSeq: 5})
+		return err
+	}
+	for _, tt := range []struct {
+		caps, before, command string
+		lines                 []string
+		do                    func(*imap.Session) error
+	}{
+		{"", "", "UID SEARCH ALL", []string{"* SEARCH x", "* SEARCH 1 2 x 3", "* SEARCH 1:5", "* SEARCH 0", "* SEARCH 4294967296", "* SEARCH -1", "* SEARCH (",
+			"* SEARCH 3 {4}\r\n* 1 ", "* ESEARCH UID ALL x", "* ESEARCH (TAG", "* ESEARCH UID ALL 1:*", "* ESEARCH UID ALL 0", "* ESEARCH UID ALL"}, search},
+		{"ENABLE CONDSTORE QRESYNC", "C: E ENABLE CONDSTORE QRESYNC\nS: * ENABLED CONDSTORE QRESYNC\nS: E OK\n", "SELECT \"x\" (QRESYNC (1 5))",
+			[]string{"* VANISHED (EARLIER) x", "* VANISHED (EARLIER)", "* VANISHED (EARLIER 3", "* VANISHED x", "* VANISHED (EARLIER) 1:*", "* VANISHED (EARLIER) {1}\r\nx"}, selects},
+	} {
+		for _, line := range tt.lines {
+			s := script(t, tt.caps, tt.before+"C: A "+tt.command+"\nS: * 3 EXISTS\nS= "+strconv.Quote(line+"\r\n")+
+				"\nS: * OK [UIDVALIDITY 1] x\nS: * OK [HIGHESTMODSEQ 9] x\nS: A OK\nC: B NOOP\nS= "+strconv.Quote(line+"\r\n")+"\nS: B OK")
+			if err := tt.do(s); !errors.As(err, new(*imap.UnreadableError)) || errors.As(err, new(*imap.ProtocolError)) {
+				t.Errorf("%s: got %v", line, err)
+			}
+			if err := s.Noop(t.Context()); err != nil {
+				t.Errorf("behind %s: %v", line, err)
+			}
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package imap
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strings"
@@ -16,7 +17,7 @@ func (w *wire) untagged(line []byte) error {
 	if s.unread == nil || err != s.err {
 		return err
 	}
-	// Of one mailbox, or one message, nothing is known then, which those find out who asked.
+	// What it was to tell is not known then, which those find out who asked.
 	if err := w.stray(err); err != nil {
 		return err
 	}
@@ -44,13 +45,13 @@ func (w *wire) untaggedBy(s *scanner) error {
 	case "OK", "NO", "BAD", "BYE", "PREAUTH":
 		return w.condition(parseReply(name, s.rest))
 	case "SEARCH":
-		return s.whole(w.search(s))
+		return w.partial(s, w.search(s), func(b *inbox) bool { return b.Found != nil })
 	case "ESEARCH":
-		return s.whole(w.esearch(s))
+		return w.partial(s, w.esearch(s), func(b *inbox) bool { return b.Found != nil })
 	case "MYRIGHTS":
 		return w.myRights(s)
 	case "NAMESPACE":
-		return s.whole(w.namespace(s))
+		return w.partial(s, w.namespace(s), func(b *inbox) bool { return b.Personal != nil })
 	case "CAPABILITY":
 		caps := parseCaps(string(s.rest))
 		w.note(func(b *inbox) bool { b.Caps = caps; return true })
@@ -66,14 +67,22 @@ func (w *wire) untaggedBy(s *scanner) error {
 	case "STATUS":
 		return w.status(s)
 	case "VANISHED":
-		return w.vanished(s)
+		return w.partial(s, w.vanished(s), func(b *inbox) bool { return b.Keep || b.Vanishing })
 	}
 	return s.drop()
 }
 
-// whole is for a response of which every part counts: what is missing in it would be taken for what is not there.
-func (s *scanner) whole(err error) error {
-	s.unread = nil
+// partial is for a response of which every part counts: what is missing in it would be taken for what is not there. The command
+// that gathers such responses must not believe what it has, if this one could not be read.
+func (w *wire) partial(s *scanner, err error, gathers func(*inbox) bool) error {
+	if s.unread != nil {
+		w.note(func(b *inbox) bool {
+			if gathers(b) {
+				b.Unread = cmp.Or(b.Unread, err)
+			}
+			return true
+		})
+	}
 	return err
 }
 
@@ -215,12 +224,9 @@ func (w *wire) vanished(s *scanner) error {
 	if s.spaces().peek() == '(' {
 		s.list(func() { earlier = strings.EqualFold(s.atom(), "EARLIER") })
 	}
-	line := s.rest
-	set, ok := parseSet(s.spaces().atom())
-	if s.err == nil && !ok {
-		return nonsense(line, "no UIDs vanished")
-	}
+	set := s.set()
 	if s.err != nil {
+		w.moved = true // what vanished is not known; the tally does not agree with what is there then
 		return s.err
 	}
 	if earlier {

@@ -3,10 +3,12 @@ package mirror
 import (
 	"context"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 
 	goimap "github.com/emersion/go-imap/v2"
@@ -124,6 +126,65 @@ func TestContradiction(t *testing.T) {
 				}
 				if here := d.here()["INBOX"]; !l.first && len(here) < 8 || len(here) < 7 && l.name != "first SEARCH finds two" {
 					t.Errorf("run %d: here are %v", n, here)
+				}
+			}
+			d.quirks = l.rung
+			d.sync()
+			d.equal()
+			d.quiet()
+		})
+	}
+}
+
+// A SEARCH, or a VANISHED, that cannot be read is no empty answer: that mailbox fails, by its name, the others go on over the same session, nothing
+// is deleted, and the next run asks again for all that changed since. One behind a command that has no use for it hinders nothing.
+func TestUnreadableAnswers(t *testing.T) {
+	w := newStreet(t, dovecot.Options{})
+	answer := func(pattern, line string) imaptest.Quirk {
+		q := answering(pattern, line)
+		return imaptest.Quirk{Says: func(d *imaptest.Dialogue, response string) []string {
+			if d.Selected != "INBOX" {
+				return []string{response}
+			}
+			return q.Says(d, response)
+		}}
+	}
+	named := regexp.MustCompile("^INBOX0.*an answer that cannot be read")
+	for _, l := range []struct {
+		lie
+		unused bool
+	}{
+		{lie{name: "ESEARCH", rung: condstore(), quirks: quirks{answer("SEARCH", "* ESEARCH UID ALL 1:x")}}, false},
+		{lie{name: "SEARCH", rung: append(condstore(), imaptest.Without("ESEARCH")), quirks: quirks{answer("SEARCH", "* SEARCH 1 2 x")}}, false},
+		{lie{name: "VANISHED", quirks: quirks{answer("QRESYNC", "* VANISHED (EARLIER) 1:x")}}, false},
+		{lie{name: "VANISHED, unasked", quirks: quirks{answer("NOOP|FETCH|SEARCH", "* VANISHED 1:x")}}, true},
+	} {
+		t.Run(l.name, func(t *testing.T) {
+			t.Parallel()
+			d := w.device(t, l.rung...)
+			s := d.remote()
+			d.create(s, "Zoo")
+			d.put(s, "INBOX", 0, 8)
+			d.put(s, "Zoo", 100, 104)
+			d.sync()
+			d.put(s, "INBOX", 200, 201)
+			d.put(s, "Zoo", 201, 202)
+			d.select_(s, "INBOX")
+			_, err := s.Store(context.Background(), goimap.UIDSetNum(4), goimap.StoreFlagsAdd, []goimap.Flag{goimap.FlagDeleted}, 0)
+			d.ok(err, s.ExpungeAll(context.Background()))
+			d.quirks = slices.Concat(l.rung, l.quirks)
+			for range 2 {
+				dials := 0
+				r, err := d.run(func(o *Options) {
+					dial := o.IMAP.Dial
+					o.IMAP.Dial = func(ctx context.Context) (net.Conn, error) { dials++; return dial(ctx) }
+				})
+				here, failed := d.here(), strings.Join(d.failures(), "")
+				if err != nil || dials != 1 || len(here["Zoo"]) != 5 || r.Uploaded+r.DeletedRemote+len(r.Guards) > 0 {
+					t.Errorf("%+v, %v, %d connections; here are %v", r, err, dials, here)
+				}
+				if !l.unused && (r.Mailboxes != 1 || len(here["INBOX"]) != 8 || !named.MatchString(failed)) || l.unused && failed != "" {
+					t.Errorf("%+v, %s; here are %v", r, failed, here)
 				}
 			}
 			d.quirks = l.rung

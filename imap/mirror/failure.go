@@ -93,7 +93,7 @@ func single(err error) bool {
 	if e, ok := errors.AsType[*imap.Error](err); ok {
 		return e.Status != "BYE"
 	}
-	return is[problem](err) || is[*changes.Contradiction](err) || is[*imap.UnsupportedError](err) || is[*imap.MissingError](err) || is[*fs.PathError](err) || is[*os.LinkError](err)
+	return is[problem](err) || is[*changes.Contradiction](err) || is[*imap.UnsupportedError](err) || is[*imap.MissingError](err) || is[*imap.UnreadableError](err) || is[*fs.PathError](err) || is[*os.LinkError](err)
 }
 
 // is says whether an error of that type is in the chain.

@@ -119,7 +119,7 @@ func thereHint(err error, account string) string {
 		return "try again later, or with --retry 5m; a slow line may want a longer --timeout"
 	case Passing(err):
 		return "try again later, or with --retry 5m"
-	case Is[*imap.ProtocolError](err), Is[*pop3.ProtocolError](err):
+	case Is[*imap.ProtocolError](err), Is[*imap.UnreadableError](err), Is[*pop3.ProtocolError](err):
 		return "the same command with -vv shows the dialogue"
 	}
 	return ""
