@@ -67,11 +67,12 @@ type device struct {
 	trips    *atomic.Int64 // answers with a tag
 	prefix   string
 	sep      string
-	quirks   []imaptest.Quirk // of the server, as a run sees it
-	bodies   *atomic.Int64    // that came
-	window   int              // Options.Window
-	without  []goimap.Cap     // of imap.Options
-	idle     time.Duration    // of imap.Options
+	quirks   []imaptest.Quirk   // of the server, as a run sees it
+	bodies   *atomic.Int64      // that came
+	window   int                // Options.Window
+	without  []goimap.Cap       // of imap.Options
+	idle     time.Duration      // of imap.Options
+	text     func(n int) string // of letter n; nil: letter
 }
 
 func newDevice(t *testing.T, server *dovecot.Server, o dovecot.Options) *device {
@@ -192,6 +193,13 @@ func letter(n int) string {
 		"Date: Mon, 03 Nov 2025 10:00:00 +0000\r\n\r\nHello %d.\r\n%s\r\n", n, n, n, strings.Repeat("x", n%50))
 }
 
+func (d *device) letter(n int) string {
+	if d.text == nil {
+		return letter(n)
+	}
+	return d.text(n)
+}
+
 func (d *device) ok(errs ...error) {
 	d.Helper()
 	for _, err := range errs {
@@ -208,7 +216,7 @@ func dateOf(n int) time.Time { return time.Date(2025, 11, 3, 10, 0, n%60, 0, tim
 func (d *device) put(s *imap.Session, name string, from, to int, flags ...goimap.Flag) {
 	d.Helper()
 	for n := from; n < to; n++ {
-		text := letter(n)
+		text := d.letter(n)
 		_, err := s.Append(context.Background(), d.theirs(name), imap.Upload{Flags: flags, Date: dateOf(n),
 			Size: int64(len(text)), Body: strings.NewReader(text)})
 		d.ok(err)
@@ -345,7 +353,7 @@ func (d *device) deliver(name string, n int) {
 	d.Helper()
 	d.ok(d.dir(name).Ensure())
 	file := filepath.Join(string(d.dir(name)), "new", fmt.Sprintf("%d.local%d.host", time.Now().Unix(), n))
-	d.ok(os.WriteFile(file, []byte(strings.ReplaceAll(letter(n), "\r\n", "\n")), 0o600))
+	d.ok(os.WriteFile(file, []byte(strings.ReplaceAll(d.letter(n), "\r\n", "\n")), 0o600))
 }
 
 func bytesReader(b []byte) io.Reader { return bytes.NewReader(b) }

@@ -1,0 +1,207 @@
+package mirror
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"postie/testdata/dovecot"
+)
+
+// Both sides change at random, and in each run the server lies in some answers. Whatever it says: what nobody deleted stays on
+// either side, a run that left something out says so, and a run or two with an honest server make both sides equal, nothing lost and
+// nothing doubled. POSTIE_TEST_SEED asks for another history, POSTIE_TEST_ROUNDS or POSTIE_TEST_LONG=1 for a longer one.
+func TestLies(t *testing.T) {
+	seed, rounds := uint64(time.Now().UnixNano()), 8
+	if os.Getenv("POSTIE_TEST_LONG") != "" {
+		rounds = 300
+	}
+	fmt.Sscan(os.Getenv("POSTIE_TEST_SEED"), &seed)
+	fmt.Sscan(os.Getenv("POSTIE_TEST_ROUNDS"), &rounds)
+	t.Logf("POSTIE_TEST_SEED=%d", seed)
+	w := newStreet(t, dovecot.Options{})
+	for name, rung := range map[string]quirks{"QRESYNC": nil, "CONDSTORE": condstore(), "old": old()} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newLyingHistory(w.device(t), rung, rand.New(rand.NewPCG(seed, uint64(len(name)))))
+			for range rounds {
+				h.lyingRun()
+				if h.Failed() || h.rand.IntN(3) == 0 {
+					h.settle()
+				}
+			}
+			h.settle()
+			t.Logf("%d runs with lies: %v", rounds, h.lies)
+		})
+	}
+}
+
+// lyingHistory is what happens to one account of a server that lies.
+type lyingHistory struct {
+	*device
+	*chaos
+	rung    quirks
+	deleted map[int]bool   // letters that somebody deleted, on either side
+	moved   map[int]bool   // since all was well
+	blind   bool           // a row that the server left out may have told of flags
+	lies    map[string]int // runs with such lies
+}
+
+func newLyingHistory(d *device, rung quirks, r *rand.Rand) *lyingHistory {
+	d.text = longLetter
+	d.quirks = rung
+	s := d.remote()
+	h := &lyingHistory{device: d, rung: rung, deleted: map[int]bool{}, moved: map[int]bool{}, lies: map[string]int{},
+		chaos: &chaos{t: d.T, rand: r, boxes: []string{"INBOX", "A", "A/B"}, s: s, a: d, next: 24}}
+	d.create(s, "A")
+	d.create(s, "A/B")
+	d.put(s, "INBOX", 0, 12)
+	d.put(s, "A", 12, 18)
+	d.put(s, "A/B", 18, 24)
+	d.sync()
+	return h
+}
+
+// longLetter is one of which a part is no matter of some octets.
+func longLetter(n int) string { return letter(n) + strings.Repeat("And so on.\r\n", 100+n%50) }
+
+// letters are those of one side, by number: the mailboxes that hold them. One that is not whole is none.
+func (h *lyingHistory) letters(m mails) map[int][]string {
+	h.Helper()
+	all := map[int][]string{}
+	for _, name := range slices.Sorted(maps.Keys(m)) {
+		for _, line := range m[name] {
+			n := -1
+			if _, text, ok := strings.Cut(line, "letter "); ok {
+				fmt.Sscan(text, &n)
+			}
+			if !strings.Contains(line, fmt.Sprintf(" %x ", sha256.Sum256([]byte(longLetter(n))))) {
+				h.Errorf("not what was sent: %s", line)
+			}
+			all[n] = append(all[n], name)
+		}
+	}
+	return all
+}
+
+// sides are the letters here and there.
+func (h *lyingHistory) sides() [2]map[int][]string {
+	h.Helper()
+	return [2]map[int][]string{h.letters(h.here()), h.letters(h.there())}
+}
+
+// changes lets people and their programs change both sides.
+func (h *lyingHistory) changes() {
+	h.Helper()
+	before, first := h.sides(), h.next
+	for range 1 + h.rand.IntN(6) {
+		h.change(h.device)
+	}
+	for range 1 + h.rand.IntN(4) {
+		h.changeThere()
+	}
+	after := h.sides()
+	for ; first < h.next; first++ { // those that came and went
+		if len(after[0][first])+len(after[1][first]) == 0 {
+			h.deleted[first] = true
+		}
+	}
+	for i := range before {
+		for n := range before[i] {
+			if len(after[i][n]) == 0 {
+				h.deleted[n] = true
+			} else if !slices.Equal(before[i][n], after[i][n]) {
+				h.moved[n] = true
+			}
+		}
+	}
+}
+
+// lyingRun is one run with a server that lies, after changes on both sides.
+func (h *lyingHistory) lyingRun() {
+	h.Helper()
+	h.changes()
+	before := h.sides()
+	kinds := slices.Sorted(maps.Keys(falsehoods()))
+	kind := kinds[h.rand.IntN(len(kinds))]
+	l := &liar{rand: h.rand, odds: []int{1, 2, 5}[h.rand.IntN(3)]}
+	h.quirks = append(slices.Clip(h.rung), falsehoods()[kind](l))
+	h.policy.AllowMassDelete = h.rand.IntN(2) == 0
+	r, err := h.run(nil)
+	h.quirks, h.policy.AllowMassDelete = h.rung, false
+	if len(l.told) > 0 {
+		h.lies[kind]++
+		h.blind = h.blind || strings.HasPrefix(kind, "FETCH") && kind != "FETCH leaves FLAGS out"
+	}
+	h.did = append(h.did, fmt.Sprintf("run: %s: %+v, %v, %q, %v", kind, r, err, h.failures(), l.told))
+	for _, e := range h.events {
+		if done, ok := e.(Done); ok {
+			h.did = append(h.did, "did: "+done.Op.String())
+		}
+	}
+	after := h.sides()
+	for i, side := range []string{"here", "there"} {
+		for n := range before[i] {
+			left := len(after[i][n]) > 0 || h.moved[n] && len(after[1-i][n]) > 0 // of a move the one half may have been told, and the other not
+			if !left && !h.deleted[n] {
+				h.Errorf("letter %d was %s, and is lost", n, side)
+			}
+		}
+	}
+	silent := err == nil && r.Failed == 0 && len(r.Guards) == 0
+	if a, b := h.contents(h.here()), h.contents(h.there()); silent && len(a.less(b))+len(b.less(a)) > 0 {
+		h.Errorf("not a word of what was left out:\nonly here: %q\nonly there: %q", a.less(b), b.less(a))
+	}
+}
+
+// contents are mails without their flags.
+func (h *lyingHistory) contents(m mails) mails {
+	for _, lines := range m {
+		for i, line := range lines {
+			lines[i], _, _ = strings.Cut(line, " [")
+		}
+	}
+	return m
+}
+
+// settle demands that two runs with an honest server make all good.
+func (h *lyingHistory) settle() {
+	h.Helper()
+	h.sync()
+	h.sync()
+	sides := h.sides()
+	for n := range h.next {
+		for i, side := range []string{"here", "there"} {
+			least, most := 1, 1
+			if h.deleted[n] {
+				least, most = 0, 0
+			}
+			if h.deleted[n] && h.moved[n] {
+				most = 1 // moved on the one side and deleted on the other: either may win
+			}
+			if found := len(sides[i][n]); found < least || found > most {
+				h.Errorf("letter %d is in %q %s; deleted: %v, moved: %v", n, sides[i][n], side, h.deleted[n], h.moved[n])
+			}
+		}
+		h.deleted[n] = len(sides[0][n]) == 0
+	}
+	here, there := h.here(), h.there()
+	if h.blind && len(h.rung) < len(old()) { // with mod-sequences it will not tell of them again, and nothing contradicts that
+		here, there = h.contents(here), h.contents(there)
+	}
+	if a, b := here.less(there), there.less(here); len(a)+len(b) > 0 {
+		h.Errorf("only here: %q\nonly there: %q", a, b)
+	}
+	if h.Failed() {
+		h.Fatalf("since all was well:\n%s", strings.Join(h.did, "\n"))
+	}
+	h.rest()
+	h.did = nil
+	clear(h.moved)
+}
