@@ -74,11 +74,11 @@ func Carried(letters, before string, had Keywords, from, to *KeywordTable) Keywo
 	if letters == before {
 		return had
 	}
-	there, strange := from.Keywords(letters)
+	there, unlisted := from.Keywords(letters)
 	there = from.withLetterless(there, had)
 	here, unknown := to.Keywords(letters)
 	here = to.withLetterless(here, had)
-	if cmp.Or(cmp.Compare(len(strange), len(unknown)), cmp.Compare(apart(there, had), apart(here, had))) > 0 {
+	if cmp.Or(cmp.Compare(len(unlisted), len(unknown)), cmp.Compare(apart(there, had), apart(here, had))) > 0 {
 		return here
 	}
 	return there

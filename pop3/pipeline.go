@@ -49,7 +49,7 @@ func (s *Session) each(ctx context.Context, f flight, items iter.Seq[Item]) iter
 				return
 			}
 			if err != nil {
-				yield(Message{Number: f.current.Number, InStep: !f.steps.unsure && !f.steps.odd}, s.fail(err))
+				yield(Message{Number: f.current.Number, InStep: !f.steps.unsure && !f.steps.resized}, s.fail(err))
 				return
 			}
 			more := yield(m, nil)

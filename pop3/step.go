@@ -7,23 +7,23 @@ import (
 
 // A server that does not double the dots at the begin of a line (RFC 1939 section 3) sends a message with a line of one
 // dot as two: the message ends there, and its rest is taken for the answers to the commands that follow. If that rest begins
-// with "+OK" each message gets the content of the one before it. Such a message is shorter than LIST said. So an odd
-// size makes Retrieve doubt that the answers still belong to the commands, until the server answers something that no message
+// with "+OK" each message gets the content of the one before it. Such a message is shorter than LIST said. So a size
+// that is another makes Retrieve doubt that the answers still belong to the commands, until the server answers something that no message
 // can know beforehand: the unique id of a message.
 
 // steps is what a flight knows of the dialogue.
 type steps struct {
-	odd     bool // the last message was not as large as LIST said
-	unsure  bool // since the last sure sign, a message was so odd that the answers may be out of step
+	resized bool // the last message was not as large as LIST said
+	unsure  bool // since the last sure sign, a message had a size that says the answers may be out of step
 	probing bool // a probe is in flight
 	cheap   bool // probes go with other commands, and cost no round trip
 }
 
-// came takes note of a message that has come to its end. Where probes cost no round trip of their own, any odd size is doubted: a
+// came takes note of a message that has come to its end. Where probes cost no round trip of their own, any other size is doubted: a
 // server may count each line's end as one octet, and double no dots either.
 func (s *steps) came(it Item, size int64) {
-	s.odd = size != it.Size
-	s.unsure = s.unsure || size < it.Size || s.odd && (s.cheap || it.Size <= 0)
+	s.resized = size != it.Size
+	s.unsure = s.unsure || size < it.Size || s.resized && (s.cheap || it.Size <= 0)
 }
 
 // probe is the question whose answer shows that the dialogue is in step.

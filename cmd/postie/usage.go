@@ -95,7 +95,7 @@ func unknownCommand(cmd *cobra.Command, args []string) error {
 func flagError(cmd *cobra.Command, err error) error {
 	help := "see `" + cmd.CommandPath() + " --help`"
 	var unknown *pflag.NotExistError
-	var odd *pflag.InvalidValueError
+	var invalid *pflag.InvalidValueError
 	switch {
 	case errors.As(err, &unknown) && unknown.GetSpecifiedShortnames() == "":
 		var known []string
@@ -105,8 +105,8 @@ func flagError(cmd *cobra.Command, err error) error {
 			}
 		})
 		return exit.Usage(err, didYouMean("--"+unknown.GetSpecifiedName(), known, help))
-	case errors.As(err, &odd):
-		return exit.Usage(fmt.Errorf("--%s: %w", odd.GetFlag().Name, plainNumber(odd)), help)
+	case errors.As(err, &invalid):
+		return exit.Usage(fmt.Errorf("--%s: %w", invalid.GetFlag().Name, plainNumber(invalid)), help)
 	}
 	return exit.Usage(err, help)
 }

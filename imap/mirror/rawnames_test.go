@@ -12,9 +12,9 @@ import (
 	"postie/testdata/dovecot"
 )
 
-// oddlyNamed is a server whose mailboxes are called on the wire as no name should be, by what they are called in fact. It also lists
+// malformedNames is a server whose mailboxes are called on the wire as no name should be, by what they are called in fact. It also lists
 // one without a name.
-func oddlyNamed(names map[string]string) imaptest.Quirk {
+func malformedNames(names map[string]string) imaptest.Quirk {
 	return imaptest.Quirk{
 		Says: func(_ *imaptest.Dialogue, response string) []string {
 			if !strings.HasPrefix(response, "* LIST ") && !strings.HasPrefix(response, "* STATUS ") && !strings.HasPrefix(response, "* LSUB ") {
@@ -43,14 +43,14 @@ func oddlyNamed(names map[string]string) imaptest.Quirk {
 
 // Mailboxes whose names are not canonical modified UTF-7 are synchronised like any other, both ways; what cannot be named in a command
 // is named to the user in each run, and keeps nothing else back.
-func TestMailboxesOddlyNamed(t *testing.T) {
+func TestMalformedNames(t *testing.T) {
 	names := map[string]string{"X1": "AT&T", "X2": "Rock & Roll", "X3": "Entw\xfcrfe", "X4": "a\tb", "X5": "&bad", "X6": "&AAA-", "X7": "Gr\u00fc\u00dfe", "X8": "AT&-T"}
 	here := map[string]string{"X1": "AT%26T", "X2": "Rock & Roll", "X3": "Entwürfe", "X4": "a\tb", "X5": "&bad", "X6": "&AAA-", "X7": "Grüße", "X8": "AT&T"}
 	for _, layout := range []maildir.Layout{maildir.FS, maildir.MaildirPlusPlus} {
 		t.Run(fmt.Sprint(layout), func(t *testing.T) {
 			t.Parallel()
 			d := newDevice(t, dovecot.Start(t, dovecot.Options{}), dovecot.Options{})
-			d.layout, d.quirks = layout, []imaptest.Quirk{oddlyNamed(names)}
+			d.layout, d.quirks = layout, []imaptest.Quirk{malformedNames(names)}
 			s := d.remote()
 			n := 0
 			for name := range names {

@@ -6,22 +6,24 @@
 //
 // # Where things are
 //
-// Run and its passes: run.go; what it tells: event.go; what fails, and whether the run goes on: failure.go.
+// Run and its passes: run.go; what it tells: event.go; what fails, and whether the run goes on: failure.go; what a dry run reports:
+// preview.go.
 //
-// Mailboxes: folders.go finds them, each a box (box.go); imap/naming says what they are called on either side, walk.go which
-// Maildirs are theirs, detectrename.go which mailboxes were renamed on the server; select.go opens one; uidvalidity.go tells when its
-// UIDs mean other messages.
+// Mailboxes: folders.go finds them, each a box (box.go); imap/naming says what they are called on either side; chosen.go makes sure
+// that those are there which were asked for by name, shared.go that the root is no other account's. walk.go finds the Maildirs of
+// each, movein.go those of another program in the first sync; detectrename.go finds mailboxes that were renamed on the server;
+// select.go opens one; uidvalidity.go tells when its UIDs mean other messages.
 //
 // Observe: observe.go. Here: local.go takes into view what maildir/look saw, file.go and keywords.go read a file, notmessage.go tells of
-// what is none.
+// files that are no messages, unwanted.go of bodies that policy would not have brought.
 // There: imap/changes reads what changed and says what of it may be believed (remote.go, rows.go); unlisted.go asks once more for what
 // LIST leaves out, newcomers.go who is new, rights.go what is allowed; doubt.go tells of a server that contradicts itself.
 //
-// Apply: apply.go, and apply_*.go for each kind of operation; windows.go plans and applies very many newcomers a part at a
-// time. Before all: mend.go does to the Maildirs what observing found in want of it. What they share: rescan.go looks at the Maildirs
+// Apply: apply.go, and apply_*.go for each kind of operation; windows.go plans and applies very many newcomers a part at a time.
+// Before all, mend.go repairs in the Maildirs what observing found amiss. What they share: rescan.go looks at the Maildirs
 // once more before what cannot be taken back; expunge.go takes away what we deleted, and nothing else; arrival.go makes durable what
-// comes down; changes.Reader.Find finds again what went up, uploadsizes.go asks in what size and with what date it is kept there; breakers.go gets past messages that end
-// the connection.
+// comes down; changes.Reader.Find finds again what went up, uploadsizes.go asks in what size and with what date it is kept there;
+// breakers.go gets past messages that end the connection; uids.go makes sets of UIDs.
 //
 // Record: record.go, firstsync.go; after a crash resume.go, and resolve.go for what went up. Beside Run: fetch.go, bodies on demand.
 //

@@ -98,7 +98,7 @@ func TestLayoutChanged(t *testing.T) {
 
 // Folders of other programs become those of mailboxes that have none, also where that program knows them by the server's whole name.
 // Of two folders of one mailbox that which is named as ours are is it, and the other is left alone.
-func TestStrangeFolders(t *testing.T) {
+func TestFoldersOfOtherPrograms(t *testing.T) {
 	o := rungs()["below INBOX"]
 	d := newDevice(t, dovecot.Start(t, o), o)
 	s := d.remote()

@@ -21,7 +21,7 @@ type Scheme struct {
 // Ours gives the name here of a mailbox on the server.
 func (n Scheme) Ours(server string) string { return n.Shown(server, false) }
 
-// Shown is Ours. apart tells one whose name on the wire is odd from another that it looks like.
+// Shown is Ours. apart tells one whose name on the wire is malformed from another that it looks like.
 func (n Scheme) Shown(server string, apart bool) string {
 	name := server
 	if rest, ok := n.cut(server); ok && !strings.EqualFold(rest, Inbox) {

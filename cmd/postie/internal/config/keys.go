@@ -89,8 +89,8 @@ func (v value) host(to *string) {
 func parseHost(s string) (string, error) {
 	bare := strings.TrimSuffix(strings.TrimPrefix(s, "["), "]")
 	address, _, _ := strings.Cut(bare, "%") // zone of a link-local address
-	odd := func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }
-	if strings.ContainsFunc(s, odd) || net.ParseIP(address) == nil && strings.ContainsAny(s, "/:@[]%?#") {
+	invalid := func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }
+	if strings.ContainsFunc(s, invalid) || net.ParseIP(address) == nil && strings.ContainsAny(s, "/:@[]%?#") {
 		return "", fmt.Errorf("%q is not a host", s)
 	}
 	return bare, nil
