@@ -11,8 +11,8 @@ import (
 	"postie/imap"
 )
 
-// stubborn is how many refusals of one fetch are borne: with so many sick messages it is the server that is sick.
-const stubborn = 128
+// maxRefusals is how many refusals of one fetch are borne: with so many sick messages it is the server that is sick.
+const maxRefusals = 128
 
 // fetchInHalves asks for messages as long as some of them may yet come: some servers give what
 // lies before it, or nothing, and refuse the command. What did not come is asked for again, in halves, until only such
@@ -80,7 +80,7 @@ func (r *Reader) Headers(ctx context.Context, set goimap.UIDSet, fields ...strin
 // again says whether asking once more may bring some of the messages: not where the server is only out of breath.
 func again(missing *imap.MissingError, refusals int) bool {
 	refused, ok := errors.AsType[*imap.Error](missing.Err)
-	return ok && !(refused.Temporary() && refused.Code != "SERVERBUG") && !missing.UIDs.Dynamic() && Count(missing.UIDs) > 1 && refusals < stubborn
+	return ok && !(refused.Temporary() && refused.Code != "SERVERBUG") && !missing.UIDs.Dynamic() && Count(missing.UIDs) > 1 && refusals < maxRefusals
 }
 
 // halves cuts a set in two. Where the last command brought some messages, the sick one is likely to be the first of the rest.

@@ -214,7 +214,7 @@ func (r *run) agree(ctx context.Context, ops []plan.Op, as []base.Agreement) err
 		return err
 	}
 	for _, op := range ops {
-		r.doneTo(op, known[wherein(op)])
+		r.doneTo(op, known[messageOf(op)])
 	}
 	return nil
 }

@@ -14,11 +14,11 @@ import (
 // it is and becomes the mailbox's, so that nothing is fetched that is here. The rest stays to be reported (onlyHere).
 func (r *run) moveIn(ctx context.Context) error {
 	folders := r.those(func(b *box) bool { return r.onlyHere(b) && len(b.fresh) > 0 })
-	mailboxes := r.those(r.homeless)
+	mailboxes := r.those(r.withoutFolder)
 	if !r.first || len(folders) == 0 {
 		return nil
 	}
-	var found []likeness
+	var found []resemblance
 	for _, m := range mailboxes {
 		there, err := r.messageIDs(ctx, m)
 		if err != nil && !single(err) {
@@ -30,7 +30,7 @@ func (r *run) moveIn(ctx context.Context) error {
 			}
 		}
 	}
-	slices.SortStableFunc(found, func(a, b likeness) int { return cmp.Compare(b.same, a.same) })
+	slices.SortStableFunc(found, func(a, b resemblance) int { return cmp.Compare(b.same, a.same) })
 	for _, l := range found {
 		if l.mailbox.here || l.folder.Folder == "" {
 			continue
@@ -53,8 +53,8 @@ func (r *run) those(which func(*box) bool) (all []*box) {
 	return all
 }
 
-// homeless: a mailbox that nothing is known of and that has no folder here.
-func (r *run) homeless(b *box) bool {
+// withoutFolder says whether nothing is known of a mailbox, and it has no folder here.
+func (r *run) withoutFolder(b *box) bool {
 	return b.remote != nil && !b.here && !b.known && b.ID == 0 && !b.outside && !r.oneSided(b)
 }
 
@@ -74,14 +74,14 @@ func (r *run) messageIDs(ctx context.Context, of *box) (map[string]int, error) {
 	return count, nil
 }
 
-// likeness says how much of a folder and of a mailbox is the same mail, by Message-ID.
-type likeness struct {
+// resemblance says how much of a folder and of a mailbox is the same mail, by Message-ID.
+type resemblance struct {
 	folder, mailbox   *box
 	same, here, there int
 }
 
-func compareMail(folder, mailbox *box, there map[string]int) likeness {
-	l := likeness{folder: folder, mailbox: mailbox}
+func compareMail(folder, mailbox *box, there map[string]int) resemblance {
+	l := resemblance{folder: folder, mailbox: mailbox}
 	here := map[string]int{}
 	for _, m := range folder.fresh {
 		here[m.Summary.MessageID]++
@@ -101,7 +101,7 @@ func compareMail(folder, mailbox *box, there map[string]int) likeness {
 
 // most: most of the folder is in the mailbox. Where few messages say so it has to be most of the mailbox too, since a message may be
 // a copy by chance; and many that are most of the mailbox say it of a folder that holds more than the server does.
-func (l likeness) most() bool {
+func (l resemblance) most() bool {
 	const few, many = 3, 20
 	here, there := 2*l.same > l.here, 2*l.same > l.there
 	return here && (there || l.same >= few) || there && l.same >= many

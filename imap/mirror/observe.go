@@ -49,7 +49,7 @@ func (r *run) observe(ctx context.Context) ([]plan.Mailbox, error) {
 			return nil, err
 		}
 	}
-	if err := r.widen(ctx); err != nil {
+	if err := r.viewAllNewcomers(ctx); err != nil {
 		return nil, err
 	}
 	r.tellFiles()

@@ -31,7 +31,7 @@ func (r *run) preview(ctx context.Context, p plan.Plan) error {
 	}
 	r.report.About = make([]index.Message, len(p.Ops))
 	for i, op := range p.Ops {
-		switch m, ok := known[wherein(op)]; {
+		switch m, ok := known[messageOf(op)]; {
 		case ok:
 			r.report.About[i] = m
 		default:
@@ -50,8 +50,8 @@ type messageAt struct {
 	key     maildir.Key
 }
 
-// wherein is by UID, if the message has one.
-func wherein(op plan.Op) messageAt {
+// messageOf is where the message of an operation is known: by UID, if it has one.
+func messageOf(op plan.Op) messageAt {
 	switch {
 	case op.UID != 0:
 		return messageAt{mailbox: op.Mailbox, uid: op.UID}
@@ -66,7 +66,7 @@ func (r *run) summaries(ctx context.Context, ops []plan.Op) (map[messageAt]index
 	known := map[messageAt]index.Message{}
 	sets, keys := map[string]goimap.UIDSet{}, map[messageAt]bool{}
 	for _, op := range ops {
-		switch at := wherein(op); {
+		switch at := messageOf(op); {
 		case at.key != "":
 			keys[at] = true
 		case at.uid != 0:
@@ -120,7 +120,7 @@ func (r *run) summaries(ctx context.Context, ops []plan.Op) (map[messageAt]index
 func (r *run) subjects(ctx context.Context, ops []plan.Op, known map[messageAt]index.Message) error {
 	sets, n := map[string]goimap.UIDSet{}, 0
 	for _, op := range ops {
-		if at := wherein(op); (op.Kind == plan.Download || op.Kind == plan.FetchSummary) && at.uid != 0 && known[at].ID == 0 && n < mostSubjects {
+		if at := messageOf(op); (op.Kind == plan.Download || op.Kind == plan.FetchSummary) && at.uid != 0 && known[at].ID == 0 && n < mostSubjects {
 			set := sets[at.mailbox]
 			set.AddNum(at.uid)
 			sets[at.mailbox], n = set, n+1

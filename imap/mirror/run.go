@@ -223,8 +223,8 @@ func (r *run) passes(ctx context.Context) error {
 	return nil
 }
 
-// rethink is after how long a server is asked once more for what it offered and refused: somebody may have mended it.
-const rethink = 30 * 24 * time.Hour
+// refusalLasts is how long a server is not asked again for what it offered and refused: somebody may have mended it.
+const refusalLasts = 30 * 24 * time.Hour
 
 // connect begins a session of a run, which has to know how mailboxes are named, and does without what the server refused before.
 func (r *run) connect(ctx context.Context) error {
@@ -235,7 +235,7 @@ func (r *run) connect(ctx context.Context) error {
 	o := r.IMAP
 	o.Naming, o.Spool, o.Without = true, r.spool, slices.Clone(o.Without)
 	for c, at := range refused {
-		if r.Now().Sub(at) < rethink {
+		if r.Now().Sub(at) < refusalLasts {
 			o.Without = append(o.Without, c)
 		}
 	}

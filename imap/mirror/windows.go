@@ -13,9 +13,9 @@ import (
 // window is how many newcomers are planned at once. What a plan says of one takes about a kilobyte.
 const window = 8192
 
-// calm says whether newcomers can be planned one part after the other: nothing is new here, and nothing is missing on
+// inWindows says whether newcomers can be planned one part after the other: nothing is new here, and nothing is missing on
 // either side that one of them could be. Else a move would look like a deletion and a download.
-func (r *run) calm() bool {
+func (r *run) inWindows() bool {
 	if r.changedHere() || r.DryRun { // a dry run lists everything
 		return false
 	}
@@ -29,9 +29,9 @@ func (r *run) changedHere() bool {
 	return slices.ContainsFunc(r.boxes, func(b *box) bool { return len(b.missing) > 0 || b.news+b.twins > 0 })
 }
 
-// widen brings into view what waits, where it cannot wait.
-func (r *run) widen(ctx context.Context) error {
-	if r.calm() {
+// viewAllNewcomers brings into view the newcomers that are left for later windows, where they cannot be planned in windows.
+func (r *run) viewAllNewcomers(ctx context.Context) error {
+	if r.inWindows() {
 		return nil
 	}
 	for _, b := range r.boxes {
