@@ -25,6 +25,8 @@ type fetch struct {
 
 	extras []imap.Cap // of which it asks for items that may be left away
 
+	unnamed bool // what tells a mod-sequence is given without a UID too
+
 	vanished *imap.UIDSet // gets VANISHED (EARLIER); nil: nobody asked
 
 	held  map[SeqNum]*part   // messages not yet given
@@ -311,6 +313,8 @@ func (f *fetch) settle() {
 	}
 	for _, seq := range slices.Sorted(maps.Keys(f.held)) {
 		if p := f.held[seq]; enough(p) {
+			f.give(p)
+		} else if f.unnamed && p.UID == 0 && p.has&hasModSeq != 0 {
 			f.give(p)
 		} else if p.has&hasFlags != 0 && f.body == "" {
 			f.c.s.wire.tell(Changed(p.Message)) // somebody else changed them

@@ -94,16 +94,18 @@ func (s *Session) chooseOnce(ctx context.Context, verb, name string, r *Resync) 
 	}
 	s.noModSeq = m.HighestModSeq == 0
 	if box.Keep && !box.kept && m.UIDValidity == r.UIDValidity && m.HighestModSeq > 0 {
-		m.Resynced, m.Vanished, m.Changed = true, box.Vanished.set(), changed(box.Kept)
+		if all, named := changed(box.Kept); named { // else it is no answer: some change stays unknown
+			m.Resynced, m.Vanished, m.Changed = true, box.Vanished.set(), all
+		}
 	}
 	return m, nil
 }
 
-// changed makes messages of the FETCH responses to a SELECT, each of which may tell a part of one. What has no UID in any of them
-// is left out.
-func changed(kept []Message) []Message {
+// changed makes messages of the FETCH responses to a SELECT, each of which may tell a part of one. named says
+// whether each has a UID in one of them; what has none is left out.
+func changed(kept []Message) (all []Message, named bool) {
 	at := make(map[SeqNum]int, len(kept))
-	all := kept[:0]
+	all = kept[:0]
 	for _, m := range kept {
 		i, again := at[m.Seq]
 		if !again || m.UID != 0 && all[i].UID != 0 && m.UID != all[i].UID {
@@ -117,7 +119,9 @@ func changed(kept []Message) []Message {
 			known.Flags = m.Flags
 		}
 	}
-	return slices.DeleteFunc(all, func(m Message) bool { return m.UID == 0 })
+	told := len(all)
+	all = slices.DeleteFunc(all, func(m Message) bool { return m.UID == 0 })
+	return all, len(all) == told
 }
 
 // String is the parameter of RFC 7162 section 3.2.5. A set that is too long

@@ -163,7 +163,10 @@ func (r *Reader) ladder(ctx context.Context, d *Delta, m Mailbox, then Then, row
 	case s.Resynced:
 		return resynced(s), nil
 	}
-	seen, err := r.changed(ctx, imap.ModSeq(then.ModSeq))
+	seen, named, err := r.changed(ctx, imap.ModSeq(then.ModSeq))
+	if err == nil && !named {
+		return r.whole(ctx, then, rows, room)
+	}
 	if e, ok := errors.AsType[*imap.Error](err); ok && e.Misunderstood() {
 		r.session.Lose(goimap.CapCondStore)
 		return r.whole(ctx, then, rows, room)
@@ -236,15 +239,17 @@ func (r *Reader) whole(ctx context.Context, then Then, rows Rows, room int) (see
 	return seen, err
 }
 
-// changed reads the flags of messages that changed.
-func (r *Reader) changed(ctx context.Context, since imap.ModSeq) (answer, error) {
+// changed reads the flags of messages that changed. named says whether the server told of each which it is.
+func (r *Reader) changed(ctx context.Context, since imap.ModSeq) (seen answer, named bool, err error) {
 	var all []imap.Message
+	named = true
 	for m, err := range r.session.FetchFlags(ctx, Every(), since, nil) {
 		if err != nil {
-			return answer{}, err
+			return answer{}, false, err
 		}
+		named = named && m.UID != 0
 		all = append(all, m)
 	}
 	all = byUID(all)
-	return answer{messages: plan.Seq(all), set: setOf(all)}, nil
+	return answer{messages: plan.Seq(all), set: setOf(all)}, named, nil
 }

@@ -277,3 +277,43 @@ func TestUntoldFlags(t *testing.T) {
 		}
 	}
 }
+
+// Rows of what changed that do not say of which message they tell leave nobody the wiser: the flags of all are read, and where these do
+// not come with UIDs either, that is told, and the next run asks again. No change of flags is lost.
+func TestUnnamedFlags(t *testing.T) {
+	w := newStreet(t, dovecot.Options{})
+	unnamed := leaves(3, "UID")
+	for rung, lacks := range map[string]quirks{"QRESYNC": nil, "CONDSTORE": condstore(), "old": old()} {
+		for _, once := range []bool{true, false} {
+			t.Run(fmt.Sprint(rung, once), func(t *testing.T) {
+				t.Parallel()
+				d := w.device(t, lacks...)
+				s := d.remote()
+				d.put(s, "INBOX", 0, 8)
+				d.sync()
+				d.select_(s, "INBOX")
+				_, err := s.Store(context.Background(), goimap.UIDSetNum(3), goimap.StoreFlagsAdd, []goimap.Flag{goimap.FlagFlagged}, 0)
+				d.ok(err)
+				told := 0
+				d.quirks = append(slices.Clip(lacks), imaptest.Quirk{Says: func(d *imaptest.Dialogue, response string) []string {
+					says := unnamed.Says(d, response)
+					if says[0] != response {
+						told++
+					}
+					if once && told > 1 {
+						return []string{response}
+					}
+					return says
+				}})
+				r, err := d.run(nil)
+				if mended := once && rung != "old"; err != nil || told == 0 || r.FlagsPulled+r.Failed != 1 || mended != (r.FlagsPulled == 1) {
+					t.Errorf("%+v, %v, %v", r, err, d.failures())
+				}
+				d.quirks = lacks
+				d.sync()
+				d.equal()
+				d.quiet()
+			})
+		}
+	}
+}
