@@ -2,10 +2,12 @@ package main
 
 import (
 	"crypto/tls"
+	"fmt"
 	"net"
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -17,22 +19,54 @@ import (
 type stages struct{}
 
 // stage is a server that plays what is written.
-type stage struct{ connections atomic.Int32 }
+type stage struct {
+	connections atomic.Int32
+
+	mu       sync.Mutex
+	problems []string // that the script logs at its end: only its own goroutine may
+}
+
+// play answers connection n.
+func (s *stage) play(n int, conn net.Conn, script imaptest.Script) {
+	err := script.Run(conn)
+	if err == nil || strings.Contains(err.Error(), "EOF") {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.problems = append(s.problems, fmt.Sprintf("connection %d: %v", n, err))
+}
+
+// log tells what went wrong.
+func (s *stage) log(ts *testscript.TestScript, name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, problem := range s.problems {
+		ts.Logf("%s, %s", name, problem)
+	}
+}
 
 // play NAME FILE [tls]: a server that plays the dialogue in FILE (see imaptest; it speaks POP3 as well) to who connects.
-// Lines of === part what is played to the first one, the second and so on; the last part is played to all that follow.
+// $PW in it is the password as it is then. Lines of === part what is played to the first one, the second and so on; the last part is played to all that follow.
 // It sets $NAME to HOST:PORT and $NAME_PORT. With tls it speaks TLS at once.
 func play(ts *testscript.TestScript, neg bool, args []string) {
 	config, _, err := pop3test.SelfSigned("127.0.0.1")
 	ts.Check(err)
-	parts := strings.Split(ts.ReadFile(args[1]), "===\n")
+	password := ts.Getenv("PW")
+	text := os.Expand(ts.ReadFile(args[1]), func(name string) string {
+		if name == "PW" {
+			return password
+		}
+		return "$" + name
+	})
+	parts := strings.Split(text, "===\n")
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	ts.Check(err)
 	if len(args) > 2 {
 		listener = tls.NewListener(listener, config)
 	}
-	ts.Defer(func() { listener.Close() })
 	s := &stage{}
+	ts.Defer(func() { listener.Close(); s.log(ts, args[0]) })
 	ts.Value(stages{}).(map[string]*stage)[args[0]] = s
 	ts.Setenv(args[0], listener.Addr().String())
 	ts.Setenv(args[0]+"_PORT", strconv.Itoa(listener.Addr().(*net.TCPAddr).Port))
@@ -43,17 +77,7 @@ func play(ts *testscript.TestScript, neg bool, args []string) {
 				return
 			}
 			n := int(s.connections.Add(1))
-			text := os.Expand(parts[min(n, len(parts))-1], func(name string) string {
-				if name == "PW" {
-					return ts.Getenv(name)
-				}
-				return "$" + name
-			})
-			go func() {
-				if err := (imaptest.Script{Text: text, TLS: config}).Run(conn); err != nil && !strings.Contains(err.Error(), "EOF") {
-					ts.Logf("%s, connection %d: %v", args[0], n, err)
-				}
-			}()
+			go s.play(n, conn, imaptest.Script{Text: parts[min(n, len(parts))-1], TLS: config})
 		}
 	}()
 }
