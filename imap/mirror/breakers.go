@@ -12,7 +12,6 @@ import (
 	"postie/imap"
 	"postie/imap/base"
 	"postie/imap/plan"
-	"postie/maildir"
 )
 
 // At some messages servers end the connection, or fall silent, in every run: they cannot read them. One such message must not keep
@@ -34,7 +33,7 @@ func (e *brokenAt) Unwrap() error { return e.err }
 
 // BreaksError is the Err of a Failed: the message is there, and the connection ended whenever it was asked for.
 type BreaksError struct {
-	Size  int64 // octets, as the server says
+	Size  int64 // octets, as the server says; 0: it was asked for these only
 	Tries int   // runs in which that happened
 	Again time.Time
 	Err   error // nil: it was not asked for in this run
@@ -42,6 +41,9 @@ type BreaksError struct {
 
 func (e *BreaksError) Error() string {
 	text := fmt.Sprintf("the connection ended when the server was asked for this message of %d octets", e.Size)
+	if e.Size == 0 {
+		text = "the connection ended when the server was asked for size or header of this message"
+	}
 	if e.Tries > 1 {
 		text += fmt.Sprintf(", in %d runs", e.Tries)
 	}
@@ -77,6 +79,8 @@ type breakage struct {
 	aside map[place]bool // put aside in this run
 	last  []plan.Op      // to be asked for last
 	times int            // that a connection broke
+
+	nameless []nameless // left out in this run, since nobody knows who they are
 }
 
 // recall reads what earlier runs found out.
@@ -114,11 +118,8 @@ func (r *run) unbroken(b *box, ops []plan.Op) []plan.Op {
 // broke says at which message a connection ended that was asked for some of them: the one under way, or else the first
 // that had not come. came tells which had.
 func (r *run) broke(ops []plan.Op, came goimap.UIDSet, under goimap.UID, err error) error {
-	if single(err) || maildir.Hopeless(err) || is[*brokenAt](err) || r.session.Alive() {
+	if !r.hungUp(err) {
 		return err
-	}
-	if e, ok := errors.AsType[*imap.Error](err); ok && e.Code != "" {
-		return err // BYE, and it says why
 	}
 	var at *plan.Op
 	for i := range ops {

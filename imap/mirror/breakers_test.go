@@ -3,6 +3,7 @@ package mirror
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -16,7 +17,16 @@ import (
 // breaks is a server that cannot read a message of INBOX: it ends the connection, with or without a word or a part of it, or falls silent.
 func breaks(uid int, part, how string, asked *atomic.Int32) imaptest.Quirk {
 	asks := regexp.MustCompile(`^UID FETCH (\S+) .*` + part)
+	if part == sizes {
+		asks = regexp.MustCompile(`^UID FETCH (\S+) [^\[]*` + part + `[^\[]*$`)
+	}
 	this := regexp.MustCompile(fmt.Sprintf(`^\* \d+ FETCH .*\bUID %d .*BODY\[`, uid))
+	if part == sizes {
+		this = regexp.MustCompile(fmt.Sprintf(`^\* \d+ FETCH .*\bUID %d .*RFC822.SIZE \d+[^\[]*$`, uid))
+	}
+	if part == headers {
+		this = regexp.MustCompile(fmt.Sprintf(`^\* \d+ FETCH .*\bUID %d .*BODY\[HEADER`, uid))
+	}
 	silent := map[*imaptest.Dialogue]bool{}
 	return imaptest.Quirk{
 		Hears: func(d *imaptest.Dialogue, command string) string {
@@ -92,6 +102,114 @@ func TestBreaker(t *testing.T) {
 				d.quiet()
 			})
 		}
+	}
+}
+
+// sizes and headers are what a server is asked for before a plan is made.
+const (
+	sizes   = "RFC822.SIZE"
+	headers = `BODY.PEEK\[HEADER.FIELDS`
+)
+
+// One message that ends the connection when the server is asked for its size, in each run: all others come, of this mailbox and those
+// behind it, and it is named; it is asked for last, and ever more seldom. When the server is mended, it comes too.
+func TestBreakerNameless(t *testing.T) {
+	w := newStreet(t, dovecot.Options{})
+	for _, how := range []string{"end", "BYE", "complaint", "silence"} {
+		for rung, lacks := range map[string]quirks{"QRESYNC": nil, "old": old()} {
+			t.Run(how+" "+rung, func(t *testing.T) {
+				t.Parallel()
+				var asked atomic.Int32
+				d := w.device(t, append(slices.Clone(lacks), breaks(5, sizes, how, &asked))...)
+				if how == "silence" {
+					d.idle = 300 * time.Millisecond
+				}
+				s := d.remote()
+				beginning(d, s)
+				d.create(s, "Z")
+				d.put(s, "Z", 90, 93)
+				for n, came := range []int{14, 0, 0} {
+					asked.Store(0)
+					r, err := d.run(nil)
+					if err != nil || r.New != came || r.Failed != 1 || r.DeletedLocal+r.DeletedRemote+r.Uploaded+len(r.Guards) > 0 {
+						t.Errorf("run %d: %+v, %v, %v", n, r, err, d.failures())
+					}
+					if most := []int32{4, 1, 0}[n]; asked.Load() > most {
+						t.Errorf("run %d: asked %d times", n, asked.Load())
+					}
+					fails := strings.Join(d.failures(), "")
+					if !strings.Contains(fails, "INBOX5") || !strings.Contains(fails, "size or header") || how == "complaint" && n == 0 && !strings.Contains(fails, "command line too long") {
+						t.Errorf("run %d: failed: %s", n, fails)
+					}
+				}
+				d.quirks = lacks
+				d.clock += 2 * time.Hour
+				if r := d.sync(); r.New != 1 {
+					t.Errorf("mended: %+v", r)
+				}
+				d.equal()
+				d.quiet()
+			})
+		}
+	}
+}
+
+// One that ends it when its header is asked for, since it may be a file that is new here: the others come and go. When nothing is new here,
+// its size is enough.
+func TestBreakerHeader(t *testing.T) {
+	var asked atomic.Int32
+	d := newStreet(t, dovecot.Options{}).device(t)
+	s := d.remote()
+	beginning(d, s)
+	d.sync()
+	d.put(s, "INBOX", 200, 203)
+	d.deliver("INBOX", 700)
+	d.quirks = quirks{breaks(10, headers, "end", &asked)}
+	if r, err := d.run(nil); err != nil || r.New != 2 || r.Uploaded != 1 || r.Failed != 1 || r.Mailboxes > 0 || !strings.Contains(strings.Join(d.failures(), ""), "INBOX10") {
+		t.Errorf("%+v, %v, %v", r, err, d.failures())
+	}
+	if r := d.sync(); r.New != 1 || r.Uploaded+r.DeletedLocal+r.DeletedRemote > 0 {
+		t.Errorf("%+v", r)
+	}
+	d.equal()
+	d.quiet()
+}
+
+// While a mailbox is matched its file would look as if it had been deleted there: that mailbox is left as it is, named, and the others come.
+func TestBreakerWhileMatching(t *testing.T) {
+	w := newStreet(t, dovecot.Options{})
+	for _, how := range []string{"end", "BYE"} {
+		var asked atomic.Int32
+		d := w.device(t, breaks(5, headers, how, &asked))
+		s := d.remote()
+		beginning(d, s)
+		d.create(s, "Z")
+		d.put(s, "Z", 90, 93)
+		d.deliver("INBOX", 700)
+		for n, came := range []int{7, 0} {
+			r, err := d.run(nil)
+			if err != nil || r.New != came || r.Failed != 2 || r.Mailboxes != 1 || r.DeletedLocal+r.DeletedRemote+r.Uploaded+len(r.Guards) > 0 || !strings.Contains(strings.Join(d.failures(), ""), "INBOX5") {
+				t.Errorf("run %d: %+v, %v, %v", n, r, err, d.failures())
+			}
+		}
+	}
+}
+
+// Many such messages are not looked for without an end: the mailbox is named, and the others come.
+func TestBreakersMany(t *testing.T) {
+	var asked atomic.Int32
+	var q quirks
+	for uid := 1; uid <= 30; uid++ {
+		q = append(q, breaks(uid, sizes, "end", &asked))
+	}
+	d := newStreet(t, dovecot.Options{}).device(t, q...)
+	s := d.remote()
+	d.create(s, "Z")
+	d.put(s, "INBOX", 0, 30)
+	d.put(s, "Z", 90, 93)
+	r, err := d.run(nil)
+	if err != nil || r.New != 3 || r.Mailboxes != 1 || r.DeletedLocal+r.DeletedRemote+r.Uploaded+len(r.Guards) > 0 {
+		t.Errorf("%+v, %v, %v", r, err, d.failures())
 	}
 }
 

@@ -5,9 +5,6 @@ import (
 	"context"
 	"slices"
 
-	goimap "github.com/emersion/go-imap/v2"
-
-	"postie/imap"
 	"postie/imap/base"
 	"postie/imap/changes"
 	"postie/imap/plan"
@@ -60,17 +57,4 @@ func (r *run) finish(ctx context.Context, b *box) error {
 	}
 	slices.SortFunc(d.Pairs, func(a, b plan.Pair) int { return cmp.Compare(a.UID, b.UID) })
 	return nil
-}
-
-// identifyThere asks who messages of a mailbox are, brings them into view, and tells of those that the server cannot give. It names
-// these, and those that are not there any more.
-func (r *run) identifyThere(ctx context.Context, b *box, set goimap.UIDSet, ask changes.Ask) (goimap.UIDSet, error) {
-	ask.Marks, ask.Strict = b.mustMatch || len(b.fresh) > 0, b.mustMatch // there may be files here that mbsync or offlineimap stored
-	gone, sick, err := r.reader.Identify(ctx, remoteOf(b), &b.delta, set, ask)
-	for _, missing := range sick {
-		for uid := range imap.UIDs(missing.UIDs) {
-			r.fail(plan.Op{Kind: plan.Download, Mailbox: b.Name, UID: uid}, missing.Err)
-		}
-	}
-	return gone, err
 }

@@ -185,8 +185,13 @@ func (r *run) run(ctx context.Context) (err error) {
 	if err := r.recallBreakers(ctx); err != nil {
 		return err
 	}
-	for err = r.passes(ctx); err != nil; err = r.passes(ctx) {
-		if !r.giveWay(ctx, err) && !r.unlearn(ctx) {
+	for mended := true; mended; {
+		for err = r.passes(ctx); err != nil; err = r.passes(ctx) {
+			if !r.giveWay(ctx, err) && !r.unlearn(ctx) {
+				return err
+			}
+		}
+		if mended, err = r.askNameless(ctx); err != nil {
 			return err
 		}
 	}
