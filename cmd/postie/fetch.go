@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -122,7 +123,7 @@ func (f *fetching) run(ctx context.Context, policy retrieve.Policy) (retrieve.Re
 		return retrieve.Report{}, err
 	}
 	f.task.Phase("connecting", ui.Amount{})
-	return retrieve.Run(ctx, retrieve.Options{
+	report, err := retrieve.Run(ctx, retrieve.Options{
 		Maildrop: index.Login{User: f.account.User, Host: f.account.Host},
 		POP3:     options,
 		Store:    f.store.Index,
@@ -135,6 +136,10 @@ func (f *fetching) run(ctx context.Context, policy retrieve.Policy) (retrieve.Re
 		InHand:   f.gate.hold,
 		Log:      f.app.ui.Logger().With("account", f.account.Name),
 	})
+	if g, guarded := errors.AsType[*retrieve.Guard](err); guarded && len(g.Folders) > 0 {
+		f.store.Unmake()
+	}
+	return report, err
 }
 
 // show translates an event.

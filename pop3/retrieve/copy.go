@@ -8,17 +8,21 @@ import (
 	"postie/maildir"
 )
 
-// holds says whether the file at a place still holds all of the message that was stored there. Programs may have added to it; one that
-// has less than was stored, and not the size that its name says either, was cut, by a full disk or a file system that was repaired.
+// holds says whether the file at a place still holds all of the message that was stored there. Programs may have added to it. One that
+// is no larger and has other octets was damaged: cut by a full disk, or filled with NULs by a file system that was repaired.
 func (p place) holds(stored maildir.Wire) (bool, error) {
 	path := p.dir.Path(p.entry)
 	now, err := maildir.WireAt(path)
 	if err != nil {
 		return false, err
 	}
-	if now.Size >= stored.Size {
+	if now.Hash == stored.Hash || now.Size > stored.Size {
 		return true, nil
 	}
+	if stored.Exact {
+		return compressed(path), nil
+	}
+	// What does not turn back into its wire form is told by the size that its name says.
 	info, err := os.Stat(path)
 	return err == nil && info.Size() > 0 && info.Size() == p.entry.Size || compressed(path), err
 }

@@ -27,6 +27,10 @@ func TestDueWithoutCopies(t *testing.T) {
 	}
 	empty := func(path string) error { return os.Truncate(path, 0) }
 	cut := func(path string) error { return os.Truncate(path, 40) }
+	nuls := func(path string) error { // as a file system leaves them after a power cut
+		info, err := os.Stat(path)
+		return errors.Join(err, os.WriteFile(path, make([]byte, info.Size()), 0o600))
+	}
 	for name, tt := range map[string]struct {
 		spoil   func(w *world)
 		lost    []string // folders, as cmd tells that has made them anew
@@ -49,6 +53,8 @@ func TestDueWithoutCopies(t *testing.T) {
 		"a few empty":                     {spoil: func(w *world) { all(w, empty, 5) }, deleted: n, here: n},
 		"a few cut":                       {spoil: func(w *world) { all(w, cut, 5) }, deleted: n, here: n},
 		"nothing":                         {spoil: func(w *world) {}, deleted: n, here: n},
+		"a few filled with NULs":          {spoil: func(w *world) { all(w, nuls, 5) }, deleted: n, here: n + 5}, // what nobody knows is not removed
+		"all filled with NULs":            {spoil: func(w *world) { all(w, nuls, n) }, guard: true, here: n},
 		"all read": {spoil: func(w *world) {
 			all(w, func(path string) error {
 				return os.Rename(path, filepath.Join(string(w.dir), "cur", string(maildir.KeyOf(filepath.Base(path)))+":2,S"))
@@ -247,5 +253,42 @@ func TestStateElsewhere(t *testing.T) {
 	}
 	if report, err := run(Policy{MaxDelete: .3}); !is[*Guard](err) || len(w.server.Maildrop("alice")) != 20 {
 		t.Errorf("%+v, %v", report, err)
+	}
+}
+
+// A Maildir that was lost does not empty the server little by little, as its messages become due: however few they are in one run.
+func TestDueLittleByLittle(t *testing.T) {
+	const days = 12
+	kept := Policy{Keep: Keep{Mode: For, Age: 14 * 24 * time.Hour}, MaxDelete: .3}
+	for name, spoil := range map[string]func(w *world){
+		"files": func(w *world) {
+			for _, e := range w.keys() {
+				os.Remove(w.dir.Path(e))
+			}
+		},
+		"folder": func(w *world) { os.RemoveAll(filepath.Join(string(w.dir), "new")) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, pop3test.Options{}, few(days)...)
+			for range days {
+				w.ok(kept, func(o *Options) { o.Policy.Limit = 1 })
+				w.now = w.now.AddDate(0, 0, 1)
+			}
+			spoil(w)
+			for range 20 {
+				_, err := w.run(kept, func(o *Options) {
+					if name == "folder" {
+						o.Lost = []string{"new"}
+					}
+				})
+				if left := len(w.server.Maildrop("alice")); left != days {
+					t.Fatalf("%d are left there, %v", left, err)
+				}
+				w.now = w.now.AddDate(0, 0, 1)
+			}
+			if _, err := w.run(kept); !is[*Guard](err) && name == "files" {
+				t.Errorf("the guard said %v", err)
+			}
+		})
 	}
 }

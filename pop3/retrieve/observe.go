@@ -119,7 +119,7 @@ func (r *run) judge(ctx context.Context) error {
 		return nil
 	}
 	wanted := Judges(r.view, r.Policy)
-	if len(wanted) == 0 {
+	if len(wanted) == 0 && len(r.Lost) == 0 {
 		return nil
 	}
 	stored := make(map[maildir.Key]maildir.Wire, len(wanted))
@@ -151,9 +151,30 @@ func (r *run) judge(ctx context.Context) error {
 			break
 		}
 	}
+	if len(r.view.Missing) == 0 && len(r.Lost) == 0 {
+		return nil
+	}
+	if err := r.missing(ctx); err != nil {
+		return err
+	}
 	var err error
-	if len(r.view.Missing) > 0 {
-		r.view.Lost, err = r.lost(ctx)
+	r.view.Lost, err = r.lost(ctx)
+	return err
+}
+
+// missing looks for the files of all else that is kept for a time: what became of it tells a deletion from a loss.
+func (r *run) missing(ctx context.Context) error {
+	rest := map[maildir.Key]bool{}
+	for _, c := range r.view.Receipts {
+		if c.State == ledger.Stored {
+			rest[c.Key] = true
+		}
+	}
+	places, steady, err := r.find(ctx, rest)
+	for key := range rest {
+		if _, here := places[key]; !here && steady {
+			r.view.Missing[key] = true
+		}
 	}
 	return err
 }

@@ -1,6 +1,7 @@
 package retrieve
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -164,7 +165,7 @@ func (m *matcher) doubtful(it pop3.Item) bool {
 // Diff decides what makes the maildrop and the Maildir agree. It is pure: the same view gives the same plan.
 func Diff(v View, p Policy) Plan {
 	plan, lost, of := diff(v, p)
-	if g := p.guard(lost, of, v.Lost); g != nil {
+	if g := cmp.Or(p.guard(lost, of, v.Lost), p.emptied(v, lost)); g != nil {
 		return Plan{Guard: g}
 	}
 	return plan
@@ -255,6 +256,27 @@ func (p Policy) guard(lost, of int, folders []string) *Guard {
 	all := until && lost >= 2 && lost == of && p.MaxDelete < 1
 	if many || all {
 		return &Guard{Would: lost, Of: of}
+	}
+	return nil
+}
+
+// emptied is the guard for mail that is kept for a time: it becomes due little by little, so that a Maildir that was lost would empty the
+// server in portions too small to be told. If of none of what is still there anything is here, or a folder vanished, nothing goes.
+func (p Policy) emptied(v View, lost int) *Guard {
+	if p.Keep.Mode != For || p.AllowMassDelete || p.MaxDelete >= 1 {
+		return nil
+	}
+	gone, of := 0, 0
+	for _, r := range v.Receipts {
+		if r.State == ledger.Stored {
+			of++
+			if v.Missing[r.Key] {
+				gone++
+			}
+		}
+	}
+	if gone > 0 && len(v.Lost) > 0 || lost > 0 && gone >= 2 && gone == of {
+		return &Guard{Would: gone, Of: of, Folders: v.Lost}
 	}
 	return nil
 }

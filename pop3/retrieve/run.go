@@ -126,7 +126,7 @@ func (r *run) run(ctx context.Context) error {
 	if err := r.connect(ctx); err != nil {
 		return err
 	}
-	if !early && r.unchanged() {
+	if !early && len(r.Lost) == 0 && r.unchanged() {
 		r.Log.Info("unchanged since the last run")
 		r.announce(Plan{Known: len(r.view.Items)})
 		return r.leave(ctx)

@@ -23,7 +23,8 @@ func uniform(items []pop3.Item) bool {
 	return len(items) > 2
 }
 
-// judge is message.Judge, which it is lenient with where the server gives one size to all: then less than half of it is doubtful only.
+// judge is message.Judge, but for servers whose sizes are none. Where one size is given to all, less than half of it is doubtful only. And
+// where no size says that something is missing, nothing, or a header without a body, is doubtful.
 func (s *sizes) judge(listed, size int64, ended bool, body int64) message.Verdict {
 	complete := ended && body > 0
 	if complete {
@@ -36,6 +37,9 @@ func (s *sizes) judge(listed, size int64, ended bool, body int64) message.Verdic
 	}
 	v := message.Judge(listed, size, ended, body)
 	if v == message.CutOff && complete && s.uniform && !s.right {
+		return message.Doubtful
+	}
+	if v == message.Whole && !complete && (listed <= 0 || s.uniform && !s.right) {
 		return message.Doubtful
 	}
 	return v

@@ -88,7 +88,7 @@ func (s *Stores) openOne(ctx context.Context, o *Store, a config.Account) error 
 
 // ready makes the root of an account, or what stands for it in a dry run where nothing is there yet.
 func (s *Stores) ready(o *Store, a config.Account) (err error) {
-	if s.dryRun && !paths.Exists(filepath.Join(a.Maildir, ".postie.db")) && !mailIn(a) {
+	if s.dryRun && !known(a.Maildir) && !mailIn(a) {
 		dir, err := os.MkdirTemp("", "postie")
 		if err != nil {
 			return err
@@ -157,7 +157,7 @@ func mailIn(a config.Account) bool {
 
 // missingFolders names what a Maildir that has an index ought to have and has not: something took the mail away.
 func missingFolders(dir maildir.Dir) (lost []string) {
-	if !paths.Exists(filepath.Join(string(dir), ".postie.db")) {
+	if !known(string(dir)) {
 		return nil
 	}
 	for _, sub := range []string{"new", "cur"} {
@@ -166,6 +166,19 @@ func missingFolders(dir maildir.Dir) (lost []string) {
 		}
 	}
 	return lost
+}
+
+// known says whether a root has or had an index: in it, or elsewhere (state), which its id tells.
+func known(root string) bool {
+	return paths.Exists(filepath.Join(root, ".postie.db")) || paths.Exists(filepath.Join(root, ".postie.id"))
+}
+
+// Unmake removes the empty folders that were made for a run, which was then refused because they were not there: the next run has to
+// see that too.
+func (o *Store) Unmake() {
+	for _, dir := range slices.Backward(o.made) {
+		os.Remove(dir)
+	}
 }
 
 // close closes one. What a run opened goes again if nothing came of it.
