@@ -207,7 +207,7 @@ func (r *Reader) empty(ctx context.Context, m Mailbox, rows Rows) (answer, error
 	if m.Status != nil && m.Status.Messages == 0 {
 		return answer{all: true}, nil
 	}
-	if held, err := rows.Held(ctx); err != nil || held == 0 {
+	if held, err := rows.Held(ctx); err != nil || held == 0 && m.Status == nil {
 		return answer{all: true}, err
 	}
 	found, err := r.session.SearchAll(ctx)
