@@ -5,7 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
+
+	goimap "github.com/emersion/go-imap/v2"
 
 	"postie/imap/base"
 	"postie/imap/plan"
@@ -47,7 +50,12 @@ func (r *run) fetch(ctx context.Context, ids []int64) (err error) {
 	if err := r.connect(ctx); err != nil {
 		return err
 	}
-	if r.naming.Prefix, r.naming.Delim, err = r.session.Namespace(ctx); err != nil {
+	if r.session.Has(goimap.CapNamespace) {
+		r.naming.Prefix, r.naming.Delim, err = r.session.Namespace(ctx)
+	} else { // the prefix is guessed, by all names
+		r.naming, _, err = named(ctx, r.session, false, maps.Keys(r.byName))
+	}
+	if err != nil {
 		return err
 	}
 	for _, rows := range wanted {

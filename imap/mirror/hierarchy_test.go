@@ -44,6 +44,19 @@ func TestWithoutNamespace(t *testing.T) {
 	w = newStreet(t, dovecot.Options{})
 	t.Run("beside", func(t *testing.T) { inboxHasChildren(w.device(t, imaptest.Without("NAMESPACE"))) })
 	t.Run("guessed", func(t *testing.T) { guessStays(w.device(t, imaptest.Without("NAMESPACE"))) })
+	t.Run("on demand", func(t *testing.T) { fetchedBelow(w.device(t, imaptest.Without("NAMESPACE"))) })
+}
+
+// fetchedBelow: a body is fetched from a mailbox whose prefix nobody says.
+func fetchedBelow(d *device) {
+	d.prefix, d.policy.Bodies.None = "INBOX/", true
+	s := d.remote()
+	d.create(s, "Sub")
+	d.put(s, "Sub", 0, 1)
+	d.sync()
+	if r, err := d.fetch(1); err != nil || r.New != 1 || len(d.here()["Sub"]) != 1 {
+		d.Errorf("%+v, %v, here: %v", r, err, d.here())
+	}
 }
 
 // firstMailbox: the server holds nothing but INBOX yet, and takes no mailbox beside it.
