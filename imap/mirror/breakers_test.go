@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -27,7 +28,7 @@ func breaks(uid int, part, how string, asked *atomic.Int32) imaptest.Quirk {
 	if part == headers {
 		this = regexp.MustCompile(fmt.Sprintf(`^\* \d+ FETCH .*\bUID %d .*BODY\[HEADER`, uid))
 	}
-	silent := map[*imaptest.Dialogue]bool{}
+	var silent sync.Map // dialogues; those of two connections may speak at once
 	return imaptest.Quirk{
 		Hears: func(d *imaptest.Dialogue, command string) string {
 			_, rest, _ := strings.Cut(command, " ")
@@ -37,8 +38,9 @@ func breaks(uid int, part, how string, asked *atomic.Int32) imaptest.Quirk {
 			return command
 		},
 		Says: func(d *imaptest.Dialogue, response string) []string {
+			_, fell := silent.Load(d)
 			switch {
-			case silent[d]:
+			case fell:
 				return nil
 			case d.Selected != "INBOX" || !this.MatchString(response) || part == whole && !strings.Contains(response, "BODY[]"):
 				return []string{response}
@@ -51,7 +53,7 @@ func breaks(uid int, part, how string, asked *atomic.Int32) imaptest.Quirk {
 			case "complaint":
 				d.Say("* BAD command line too long")
 			case "silence":
-				silent[d] = true
+				silent.Store(d, true)
 				return nil
 			}
 			d.Close()
