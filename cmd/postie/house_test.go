@@ -56,6 +56,7 @@ func rooms() map[string][]string {
 		"maildir":                  nil,
 		"maildir/look":             {"maildir", "maildir/message"},
 		"maildir/message":          nil,
+		"maildir/manifest":         {"maildir"},
 		"maildir/index/query":      {"maildir", "maildir/message", "maildir/index"},
 		"maildir/index":            {"maildir", "maildir/look", "maildir/message"},
 		"testdata/dns":             nil,

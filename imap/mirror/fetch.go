@@ -11,6 +11,7 @@ import (
 	goimap "github.com/emersion/go-imap/v2"
 
 	"postie/imap/base"
+	"postie/imap/changes"
 	"postie/imap/plan"
 	"postie/maildir"
 )
@@ -53,7 +54,7 @@ func (r *run) fetch(ctx context.Context, ids []int64) (err error) {
 	if r.session.Has(goimap.CapNamespace) {
 		r.naming.Prefix, r.naming.Delim, err = r.session.Namespace(ctx)
 	} else { // the prefix is guessed, by all names
-		r.naming, _, err = named(ctx, r.session, false, maps.Keys(r.byName))
+		r.naming, _, err = changes.List(ctx, r.session, false, maps.Keys(r.byName))
 	}
 	if err != nil {
 		return err

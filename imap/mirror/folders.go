@@ -3,7 +3,6 @@ package mirror
 import (
 	"context"
 	"fmt"
-	"iter"
 	"maps"
 	"path/filepath"
 	"slices"
@@ -12,6 +11,7 @@ import (
 	goimap "github.com/emersion/go-imap/v2"
 
 	"postie/imap"
+	"postie/imap/changes"
 	"postie/imap/naming"
 	"postie/imap/plan"
 	"postie/maildir"
@@ -108,7 +108,7 @@ func (r *run) sorted() []*box {
 // list asks the server for its mailboxes and their status, in one round trip where it can.
 func (r *run) list(ctx context.Context) (err error) {
 	var all []imap.Mailbox
-	if r.naming, all, err = named(ctx, r.session, true, maps.Keys(r.byName)); err != nil {
+	if r.naming, all, err = changes.List(ctx, r.session, true, maps.Keys(r.byName)); err != nil {
 		return err
 	}
 	for _, last := range []bool{false, true} {
@@ -162,26 +162,9 @@ func (r *run) theirs(b *box) (string, bool) {
 	return r.naming.Theirs(b.Name)
 }
 
-// named lists mailboxes, and finds out how they are named; known are those that the base has.
-func named(ctx context.Context, s *imap.Session, status bool, known iter.Seq[string]) (n naming.Scheme, all []imap.Mailbox, err error) {
-	if n.Prefix, n.Delim, err = s.Namespace(ctx); err != nil {
-		return n, nil, err
-	}
-	if all, err = s.List(ctx, status); err != nil {
-		return n, nil, err
-	}
-	if i := slices.IndexFunc(all, imap.Mailbox.Selectable); i >= 0 && n.Delim == 0 {
-		n.Delim = all[i].Delim
-	}
-	if !s.Has(goimap.CapNamespace) {
-		n = n.Guess(all, known)
-	}
-	return n, all, nil
-}
-
 // Trash is the mailbox that a server names as its trash (RFC 6154), as Policy.Trash wants it; "": it names none.
 func Trash(ctx context.Context, s *imap.Session) (string, error) {
-	n, all, err := named(ctx, s, false, func(func(string) bool) {})
+	n, all, err := changes.List(ctx, s, false, func(func(string) bool) {})
 	if i := slices.IndexFunc(all, func(m imap.Mailbox) bool { return m.Selectable() && m.Has(goimap.MailboxAttrTrash) }); i >= 0 {
 		return n.Ours(all[i].Name), err
 	}
