@@ -57,6 +57,8 @@ func rooms() map[string][]string {
 		"maildir/look":             {"maildir", "maildir/message"},
 		"maildir/message":          nil,
 		"maildir/manifest":         {"maildir"},
+		"maildir/mbox":             {"maildir"},
+		"maildir/source":           {"maildir", "maildir/look", "maildir/mbox", "maildir/message"},
 		"maildir/index/query":      {"maildir", "maildir/message", "maildir/index"},
 		"maildir/index":            {"maildir", "maildir/look", "maildir/message"},
 		"testdata/dns":             nil,

@@ -75,7 +75,7 @@ func sortFolders(known []treeFolder, tree maildir.Tree, there func(path string) 
 		}
 	}
 	for _, path := range tree.Maildirs {
-		name := folderName(path)
+		name := maildir.MailboxAt(path)
 		if names[name] {
 			name = path
 		}
@@ -86,31 +86,6 @@ func sortFolders(known []treeFolder, tree maildir.Tree, there func(path string) 
 		came = append(came, treeFolder{name: name, path: path})
 	}
 	return came, gone
-}
-
-// folderName names the mailbox of a folder: its hierarchy, as the file system has it or behind dots as mbsync writes it (Lists/.golang,
-// .Lists.golang). A component that holds a "/" has it as %2F.
-func folderName(path string) string {
-	if path == "." {
-		return Inbox
-	}
-	parts, _ := maildir.FS.Mailbox(path)
-	if strings.HasPrefix(path, ".") {
-		parts, _ = maildir.MaildirPlusPlus.Mailbox(path)
-	}
-	for i, part := range parts {
-		if strings.Contains(part, "/") {
-			part = strings.NewReplacer("%", "%25", "/", "%2F").Replace(part)
-		}
-		parts[i] = strings.TrimPrefix(part, ".")
-	}
-	if slices.Contains(parts, "") {
-		return path
-	}
-	if strings.EqualFold(parts[0], Inbox) {
-		parts[0] = Inbox
-	}
-	return strings.Join(parts, "/")
 }
 
 func isMaildir(dir maildir.Dir) bool { return exists(string(dir) + "/cur") }
