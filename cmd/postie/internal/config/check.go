@@ -43,7 +43,7 @@ func (a *Account) problems() []problem {
 	wrong(a.ClientKey != "" && a.ClientCert == "", "means nothing without client_cert", "", "client_key", "client_cert")
 	wrong(tunnel && a.Proxy != Proxy{}, "means nothing with a tunnel, which makes its own connection", "remove one of them", "proxy", "tunnel")
 
-	sources := a.sources()
+	sources := a.Sources()
 	if len(sources) > 1 {
 		wrong(true, fmt.Sprintf("is one secret too many: %s are set", strings.Join(sources, " and ")), "keep one of them", sources[1:]...)
 	}
@@ -54,8 +54,8 @@ func (a *Account) problems() []problem {
 	return list
 }
 
-// sources names the keys that a secret would come from. oauth2 with keyring = true keeps its tokens there.
-func (a *Account) sources() []string {
+// Sources names the keys that a secret would come from. oauth2 with keyring = true keeps its tokens there.
+func (a *Account) Sources() []string {
 	var list []string
 	for _, s := range []struct {
 		key string

@@ -87,7 +87,7 @@ func (a *Account) entrySecret(e *entry) {
 		e.key("keyring", true, "stored by `postie login "+oneLine(a.Name)+"`")
 	}
 	e.list("token_command", a.TokenCommand, "prints an OAuth2 access token")
-	if len(a.sources()) == 0 || a.Password.Literal != "" {
+	if len(a.Sources()) == 0 || a.Password.Literal != "" {
 		e.other(`password_command = ["pass", "show", "mail/…"]`, "else the password is asked for on the terminal")
 	}
 }

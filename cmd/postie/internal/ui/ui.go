@@ -176,6 +176,21 @@ func (u *UI) Print(text string) {
 	}
 }
 
+// File prints a file that is or would be written, below its path if heading is set ("": it has none); with JSON as an event.
+func (u *UI) File(path, text string, heading bool) error {
+	if u.opt.JSON {
+		return u.Event(struct {
+			Event string `json:"event"`
+			Path  OrNull `json:"path"`
+			Text  string `json:"text"`
+		}{"file", OrNull(path), text})
+	}
+	if heading && path != "" {
+		text = "==> " + line(path) + " <==\n" + text
+	}
+	return u.write(&u.out, CleanText(text))
+}
+
 // Text returns a writer to standard output for a message's text: cleaned, lines kept. Close it after the last byte.
 func (u *UI) Text() io.WriteCloser { return NewTextWriter(outWriter{u}) }
 
