@@ -190,9 +190,11 @@ func TestMailboxVerbs(t *testing.T) {
 		S: D OK
 		C: E UNSUBSCRIBE "a"
 		S: E OK
-		C: F UNSELECT
+		C: F SELECT "a"
 		S: F OK
-		C: G LOGOUT
+		C: G UNSELECT
+		S: G OK
+		C: H LOGOUT
 		hang`)
 	ctx := t.Context()
 	if err := s.Create(ctx, "aä&"); err != nil {
@@ -202,7 +204,13 @@ func TestMailboxVerbs(t *testing.T) {
 	if err := s.Delete(ctx, `a"\`); !errors.As(err, &refused) || refused.Code != "CANNOT" || refused.Command != "DELETE" {
 		t.Error(err)
 	}
-	for _, err := range []error{s.Rename(ctx, "a", "b"), s.Subscribe(ctx, "inbox"), s.Unsubscribe(ctx, "a"), s.Unselect(ctx), s.Logout(ctx)} {
+	for _, err := range []error{s.Rename(ctx, "a", "b"), s.Subscribe(ctx, "inbox"), s.Unsubscribe(ctx, "a"), s.Unselect(ctx)} { // nothing is selected
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	_, err := s.Select(ctx, "a", nil)
+	for _, err := range []error{err, s.Unselect(ctx), s.Unselect(ctx), s.Logout(ctx)} {
 		if err != nil {
 			t.Error(err)
 		}

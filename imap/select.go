@@ -80,6 +80,7 @@ func (s *Session) chooseOnce(ctx context.Context, verb, name string, r *Resync) 
 	if err != nil {
 		return nil, err
 	}
+	s.selected = false
 	s.wire.forgetTally()
 	if r != nil && r.ModSeq > 0 && s.QResync() {
 		box.Keep = true
@@ -89,6 +90,7 @@ func (s *Session) chooseOnce(ctx context.Context, verb, name string, r *Resync) 
 	if err := c.end(err); err != nil {
 		return nil, err
 	}
+	s.selected = true
 	if !s.CondStore() { // Dovecot says HIGHESTMODSEQ also where CONDSTORE was taken from its capabilities
 		m.HighestModSeq = 0
 	}

@@ -66,6 +66,7 @@ type Session struct {
 	spool     func() string
 	mine      *namespace // what NAMESPACE told when the session began; nil: it was not asked
 
+	selected bool // a mailbox is selected
 	noModSeq bool // the selected mailbox has no mod-sequences, and FETCH MODSEQ would be refused (RFC 7162 section 3.1.2.2)
 
 	busy atomic.Bool

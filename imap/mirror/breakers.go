@@ -161,22 +161,6 @@ func (r *run) unlearn(ctx context.Context) bool {
 	return ctx.Err() == nil && !r.session.Alive() && slices.Contains(r.session.Lost(), goimap.CapLiteralPlus) && r.reconnect(ctx)
 }
 
-// reconnect begins a new session in place of one that ended.
-func (r *run) reconnect(ctx context.Context) bool {
-	before := r.session.Received()
-	err := r.remember(ctx)
-	r.session.Close()
-	if err == nil {
-		err = r.connect(ctx)
-	}
-	if err != nil {
-		r.Log.Info("no new connection", "err", err)
-		return false
-	}
-	r.received += before
-	return true
-}
-
 // ask fetches what one operation wants, by whatever way the message came to be here without a body.
 func (r *run) ask(ctx context.Context, op plan.Op) error {
 	if op.Kind == plan.FetchSummary {

@@ -37,7 +37,13 @@ func Fetch(ctx context.Context, o Options, ids ...int64) (Report, error) {
 			tell(e)
 		}
 	}
-	return locked(ctx, o, func(r *run) error { return errors.Join(r.fetch(ctx, ids), errors.Join(failed...)) })
+	s := NewSession(o)
+	defer s.Close()
+	report, err := s.locked(ctx, func(r *run) error { return r.fetch(ctx, ids) })
+	if err == nil {
+		err = s.Logout(ctx)
+	}
+	return report, errors.Join(err, errors.Join(failed...))
 }
 
 func (r *run) fetch(ctx context.Context, ids []int64) (err error) {
@@ -69,7 +75,7 @@ func (r *run) fetch(ctx context.Context, ids []int64) (err error) {
 			r.fail(plan.Op{Kind: plan.Download, Mailbox: b.Name}, err)
 		}
 	}
-	return cmp.Or(r.base.ApplyPending(context.WithoutCancel(ctx), r.Layout), r.session.Logout(ctx))
+	return r.base.ApplyPending(context.WithoutCancel(ctx), r.Layout)
 }
 
 // bodyless are the downloads that messages ask for, by mailbox.

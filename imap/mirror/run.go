@@ -1,12 +1,15 @@
 // Package mirror is the IMAP workflow: it makes a tree of Maildirs and an account equal.
 //
+// Run does that once. A Session stays connected and does it as often as it is asked to: it connects when it is needed, and anew
+// when the connection has ended; each of its runs locks the root for as long as it takes.
+//
 // A run observes both sides as cheaply as the server allows, lets imap/plan decide in a pure function, applies the plan in
 // an order that survives a crash at any moment, and records how far it read, so that the next run can tell at once that
 // nothing happened.
 //
 // # Where things are
 //
-// Run and its passes: run.go; what it tells: event.go; what fails, and whether the run goes on: failure.go; what a dry run reports:
+// Run and its passes: run.go; the connection, which may stay from one run to the next (Session): session.go; what a run tells: event.go; what fails, and whether the run goes on: failure.go; what a dry run reports:
 // preview.go.
 //
 // Mailboxes: folders.go finds them, each a box (box.go); imap/naming says what they are called on either side; chosen.go makes sure
@@ -37,16 +40,13 @@ package mirror
 
 import (
 	"context"
-	"errors"
 	"log/slog"
-	"path/filepath"
 	"slices"
 	"sync"
 	"time"
 
 	"postie/imap"
 	"postie/imap/base"
-	"postie/imap/changes"
 	"postie/imap/naming"
 	"postie/imap/plan"
 	"postie/maildir"
@@ -94,15 +94,14 @@ type Report struct {
 // run is one Run.
 type run struct {
 	Options
+	*line
 	base         *base.Account
-	session      *imap.Session
 	naming       naming.Scheme
 	boxes        []*box // sorted by name
 	byName       map[string]*box
 	found        []string             // the folders below the root that are Maildirs
 	local        *look.View[knownRow] // the Maildirs, as they were when the plan was made
 	came, went   []passage            // since
-	reader       *changes.Reader      // of the session
 	unread       map[string]bool      // files that were told of because they could not be read, by mailbox and key
 	stuck        map[string]bool      // files that were uploaded and could not be found, by mailbox and key
 	said         []string             // notices of this run
@@ -118,7 +117,6 @@ type run struct {
 	contradicted map[string]bool // mailboxes of which it was told that the server contradicts itself
 	breaks       breakage
 	asking       bool            // for one message that was put aside
-	received     int64           // octets that came over connections that ended
 	told         map[string]bool // failures that were told of
 	report       Report
 	mu           sync.Mutex // guards Progress and report, which the committing goroutine touches too
@@ -134,36 +132,13 @@ const passes = 3
 // operations would only repeat. What fails by itself is a Failed event and a count in the report; what the deletion
 // guard stopped is in Report.Guards.
 func Run(ctx context.Context, o Options) (Report, error) {
-	return locked(ctx, o, func(r *run) error { return r.run(ctx) })
-}
-
-// locked holds the lock of the root while do is at work, and cleans up after it.
-func locked(ctx context.Context, o Options, do func(*run) error) (Report, error) {
-	r := &run{Options: o, stuck: map[string]bool{}, unread: map[string]bool{}, contradicted: map[string]bool{}, told: map[string]bool{}}
-	if r.Log == nil {
-		r.Log = slog.New(slog.DiscardHandler)
+	s := NewSession(o)
+	defer s.Close()
+	report, err := s.Run(ctx)
+	if err == nil {
+		err = s.Logout(ctx)
 	}
-	if r.Now == nil {
-		r.Now = time.Now
-	}
-	lock, err := o.Store.Lock(ctx, o.Wait)
-	if err != nil {
-		return r.report, err
-	}
-	defer lock.Release()
-	err = do(r)
-	if r.scratch != nil {
-		err = errors.Join(err, r.scratch.Close())
-	}
-	if r.session != nil {
-		r.report.Bytes = r.received + r.session.Received()
-		err = errors.Join(err, r.remember(ctx))
-		r.session.Close()
-	}
-	if !o.DryRun {
-		err = errors.Join(err, o.Store.Checkpoint())
-	}
-	return r.report, err
+	return report, err
 }
 
 func (r *run) run(ctx context.Context) (err error) {
@@ -187,7 +162,7 @@ func (r *run) run(ctx context.Context) (err error) {
 	}
 	for mended := true; mended; {
 		for err = r.passes(ctx); err != nil; err = r.passes(ctx) {
-			if !r.giveWay(ctx, err) && !r.unlearn(ctx) {
+			if !r.giveWay(ctx, err) && !r.unlearn(ctx) && !r.revive(ctx) {
 				return err
 			}
 		}
@@ -206,15 +181,8 @@ func (r *run) run(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	return r.logout(ctx)
-}
-
-// logout ends the session, unless it ended by itself with the last message that was asked for.
-func (r *run) logout(ctx context.Context) error {
-	if r.breaks.times > 0 && !r.session.Alive() {
-		return nil
-	}
-	return r.session.Logout(ctx)
+	r.finished = r.breaks.times > 0
+	return nil
 }
 
 // passes makes both sides equal over one connection.
@@ -226,51 +194,6 @@ func (r *run) passes(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// refusalLasts is how long a server is not asked again for what it offered and refused: somebody may have mended it.
-const refusalLasts = 30 * 24 * time.Hour
-
-// connect begins a session of a run, which has to know how mailboxes are named, and does without what the server refused before.
-func (r *run) connect(ctx context.Context) error {
-	refused, err := r.base.Refused(ctx)
-	if err != nil {
-		return err
-	}
-	o := r.IMAP
-	o.Naming, o.Spool, o.Without = true, r.spool, slices.Clone(o.Without)
-	for c, at := range refused {
-		if r.Now().Sub(at) < refusalLasts {
-			o.Without = append(o.Without, c)
-		}
-	}
-	s, err := imap.Connect(ctx, o)
-	if err == nil {
-		r.session, r.reader = s, changes.NewReader(s)
-	}
-	return err
-}
-
-// spool is where bodies wait that come before their UIDs: with the mail, where there is room for it.
-func (r *run) spool() string {
-	for _, b := range r.byName {
-		if tmp := filepath.Join(string(b.dir), "tmp"); r.reader != nil && r.reader.Selected(b.server) && isDir(tmp) {
-			return tmp
-		}
-	}
-	return r.Root
-}
-
-// remember writes down what the server offered and refused in this session.
-func (r *run) remember(ctx context.Context) error {
-	lost := r.session.Lost()
-	for _, c := range lost {
-		r.emit(Notice{Text: "the server offers " + string(c) + " and does not do it: it is done without, for 30 days"})
-	}
-	if r.DryRun || len(lost) == 0 {
-		return nil
-	}
-	return r.base.Refuse(context.WithoutCancel(ctx), r.Now(), lost...)
 }
 
 // pass is observe, plan, apply, record.
