@@ -218,23 +218,7 @@ func TestBreakersMany(t *testing.T) {
 // A server that does not know LITERAL+, though it offers it: what was to be a literal it reads as commands.
 func TestLiteralRefused(t *testing.T) {
 	w := newStreet(t, dovecot.Options{})
-	refuses := imaptest.Quirk{Hears: func(d *imaptest.Dialogue, command string) string {
-		tag, rest, _ := strings.Cut(command, " ")
-		line, literal, _ := strings.Cut(rest, "\r\n")
-		if !strings.HasPrefix(rest, "APPEND") || !strings.HasSuffix(line, "+}") {
-			return command
-		}
-		d.Say(tag + " BAD what is {n+}?")
-		for _, line := range strings.Split(literal, "\r\n") {
-			word, _, _ := strings.Cut(line, " ")
-			if word == "" {
-				word = "*"
-			}
-			d.Say(word + " BAD unknown command")
-		}
-		return ""
-	}}
-	d := w.device(t, refuses)
+	d := w.device(t, imaptest.LiteralPlusRefused())
 	s := d.remote()
 	beginning(d, s)
 	d.sync()

@@ -3,51 +3,12 @@ package mirror
 import (
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 
 	"postie/imap/imaptest"
 	"postie/testdata/dovecot"
 )
-
-// merging is a server that keeps equal messages in a mailbox once: it answers a second APPEND as it did the first.
-func merging(appends *int) imaptest.Quirk {
-	form := regexp.MustCompile(`(?s)^APPEND (\S+) .*?\{\d+\+?\}\r\n(.*)$`)
-	key := func(command string) string { return strings.Join(form.FindStringSubmatch(command)[1:], " ") }
-	answer := map[string]string{} // to an APPEND of this; "": not yet there
-	late := map[string][]string{} // tags that wait for it
-	return imaptest.Quirk{
-		Hears: func(d *imaptest.Dialogue, command string) string {
-			tag, rest, _ := strings.Cut(command, " ")
-			if !form.MatchString(rest) {
-				return command
-			}
-			*appends++
-			switch said, again := answer[key(rest)]; {
-			case !again:
-				answer[key(rest)] = ""
-				return command
-			case said == "":
-				late[key(rest)] = append(late[key(rest)], tag)
-			default:
-				d.Say(tag + said)
-			}
-			return ""
-		},
-		Says: func(d *imaptest.Dialogue, response string) []string {
-			all := []string{response}
-			if command := d.Answers(response); form.MatchString(command) {
-				_, said, _ := strings.Cut(response, " ")
-				answer[key(command)] = " " + said
-				for _, tag := range late[key(command)] {
-					all = append(all, tag+" "+said)
-				}
-			}
-			return all
-		},
-	}
-}
 
 // A server that merges equal messages: of three equal files one has its message there, the others are told of, stay, and
 // are not uploaded for ever.
@@ -57,7 +18,7 @@ func TestMerged(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			appends := 0
-			d := w.device(t, append(q, merging(&appends))...)
+			d := w.device(t, append(q, imaptest.Merges(&appends))...)
 			d.put(d.remote(), "INBOX", 0, 2)
 			d.sync()
 			for _, copy := range []string{"1", "2", "3"} {

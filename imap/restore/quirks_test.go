@@ -1,0 +1,114 @@
+package restore
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"postie/imap/imaptest"
+	"postie/testdata/dovecot"
+)
+
+// What servers do to what they are given. Each is restored to twice; the second run does nothing.
+func TestServers(t *testing.T) {
+	next := street(t, dovecot.Options{})
+	root := dovecot.Dir(t)
+	put(t, root, "INBOX/dovecot-keywords", "0 work\n1 a(b)\n", 0)
+	for n := range 5 {
+		put(t, root, fmt.Sprintf("INBOX/cur/%d.a:2,Fa%s", n, []string{"", "b"}[n%2]), letter(n), n)
+	}
+	put(t, root, "INBOX/cur/5.nameless:2,", "Subject: nameless\n\na\n", 5)
+	put(t, root, "INBOX/cur/6.large:2,", letter(6)+strings.Repeat("a long message\n", 1000), 6)
+	merged := 0
+	for name, c := range map[string]struct {
+		quirks         []imaptest.Quirk
+		uploaded, rest int // by the first run, in each that follows
+		failures       []string
+		notices        []string
+	}{
+		"a keyword that cannot be one": {nil, 7, 0, nil, []string{"INBOX: the server does not keep a(b) (2 messages) there"}},
+		"no keywords":                  {[]imaptest.Quirk{imaptest.Replace(` \\\*\)`, ")")}, 7, 0, nil, []string{"INBOX: the server does not keep a(b) (2 messages), work (5 messages) there"}},
+		"no flags":                     {[]imaptest.Quirk{imaptest.Replace(`PERMANENTFLAGS \(.*?\)`, "PERMANENTFLAGS ()")}, 7, 0, nil, []string{`INBOX: the server does not keep \Flagged (5 messages), a(b) (2 messages), work (5 messages) there`}},
+		"APPENDLIMIT":                  {[]imaptest.Quirk{imaptest.Replace(`IMAP4rev1`, "IMAP4rev1 APPENDLIMIT=10000")}, 6, 0, []string{"INBOX 6.large:2,: APPEND: server refused: [TOOBIG] the server takes messages of up to 10000 octets"}, nil},
+		"one is refused":               {[]imaptest.Quirk{imaptest.Refuse(`(?s)^APPEND .*letter 3`, 0, "NO [CANNOT] spam")}, 6, 0, []string{"INBOX 3.a:2,Fab: APPEND: server refused: [CANNOT] spam"}, nil},
+		"a field is added":             {[]imaptest.Quirk{imaptest.Adds("X-Server: mine")}, 7, 0, nil, nil},
+		"no APPENDUID":                 {[]imaptest.Quirk{imaptest.Replace(`\[APPENDUID [^]]*\] `, "")}, 7, 0, nil, nil},
+		"equal ones are merged":        {[]imaptest.Quirk{imaptest.Merges(&merged)}, 7, 0, nil, nil},
+		"it says OK and keeps nothing": {[]imaptest.Quirk{imaptest.Refuse(`(?s)^APPEND .*letter 3`, 0, "OK done")}, 6, 0, []string{"INBOX 3.a:2,Fab: the server said that it took it, and does not show it"}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := next(t)
+			a.quirks = c.quirks
+			for n := range 3 {
+				r, err := a.run(root, nil)
+				a.ok(err)
+				if want := map[bool]int{true: c.uploaded, false: c.rest}[n == 0]; r.Uploaded != want || r.Failed != len(c.failures) {
+					t.Errorf("run %d: %+v", n, r)
+				}
+				if got := a.failures(); len(got) != len(c.failures) || len(got) > 0 && got[0] != c.failures[0] {
+					t.Errorf("run %d: failures %q, want %q", n, got, c.failures)
+				}
+				if got := a.notices(); c.notices != nil && !slices.Equal(got, c.notices) {
+					t.Errorf("run %d: notices %q, want %q", n, got, c.notices)
+				}
+				if n := len(a.there()["INBOX"]); n != c.uploaded {
+					t.Errorf("%d messages are there", n)
+				}
+			}
+		})
+	}
+}
+
+// A server that keeps equal messages once: one copy is tried, the others are not, and it is said.
+func TestMerged(t *testing.T) {
+	next := street(t, dovecot.Options{})
+	root := dovecot.Dir(t)
+	for n := range 5 {
+		put(t, root, fmt.Sprintf("INBOX/cur/%d.a:2,", n), letter(n/4), n)
+	}
+	for name, more := range map[string][]imaptest.Quirk{
+		"with APPENDUID": nil, "without": {imaptest.Replace(`\[APPENDUID [^]]*\] `, "")}, "Gmail": {imaptest.Replace("IMAP4rev1", "IMAP4rev1 X-GM-EXT-1")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := next(t)
+			appends := 0
+			a.quirks = append(more, imaptest.Merges(&appends))
+			for n := range 3 {
+				appends = 0
+				r := a.restore(root)
+				if most := map[bool]int{true: 3, false: 1}[n == 0]; appends > most || r.Uploaded != map[bool]int{true: 2, false: 0}[n == 0] {
+					t.Errorf("run %d: %d APPENDs, %+v", n, appends, r)
+				}
+				if got := strings.Join(a.notices(), "\n"); got != "INBOX: the server keeps equal messages once: 3 more copies are not there" {
+					t.Errorf("run %d: %s", n, got)
+				}
+			}
+		})
+	}
+}
+
+// A mailbox that refuses everything is left after a while, and the others go on.
+func TestRefusing(t *testing.T) {
+	a := street(t, dovecot.Options{})(t)
+	a.quirks = []imaptest.Quirk{imaptest.Refuse(`^APPEND "?Full`, 0, "NO [OVERQUOTA] full")}
+	root := dovecot.Dir(t)
+	for n := range 200 {
+		put(t, root, fmt.Sprintf("Full/cur/%d.a:2,", n), letter(n), n)
+	}
+	put(t, root, "Other/cur/1.a:2,", letter(1), 1)
+	r, err := a.run(root, nil)
+	a.ok(err)
+	if n := len(a.failures()); r.Uploaded != 1 || r.Failed != 200 || n > 100 || n < 32 {
+		t.Errorf("%+v, %d failures", r, n)
+	}
+}
+
+// A server that offers LITERAL+ and does not know it.
+func TestLiteralRefused(t *testing.T) {
+	a := street(t, dovecot.Options{})(t)
+	a.quirks = []imaptest.Quirk{imaptest.LiteralPlusRefused()}
+	root := tree(t)
+	a.restore(root)
+	a.equal(here(t, root), "without LITERAL+")
+}

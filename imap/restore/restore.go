@@ -1,0 +1,398 @@
+// Package restore puts mail back on an IMAP server: messages of any source, with flags, keywords, dates of arrival and mailboxes.
+//
+// It keeps nothing of its own. Each run looks at what is there, mailbox by mailbox, and a pure function (decide.go) says by the rules
+// of identity of imap/plan which messages are missing; those are appended, with their flags and dates, many in one flight. So
+// a run that was killed, or cut off, is taken up by another one, and when all is there a run does nothing. Nothing is ever deleted, on
+// either side, and no flag is taken away from a message that is there.
+package restore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	goimap "github.com/emersion/go-imap/v2"
+
+	"postie/imap"
+	"postie/imap/changes"
+	"postie/imap/naming"
+	"postie/imap/plan"
+	"postie/maildir"
+	"postie/maildir/source"
+)
+
+// Options of Run. IMAP is needed; all else has a useful zero value.
+type Options struct {
+	IMAP      imap.Options
+	Mailboxes []Mailbox
+	Since     time.Time // only what arrived then or later; zero: all
+	DryRun    bool      // nothing is changed; what would be done is told
+	Progress  func(Event)
+	Log       *slog.Logger
+
+	// Step, if not nil, is told before each command that changes the server: crash tests stop there.
+	Step func(step string)
+}
+
+// Mailbox is one mailbox of the server, and what is to be in it.
+type Mailbox struct {
+	Name      string            // here: in UTF-8, its hierarchy joined by "/", without the namespace prefix
+	From      []*source.Mailbox // whose messages are put there
+	Subscribe bool              // also if it was there before, and nobody is subscribed to it
+}
+
+// Report is what a run did, or would do. It is true also beside an error.
+type Report struct {
+	Uploaded  int   // messages
+	Bytes     int64 // octets of those
+	There     int   // messages that were there
+	Flags     int   // of those: messages that got flags which they lacked
+	Created   int   // mailboxes
+	Failed    int   // messages and mailboxes; they were told as events
+	Mailboxes int   // of those: mailboxes
+}
+
+// Event is what Progress is told.
+type Event interface{ event() }
+
+type (
+	// Planned: so much is to be put into a mailbox, more than was told before.
+	Planned struct {
+		Mailbox  string
+		Messages int
+		Bytes    int64
+	}
+	// Created: a mailbox was made, or would be.
+	Created struct{ Mailbox string }
+	// Uploaded: a message is on the server, or would be put there.
+	Uploaded struct {
+		Mailbox string
+		UID     goimap.UID // 0: the server did not tell
+		Message *source.Message
+	}
+	// Flagged: messages that were there got flags, or would get them.
+	Flagged struct {
+		Mailbox string
+		UIDs    goimap.UIDSet
+		Add     maildir.Flags
+	}
+	// Failed: a message is not there, or a mailbox could not be looked at or made (Where is "").
+	Failed struct {
+		Mailbox string
+		Where   string
+		Err     error
+	}
+	// Notice: what the server does not keep, and the like. It fails no run.
+	Notice struct{ Mailbox, Text string }
+)
+
+func (Planned) event()  {}
+func (Created) event()  {}
+func (Uploaded) event() {}
+func (Flagged) event()  {}
+func (Failed) event()   {}
+func (Notice) event()   {}
+
+var (
+	errName     = errors.New("the server can have no mailbox of that name: --to NAME puts it into another one")
+	errLost     = errors.New("the server said that it took it, and does not show it")
+	errRefusing = errors.New("the server refused one after the other, so the rest was not tried")
+)
+
+// run is one Run.
+type run struct {
+	Options
+	session *imap.Session
+	reader  *changes.Reader
+	naming  naming.Scheme
+	listed  map[string]imap.Mailbox // by our names
+	report  Report
+}
+
+// Run puts mail back. Errors are those of imap.Connect and of the session. What fails by itself is a Failed event and a count in the report.
+func Run(ctx context.Context, o Options) (Report, error) {
+	r := &run{Options: o}
+	if r.Log == nil {
+		r.Log = slog.New(slog.DiscardHandler)
+	}
+	r.IMAP.Naming = true
+	err := r.all(ctx)
+	if err != nil && ctx.Err() == nil && r.session != nil && !r.session.Alive() && slices.Contains(r.session.Lost(), goimap.CapLiteralPlus) {
+		// It reads literals as commands, though it offers LITERAL+ (RFC 7888): what it took is seen, and the rest sent without.
+		r.IMAP.Without = append(slices.Clone(r.IMAP.Without), goimap.CapLiteralPlus)
+		r.report.Failed, r.report.Mailboxes, r.report.There = 0, 0, 0
+		err = r.all(ctx)
+	}
+	return r.report, err
+}
+
+// all puts mail back over one connection.
+func (r *run) all(ctx context.Context) (err error) {
+	if r.session, err = imap.Connect(ctx, r.IMAP); err != nil {
+		return err
+	}
+	defer r.session.Close()
+	r.reader = changes.NewReader(r.session)
+	if err := r.list(ctx); err != nil {
+		return err
+	}
+	for _, m := range grouped(r.Options.Mailboxes) {
+		if err := r.mailbox(ctx, m); err != nil {
+			if !single(err) {
+				return err
+			}
+			r.fail(m.Name, "", err)
+		}
+	}
+	return r.session.Logout(ctx)
+}
+
+// grouped puts together what goes into one mailbox: equal copies are matched by count, so it must be seen at once.
+func grouped(all []Mailbox) (groups []Mailbox) {
+	for _, m := range all {
+		i := slices.IndexFunc(groups, func(g Mailbox) bool { return g.Name == m.Name })
+		if i < 0 {
+			groups = append(groups, Mailbox{Name: m.Name})
+			i = len(groups) - 1
+		}
+		g := &groups[i]
+		g.From, g.Subscribe = append(g.From, m.From...), g.Subscribe || m.Subscribe
+	}
+	return groups
+}
+
+// list finds out which mailboxes there are, and how they are named.
+func (r *run) list(ctx context.Context) error {
+	scheme, all, err := changes.List(ctx, r.session, true, slices.Values([]string(nil)))
+	r.naming, r.listed = scheme, map[string]imap.Mailbox{}
+	for _, m := range all {
+		r.listed[scheme.Ours(m.Name)] = m
+	}
+	return err
+}
+
+// mailbox puts mail into one mailbox: observe, decide, apply.
+func (r *run) mailbox(ctx context.Context, m Mailbox) error {
+	ours, err := r.ours(ctx, m)
+	if err != nil {
+		return err
+	}
+	b, err := r.open(ctx, m)
+	if err != nil {
+		return err
+	}
+	if err := r.doubts(ctx, b, ours); err != nil {
+		return err
+	}
+	d, err := decide(m.Name, ours, b.messages, b.keeps)
+	if err != nil {
+		return err
+	}
+	if err := r.nameless(ctx, b, &d); err != nil {
+		return err
+	}
+	if n := len(d.copies); n > 0 && r.session.Has(gmail) {
+		r.merged(b, n)
+		d.copies = nil
+	}
+	r.report.There += changes.Count(d.there)
+	r.foretell(b, ours, d)
+	if r.DryRun {
+		r.preview(b, d)
+		return nil
+	}
+	if err := r.make(ctx, b, m, ours); err != nil {
+		return err
+	}
+	if err := r.upload(ctx, b, d); err != nil {
+		return err
+	}
+	return r.flag(ctx, b, d.flags)
+}
+
+// ours reads the messages that are to be in a mailbox.
+func (r *run) ours(ctx context.Context, m Mailbox) (all []*source.Message, err error) {
+	for _, from := range m.From {
+		for msg, err := range from.Read(ctx) {
+			if unfit, ok := errors.AsType[*source.Unfit](err); ok {
+				r.fail(m.Name, unfit.Where, unfit.Why)
+				continue
+			}
+			if err != nil {
+				return nil, fmt.Errorf("read %s: %w", from.Path, err)
+			}
+			if r.Since.IsZero() || !msg.Date.Before(r.Since) {
+				all = append(all, msg)
+			}
+		}
+	}
+	arrived(all)
+	return all, nil
+}
+
+// box is a mailbox of the server as it was seen.
+type box struct {
+	name     string // here
+	server   string // there
+	there    bool
+	state    changes.State
+	keeps    plan.PermanentFlags
+	messages []plan.Message
+}
+
+// open looks at a mailbox of the server.
+func (r *run) open(ctx context.Context, m Mailbox) (*box, error) {
+	b := &box{name: m.Name}
+	if listed, ok := r.listed[m.Name]; ok {
+		if b.server, b.there = listed.Name, true; !listed.Selectable() {
+			b.there = false // a name above others may become a mailbox: CREATE tells
+		}
+	} else if b.server, ok = r.naming.Theirs(m.Name); !ok {
+		return nil, errName
+	}
+	if !b.there { // what is made anew keeps what others keep, in all likelihood; after it is made it is asked
+		b.keeps = plan.PermanentFlags{Flags: maildir.Flags{Set: changes.AllFlags}, Any: true}
+		return b, nil
+	}
+	return b, r.observe(ctx, b)
+}
+
+// observe reads who is in a mailbox. What the server tells half is not believed, since messages would be put there twice.
+func (r *run) observe(ctx context.Context, b *box) error {
+	r.reader.Forget()
+	at := changes.Mailbox{Name: b.server, Status: r.listed[b.name].Status}
+	d, err := r.reader.Since(ctx, at, changes.Then{}, unknown{}, int(^uint(0)>>1))
+	if err != nil {
+		return err
+	}
+	if len(d.New) > 0 {
+		if _, _, err = r.reader.Identify(ctx, at, &d, d.New, changes.Ask{Header: true, Marks: true, Strict: true}); err != nil {
+			return err
+		}
+	}
+	if d.Doubt != nil {
+		return d.Doubt
+	}
+	b.state, b.keeps, b.messages = d.Now, d.Now.PermanentFlags, d.Messages
+	return nil
+}
+
+// doubts asks for the headers of messages that only those can tell apart.
+func (r *run) doubts(ctx context.Context, b *box, ours []*source.Message) error {
+	doubts, err := plan.MatchDoubts(viewOf(b.name, ours, b.messages))
+	if err != nil || len(doubts) == 0 {
+		return err
+	}
+	d := changes.Delta{Messages: b.messages}
+	_, _, err = r.reader.Identify(ctx, changes.Mailbox{Name: b.server}, &d, goimap.UIDSetNum(doubts...), changes.Ask{Header: true, Whole: true, Strict: true})
+	b.messages = d.Messages
+	return err
+}
+
+// foretell says what is to come, and what the server will not keep.
+func (r *run) foretell(b *box, ours []*source.Message, d decision) {
+	p := Planned{Mailbox: b.name}
+	for _, m := range d.all() {
+		p.Messages++
+		p.Bytes += m.Size
+	}
+	r.emit(p)
+	if d.alike > 0 {
+		r.notice(b, fmt.Sprintf("%d messages have another size or header there: they were recognised by Message-ID, header or date, and are not put there again", d.alike))
+	}
+	if nul := slices.IndexFunc(d.all(), func(m *source.Message) bool { return m.NUL }); nul >= 0 {
+		r.notice(b, "there are NUL octets in messages, such as "+d.all()[nul].Where+": a server may change or refuse them (RFC 9051 section 4.3.1)")
+	}
+	if b.there || r.DryRun {
+		r.flagless(b, ours)
+	}
+}
+
+// gmail keeps a message once, in however many mailboxes and copies.
+const gmail goimap.Cap = "X-GM-EXT-1"
+
+func (r *run) merged(b *box, n int) {
+	r.notice(b, fmt.Sprintf("the server keeps equal messages once: %d more copies are not there", n))
+}
+
+// flagless says which flags and keywords a mailbox does not keep.
+func (r *run) flagless(b *box, ours []*source.Message) {
+	count := map[string]int{}
+	for _, m := range ours {
+		for _, flag := range changes.IMAPFlags(m.Flags.Without(kept(m.Flags, b.keeps))) {
+			count[string(flag)]++
+		}
+	}
+	var lines []string
+	for flag, n := range count {
+		lines = append(lines, fmt.Sprintf("%s (%d messages)", flag, n))
+	}
+	if len(lines) > 0 {
+		slices.Sort(lines)
+		r.notice(b, "the server does not keep "+strings.Join(lines, ", ")+" there")
+	}
+}
+
+// preview tells what would be done.
+func (r *run) preview(b *box, d decision) {
+	if !b.there {
+		r.report.Created++
+		r.emit(Created{b.name})
+	}
+	for _, m := range d.all() {
+		r.done(Uploaded{b.name, 0, m})
+	}
+	for _, c := range d.flags {
+		r.report.Flags += changes.Count(c.set)
+		r.emit(Flagged{b.name, c.set, c.add})
+	}
+}
+
+func (r *run) done(u Uploaded) {
+	r.report.Uploaded++
+	r.report.Bytes += u.Message.Size
+	r.emit(u)
+}
+
+func (r *run) fail(mailbox, where string, err error) {
+	r.report.Failed++
+	if where == "" {
+		r.report.Mailboxes++
+	}
+	r.Log.Info("restore failed", "mailbox", mailbox, "message", where, "err", err)
+	r.emit(Failed{mailbox, where, err})
+}
+
+func (r *run) notice(b *box, text string) { r.emit(Notice{b.name, text}) }
+
+func (r *run) emit(e Event) {
+	if r.Progress != nil {
+		r.Progress(e)
+	}
+}
+
+func (r *run) step(name string) {
+	if r.Step != nil {
+		r.Step(name)
+	}
+}
+
+// single says whether an error is about one message or mailbox only, so that the run goes on with the others. A refusal that may
+// pass is none: a retry goes on there.
+func single(err error) bool {
+	if e, ok := errors.AsType[*imap.Error](err); ok {
+		return !e.Temporary()
+	}
+	return is[changes.Problem](err) || is[*changes.Contradiction](err) || is[*imap.UnsupportedError](err) || is[*imap.MissingError](err) ||
+		is[*imap.UnreadableError](err) || is[*fs.PathError](err) || errors.Is(err, errName) || errors.Is(err, source.ErrChanged)
+}
+
+func is[E error](err error) bool {
+	_, ok := errors.AsType[E](err)
+	return ok
+}
