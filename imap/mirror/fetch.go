@@ -89,7 +89,14 @@ func (r *run) bodyless(ctx context.Context, ids []int64) (wanted [][]plan.Op, er
 		b := r.box(m.Name)
 		b.Mailbox, b.delta.Now, b.known, b.here = m, stateOf(m), true, true
 		b.dir = maildir.Dir(filepath.Join(r.Root, m.Folder))
-		if err := r.arrivedAll(ctx, b); err != nil {
+		begun, err := r.downloadsBegun(ctx, b)
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range begun {
+			p.outcome, _ = plan.Resume(p.Begun)
+		}
+		if err := r.settleDownloads(ctx, b, begun); err != nil {
 			return nil, err
 		}
 		rows, err := r.base.OfMessages(ctx, m.ID, ids)

@@ -53,8 +53,8 @@ func (r *run) reread(ctx context.Context, b *box) error {
 	return r.take(ctx, b)
 }
 
-// settle looks again at what was in motion, after some Maildirs were read again.
-func (r *run) settle(ctx context.Context) error {
+// lookAgain looks again at what was in motion, after some Maildirs were read again.
+func (r *run) lookAgain(ctx context.Context) error {
 	if err := r.local.Settle(ctx); err != nil {
 		return err
 	}

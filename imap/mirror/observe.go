@@ -45,7 +45,7 @@ func (r *run) observe(ctx context.Context) ([]plan.Mailbox, error) {
 		}
 	}
 	if reread {
-		if err := r.settle(ctx); err != nil {
+		if err := r.lookAgain(ctx); err != nil {
 			return nil, err
 		}
 	}

@@ -22,19 +22,21 @@
 // There: imap/changes reads what changed and says what of it may be believed (remote.go, rows.go); unlisted.go asks once more for what
 // LIST leaves out, newcomers.go who is new, rights.go what is allowed; doubt.go tells of a server that contradicts itself.
 //
+// After a crash: recover.go finds out what became of what was begun, plan.Resume decides, apply_settle.go settles it.
+//
 // Apply: apply.go, and apply_*.go for each kind of operation; windows.go plans and applies very many newcomers a part at a time.
 // Before all, mend.go repairs in the Maildirs what observing found amiss. What they share: rescan.go looks at the Maildirs
 // once more before what cannot be taken back; expunge.go takes away what we deleted, and nothing else; arrival.go makes durable what
 // comes down; changes.Reader.Find finds again what went up, uploadsizes.go asks in what size and with what date it is kept there;
 // breakers.go gets past messages that end the connection; uids.go makes sets of UIDs.
 //
-// Record: record.go, firstsync.go; after a crash resume.go, and resolve.go for what went up. Beside Run: fetch.go, bodies on demand.
+// Record: record.go, firstsync.go; Beside Run: fetch.go, bodies on demand.
 //
 // # After a crash
 //
 // Each operation is agreed in the base when it is done. One that was done and not yet agreed looks to the next run as if
 // both sides had changed alike, and is only written down. Where that is not so, an intent precedes the deed
-// (resume.go, resolve.go): a file that is about to be published, since its octets on disk may not tell which message it is; an APPEND, since servers
+// (recover.go): a file that is about to be published, since its octets on disk may not tell which message it is; an APPEND, since servers
 // may change what they take; a COPY that stands for a MOVE, since the message is in both places until it is expunged.
 package mirror
 
@@ -211,7 +213,7 @@ func (r *run) pass(ctx context.Context, first bool) error {
 	if err != nil {
 		return err
 	}
-	if err := r.resume(ctx); err != nil {
+	if err := r.recover(ctx); err != nil {
 		return err
 	}
 	boxes, err := r.observe(ctx)

@@ -34,6 +34,10 @@ func (t *Totals) Add(op Op, p Policy) {
 		if op.To != "" {
 			t.Moved++
 		}
+	case Settle:
+		if op.To == "" { // a copy that is completed is counted where the comparison finds it
+			t.Uploaded++
+		}
 	case Upload:
 		t.Uploaded++
 	case Expunge, Trash, Mark:

@@ -1,0 +1,197 @@
+package mirror
+
+import (
+	"cmp"
+	"context"
+
+	goimap "github.com/emersion/go-imap/v2"
+
+	"postie/imap/base"
+	"postie/imap/changes"
+	"postie/imap/plan"
+	"postie/maildir"
+)
+
+// settle carries out what was decided of the things that a run which was stopped had begun. A dry run does it in a copy of the index, and
+// does nothing to disk or server, so that it can plan what the next run will do after it.
+func (r *run) settle(ctx context.Context, all []*begun) error {
+	downloads, intended := map[*box][]*begun{}, map[*box][]*begun{}
+	for _, p := range all {
+		if p.Op.Kind == plan.Download {
+			downloads[p.box] = append(downloads[p.box], p)
+		} else {
+			intended[p.to] = append(intended[p.to], p)
+		}
+	}
+	for _, b := range r.boxes {
+		if err := r.settleDownloads(ctx, b, downloads[b]); err != nil {
+			return err
+		}
+	}
+	if !r.DryRun {
+		if err := r.base.ApplyPending(ctx, r.Layout); err != nil {
+			return err
+		}
+	}
+	if err := r.settleIntents(ctx, nil, intended[nil]); err != nil {
+		return err
+	}
+	for _, to := range r.boxes {
+		if err := r.settleIntents(ctx, to, intended[to]); err != nil && !single(err) {
+			return err
+		} else if err != nil {
+			r.leaveBegun(to, intended[to], err)
+		}
+	}
+	return nil
+}
+
+// settleDownloads confirms the files that are there, after their names are durable: one may have been renamed without its folder being
+// fsynced. The others are asked for again.
+func (r *run) settleDownloads(ctx context.Context, b *box, all []*begun) error {
+	if len(all) == 0 {
+		return nil
+	}
+	if b.here && !r.DryRun {
+		_, missing, err := b.dir.Parts()
+		if err != nil {
+			return err
+		}
+		r.step("fsync-dir " + b.Name)
+		if err := b.dir.SyncBut(missing); err != nil {
+			return err
+		}
+	}
+	var found, lost []base.Row
+	for _, p := range all {
+		if p.outcome == plan.Happened {
+			found = append(found, p.row)
+		} else {
+			lost = append(lost, p.row)
+		}
+	}
+	b.AlwaysInView = b.AlwaysInView || len(lost) > 0
+	r.step("base resume")
+	return r.base.Arrived(ctx, found, lost)
+}
+
+// settleIntents records what became of uploads and copies to one mailbox: an upload that was done is agreed; a copy that was done is completed
+// by deleting the original, and the comparison then finds message and file in their new place.
+func (r *run) settleIntents(ctx context.Context, to *box, all []*begun) error {
+	var void []base.Intent
+	var as []base.Agreement
+	var uploaded []plan.Op
+	copied := map[*box][]*begun{}
+	for _, p := range all {
+		switch p.outcome {
+		case plan.GivenUp:
+			r.stuck[p.box.Name+"\x00"+string(p.intent.Key)] = true
+		case plan.Undone:
+			void = append(void, p.intent)
+		case plan.Halfway:
+			copied[p.box] = append(copied[p.box], p)
+		case plan.Happened:
+			as, uploaded = append(as, p.agreement()), append(uploaded, p.told)
+			p.box.Stamp = maildir.Stamp{} // the file is to be compared
+		}
+	}
+	if err := r.close(ctx, as, void); err != nil {
+		return err
+	}
+	for _, op := range uploaded {
+		r.settled(op)
+	}
+	for _, b := range r.boxes {
+		if err := r.completeMoves(ctx, b, copied[b]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// agreement is that about a file that is on the server. What its flags differ in counts as changed here.
+func (p *begun) agreement() base.Agreement {
+	f := changes.FlagsOf(p.target.Message.Flags)
+	return base.Agreement{Mailbox: p.box.ID, Key: p.intent.Key, EmailID: p.target.Message.EmailID, Entry: p.file.Entry, Message: p.file, Intent: p.intent.ID,
+		Pair: plan.Pair{UID: p.Found, Key: p.intent.Key, Local: f, Remote: f, Size: max(p.target.Message.Size, 0), Date: p.target.Message.Date}}
+}
+
+// completeMoves deletes the originals of copies.
+func (r *run) completeMoves(ctx context.Context, b *box, all []*begun) error {
+	if len(all) == 0 {
+		return nil
+	}
+	marked, err := r.expungeCopied(ctx, b, uids(all, func(p *begun) goimap.UID { return p.intent.UID }))
+	if err != nil && !forbidden(err) {
+		return err
+	}
+	var void []base.Intent
+	var as []base.Agreement
+	for _, p := range all {
+		if !marked.Contains(p.intent.UID) {
+			void = append(void, p.intent)
+			continue
+		}
+		a, err := r.tombstone(ctx, b, plan.Op{UID: p.intent.UID})
+		if err != nil {
+			return err
+		}
+		a.Intent, a.Pair.Key = p.intent.ID, ""
+		as = append(as, a)
+	}
+	b.remote.Status = nil // it is another since
+	if err := r.close(ctx, as, void); err != nil {
+		return err
+	}
+	for _, p := range all {
+		r.settled(p.told)
+	}
+	return nil
+}
+
+// expungeCopied takes the originals of copies away; those that stay are marked only. In a dry run they are no more than left out of view.
+func (r *run) expungeCopied(ctx context.Context, b *box, set goimap.UIDSet) (marked goimap.UIDSet, err error) {
+	if r.DryRun {
+		b.finished = set
+		return nil, nil
+	}
+	s, err := r.selected(ctx, b, nil)
+	if err != nil {
+		return nil, err
+	}
+	if s.ReadOnly || b.uidsReassigned(changes.State{UIDValidity: plan.UIDValidity(s.UIDValidity), UIDNext: s.UIDNext}) {
+		return nil, nil
+	}
+	return r.expunge(ctx, b, set)
+}
+
+// close records what became of intents.
+func (r *run) close(ctx context.Context, as []base.Agreement, void []base.Intent) error {
+	if len(as)+len(void) == 0 {
+		return nil
+	}
+	r.step("base resume")
+	return cmp.Or(r.base.Agree(ctx, as), r.base.Settled(ctx, void...))
+}
+
+// settled tells of something that a run which was stopped left open. A dry run has it in its plan.
+func (r *run) settled(op plan.Op) {
+	if r.DryRun {
+		r.unsettled = append(r.unsettled, op)
+	} else {
+		r.done(op)
+	}
+}
+
+// rehearse lets a dry run go on with a copy of the index, in which it may write.
+func (r *run) rehearse(ctx context.Context) (err error) {
+	if r.scratch != nil {
+		return nil
+	}
+	if r.scratch, err = r.Store.Copy(ctx); err != nil {
+		return err
+	}
+	r.Store = r.scratch
+	r.base, err = base.Open(ctx, r.Store, r.Account)
+	return err
+}
