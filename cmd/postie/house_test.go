@@ -61,6 +61,7 @@ func rooms() map[string][]string {
 		"maildir/manifest":         {"maildir"},
 		"maildir/mbox":             {"maildir"},
 		"maildir/source":           {"maildir", "maildir/look", "maildir/mbox", "maildir/message"},
+		"maildir/verify":           {"maildir", "maildir/index", "maildir/look"},
 		"maildir/index/query":      {"maildir", "maildir/message", "maildir/index"},
 		"maildir/index":            {"maildir", "maildir/look", "maildir/message"},
 		"testdata/dns":             nil,

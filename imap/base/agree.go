@@ -177,7 +177,7 @@ func (w *agreeing) write(g *Agreement, id int64, state plan.State) error {
 		return err
 	}
 	if m := g.Message; m != nil && m.Own != [32]byte{} {
-		if err := w.exec("INSERT OR REPLACE INTO own (message, hash) VALUES (?, ?)", id, m.Own[:]); err != nil {
+		if err := w.exec(index.Owning, id, m.Own[:]); err != nil {
 			return err
 		}
 	}

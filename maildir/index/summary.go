@@ -123,6 +123,9 @@ func insert(tx *sql.Tx, ms []Message, twin int64, now time.Time, conflict string
 			}
 			_, err = more.Exec(m.Details()...)
 		}
+		if err == nil && m.Own != [32]byte{} {
+			_, err = tx.Exec(Owning, m.ID, m.Own[:])
+		}
 		if err != nil {
 			return err
 		}
@@ -141,6 +144,9 @@ func (m *Message) Values(mailbox, twin int64) []any {
 
 // Detailing writes what else of a header is looked for, of a message that has it.
 const Detailing = "INSERT OR REPLACE INTO detail (message, refs, cc) VALUES (?, ?, ?)"
+
+// Owning writes down Own of a message, by its NUMBER.
+const Owning = "INSERT OR REPLACE INTO own (message, hash) VALUES (?, ?)"
 
 // Detailed says whether it has any.
 func (m *Message) Detailed() bool { return m.Summary.References != "" || m.Summary.Cc != "" }

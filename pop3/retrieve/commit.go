@@ -38,6 +38,12 @@ type receipts struct {
 func (l receipts) Arriving(all []*arrival) error {
 	rows := make([]ledger.Receipt, len(all))
 	for i, a := range all {
+		if !a.message.Wire.Exact {
+			var err error
+			if a.message.Own, err = a.draft.Own(); err != nil { // then nobody can verify the file
+				l.r.Log.Warn("message cannot be read", "key", a.draft.Key(), "err", err)
+			}
+		}
 		rows[i] = a.receipt
 	}
 	l.r.step("ledger arriving")

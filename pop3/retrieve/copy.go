@@ -20,28 +20,11 @@ func (p place) holds(stored maildir.Wire) (bool, error) {
 		return true, nil
 	}
 	if stored.Exact {
-		return compressed(path), nil
+		return maildir.Compressed(path), nil
 	}
 	// What does not turn back into its wire form is told by the size that its name says.
 	info, err := os.Stat(path)
-	return err == nil && info.Size() > 0 && info.Size() == p.entry.Size || compressed(path), err
-}
-
-// compressed says whether a file begins like those that Dovecot's zlib plugin makes of messages: gzip, bzip2, xz, zstd, lz4.
-func compressed(path string) bool {
-	f, _, err := maildir.Open(path)
-	if err != nil {
-		return false
-	}
-	defer f.Close()
-	var begin [4]byte
-	n, _ := io.ReadFull(f, begin[:])
-	for _, magic := range []string{"\x1f\x8b", "BZh", "\xfd7zX", "\x28\xb5\x2f\xfd", "Dove"} {
-		if bytes.HasPrefix(begin[:n], []byte(magic)) {
-			return true
-		}
-	}
-	return false
+	return err == nil && info.Size() > 0 && info.Size() == p.entry.Size || maildir.Compressed(path), err
 }
 
 // replaced removes a damaged file whose message was stored anew, if all that is left in it is the beginning of that message.
