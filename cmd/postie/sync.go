@@ -79,7 +79,7 @@ func (f *syncFlags) policy(a config.Account) plan.Policy {
 	}
 	create := map[config.Create]plan.Side{config.CreateBoth: plan.Both, config.CreateLocal: plan.Local, config.CreateRemote: plan.Remote}[a.Create]
 	return plan.Policy{MaxDelete: float64(a.MaxDelete), AllowMassDelete: f.allowMassDelete, Expunge: a.Expunge,
-		Trash: a.Trash, Bodies: bodies, Create: create}
+		Trash: a.Trash, Terms: plan.Terms{Bodies: bodies}, Create: create}
 }
 
 // patterns are the mailboxes wanted: those of -m in place of those of the account.

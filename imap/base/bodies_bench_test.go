@@ -28,7 +28,7 @@ func BenchmarkBodyless(b *testing.B) {
 			for b.Loop() {
 				always, err := a.AlwaysInView(ctx, in.ID)
 				must(b, err)
-				rows, err := a.Bodyless(ctx, in.ID, plan.Policy{Now: time.Now(), Bodies: bodies}.Bounds(), false)
+				rows, err := a.Bodyless(ctx, in.ID, plan.Policy{Now: time.Now(), Terms: plan.Terms{Bodies: bodies}}.Bounds(), false)
 				must(b, err)
 				if len(always)+len(rows) > 0 {
 					b.Fatal(len(always), len(rows))

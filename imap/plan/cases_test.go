@@ -21,16 +21,16 @@ var update = flag.Bool("update", false, "write what the plans are now into testd
 // TestCases runs testdata/*.txt. A case is what base, Maildir and server show, and the plan that follows:
 //
 //	== name
-//	policy expunge trash=Trash create=here max=30% allow bodies=none bodies=100
+//	policy expunge trash=Trash create=here max=30% allow bodies=none bodies=100 pull archive push revert
 //	box NAME facts…       new here there gone called=NAME deleted readonly closed damaged folder=new unstable outside noexpunge keeps=FS
-//	                      count=9 validity=5/6 id=x/y modseq=9
+//	                      pull archive count=9 validity=5/6 id=x/y modseq=9
 //	a | 1 S | FS | S      message a: base, here, there
 //	--
 //	flags INBOX 1 …
 //
 // A message's letter is its identity: equal letters are equal copies. Cells are words: a number is the UID in the base,
 // letters are flags ("S,work"; "-" none), "." is: not there, "=" is: as the base has it. In base: nobody, freed, marked, withheld,
-// orphan, key=k, remote=FS, size=n. Here: key=k, unread, pending, delete, to=BOX, letter=b, date=n. There: uid=n, bare, date=n,
+// orphan, archived, key=k, remote=FS, size=n. Here: key=k, unread, pending, delete, to=BOX, letter=b, date=n. There: uid=n, bare, date=n,
 // size=n, rewritten (its header), mod=n. Headers of a mailbox that is matched again are seen by those only who ask.
 func TestCases(t *testing.T) {
 	files, _ := filepath.Glob("testdata/*.txt")
@@ -131,6 +131,14 @@ func (c *threeway) setPolicy(t *testing.T, words []string) {
 			c.policy.Create = map[string]Side{"here": Local, "there": Remote, "none": 0}[value]
 		case "bodies":
 			c.policy.Bodies = Bodies{None: value == "none", MaxSize: int64(number(value))}
+		case "pull":
+			c.policy.Direction = Pull
+		case "archive":
+			c.policy.Direction = Archive
+		case "push":
+			c.policy.Direction = Push
+		case "revert":
+			c.policy.Revert = true
 		case "age":
 			c.policy.Bodies.MaxAge = time.Duration(number(value)) * 24 * time.Hour
 		default:
@@ -170,6 +178,10 @@ func mailboxOf(t *testing.T, name string, facts []string) Mailbox {
 			m.Damaged = true
 		case "folder": // lost
 			m.Lost = value
+		case "pull":
+			m.Terms = &Terms{Direction: Pull}
+		case "archive":
+			m.Terms = &Terms{Direction: Archive}
 		case "unstable":
 			m.Unstable = true
 		case "outside":
@@ -248,6 +260,8 @@ func (s *boxLines) base(t *testing.T, p *Pair, words []string) {
 			p.State = Withheld
 		case "orphan":
 			p.State = Orphan
+		case "archived":
+			p.State = Archived
 		case "key":
 			p.Key = maildir.Key(value)
 		case "size":
@@ -376,7 +390,7 @@ func (c threeway) plan() string {
 			return "error " + err.Error() + "\n"
 		}
 		for _, p := range pairs {
-			fmt.Fprintln(&b, "rematch", m.Name, p.UID, string(p.Key), [...]string{"agreed", "marked", "withheld", "orphan"}[p.State], between(maildir.Flags{}, p.Local), between(maildir.Flags{}, p.Remote))
+			fmt.Fprintln(&b, "rematch", m.Name, p.UID, string(p.Key), [...]string{"agreed", "marked", "withheld", "orphan", "archived"}[p.State], between(maildir.Flags{}, p.Local), between(maildir.Flags{}, p.Remote))
 		}
 		m.Base, m.Known, m.Count = BaseOf(pairs), true, len(pairs)
 	}

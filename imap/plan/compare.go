@@ -13,6 +13,8 @@ import (
 // box is a mailbox at work. It holds what changed, never what did not.
 type box struct {
 	Mailbox
+	policy   Policy // of this mailbox
+	fixed    bool   // nothing that is in it on the server is changed
 	trios    []*trio
 	byUID    map[imap.UID]*trio
 	files    []*newcomer[File]
@@ -45,6 +47,9 @@ type newcomer[T any] struct {
 
 // observe compares both sides of a mailbox with its base.
 func (b *box) observe(p Policy) error {
+	b.policy = p.Of(&b.Mailbox)
+	b.ReadOnly = b.ReadOnly && b.Exist&Remote != 0
+	b.fixed = b.ReadOnly || !b.changes(Remote)
 	b.byUID, b.sizes, b.pending = map[imap.UID]*trio{}, map[int64]bool{}, map[imap.UID]bool{}
 	for _, w := range b.Pending {
 		b.pending[w.UID] = true
@@ -58,12 +63,15 @@ func (b *box) observe(p Policy) error {
 		return fmt.Errorf("compare the Maildir: %w", err)
 	}
 	err = join(b.Base.ByUID, func(p *Pair) imap.UID { return p.UID },
-		b.Messages, func(m *Message) imap.UID { return m.UID }, func(pair *Pair, m *Message) { b.seeMessage(pair, m, p) })
+		b.Messages, func(m *Message) imap.UID { return m.UID }, b.seeMessage)
 	if err != nil {
 		return fmt.Errorf("compare the server: %w", err)
 	}
 	return nil
 }
+
+// changes says whether policy lets that side of the mailbox be changed.
+func (b *box) changes(s Side) bool { return b.policy.Direction.Changes(s) }
 
 // seeFile notes what a key tells: a pair without a file, a file without a pair, or a file that differs.
 func (b *box) seeFile(p *Pair, f *File) {
@@ -104,7 +112,7 @@ func (b *box) newFile(f File, s State) {
 
 // seeMessage notes what a UID tells, and which pairs need a look though nothing happened to them: those without a body
 // that policy wants, or that a new file may be; those with a pending change; those whose flags differ; tombstones.
-func (b *box) seeMessage(p *Pair, m *Message, policy Policy) {
+func (b *box) seeMessage(p *Pair, m *Message) {
 	switch {
 	case p == nil:
 		b.messages = append(b.messages, &newcomer[Message]{box: b, it: *m})
@@ -112,7 +120,7 @@ func (b *box) seeMessage(p *Pair, m *Message, policy Policy) {
 		b.trio(*p).on = nil
 	case !m.Still && !m.Flags.Same(p.Remote):
 		b.trio(*p).message = *m
-	case p.State != Agreed, p.Key == "" && policy.Wants(*p), b.pending[p.UID], !p.Local.Same(p.Remote):
+	case p.State != Agreed, p.Key == "" && b.policy.Wants(*p), b.pending[p.UID], !p.Local.Same(p.Remote):
 		t := b.trio(*p)
 		t.message.ModSeq = m.ModSeq
 	}

@@ -47,10 +47,19 @@ func (t *trio) op(k Kind, s Side, reason string) Op {
 // settle merges the flags, into the agreement and what leads there.
 func (d *differ) settle(t *trio, op Op) Op {
 	k := t.on.PermanentFlags
-	if t.on.ReadOnly {
+	if t.on.fixed {
 		k = PermanentFlags{}
 	}
-	op.Push, op.Pull, op.Pair = merge(t.pair, t.file.Flags, t.message.Flags, k)
+	switch policy := t.on.policy; {
+	case policy.Direction == Push:
+		op.Push, op.Pair = k.of(between(t.message.Flags, t.file.Flags)), t.pair
+		op.Pair.Local, op.Pair.Remote = t.file.Flags, op.Push.On(t.message.Flags)
+	case policy.reverts():
+		op.Pull, op.Pair = between(t.file.Flags, t.message.Flags), t.pair
+		op.Pair.Local, op.Pair.Remote = t.message.Flags, t.message.Flags
+	default:
+		op.Push, op.Pull, op.Pair = merge(t.pair, t.file.Flags, t.message.Flags, k)
+	}
 	op.Pair.Key, op.Pair.UID, op.Pair.State = t.file.Key, t.message.UID, Agreed
 	op.Pair.Freed = t.pair.Freed && op.Pair.Key == ""
 	op.Since = max(t.message.ModSeq, t.on.ModSeq)
@@ -58,7 +67,7 @@ func (d *differ) settle(t *trio, op Op) Op {
 		op.Since = 0
 	}
 	if t.at != t.home || t.on != t.home {
-		op.Body = op.Key == "" && d.policy.Wants(op.Pair)
+		op.Body = op.Key == "" && t.on.policy.Wants(op.Pair)
 	}
 	d.refused(t.on, t.file.Flags.Without(t.pair.Local))
 	return op
@@ -78,11 +87,11 @@ func (d *differ) agree(t *trio) {
 	}
 	op.Reason = t.why(op)
 	switch {
-	case op.Key == "" && t.on == t.home && d.policy.Wants(t.pair):
+	case op.Key == "" && t.on == t.home && t.on.policy.Wants(t.pair) && t.on.changes(Local):
 		op.Pull, op.Reason = Change{}, "its body is wanted now" // the file comes with the flags that both will have
 		d.download(t.home, op)
 	case op.Kind == Flags || op.To != "" || op.Pair != t.pair:
-		if t.on.ReadOnly && !op.Pair.Local.Same(op.Pair.Remote) {
+		if t.on.ReadOnly && t.on.changes(Remote) && !op.Pair.Local.Same(op.Pair.Remote) {
 			d.notice(t.on, readOnly)
 		}
 		d.add(t.home, op)
@@ -96,10 +105,16 @@ func (t *trio) why(op Op) string {
 		return "back again here"
 	case op.To != "":
 		return "moved on both sides"
+	case op.Kind == Flags && t.on.policy.reverts() && !t.file.Flags.Same(t.pair.Local):
+		return "changed here: put back"
+	case op.Kind == Flags && !t.on.changes(Local) && t.file.Flags.Same(t.pair.Local):
+		return "changed there: put back"
 	case op.Kind == Flags:
 		return [...]string{Local: "changed there", Remote: "changed here", Both: "changed on both sides"}[op.Side]
 	case t.pair.Key != "" && t.pair.Key != op.Key:
 		return "renamed here"
+	case !op.Pair.Local.Same(op.Pair.Remote) && !t.on.changes(Remote):
+		return "changed here: it stays here"
 	case !op.Pair.Local.Same(op.Pair.Remote):
 		return "changed here, which the server does not keep"
 	}
@@ -128,6 +143,14 @@ func (d *differ) removed(t *trio, reason string) {
 		d.upload(t.at, t.file, Agreed, Op{UID: t.pair.UID, Reason: "back again here, and gone there"})
 	case t.file.Key == "":
 		d.add(t.home, t.op(Forget, 0, reason))
+	case t.home.policy.Direction.Keeps():
+		op := t.op(RecordOnly, 0, reason+": it stays here")
+		op.Pair = t.pair
+		op.Pair.UID, op.Pair.Key, op.Pair.State, op.Pair.Local = 0, t.file.Key, Archived, t.file.Flags
+		if t.at != t.home {
+			op.To = t.at.Name
+		}
+		d.add(t.home, op)
 	default:
 		d.add(t.home, t.op(Remove, Local, reason))
 		d.left(t)
@@ -145,11 +168,17 @@ func (d *differ) deleted(t *trio) {
 		d.revive(t, "gone here, and a damaged copy is new: it may be this one")
 	case why != "":
 		d.wait(why, b)
+	case b.policy.reverts():
+		d.revive(t, "deleted here: put back")
 	case !b.yields() && known == Agreed:
 		op.Kind, op.Side, op.Reason = RecordOnly, 0, "deleted here, but not to be deleted there"
 		op.Pair = t.tombstone(Withheld)
 		d.add(b, op)
-		d.notice(b, readOnly)
+		if b.changes(Remote) {
+			d.notice(b, readOnly)
+		} else {
+			d.tally[b].omits++
+		}
 	case !b.yields():
 	case known != Marked && d.policy.Trash != "" && d.policy.Trash != b.Name: // what is marked went its way before
 		d.discard(t, op)
@@ -199,7 +228,7 @@ func (d *differ) discard(t *trio, op Op) {
 	if d.takes(trash, Local) {
 		f := t.message.Flags
 		op.Pair = Pair{Local: f, Remote: f, Size: t.pair.Size, Date: t.pair.Date, Freed: t.pair.Freed}
-		op.Body = d.policy.Wants(t.pair)
+		op.Body = trash.policy.Wants(t.pair)
 	}
 	d.tally[trash].trashed++
 	d.add(t.home, op)
@@ -217,13 +246,20 @@ func (d *differ) revive(t *trio, reason string) {
 // movedHere: the file lies in another Maildir now, the message where it was.
 func (d *differ) movedHere(t *trio) {
 	switch {
-	case t.home.Unstable, t.at.Outside, !d.takes(t.at, Remote), !t.home.yields() && t.file.Key == "":
+	case t.home.policy.reverts() && t.file.Key != "":
+		op := d.settle(t, t.op(Move, Local, "moved here: put back"))
+		op.To = t.home.Name
+		d.add(t.home, op)
+		d.left(t)
+	case t.home.Unstable, t.at.Outside, !d.takes(t.at, Remote) && t.at.changes(Remote), !t.home.yields() && t.file.Key == "":
 		d.wait("moved here to "+t.at.Name+", which has to wait", t.home, t.at)
 	case !t.home.yields():
 		op := t.op(RecordOnly, 0, "moved away here, but not to be deleted there")
 		op.Key, op.Pair = t.pair.Key, t.tombstone(Withheld)
 		d.add(t.home, op)
-		d.notice(t.home, readOnly)
+		if t.home.changes(Remote) {
+			d.notice(t.home, readOnly)
+		}
 		d.upload(t.at, t.file, Agreed, Op{Reason: "moved here, out of a mailbox that keeps it there"})
 	default:
 		op := d.settle(t, t.op(Move, Remote, "moved here"))

@@ -29,7 +29,7 @@ type differ struct {
 // the base knows, each once; their sequences may be walked more than once. Errors are those of the sequences, and of
 // views that contradict themselves: then there is no plan.
 func Diff(boxes []Mailbox, p Policy) (Plan, error) {
-	boxes, renames, err := renamed(boxes)
+	boxes, renames, err := renamed(boxes, p)
 	if err != nil {
 		return Plan{}, err
 	}
@@ -59,7 +59,6 @@ func observe(boxes []Mailbox, p Policy) (*differ, error) {
 	for _, m := range boxes {
 		b := &box{Mailbox: m}
 		d.restless, d.damaged = d.restless || b.Unstable, d.damaged || b.Damaged
-		b.ReadOnly = b.ReadOnly && b.Exist&Remote != 0
 		if d.byName[b.Name] != nil {
 			return nil, fmt.Errorf("mailbox %q twice", b.Name)
 		}
@@ -141,7 +140,7 @@ func (d *differ) stage(op Op) int {
 	switch {
 	case anew && op.Kind == Create:
 		return 2
-	case anew && (op.Kind == Remove || op.Kind == Forget || op.To != ""):
+	case anew && (op.Kind == Remove || op.Kind == Forget || op.Pair.State == Archived || op.To != ""):
 		return 1
 	case op.Kind == Create || op.Kind == Rename:
 		return 0
@@ -156,6 +155,9 @@ func (d *differ) add(b *box, op Op) {
 	d.tally[b].count(op, b)
 	if to := d.byName[op.To]; to != nil && op.Pair != (Pair{}) {
 		d.tally[to].comes++
+		if op.Kind == Move && op.Side == Remote {
+			d.tally[to].puts++
+		}
 	}
 }
 
@@ -171,12 +173,12 @@ func (d *differ) wait(text string, boxes ...*box) {
 
 // takes says whether something can be put into a mailbox on that side, where it is made if need be.
 func (d *differ) takes(b *box, s Side) bool {
-	return !b.Outside && (b.Exist|d.policy.Create)&s != 0 && (s == Local || !b.ReadOnly && !b.Closed)
+	return !b.Outside && (b.Exist|d.policy.Create)&s != 0 && b.changes(s) && (s == Local || !b.fixed && !b.Closed)
 }
 
 // yields says whether messages can be taken out of a mailbox on the server. Who may not delete finds \Deleted missing
 // from PERMANENTFLAGS (RFC 4314 section 5.1.1).
-func (b *box) yields() bool { return !b.ReadOnly && b.PermanentFlags.Set&trashed != 0 }
+func (b *box) yields() bool { return !b.fixed && b.PermanentFlags.Set&trashed != 0 }
 
 // newcomers gives what has no pair to the other side.
 func (d *differ) newcomers(b *box) {
@@ -203,23 +205,36 @@ func (d *differ) upload(b *box, f File, s State, op Op) {
 	op.Kind, op.Side, op.Key = Upload, Remote, f.Key
 	op.Pair = Pair{Key: f.Key, Local: f.Flags, Remote: b.PermanentFlags.only(f.Flags), Size: f.ID.Size, Date: f.ID.Date}
 	switch {
-	case s == Orphan && !d.policy.AllowMassDelete:
+	case s == Archived:
+	case s == Orphan && b.changes(Remote) && !d.policy.AllowMassDelete:
 		d.tally[b].orphans++
 	case f.ID.Hash == [32]byte{}:
 		d.open[b.Name] = true // whoever could not read it has said so
 	case d.takes(b, Remote):
 		d.add(b, op)
 		d.refused(b, f.Flags)
-	case (b.ReadOnly || b.Closed) && s == Agreed:
-		reason, text := "new here, but the mailbox is read-only: not uploaded", readOnly
-		if !b.ReadOnly {
-			reason, text = "new here, but nothing may be put there", closed
-		}
-		op.Kind, op.Side, op.Reason = RecordOnly, 0, reason
-		op.Pair.State, op.Pair.Remote = Withheld, maildir.Flags{}
-		d.add(b, op)
-		d.notice(b, text)
+	case (b.fixed || b.Closed) && (s == Agreed || s == Orphan && !b.changes(Remote)):
+		d.withhold(b, s, op)
 	}
+}
+
+// withhold plans that a file stays here alone, and says why.
+func (d *differ) withhold(b *box, s State, op Op) {
+	op.Kind, op.Side = RecordOnly, 0
+	op.Pair.State, op.Pair.Remote = Withheld, maildir.Flags{}
+	switch {
+	case s == Orphan && b.policy.Direction == Archive:
+		op.Pair.State, op.Reason = Archived, "not there any more: it stays here"
+	case !b.changes(Remote):
+		op.Reason = "new here, and nothing is put there"
+	case b.ReadOnly:
+		op.Reason = "new here, but the mailbox is read-only: not uploaded"
+		d.notice(b, readOnly)
+	default:
+		op.Reason = "new here, but nothing may be put there"
+		d.notice(b, closed)
+	}
+	d.add(b, op)
 }
 
 // download plans the way down of op.Pair, with its body if policy wants it.
@@ -229,7 +244,7 @@ func (d *differ) download(b *box, op Op) {
 		return
 	}
 	op.Kind, op.Side = FetchSummary, Local
-	if d.policy.Wants(op.Pair) {
+	if b.policy.Wants(op.Pair) {
 		op.Kind, op.Pair.Freed = Download, false
 	}
 	d.add(b, op)
@@ -238,7 +253,7 @@ func (d *differ) download(b *box, op Op) {
 // refused says which flags the server will not keep. They are remembered in the pair, so it is said once.
 func (d *differ) refused(b *box, wanted maildir.Flags) {
 	lost := wanted.Without(b.PermanentFlags.only(wanted))
-	if lost != (maildir.Flags{}) && !b.ReadOnly {
+	if lost != (maildir.Flags{}) && !b.fixed {
 		d.notice(b, "the server cannot keep "+Change{Add: lost}.String()[1:])
 	}
 }

@@ -24,12 +24,21 @@ type Guard struct {
 	Side      Side   // where the deletions would be done; with Orphans where they are
 	Would, Of int    // messages to be deleted, or orphaned, of so many known ones
 	Folder    string // FolderLost: which
+	Omits     bool   // nothing is deleted there: those that are gone here would be left out for good
 }
 
 func (g Guard) Error() string {
 	other, side := "on the server", "here"
 	if g.Side == Remote {
 		other, side = side, other
+	}
+	switch {
+	case g.Omits && g.Cause == Vanished:
+		return fmt.Sprintf("%s is gone here, with %d messages: leaving them out for good was refused", g.Mailbox, g.Would)
+	case g.Omits && g.Cause == FolderLost:
+		return fmt.Sprintf("%s: its folder %s/ is gone here: leaving %d of %d messages out for good was refused", g.Mailbox, g.Folder, g.Would, g.Of)
+	case g.Omits:
+		return fmt.Sprintf("%s: %d of %d messages are gone here: leaving them out for good was refused", g.Mailbox, g.Would, g.Of)
 	}
 	switch g.Cause {
 	case Vanished:
@@ -59,6 +68,8 @@ type tally struct {
 	comes   int // rows, from anywhere, and what waits to become one
 	orphans int
 	trashed int // messages that it is the trash of
+	puts    int // messages that are put into it on the server
+	omits   int // messages that stay there, and whose files are gone here
 }
 
 func (t *tally) count(op Op, b *box) {
@@ -75,6 +86,8 @@ func (t *tally) count(op Op, b *box) {
 		t.stays++
 	case Forget:
 		t.forgets++
+	case Upload:
+		t.puts++
 	}
 	if op.To != "" && op.Kind != Trash {
 		t.moves++
@@ -98,23 +111,34 @@ func (d *differ) guard(b *box, guarded map[string]Cause) (gs []Guard) {
 	}
 	cause := TooMany
 	switch {
-	case b.vanished() && !(b.Deleted && b.Exist == Remote) && (t.remove+t.expunge > 0 || t.moves == 0):
+	case b.vanished() && !(b.Deleted && b.Exist == Remote) && t.accident(b):
 		cause = Vanished
-	case b.Lost != "" && t.expunge > t.before:
+	case b.Lost != "" && t.expunge+t.omits > t.before:
 		cause = FolderLost
 	}
 	for _, s := range []Side{Local, Remote} {
 		would := t.remove
 		if s == Remote {
-			would = t.expunge - t.before
+			would = t.expunge + t.omits - t.before
 		}
 		many := would > 10 && float64(would) > d.policy.MaxDelete*float64(b.Count)
 		if cause == Vanished && b.Exist == s || cause == FolderLost && s == Remote || cause == TooMany && many {
 			guarded[b.Name] = max(cause, guarded[b.Name])
-			gs = append(gs, Guard{b.Name, cause, s, would, b.Count, b.Lost})
+			gs = append(gs, Guard{b.Name, cause, s, would, b.Count, b.Lost, s == Remote && !b.changes(s)})
 		}
 	}
 	return gs
+}
+
+// accident says whether a mailbox that is left on one side would lose something that its messages did not take with them.
+func (t *tally) accident(b *box) bool {
+	switch {
+	case b.Exist == Local && b.policy.Direction.Keeps():
+		return false
+	case b.Exist == Remote && !b.changes(Remote):
+		return t.omits > 0
+	}
+	return t.remove+t.expunge > 0 || t.moves == 0
 }
 
 // vanished: it was known on both sides, and is left on one.

@@ -28,6 +28,12 @@ func (d *differ) place(b *box) {
 		return
 	}
 	switch empty := d.tally[b].left(b.Count) <= 0 && !inbox(b.Name); {
+	case b.Exist != 0 && !b.changes(missing) && !(b.Known && empty && b.changes(b.Exist)):
+		return // it is not to be made there
+	case b.Exist == Local && b.Known && b.policy.Direction.Keeps() && d.tally[b].puts == 0 && !empty:
+		return // it stays here
+	case b.Known && empty && b.Exist != 0 && !b.changes(b.Exist):
+		op.Reason = "it is " + b.Exist.String() + ", where nothing is deleted"
 	case b.Exist == 0 && !b.Known:
 		return
 	case b.Exist == 0:
@@ -49,13 +55,13 @@ func inbox(name string) bool { return strings.EqualFold(name, "INBOX") }
 
 // renamed finds mailboxes that have another name now on one side, and plans the same on the other; or on both, which is
 // only to be written down, if it is the same name, and else is the server's. What is left to compare is one mailbox under its new name.
-func renamed(boxes []Mailbox) ([]Mailbox, []Op, error) {
+func renamed(boxes []Mailbox, p Policy) ([]Mailbox, []Op, error) {
 	r := &renames{boxes: slices.Clone(boxes), gone: map[string]bool{}}
 	for _, old := range boxes {
 		if !old.Known || old.Outside || inbox(old.Name) || old.Exist == Both {
 			continue
 		}
-		if err := r.find(old); err != nil {
+		if err := r.find(old, p.Of(&old).Direction); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -69,8 +75,11 @@ type renames struct {
 	gone  map[string]bool
 }
 
-// find finds the new name of a mailbox, or its two new names.
-func (r *renames) find(old Mailbox) error {
+// find finds the new name of a mailbox, or its two new names. On a side that is not to be changed it keeps its name.
+func (r *renames) find(old Mailbox, d Direction) error {
+	if old.Exist != 0 && !d.Changes(old.Exist) || old.Exist == 0 && !d.Changes(Local) {
+		return nil
+	}
 	i, why, err := r.called(old, Both&^old.Exist)
 	if err != nil || i >= 0 {
 		r.rename(old, i, Op{Side: old.Exist, Reason: why})

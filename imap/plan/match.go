@@ -271,7 +271,7 @@ type Missing struct {
 // header hash, which are those of the size of something that is missing, or new here; and the pairs that are missing somewhere, or
 // that a new file may be the body of. Mostly there are none. Messages that have either are not asked for again.
 func Doubts(boxes []Mailbox, p Policy) (doubts []Doubt, pairs []Missing, err error) {
-	boxes, _, err = renamed(boxes)
+	boxes, _, err = renamed(boxes, p)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -15,12 +15,13 @@ import (
 // people change both sides at random. They remember what they did, so that one can ask whether it was respected.
 type people struct {
 	*rapid.T
-	w       *world
-	copies  bool // equal copies are made
-	running bool // a run is under way, which holds the lock
-	made    int
-	deleted map[string]bool
-	touched map[string]Side // moved, by whom
+	w          *world
+	copies     bool // equal copies are made
+	renumbered bool // a mailbox got new UIDs
+	running    bool // a run is under way, which holds the lock
+	made       int
+	deleted    map[string]bool
+	touched    map[string]Side // moved, by whom
 }
 
 func newPeople(t *rapid.T, w *world) *people {

@@ -72,6 +72,7 @@ const (
 	Marked                // deleted here; the server's message has only got \Deleted, from us
 	Withheld              // deleted here (UID) or new here (no UID), but the mailbox there is read-only, or Closed
 	Orphan                // lies here (no UID): nobody knows whether it is new or was deleted there
+	Archived              // lies here (no UID): it was there and is gone, and Direction keeps it here. It is never uploaded
 )
 
 // Pair is one row of the base: one message of one mailbox, as both sides last had it.
@@ -176,6 +177,7 @@ type Mailbox struct {
 	Damaged        bool   // files came into it that hold nothing: any that is missing may have been one
 	Unstable       bool   // the scan never came to rest: files may be there that it does not show, of any mailbox
 	base           string // the name that Base was given under, if that is another
+	Terms          *Terms // nil: those of the policy
 	Outside        bool   // not part of this run: Files, and Messages if they are given with Base.ByUID, only show where things were moved to
 }
 
@@ -216,8 +218,50 @@ type Policy struct {
 	AllowMassDelete bool
 	Expunge         bool   // false: a deletion only sets \Deleted
 	Trash           string // "": none; else its Mailbox is to be given, also if it is nowhere
-	Bodies          Bodies
-	Create          Side // where missing mailboxes are created
+	Create          Side   // where missing mailboxes are created
+	Terms                  // of mailboxes that have none of their own
+}
+
+// Terms are what policy says of one mailbox.
+type Terms struct {
+	Bodies    Bodies
+	Direction Direction
+	Revert    bool // with Pull and Archive: what was changed here is put back, but for what is new here
+}
+
+// Direction says which side is the original. Nothing on that side is changed.
+type Direction uint8
+
+const (
+	BothWays Direction = iota // neither: changes go both ways
+	Pull                      // the server
+	Archive                   // the server; and what vanishes there stays here: Archived
+	Push                      // the Maildirs; and what vanishes there stays here too
+)
+
+// Changes says whether that side may be changed.
+func (d Direction) Changes(s Side) bool {
+	switch d {
+	case Pull, Archive:
+		return s == Local
+	case Push:
+		return s == Remote
+	}
+	return true
+}
+
+// Keeps says whether what vanishes on the server stays here.
+func (d Direction) Keeps() bool { return d == Archive || d == Push }
+
+// reverts says whether what was changed here is put back.
+func (t Terms) reverts() bool { return t.Revert && !t.Direction.Changes(Remote) }
+
+// Of is the policy for one mailbox.
+func (p Policy) Of(m *Mailbox) Policy {
+	if m.Terms != nil {
+		p.Terms = *m.Terms
+	}
+	return p
 }
 
 // Bounds are what a message is measured by whose body is to be here: no larger than Size octets, no older than Since.
