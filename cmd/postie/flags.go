@@ -112,6 +112,12 @@ type connection struct {
 func (c *connection) register(f *pflag.FlagSet) {
 	f.BoolVarP(&c.dryRun, "dry-run", "n", false, "print the plan and change nothing")
 	f.StringVarP(&c.maildir, "maildir", "d", "", "store into this `DIR`")
+	c.registerLogin(f)
+	f.IntVar(&c.jobs, "jobs", 4, "`N` accounts are at work side by side")
+}
+
+// registerLogin registers those that say how to connect.
+func (c *connection) registerLogin(f *pflag.FlagSet) {
 	f.StringVar(&c.passwordCommand, "password-command", "", "`COMMAND` that prints the password (given to sh)")
 	f.StringVar(&c.passwordFile, "password-file", "", "`FILE` that holds the password")
 	f.StringVar(&c.passwordEnv, "password-env", "", "environment variable `NAME` that holds the password")
@@ -119,7 +125,6 @@ func (c *connection) register(f *pflag.FlagSet) {
 	f.StringVar(&c.tlsCA, "tls-ca", "", "PEM `FILE` of further root certificates")
 	f.StringVar(&c.fingerprint, "tls-fingerprint", "", "pin: accept exactly the certificate `sha256:HEX`")
 	f.Var(&c.retry, "retry", "try what failed and may pass again, for that long; 0: not at all")
-	f.IntVar(&c.jobs, "jobs", 4, "`N` accounts are at work side by side")
 }
 
 // override puts the flags that were given over what the account says, and checks the result.

@@ -18,8 +18,8 @@ import (
 // for all below it. Tests may import what they need.
 func rooms() map[string][]string {
 	return map[string][]string{
-		"cmd/postie": {"cmd/postie/internal/*", "pop3", "pop3/retrieve", "imap", "imap/plan", "imap/base", "imap/mirror",
-			"maildir", "maildir/message", "maildir/index", "maildir/index/query"},
+		"cmd/postie": {"cmd/postie/internal/*", "pop3", "pop3/retrieve", "imap", "imap/plan", "imap/base", "imap/mirror", "imap/naming", "imap/restore",
+			"maildir", "maildir/message", "maildir/source", "maildir/index", "maildir/index/query"},
 		"cmd/postie/internal/answer":     nil,
 		"cmd/postie/internal/config":     {"cmd/postie/internal/near"},
 		"cmd/postie/internal/connect":    nil,
@@ -34,7 +34,7 @@ func rooms() map[string][]string {
 			"pop3", "pop3/retrieve", "imap", "imap/plan", "imap/mirror", "maildir/index"},
 		"cmd/postie/internal/foreign": nil,
 		"cmd/postie/internal/library": {"cmd/postie/internal/config", "cmd/postie/internal/credential", "cmd/postie/internal/exit",
-			"cmd/postie/internal/near", "cmd/postie/internal/paths", "cmd/postie/internal/session", "cmd/postie/internal/ui", "imap/mirror", "imap/naming", "maildir", "maildir/message", "maildir/index", "maildir/index/query"},
+			"cmd/postie/internal/near", "cmd/postie/internal/paths", "cmd/postie/internal/session", "cmd/postie/internal/ui", "imap/mirror", "imap/naming", "maildir", "maildir/message", "maildir/index", "maildir/index/query", "maildir/source"},
 		"cmd/postie/internal/near":    nil,
 		"cmd/postie/internal/manual":  {"cmd/postie/internal/config", "cmd/postie/internal/exit"},
 		"cmd/postie/internal/paths":   nil,

@@ -26,6 +26,7 @@ type job struct {
 	dryRun   bool
 	task     *ui.Task
 	gate     *gate
+	aside    bool // it is no run of the account: status does not tell of it
 
 	planned, stored int // messages to retrieve, and those that are safe
 }
@@ -124,7 +125,7 @@ func (j *job) left(code int) string {
 
 // remember records how the work on an account went, for status.
 func (j *job) remember(ctx context.Context, err error, hint string, code int) {
-	if j.dryRun || code == exit.Interrupted || code == exit.InUse {
+	if j.dryRun || j.aside || code == exit.Interrupted || code == exit.InUse {
 		return
 	}
 	s, openErr := j.stores.Of(ctx, j.account)

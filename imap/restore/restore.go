@@ -55,6 +55,7 @@ type Report struct {
 	Created   int   // mailboxes
 	Failed    int   // messages and mailboxes; they were told as events
 	Mailboxes int   // of those: mailboxes
+	Received  int64 // octets that came from the server, after decompression
 }
 
 // Event is what Progress is told.
@@ -137,6 +138,7 @@ func (r *run) all(ctx context.Context) (err error) {
 		return err
 	}
 	defer r.session.Close()
+	defer func() { r.report.Received += r.session.Received() }()
 	r.reader = changes.NewReader(r.session)
 	if err := r.list(ctx); err != nil {
 		return err

@@ -168,6 +168,9 @@ func missingFolders(dir maildir.Dir) (lost []string) {
 	return lost
 }
 
+// Used says whether mail of an account was ever stored here.
+func Used(a config.Account) bool { return known(a.Maildir) }
+
 // known says whether a root has or had an index: in it, or elsewhere (state), which its id tells.
 func known(root string) bool {
 	return paths.Exists(filepath.Join(root, ".postie.db")) || paths.Exists(filepath.Join(root, ".postie.id"))

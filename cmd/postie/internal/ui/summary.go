@@ -20,7 +20,8 @@ type Summary struct {
 	DeletedLocal  int     `json:"deleted_local"`
 	DeletedRemote int     `json:"deleted_remote"`
 	Skipped       int     `json:"skipped"`
-	Bytes         int64   `json:"bytes"` // what came from the server, after decompression
+	Present       int     `json:"present,omitempty"` // restore: messages that were there
+	Bytes         int64   `json:"bytes"`             // what came from the server, after decompression
 	Seconds       float64 `json:"seconds"`
 	Error         OrNull  `json:"error"`
 	Exit          int     `json:"exit"`
@@ -100,6 +101,7 @@ func (s Summary) parts() []string {
 	add(s.Moved, "%d moved", "move %d")
 	add(s.DeletedLocal, "%d deleted here", "delete %d here")
 	add(s.DeletedRemote, "%d deleted on the server", "delete %d on the server")
+	add(s.Present, "%d were there", "%d are there")
 	add(s.Skipped, "%d skipped", "skip %d")
 	add(s.Failed, "%d failed", "%d failed")
 	return parts
