@@ -71,8 +71,7 @@ func (s *scanner) namespace() (n namespace) {
 		switch column++; column {
 		case 1:
 			raw, _ := s.text()
-			n.prefix = raw
-			if name, ok := decodeName(raw); ok {
+			if name, ok := decodeName(raw); ok { // else no name with it could be sent: INBOX is found without
 				n.prefix = name
 			}
 		case 2:

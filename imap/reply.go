@@ -33,7 +33,7 @@ func parseReply(status string, line []byte) reply {
 	if end < 0 {
 		return r
 	}
-	name, args, _ := strings.Cut(r.Text[1:end], " ")
+	name, args, _ := strings.Cut(strings.TrimSpace(r.Text[1:end]), " ")
 	r.Code = code{strings.ToUpper(name), strings.TrimSpace(args)}
 	r.Text = strings.TrimSpace(r.Text[end+1:])
 	return r

@@ -33,7 +33,7 @@ func (n Scheme) Shown(server string, apart bool) string {
 	}
 	for i, part := range parts {
 		part = imap.Shown(part, apart)
-		if parts[i] = part; strings.Contains(part, "/") {
+		if parts[i] = part; strings.Contains(part, "/") || coded(part) {
 			parts[i] = strings.NewReplacer("%", "%25", "/", "%2F").Replace(part)
 		}
 	}
@@ -102,9 +102,23 @@ func (n Scheme) Theirs(name string) (string, bool) {
 func Split(name string) []string {
 	parts := strings.Split(name, "/")
 	for i, part := range parts {
-		if strings.Contains(part, "%2F") {
+		if coded(part) {
 			parts[i] = strings.NewReplacer("%2F", "/", "%25", "%").Replace(part)
 		}
 	}
 	return parts
+}
+
+// coded says whether a part reads as one that held a "/": then also one that came so has to be coded, to stay another.
+func coded(part string) bool {
+	for _, after, found := strings.Cut(part, "%"); found; _, after, found = strings.Cut(after, "%") {
+		rest := after
+		for strings.HasPrefix(rest, "25") {
+			rest = rest[2:]
+		}
+		if strings.HasPrefix(rest, "2F") {
+			return true
+		}
+	}
+	return false
 }

@@ -12,6 +12,7 @@ func TestNaming(t *testing.T) {
 		{dot, "Lists.golang", "Lists/golang"}, {dot, "a/b.c", "a%2Fb/c"}, {dot, "50%/x.c", "50%25%2Fx/c"}, {dot, "100%", "100%"},
 		{below, "INBOX", "INBOX"}, {below, "INBOX.Lists.golang", "Lists/golang"}, {below, "Inbox.Sent", "Sent"}, {below, "INBOX.INBOX.x", "INBOX/x"},
 		{below, "Shared.x", "Shared/x"}, {flat, "a/b", "a%2Fb"},
+		{slash, "a%2Fb", "a%252Fb"}, {flat, "a%2Fb", "a%252Fb"}, {dot, "a%252Fb.%25", "a%25252Fb/%25"},
 	}
 	for _, tt := range tests {
 		if got := tt.n.Ours(tt.server); got != tt.ours {
@@ -25,6 +26,7 @@ func TestNaming(t *testing.T) {
 	}{
 		{slash, "Lists/golang", "Lists/golang", true}, {dot, "a%2Fb/c", "a/b.c", true}, {dot, "v1.2", "", false}, {slash, "a%2Fb", "", false},
 		{below, "INBOX", "INBOX", true}, {below, "Lists/golang", "INBOX.Lists.golang", true}, {flat, "a", "a", true}, {flat, "a/b", "", false},
+		{slash, "a%252Fb", "a%2Fb", true}, {flat, "a%252Fb", "a%2Fb", true}, {dot, "a%25252Fb/%25", "a%252Fb.%25", true},
 	}
 	for _, tt := range back {
 		if got, ok := tt.n.Theirs(tt.ours); ok != tt.ok || ok && got != tt.server {

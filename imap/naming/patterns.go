@@ -46,28 +46,30 @@ func Canonical(pattern string) string {
 	return pattern
 }
 
-// glob matches from the left; what a wildcard may take is tried from nothing on.
+// glob keeps for each beginning of name whether the pattern up to here matches it: to try one wildcard after the other takes time
+// that doubles with each.
 func glob(pattern, name string) bool {
-	for i := 0; i < len(pattern); i++ {
+	matches := make([]bool, len(name)+1)
+	matches[0] = true
+	for i := range len(pattern) {
 		c := pattern[i]
-		if c != '*' && c != '%' {
-			if name == "" || name[0] != c {
-				return false
+		wild, before := false, false
+		for n := range matches {
+			now := matches[n]
+			switch {
+			case c == '*':
+				wild = wild || now
+				matches[n] = wild
+			case c == '%':
+				wild = now || wild && name[n-1] != '/'
+				matches[n] = wild
+			default:
+				matches[n] = before && name[n-1] == c
 			}
-			name = name[1:]
-			continue
+			before = now
 		}
-		for n := 0; n <= len(name); n++ {
-			if glob(pattern[i+1:], name[n:]) {
-				return true
-			}
-			if n < len(name) && c == '%' && name[n] == '/' {
-				return false
-			}
-		}
-		return false
 	}
-	return name == ""
+	return matches[len(name)]
 }
 
 // Virtual mailboxes show messages that lie in others: Gmail's All Mail, Starred and Important (RFC 6154, RFC 8457).
