@@ -20,7 +20,9 @@ func FuzzWrap(f *testing.F) {
 			return
 		}
 		wrapped := wrap(text, width)
-		words := func(s string) string { return strings.Join(strings.Fields(strings.NewReplacer(">", " ", "|", " ").Replace(s)), " ") }
+		words := func(s string) string {
+			return strings.Join(strings.Fields(strings.NewReplacer(">", " ", "|", " ").Replace(s)), " ")
+		}
 		if words(wrapped) != words(text) {
 			t.Fatalf("%q in %d cells: %q", text, width, wrapped)
 		}
