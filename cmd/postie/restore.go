@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -69,7 +71,11 @@ func (a *app) target(arg string, f *restoreFlags) (config.Account, error) {
 		}
 		return picked[0], nil
 	}
-	account, err := fromURL(arg, config.IMAP, paths.Absolute(f.from))
+	root := paths.Absolute(f.from) // a sync of it into that account must not run at the same time
+	if info, err := os.Stat(root); err != nil || !info.IsDir() {
+		root = filepath.Dir(root)
+	}
+	account, err := fromURL(arg, config.IMAP, root)
 	if err == nil {
 		err = f.override(&account)
 	}
