@@ -13,28 +13,15 @@ import (
 	"postie/maildir/index"
 )
 
-// apply carries a plan out in its order. What waits for windows of its own comes where the downloads are: deletions are the last.
-func (r *run) apply(ctx context.Context, p *plan.Plan) error {
-	broken := map[string]bool{"": false} // mailboxes that could not be made or renamed: the next run's
+// apply carries the plan of a round out in its order. broken are mailboxes that could not be made or renamed: the next run's.
+func (r *run) apply(ctx context.Context, p *plan.Plan, broken map[string]bool) error {
 	if err := r.mend(ctx, p, broken); err != nil {
 		return err
 	}
 	if err := r.prepare(ctx); err != nil {
 		return err
 	}
-	at := 0
-	for i, op := range p.Ops {
-		if op.Kind <= plan.FetchSummary {
-			at = i + 1
-		}
-	}
-	if err := r.carry(ctx, p.Ops[:at], broken); err != nil {
-		return err
-	}
-	if err := r.windows(ctx, p, broken); err != nil {
-		return err
-	}
-	return r.carry(ctx, p.Ops[at:], broken)
+	return r.carry(ctx, p.Ops, broken)
 }
 
 // carry carries operations out, group by group of those that one command can do.

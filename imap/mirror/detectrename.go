@@ -2,6 +2,7 @@ package mirror
 
 import (
 	"context"
+	"slices"
 
 	goimap "github.com/emersion/go-imap/v2"
 
@@ -11,36 +12,53 @@ import (
 	"postie/maildir/index"
 )
 
-// detectRenames looks for mailboxes that were renamed on the server and whose name was given to a new one: an archive that was put
+// putReplacedAside is a round for mailboxes that were renamed on the server and whose name was given to a new one: an archive that was put
 // aside. Compared by name the old files would be orphans, and their messages new. A dry run notes the new names in a copy of the index,
 // where the Maildirs stay as they lie.
-func (r *run) detectRenames(ctx context.Context) (ops []plan.Op, err error) {
+func (r *run) putReplacedAside(ctx context.Context) error {
+	ops, err := r.replaced(ctx)
+	if err != nil || len(ops) == 0 {
+		return err
+	}
+	for _, op := range ops {
+		if err := r.putAside(ctx, op); err != nil && !single(err) {
+			return err
+		} else if err != nil {
+			r.leaveReplaced(op, err)
+		}
+	}
+	return r.folders(ctx)
+}
+
+// replaced finds such mailboxes, and plans to give their Maildirs the names that they have now.
+func (r *run) replaced(ctx context.Context) (ops []plan.Op, err error) {
 	for _, old := range r.boxes {
 		for _, b := range r.boxes {
-			if !mayBeRenamed(old, b) {
+			claimed := func(op plan.Op) bool { return op.To == b.Name }
+			if !mayBeRenamed(old, b) || slices.ContainsFunc(ops, claimed) {
 				continue
 			}
+			op := plan.Op{Kind: plan.Rename, Side: plan.Local, Mailbox: old.Name, To: b.Name, Reason: "is called that there, and its name is another's: the same UIDVALIDITY, UIDs and sizes"}
 			same, err := r.same(ctx, b, old)
-			if err == nil && same {
-				op := plan.Op{Kind: plan.Rename, Side: plan.Local, Mailbox: old.Name, To: b.Name, Reason: "is called that there, and its name is another's: the same UIDVALIDITY, UIDs and sizes"}
-				ops = append(ops, op)
-				if err = r.putAside(ctx, op, old, b); err == nil {
-					break
-				}
-			}
 			if err != nil && !single(err) {
 				return ops, err
 			}
 			if err != nil {
-				old.outside, b.outside = true, true
-				r.fail(plan.Op{Kind: plan.Rename, Mailbox: old.Name, To: b.Name}, err)
+				r.leaveReplaced(op, err)
+			}
+			if err == nil && same {
+				ops = append(ops, op)
+				break
 			}
 		}
 	}
-	if len(ops) > 0 {
-		err = r.folders(ctx)
-	}
-	return ops, err
+	return ops, nil
+}
+
+// leaveReplaced leaves two mailboxes as they are.
+func (r *run) leaveReplaced(op plan.Op, err error) {
+	r.byName[op.Mailbox].outside, r.byName[op.To].outside = true, true
+	r.fail(plan.Op{Kind: plan.Rename, Mailbox: op.Mailbox, To: op.To}, err)
 }
 
 // mayBeRenamed says whether the base of old may be that of b, of which nothing is known: old has another UIDVALIDITY now, and b has its.
@@ -89,8 +107,9 @@ func (r *run) same(ctx context.Context, b, old *box) (bool, error) {
 	return 2*same > len(sizes), nil
 }
 
-// putAside gives the base and the Maildir of old the name of b. A run that was stopped in between finds the Maildir there already.
-func (r *run) putAside(ctx context.Context, op plan.Op, old, b *box) error {
+// putAside gives the base and the Maildir of a mailbox the name that it has now. A run that was stopped in between finds the Maildir there already.
+func (r *run) putAside(ctx context.Context, op plan.Op) error {
+	old, b := r.byName[op.Mailbox], r.byName[op.To]
 	to := old.Mailbox
 	to.Name, to.Folder, to.Stamp = b.Name, b.Folder, maildir.Stamp{}
 	if r.DryRun {
@@ -101,6 +120,7 @@ func (r *run) putAside(ctx context.Context, op plan.Op, old, b *box) error {
 			to.Folder = old.Folder
 			r.aside = append(r.aside, old.Name)
 		}
+		r.unsettled = append(r.unsettled, op)
 		return r.base.Enter(ctx, &to)
 	}
 	if old.here {

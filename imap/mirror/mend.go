@@ -81,6 +81,7 @@ func (r *run) mend(ctx context.Context, p *plan.Plan, broken map[string]bool) er
 		if err := r.base.Renamed(ctx, b.renamed); err != nil {
 			return err
 		}
+		b.renamed = nil
 	}
 	return nil
 }
@@ -122,6 +123,7 @@ func (r *run) name(b *box) error {
 			return err
 		}
 	}
+	b.parted, b.respell = nil, nil
 	if renamed == 0 {
 		return nil
 	}

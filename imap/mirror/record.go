@@ -11,7 +11,7 @@ import (
 
 // record notes how far everything was read, now that its effects are recorded. A mailbox in which something was put off, or
 // failed, stays as it was recorded, so that the next run sees it again.
-func (r *run) record(ctx context.Context, p plan.Plan) error {
+func (r *run) record(ctx context.Context) error {
 	r.doubted() // also what became known in windows
 	var states []base.Mailbox
 	for _, b := range r.boxes {
@@ -21,7 +21,7 @@ func (r *run) record(ctx context.Context, p plan.Plan) error {
 			states = append(states, m)
 			continue
 		}
-		if b.outside || b.ID == 0 || b.spoiled || b.unstable || slices.Contains(p.Open, b.Name) {
+		if b.outside || b.ID == 0 || b.spoiled || b.unstable || slices.Contains(r.putOff, b.Name) {
 			continue
 		}
 		m := b.Mailbox

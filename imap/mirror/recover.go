@@ -32,22 +32,10 @@ type begun struct {
 
 // recover is the first round: it settles what a run that was stopped left open, since what is compared afterwards stands on it.
 func (r *run) recover(ctx context.Context) error {
-	var all []*begun
-	for _, b := range r.boxes {
-		if b.ID == 0 {
-			continue
-		}
-		downloads, err := r.downloadsBegun(ctx, b)
-		if err != nil {
-			return err
-		}
-		all = append(all, downloads...)
-	}
-	intended, err := r.intentsBegun(ctx)
+	all, err := r.leftOpen(ctx)
 	if err != nil {
 		return err
 	}
-	all = append(all, intended...)
 	for _, p := range all {
 		p.outcome, p.told = plan.Resume(p.Begun)
 	}
@@ -57,6 +45,22 @@ func (r *run) recover(ctx context.Context) error {
 		}
 	}
 	return r.settle(ctx, all)
+}
+
+// leftOpen observes what a run that was stopped left open.
+func (r *run) leftOpen(ctx context.Context) (all []*begun, err error) {
+	for _, b := range r.boxes {
+		if b.ID == 0 {
+			continue
+		}
+		downloads, err := r.downloadsBegun(ctx, b)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, downloads...)
+	}
+	intended, err := r.intentsBegun(ctx)
+	return append(all, intended...), err
 }
 
 // downloadsBegun finds out what became of the files that were about to be published in a mailbox.

@@ -3,9 +3,11 @@
 // Run does that once. A Session stays connected and does it as often as it is asked to: it connects when it is needed, and anew
 // when the connection has ended; each of its runs locks the root for as long as it takes.
 //
-// A run observes both sides as cheaply as the server allows, lets imap/plan decide in a pure function, applies the plan in
-// an order that survives a crash at any moment, and records how far it read, so that the next run can tell at once that
-// nothing happened.
+// A run goes in rounds. Each observes both sides as cheaply as the server allows, which changes nothing anywhere, lets imap/plan decide in a
+// pure function, and applies the plan in an order that survives a crash at any moment. The first rounds put right what would be compared
+// wrongly: mailboxes that were replaced on the server, what a run that was stopped left open. The next compares everything; where very
+// many messages are new, each of those behind it brings in a window of them. At the end it is recorded how far all was read, so that
+// the next run can tell at once that nothing happened.
 //
 // # Where things are
 //
@@ -24,7 +26,7 @@
 //
 // After a crash: recover.go finds out what became of what was begun, plan.Resume decides, apply_settle.go settles it.
 //
-// Apply: apply.go, and apply_*.go for each kind of operation; windows.go plans and applies very many newcomers a part at a time.
+// Apply: apply.go, and apply_*.go for each kind of operation; windows.go observes very many newcomers a part at a time.
 // Before all, mend.go repairs in the Maildirs what observing found amiss. What they share: rescan.go looks at the Maildirs
 // once more before what cannot be taken back; expunge.go takes away what we deleted, and nothing else; arrival.go makes durable what
 // comes down; changes.Reader.Find finds again what went up, uploadsizes.go asks in what size and with what date it is kept there;
@@ -116,6 +118,7 @@ type run struct {
 	scratch      *index.Store    // in a dry run: a copy of the index, in which what was left open is settled
 	aside        []string        // in a dry run: mailboxes whose Maildir is another one\'s by then
 	unsettled    []plan.Op       // in a dry run: what would be settled
+	putOff       []string        // mailboxes in which this pass put something off
 	contradicted map[string]bool // mailboxes of which it was told that the server contradicts itself
 	breaks       breakage
 	asking       bool            // for one message that was put aside
@@ -189,7 +192,7 @@ func (r *run) run(ctx context.Context) (err error) {
 
 // passes makes both sides equal over one connection.
 func (r *run) passes(ctx context.Context) error {
-	for pass := 0; pass == 0 || r.again && pass < passes; pass++ {
+	for pass := 0; pass == 0 || r.again && pass < passes && !r.DryRun; pass++ {
 		r.again, r.breaks.last = false, nil // of this pass
 		if err := r.pass(ctx, pass == 0); err != nil {
 			return err
@@ -198,7 +201,9 @@ func (r *run) passes(ctx context.Context) error {
 	return nil
 }
 
-// pass is observe, plan, apply, record.
+// pass makes both sides equal in rounds, each of which observes, plans and applies: first what a run that was stopped left open is settled;
+// then everything is compared, with as many newcomers as there is room for; then window by window the other newcomers. At the end it is
+// recorded how far all was read.
 func (r *run) pass(ctx context.Context, first bool) error {
 	r.Policy.Now, r.Policy.Trash = r.Now(), naming.Canonical(r.Policy.Trash)
 	if err := r.folders(ctx); err != nil {
@@ -209,42 +214,45 @@ func (r *run) pass(ctx context.Context, first bool) error {
 			return err
 		}
 	}
-	aside, err := r.detectRenames(ctx)
-	if err != nil {
+	if err := r.putReplacedAside(ctx); err != nil {
 		return err
 	}
 	if err := r.recover(ctx); err != nil {
 		return err
 	}
-	boxes, err := r.observe(ctx)
-	if err != nil {
-		return err
-	}
-	p, err := r.planned(ctx, boxes)
-	if err != nil {
-		return err
-	}
-	r.report.Guards = p.Guards
-	r.doubted()
-	if r.DryRun {
-		p.Ops = slices.Concat(r.unsettled, aside, p.Ops)
-		if err := r.preview(ctx, p); err != nil {
+	r.outlook, r.putOff, r.report.Guards = outlook{}, nil, nil
+	broken := map[string]bool{"": false}
+	views, err := r.observe(ctx)
+	for ; err == nil && views != nil; views, err = r.nextWindow(ctx, broken) {
+		if err := r.round(ctx, views, broken); err != nil || r.DryRun {
 			return err
 		}
 	}
-	r.Log.Debug("planned", "mailboxes", len(r.boxes), "operations", len(p.Ops), "guards", len(p.Guards), "open", p.Open)
-	r.outlook = outlook{}
-	r.forecast(p)
+	if err != nil {
+		return err
+	}
+	return r.record(ctx)
+}
+
+// round plans what was observed, and carries it out. A dry run reports it.
+func (r *run) round(ctx context.Context, views []plan.Mailbox, broken map[string]bool) error {
+	p, err := r.planned(ctx, views)
+	if err != nil {
+		return err
+	}
+	r.report.Guards = append(r.report.Guards, p.Guards...)
+	r.putOff = append(r.putOff, p.Open...)
+	r.doubted()
+	r.Log.Debug("planned", "mailboxes", len(views), "operations", len(p.Ops), "guards", len(p.Guards), "open", p.Open)
 	for _, n := range p.Notices {
 		r.note(n.Mailbox, n.Text)
 	}
 	if r.DryRun {
-		return nil
+		p.Ops = slices.Concat(r.unsettled, p.Ops)
+		return r.preview(ctx, p)
 	}
-	if err := r.apply(ctx, &p); err != nil {
-		return err
-	}
-	return r.record(ctx, p)
+	r.forecast(p)
+	return r.apply(ctx, &p, broken)
 }
 
 func (r *run) emit(e Event) {

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"time"
 
+	goimap "github.com/emersion/go-imap/v2"
+
 	"postie/imap"
 	"postie/imap/changes"
 )
@@ -23,12 +25,13 @@ type Session struct {
 
 // line is the connection of a session.
 type line struct {
-	session    *imap.Session
-	reader     *changes.Reader // of the session
-	received   int64           // octets that came over connections that ended
-	kept       bool            // it was made in an earlier run
-	remembered int             // how much of what the server refused in this session is written down
-	finished   bool            // that it ended is no matter: all was done
+	session  *imap.Session
+	reader   *changes.Reader // of the session
+	received int64           // octets that came over connections that ended
+	kept     bool            // it was made in an earlier run
+	lost     []goimap.Cap    // what the server offered and refused in this run
+	known    int             // how much of what the session lost is in lost, or was
+	finished bool            // that it ended is no matter: all was done
 }
 
 // NewSession returns a session that is not connected yet.
@@ -126,10 +129,11 @@ func (r *run) dial(ctx context.Context) error {
 		return err
 	}
 	if r.session != nil {
+		r.learn()
 		r.session.Close()
 	}
 	o := r.IMAP
-	o.Naming, o.Spool, o.Without = true, r.spool, slices.Clone(o.Without)
+	o.Naming, o.Spool, o.Without = true, r.spool, slices.Concat(o.Without, r.lost)
 	for c, at := range refused {
 		if r.Now().Sub(at) < refusalLasts {
 			o.Without = append(o.Without, c)
@@ -142,21 +146,17 @@ func (r *run) dial(ctx context.Context) error {
 	if r.session != nil {
 		r.received += r.session.Received()
 	}
-	r.session, r.reader, r.kept, r.remembered = s, changes.NewReader(s), false, 0
+	r.session, r.reader, r.kept, r.known = s, changes.NewReader(s), false, 0
 	return nil
 }
 
 // reconnect begins a new session in place of one that ended.
 func (r *run) reconnect(ctx context.Context) bool {
-	err := r.remember(ctx)
-	if err == nil {
-		err = r.dial(ctx)
-	}
+	err := r.dial(ctx)
 	if err != nil {
 		r.Log.Info("no new connection", "err", err)
-		return false
 	}
-	return true
+	return err == nil
 }
 
 // revive begins a new session, once, where that of an earlier run turned out to have ended meanwhile.
@@ -174,13 +174,20 @@ func (r *run) spool() string {
 	return r.Root
 }
 
-// remember writes down what the server offered and refused in this session.
+// learn notes what the server offered and refused in this session.
+func (l *line) learn() {
+	all := l.session.Lost()
+	l.lost, l.known = append(l.lost, all[l.known:]...), len(all)
+}
+
+// remember writes down what the server offered and refused in this run.
 func (r *run) remember(ctx context.Context) error {
-	lost := r.session.Lost()[r.remembered:]
+	r.learn()
+	lost := r.lost
+	r.lost = nil
 	for _, c := range lost {
 		r.emit(Notice{Text: "the server offers " + string(c) + " and does not do it: it is done without, for 30 days"})
 	}
-	r.remembered += len(lost)
 	if r.DryRun || len(lost) == 0 {
 		return nil
 	}

@@ -3,7 +3,6 @@ package mirror
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"slices"
 
 	"postie/imap/changes"
@@ -14,13 +13,14 @@ import (
 const window = 8192
 
 // inWindows says whether newcomers can be planned one part after the other: nothing is new here, and nothing is missing on
-// either side that one of them could be. Else a move would look like a deletion and a download.
+// either side that one of them could be. Else a move would look like a deletion and a download. So nothing is deleted before all newcomers
+// have been seen.
 func (r *run) inWindows() bool {
 	if r.changedHere() || r.DryRun { // a dry run lists everything
 		return false
 	}
 	return !slices.ContainsFunc(r.boxes, func(b *box) bool {
-		return b.mustMatch || b.unstable || b.blind || b.known && b.exist() != plan.Both || !b.intact()
+		return b.mustMatch || b.unstable || len(b.pending) > 0 || b.blind || b.known && b.exist() != plan.Both || !b.intact()
 	})
 }
 
@@ -49,49 +49,43 @@ func (r *run) viewAllNewcomers(ctx context.Context) error {
 	return nil
 }
 
-// windows brings in what waits, part by part.
-func (r *run) windows(ctx context.Context, p *plan.Plan, broken map[string]bool) error {
+// nextWindow observes the next newcomers that waited: a window of one mailbox, of which nothing else is to be decided any more. Without any
+// the pass is at its end.
+func (r *run) nextWindow(ctx context.Context, broken map[string]bool) ([]plan.Mailbox, error) {
 	for _, b := range r.boxes {
-		view := b.delta.Messages
 		for len(b.delta.New) > 0 && !b.outside {
 			if ctx.Err() != nil {
-				return context.Cause(ctx)
+				return nil, context.Cause(ctx)
 			}
-			if !b.here || b.remote == nil || b.refused || broken[b.Name] {
-				r.spoil(plan.Op{Mailbox: b.Name})
-				break
+			err := r.observeWindow(ctx, b, broken)
+			if err != nil {
+				if err := r.failed(plan.Op{Kind: plan.Download, Mailbox: b.Name}, err, broken); err != nil {
+					return nil, err
+				}
+				continue
 			}
-			if err := r.bring(ctx, b, p, broken); err != nil {
-				return err
+			if len(b.delta.Messages) > 0 {
+				v, err := r.view(ctx, b)
+				return []plan.Mailbox{v}, err
 			}
 		}
-		b.delta.Messages = view
 	}
-	return nil
+	return nil, nil
 }
 
-// bring plans one window, and carries that out.
-func (r *run) bring(ctx context.Context, b *box, p *plan.Plan, broken map[string]bool) error {
-	err := r.opened(ctx, b)
-	if err == nil {
-		b.delta.Messages, r.room = nil, cmp.Or(r.Window, window)
-		err = r.newcomers(ctx, b)
+// observeWindow brings newcomers of a mailbox into view, and nothing else.
+func (r *run) observeWindow(ctx context.Context, b *box, broken map[string]bool) error {
+	b.known, b.files, b.byKey, b.delta.Pairs, b.delta.Messages = true, nil, nil, nil, nil
+	if !b.here || b.remote == nil || b.refused || broken[b.Name] {
+		b.delta.New = nil
+		r.spoil(plan.Op{Mailbox: b.Name})
+		return nil
 	}
-	if err != nil {
-		return r.failed(plan.Op{Kind: plan.Download, Mailbox: b.Name}, err, broken)
+	if err := r.opened(ctx, b); err != nil {
+		return err
 	}
-	more, err := plan.Diff([]plan.Mailbox{{Name: b.Name, Known: true, Exist: plan.Both, Messages: plan.Seq(b.delta.Messages),
-		UIDValidity: b.delta.Now.UIDValidity, MailboxID: b.delta.Now.MailboxID, ModSeq: b.delta.Now.ModSeq, PermanentFlags: b.delta.Now.PermanentFlags, ReadOnly: b.delta.Now.ReadOnly,
-		Base: plan.Base{UIDValidity: b.UIDValidity, MailboxID: b.MailboxID}}}, r.Policy)
-	if err != nil {
-		return fmt.Errorf("plan: %w", err)
-	}
-	p.Open = append(p.Open, more.Open...)
-	for _, n := range more.Notices {
-		r.note(n.Mailbox, n.Text)
-	}
-	r.forecast(more)
-	return r.carry(ctx, more.Ops, broken)
+	r.room = cmp.Or(r.Window, window)
+	return r.newcomers(ctx, b)
 }
 
 // forecast tells what is ahead, guessing of what waits that it is like what was seen of the newcomers.
