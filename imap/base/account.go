@@ -54,7 +54,22 @@ func Open(ctx context.Context, s *index.Store, m index.Login) (*Account, error) 
 	if len(ids) > 0 {
 		a.id = ids[0]
 	}
+	if err := whole(ctx, s); err != nil {
+		return nil, fmt.Errorf("open base of %s: %w", m, err)
+	}
 	return a, nil
+}
+
+// whole says whether all pairs belong to a mailbox, and all mailboxes to an account: rows that are lost would make the others unknown, and
+// mail that is on both sides would come twice. It looks at each mailbox, not at each pair.
+func whole(ctx context.Context, s *index.Store) error {
+	lost, err := index.Rows(ctx, s, index.Number, `WITH RECURSIVE used (box) AS (SELECT min(box) FROM pair UNION ALL
+		SELECT (SELECT min(box) FROM pair WHERE box > used.box) FROM used WHERE used.box IS NOT NULL)
+		SELECT (SELECT count(*) FROM used WHERE box IS NOT NULL AND box NOT IN (SELECT id FROM box)) + (SELECT count(*) FROM box WHERE account NOT IN (SELECT id FROM account))`)
+	if err == nil && lost[0] > 0 {
+		err = s.Blame(index.ErrLost)
+	}
+	return err
 }
 
 // Others are the accounts whose mailboxes this root holds too. None is known of one that is not the root's own yet.
@@ -78,7 +93,7 @@ func (a *Account) Mailboxes(ctx context.Context) ([]Mailbox, error) {
 		b.stamp, b.flags, b.keywords, b.wildcard, b.readonly, b.made, b.called, b.deleted, b.server, EXISTS (SELECT 1 FROM pair p WHERE p.box = b.id),
 		EXISTS (SELECT 1 FROM pair p INDEXED BY pair_odd WHERE p.box = b.id AND
 			(state <> 0 OR key IS NULL OR local <> remote OR local_keywords <> remote_keywords))
-		FROM box b JOIN mailbox m ON m.id = b.mailbox WHERE b.account = ? ORDER BY m.name`, a.id)
+		FROM box b LEFT JOIN mailbox m ON m.id = b.mailbox WHERE b.account = ? ORDER BY m.name`, a.id)
 	return all, verb("read base", err)
 }
 

@@ -31,8 +31,10 @@ const arriving plan.State = index.Arriving
 // pairPage is how many rows are read at once. Between two pages there is no transaction, so that writers need not wait.
 const pairPage = 1024
 
+// pairColumns takes a pair without its message too: only damage makes one, and what cannot be read is damage. Left out, its file would go up
+// and its message come down again.
 const pairColumns = `SELECT p.id, coalesce(p.uid, 0), coalesce(p.key, ''), p.state, p.local, p.local_keywords, p.remote, p.remote_keywords,
-	p.size, p.date, p.emailid, p.message, m.freed, m.key || m.tail, m.new FROM pair p JOIN message m ON m.id = p.message WHERE p.box = ? AND `
+	p.size, p.date, p.emailid, p.message, m.freed, m.key || m.tail, m.new FROM pair p LEFT JOIN message m ON m.id = p.message WHERE p.box = ? AND `
 
 func scanRow(rows *sql.Rows) (r Row, err error) {
 	var date int64
@@ -132,6 +134,17 @@ func (a *Account) Count(ctx context.Context, box int64) (int, error) {
 	return int(n[0]), nil
 }
 
+// Whole says, by an error, whether pairs of a mailbox were lost, or cannot be found by one of their indexes: what would be new on both
+// sides then is not.
+func (a *Account) Whole(ctx context.Context, box int64) error {
+	lost, err := index.Rows(ctx, a.s, index.Number, `SELECT pairs <> (SELECT count(*) FROM pair INDEXED BY pair_uid WHERE box = ?1) OR
+		pairs <> (SELECT count(*) FROM pair INDEXED BY pair_key WHERE box = ?1) FROM box WHERE id = ?1`, box)
+	if err == nil && (len(lost) == 0 || lost[0] != 0) {
+		err = a.s.Blame(index.ErrLost)
+	}
+	return verb("read base", err)
+}
+
 // Held is how many pairs of a mailbox have a UID.
 func (a *Account) Held(ctx context.Context, box int64) (int64, error) {
 	n, err := index.Rows(ctx, a.s, index.Number, "SELECT count(*) FROM pair WHERE box = ? AND uid IS NOT NULL", box)
@@ -208,7 +221,7 @@ func (a *Account) Homes(ctx context.Context, key maildir.Key) (map[int64]string,
 // Identify says who the message of a pair is.
 func (a *Account) Identify(ctx context.Context, box int64, p plan.Pair) (plan.Identity, error) {
 	id := plan.Identity{Size: p.Size, Date: p.Date}
-	rows, err := a.s.Reader().QueryContext(ctx, `SELECT p.emailid, m.message_id, m.header, m.hash FROM pair p JOIN message m ON m.id = p.message
+	rows, err := a.s.Reader().QueryContext(ctx, `SELECT p.emailid, m.message_id, m.header, m.hash FROM pair p LEFT JOIN message m ON m.id = p.message
 		WHERE p.box = ?1 AND (p.key = ?2 OR ?2 = '' AND p.uid = ?3)`, box, string(p.Key), p.UID)
 	_, err = index.Collect(rows, err, func(rows *sql.Rows) (bool, error) {
 		var header, hash sql.RawBytes

@@ -52,8 +52,23 @@ func (r *run) observe(ctx context.Context) ([]plan.Mailbox, error) {
 	if err := r.viewAllNewcomers(ctx); err != nil {
 		return nil, err
 	}
+	if err := r.pairsLost(ctx); err != nil {
+		return nil, err
+	}
 	r.tellFiles()
 	return r.views(ctx)
+}
+
+// pairsLost says, by an error, of the mailboxes in which something is new, whether the base lost some of what it knew of them.
+func (r *run) pairsLost(ctx context.Context) error {
+	for _, b := range r.boxes {
+		if b.known && b.ID != 0 && b.newbase == nil && (len(b.fresh) > 0 || b.delta.Read) {
+			if err := r.base.Whole(ctx, b.ID); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // views are all mailboxes as a plan sees them.

@@ -51,6 +51,8 @@ const (
 	errUnsound  = flaw("integrity check")
 	errVersion  = flaw("no schema version of postie's")
 	ErrOrder    = flaw("rows are not in the order of their index")
+	ErrLost     = flaw("rows are lost that others belong to")
+	errOther    = flaw("it is that of another Maildir")
 	errReadOnly = flaw("its header says that nobody may write it")
 )
 
@@ -158,7 +160,7 @@ func (s *Store) repair(ctx context.Context) error {
 	return nil
 }
 
-// prepare makes the database if there is none, migrates it and sets its journal mode.
+// prepare makes the database if there is none, migrates it, sets its journal mode, and writes into it whose it is.
 func (s *Store) prepare(ctx context.Context) error {
 	if !exists(s.path()) && s.aside == "" {
 		s.fresh = append(s.fresh, s.path())
@@ -175,6 +177,9 @@ func (s *Store) prepare(ctx context.Context) error {
 	_, err := db.ExecContext(ctx, "PRAGMA journal_mode = "+mode)
 	if err == nil {
 		err = migrate(ctx, db)
+	}
+	if err == nil && s.id != "" {
+		_, err = db.ExecContext(ctx, "INSERT INTO meta (one, root) VALUES (1, ?) ON CONFLICT DO UPDATE SET root = excluded.root", s.id)
 	}
 	return verb("make database", s.locked(err))
 }

@@ -22,7 +22,7 @@ func (s *Store) locate(ctx context.Context, root, state string) error {
 	}
 	s.root, s.base = maildir.Dir(root), filepath.Join(root, ".postie")
 	if state == "" {
-		_, err = s.ensureID(root) // so that the root is known as one when its database is lost
+		s.id, err = s.ensureID(root) // so that the root is known as one when its database is lost
 		return err
 	}
 	if state, err = filepath.Abs(state); err != nil {
@@ -66,7 +66,7 @@ func (s *Store) identify(root, state string) error {
 			return err
 		}
 	}
-	s.base = base(id)
+	s.id, s.base = id, base(id)
 	if paths[id] != root {
 		if err := replace(s.base+".root", root); err != nil {
 			return err
@@ -109,9 +109,12 @@ func roots(state string) (map[string]string, error) {
 	return paths, nil
 }
 
+// idFile is where the id of a root stands.
+func idFile(root string) string { return filepath.Join(root, ".postie.id") }
+
 // rootID reads the id of a root, "" when it has none that can be one.
 func rootID(root string) (string, error) {
-	b, err := os.ReadFile(filepath.Join(root, ".postie.id"))
+	b, err := os.ReadFile(idFile(root))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return "", err
 	}
@@ -128,13 +131,13 @@ func (s *Store) ensureID(root string) (string, error) {
 	if id != "" || err != nil {
 		return id, err
 	}
-	s.fresh = append(s.fresh, filepath.Join(root, ".postie.id"))
+	s.fresh = append(s.fresh, idFile(root))
 	return newID(root)
 }
 
 func newID(root string) (string, error) {
 	id := strings.ToLower(rand.Text())
-	if err := replace(filepath.Join(root, ".postie.id"), id+"\n"); err != nil {
+	if err := replace(idFile(root), id+"\n"); err != nil {
 		return "", fmt.Errorf("write root id: %w", err)
 	}
 	return id, nil

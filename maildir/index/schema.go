@@ -12,7 +12,7 @@ const applicationID = 0x706f7374
 // migrations holds, at place n, the statements that lead from schema version n to n+1. What was released is never
 // edited: a change is a new entry. Each runs in one transaction together with its PRAGMA user_version.
 func migrations() []string {
-	return []string{schema1, schema2, schema3, schema4, schema5, schema6, schema7, schema8, schema9}
+	return []string{schema1, schema2, schema3, schema4, schema5, schema6, schema7, schema8, schema9, schema10, schema11}
 }
 
 // schema1, in words: Times are milliseconds since 1970 in UTC. hash and header are SHA-256. A key is unique in its
@@ -266,6 +266,19 @@ CREATE VIRTUAL TABLE text USING fts5 (subject, sender, recipients, cc, body, att
 	content = '', contentless_delete = 1, tokenize = 'unicode61 remove_diacritics 2');
 UPDATE message SET indexed = 0 WHERE indexed > 0;
 ALTER TABLE message ADD COLUMN attached INTEGER; -- something is attached; NULL: its body was not read
+`
+
+// schema10 knows whose database it is: that of the root whose .postie.id says the same.
+const schema10 = `
+ALTER TABLE meta ADD COLUMN root TEXT NOT NULL DEFAULT '';
+`
+
+// schema11 counts the pairs of a mailbox, so that it is noticed when some are lost.
+const schema11 = `
+ALTER TABLE box ADD COLUMN pairs INTEGER NOT NULL DEFAULT 0;
+UPDATE box SET pairs = (SELECT count(*) FROM pair WHERE pair.box = box.id);
+CREATE TRIGGER pair_more AFTER INSERT ON pair BEGIN UPDATE box SET pairs = pairs + 1 WHERE id = new.box; END;
+CREATE TRIGGER pair_less AFTER DELETE ON pair BEGIN UPDATE box SET pairs = pairs - 1 WHERE id = old.box; END;
 `
 
 // migrate brings an open database from the schema version it has up to ours.

@@ -14,6 +14,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -38,6 +39,7 @@ type Options struct {
 type Store struct {
 	root  maildir.Dir // absolute
 	base  string      // of all our files: base.db, base.lock …
+	id    string      // of the root, which stands in its database too; "": the database is a copy, or somebody else's
 	aside string
 	net   bool // on a network file system: no WAL, which needs memory shared by all who have the database open
 	log   *slog.Logger
@@ -222,18 +224,33 @@ func (s *Store) usable(ctx context.Context, db *sql.DB) error {
 		return &unready{fmt.Errorf("schema version %d, journal mode %s", have, mode)}
 	}
 	var n sql.NullInt64
-	err = db.QueryRowContext(ctx, `SELECT (SELECT min(id) FROM message) + (SELECT max(id) FROM message) +
+	var root string
+	err = db.QueryRowContext(ctx, `SELECT coalesce((SELECT root FROM meta), ''), (SELECT min(id) FROM message) + (SELECT max(id) FROM message) +
 		(SELECT min(id) FROM receipt) + (SELECT max(id) FROM receipt) + (SELECT max(rowid) FROM text) +
 		(SELECT count(*) FROM mailbox) + (SELECT count(*) FROM maildrop) + (SELECT one FROM meta) +
 		(SELECT count(*) FROM account) + (SELECT count(*) FROM box) + (SELECT min(id) FROM pair) + (SELECT max(id) FROM pair) +
-		(SELECT count(*) FROM intent) + (SELECT count(*) FROM wish)`).Scan(&n)
+		(SELECT count(*) FROM intent) + (SELECT count(*) FROM wish)`).Scan(&root, &n)
 	switch {
 	case isDamage(err):
 		return &unready{err}
 	case code(err) == sqlite3.SQLITE_ERROR: // no such table
 		return &unready{fmt.Errorf("%w: %w", errForeign, err)}
+	case err != nil:
+		return err
 	}
-	return err
+	return s.owns(root)
+}
+
+// owns says whether a database is that of our root: one that somebody put in the place of another knows nothing of the mail here. A
+// root whose id was lost goes on with its database.
+func (s *Store) owns(root string) error {
+	switch {
+	case s.id == "" || root == s.id:
+		return nil
+	case root == "" || slices.Contains(s.fresh, idFile(string(s.root))):
+		return &unready{errors.New("it does not say whose it is")}
+	}
+	return &unready{errOther}
 }
 
 // SetAside returns where Open found or put a database that it could not go on with, because it was damaged or
