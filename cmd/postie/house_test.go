@@ -54,6 +54,7 @@ func rooms() map[string][]string {
 		"imap/changes":             {"imap", "imap/naming", "imap/plan", "maildir", "maildir/message"},
 		"imap/base":                {"imap/plan", "maildir", "maildir/index"},
 		"imap/restore":             {"imap", "imap/changes", "imap/naming", "imap/plan", "maildir", "maildir/message", "maildir/source"},
+		"imap/verify":              {"imap", "imap/base", "imap/changes", "imap/naming", "imap/plan", "maildir", "maildir/index", "maildir/verify"},
 		"imap/mirror":              {"imap", "imap/base", "imap/changes", "imap/naming", "imap/plan", "maildir", "maildir/look", "maildir/message", "maildir/index"},
 		"maildir":                  nil,
 		"maildir/look":             {"maildir", "maildir/message"},

@@ -17,7 +17,7 @@ const (
 	Unreadable Kind = "unreadable"   // a file, or a folder, cannot be read
 	Missing    Kind = "missing_here" // what the index, or the server, has is not here
 	OtherKey   Kind = "other_key"    // the file was given another key
-	Unknown    Kind = "unknown_file" // the index does not know the file
+	Unknown    Kind = "unknown_file" // the index does not know the file, so that nothing tells whether it is whole
 
 	MissingThere   Kind = "missing_there" // the server does not have it
 	OtherFlags     Kind = "other_flags"   // the server has other flags than were agreed
@@ -39,7 +39,7 @@ const (
 // Fault says whether a difference is one that should not be. What waits for the next run, and what people do to their mail, is none.
 func (k Kind) Fault() bool {
 	switch k {
-	case NotPushed, NotPulled, Moved, Flagged:
+	case NotPushed, NotPulled, Unknown, Moved, Flagged:
 		return false
 	}
 	return true
@@ -64,6 +64,8 @@ type Counts struct {
 	Octets    int64 // of them
 	There     int   // messages that were read on the server
 	Unhashed  int   // files that are there, and of which no hash is known
+	Altered   int   // messages that the server keeps in other octets than were sent to it, since they were
+	OwnDates  int   // files that had another date than the server's message when they were matched with it
 	Bodyless  int   // messages without a body here, as policy or their user wants it
 	Faults    int   // differences that are faults
 	Waiting   int   // the others
