@@ -13,7 +13,6 @@ import (
 	"path/filepath"
 	"slices"
 	"syscall"
-	"time"
 )
 
 // Dir is the path of a Maildir: the folder that holds cur, new and tmp.
@@ -115,46 +114,4 @@ func SyncDir(path string) error {
 		return nil // SMB and some FUSE file systems know no fsync of a folder; nothing better is there
 	}
 	return err
-}
-
-// Stamp says when names in new/ and cur/ last changed: two mtimes in nanoseconds. Equal stamps, the older
-// one Settled, mean that the folder need not be scanned.
-type Stamp struct{ New, Cur int64 }
-
-// Stamp reads the mtimes of new/ and cur/. Take it before a scan, not after.
-func (d Dir) Stamp() (Stamp, error) {
-	n, err := os.Stat(d.sub("new"))
-	if err != nil {
-		return Stamp{}, fmt.Errorf("stamp: %w", err)
-	}
-	c, err := os.Stat(d.sub("cur"))
-	if err != nil {
-		return Stamp{}, fmt.Errorf("stamp: %w", err)
-	}
-	return Stamp{n.ModTime().UnixNano(), c.ModTime().UnixNano()}, nil
-}
-
-// Parts is Stamp for a Maildir that need not be whole. It names those of new/ and cur/ that are not there as folders, their mtime
-// is 0: removed, or with something else in their place, such as a file, or a symbolic link to nothing.
-func (d Dir) Parts() (s Stamp, lost []string, err error) {
-	for _, sub := range []string{"new", "cur"} {
-		fi, err := os.Stat(d.sub(sub))
-		switch {
-		case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR), errors.Is(err, syscall.ELOOP), err == nil && !fi.IsDir():
-			lost = append(lost, sub)
-		case err != nil:
-			return Stamp{}, nil, fmt.Errorf("stamp: %w", err)
-		case sub == "new":
-			s.New = fi.ModTime().UnixNano()
-		default:
-			s.Cur = fi.ModTime().UnixNano()
-		}
-	}
-	return s, lost, nil
-}
-
-// Settled reports whether the stamp may be relied on later: not if an mtime lies within the two seconds before
-// the scan began (or after it), because file systems with coarse clocks hide a second change in the same tick.
-func (s Stamp) Settled(scannedAt time.Time) bool {
-	return max(s.New, s.Cur) < scannedAt.Add(-2*time.Second).UnixNano()
 }

@@ -66,7 +66,7 @@ func TestComplete(t *testing.T) {
 	draft, err := d.Create()
 	must(t, err)
 	must(t, draft.Close())
-	_, err = d.Stamp()
+	_, err = d.Parts()
 	must(t, err)
 	must(t, os.RemoveAll(string(d)))
 	if _, err := d.Create(); !errors.Is(err, fs.ErrNotExist) || d.Complete() == nil {
@@ -116,12 +116,12 @@ func TestStamp(t *testing.T) {
 	past := time.Now().Add(-time.Hour)
 	for _, sub := range []string{"new", "cur"} {
 		must(t, os.Chtimes(d.sub(sub), past, past))
-		before, err := d.Stamp()
+		before, err := d.Parts()
 		must(t, err)
 		touch(t, d, sub+"/1")
-		after, err := d.Stamp()
+		after, err := d.Parts()
 		must(t, err)
-		if before == after {
+		if before.Stamp == after.Stamp || before.Places != after.Places {
 			t.Errorf("%s: stamp did not change", sub)
 		}
 	}
@@ -139,8 +139,45 @@ func TestStamp(t *testing.T) {
 			t.Errorf("%v %v: settled = %v", c.new, c.cur, got)
 		}
 	}
-	if _, err := Dir(d.sub("none")).Stamp(); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("missing: %v", err)
+	if p, err := Dir(d.sub("none")).Parts(); err != nil || len(p.Lost) != 2 {
+		t.Errorf("missing: %v %v", p, err)
+	}
+}
+
+// A folder that was removed and made again is another one, whatever number it got, and however soon; one that was renamed, or in which
+// files come and go, is not. What is recorded of it comes back as it was, and what an older postie recorded is read.
+func TestPlaces(t *testing.T) {
+	d := newDir(t)
+	before, err := d.Parts()
+	must(t, err)
+	if before.Places == (Places{}) {
+		return // this file system does not tell
+	}
+	touch(t, d, "new/1")
+	must(t, os.Rename(string(d), string(d)+"-moved"))
+	d += "-moved"
+	after, err := d.Parts()
+	if must(t, err); len(after.Others(before.Places)) > 0 {
+		t.Errorf("%v, %v", before, after)
+	}
+	must(t, os.RemoveAll(d.sub("new")))
+	must(t, os.Mkdir(d.sub("new"), 0o700))
+	after, err = d.Parts()
+	if must(t, err); !slices.Equal(after.Others(before.Places), []string{"new"}) {
+		t.Errorf("%v, %v", before, after)
+	}
+	for _, p := range []Parts{after, {}, {Stamp: after.Stamp}, {Places: after.Places}} {
+		if s, places := Recorded(Record(p.Stamp, p.Places)); s != p.Stamp || places != p.Places {
+			t.Errorf("%+v: %v %v", p, s, places)
+		}
+	}
+	if s, p := Recorded("17 18"); s != (Stamp{17, 18}) || p != (Places{}) || len(after.Others(p)) > 0 {
+		t.Errorf("%v %v", s, p)
+	}
+	for _, text := range []string{"x", "17", "a b c d", "1 2 3"} {
+		if _, p := Recorded(text); p != (Places{}) {
+			t.Errorf("%q: %v", text, p)
+		}
 	}
 }
 

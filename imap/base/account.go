@@ -32,8 +32,9 @@ type Mailbox struct {
 	MailboxID      string // RFC 8474; "": the server has none
 	UIDNext        imap.UID
 	Messages       uint32
-	ModSeq         plan.ModSeq   // up to which everything was read and is recorded; 0: read all
-	Stamp          maildir.Stamp // of the folder when it was scanned and nothing was new; zero: scan it
+	ModSeq         plan.ModSeq    // up to which everything was read and is recorded; 0: read all
+	Places         maildir.Places // of the folder, when all that was known of it was dealt with
+	Stamp          maildir.Stamp  // of the folder when it was scanned and nothing was new; zero: scan it
 	PermanentFlags plan.PermanentFlags
 	ReadOnly       bool
 	Server         string // its name on the server, as imap has it; "": it follows from Name
@@ -101,7 +102,7 @@ func scanMailbox(rows *sql.Rows) (m Mailbox, err error) {
 	var stamp string
 	err = rows.Scan(&m.ID, &m.Name, &m.Folder, &m.UIDValidity, &m.MailboxID, &m.UIDNext, &m.Messages, &m.ModSeq,
 		&stamp, &m.PermanentFlags.Set, &m.PermanentFlags.Keywords, &m.PermanentFlags.Any, &m.ReadOnly, &m.Made, &m.Called, &m.Deleted, &m.Server, &m.Some, &m.AlwaysInView)
-	fmt.Sscanf(stamp, "%d %d", &m.Stamp.New, &m.Stamp.Cur) // what is not readable is scanned again
+	m.Stamp, m.Places = maildir.Recorded(stamp)
 	return m, err
 }
 
@@ -149,11 +150,7 @@ func (a *Account) Record(ctx context.Context, ms ...Mailbox) error {
 	return verb("record mailbox", a.s.Write(ctx, func(tx *sql.Tx) error {
 		return index.Each(tx, `UPDATE box SET validity = ?, objectid = ?, uidnext = ?, messages = ?, modseq = ?, stamp = ?, flags = ?,
 			keywords = ?, wildcard = ?, readonly = ?, made = ?, called = ?, deleted = ?, server = ? WHERE id = ?`, ms, func(m *Mailbox) []any {
-			stamp := ""
-			if m.Stamp != (maildir.Stamp{}) {
-				stamp = fmt.Sprintf("%d %d", m.Stamp.New, m.Stamp.Cur)
-			}
-			return []any{m.UIDValidity, m.MailboxID, m.UIDNext, m.Messages, int64(m.ModSeq), stamp, m.PermanentFlags.Set,
+			return []any{m.UIDValidity, m.MailboxID, m.UIDNext, m.Messages, int64(m.ModSeq), maildir.Record(m.Stamp, m.Places), m.PermanentFlags.Set,
 				string(m.PermanentFlags.Keywords), m.PermanentFlags.Any, m.ReadOnly, m.Made, m.Called, m.Deleted, m.Server, m.ID}
 		}, nil)
 	}))

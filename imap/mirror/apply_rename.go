@@ -29,7 +29,7 @@ func (r *run) rename(ctx context.Context, op plan.Op) error {
 	to := old.Mailbox
 	to.Name, to.Folder = b.Name, b.Folder
 	to.Server = b.Server
-	to.Stamp, to.Called, to.Deleted = maildir.Stamp{}, "", false
+	to.Stamp, to.Places, to.Called, to.Deleted = maildir.Stamp{}, maildir.Places{}, "", false
 	r.step("base rename")
 	if err := r.base.Enter(ctx, &to); err != nil {
 		return err

@@ -53,12 +53,12 @@ func (r *run) settleDownloads(ctx context.Context, b *box, all []*begun) error {
 		return nil
 	}
 	if b.here && !r.DryRun {
-		_, missing, err := b.dir.Parts()
+		parts, err := b.dir.Parts()
 		if err != nil {
 			return err
 		}
 		r.step("fsync-dir " + b.Name)
-		if err := b.dir.SyncBut(missing); err != nil {
+		if err := b.dir.SyncBut(parts.Lost); err != nil {
 			return err
 		}
 	}

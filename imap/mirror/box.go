@@ -40,7 +40,8 @@ type maildirSide struct {
 	blind    bool                           // it cannot be read
 	unstable bool                           // it did not come to rest, or could not be read
 	lost     []string                       // of new/ and cur/: those that are not there
-	emptied  string                         // one of lost from which messages are missing
+	emptied  string                         // one of lost, or made anew, from which messages are missing
+	anew     bool                           // emptied is another folder than it was
 	entries  map[maildir.Key]maildir.Entry  // of files in view
 	fresh    map[maildir.Key]*index.Message // files that the base does not know
 	files    []plan.File                    // in view, by key

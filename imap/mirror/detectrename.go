@@ -111,7 +111,7 @@ func (r *run) same(ctx context.Context, b, old *box) (bool, error) {
 func (r *run) putAside(ctx context.Context, op plan.Op) error {
 	old, b := r.byName[op.Mailbox], r.byName[op.To]
 	to := old.Mailbox
-	to.Name, to.Folder, to.Stamp = b.Name, b.Folder, maildir.Stamp{}
+	to.Name, to.Folder, to.Stamp, to.Places = b.Name, b.Folder, maildir.Stamp{}, maildir.Places{}
 	if r.DryRun {
 		if err := r.rehearse(ctx); err != nil {
 			return err

@@ -32,7 +32,7 @@ func (r *run) folders(ctx context.Context) error {
 		// One that was entered and never read is as good as unknown.
 		// So is one whose rows are lost, though it had messages when it was recorded.
 		if m.Messages > 0 && !m.Some {
-			m.UIDValidity, m.UIDNext, m.Messages, m.ModSeq, m.Stamp = 0, 0, 0, 0, maildir.Stamp{}
+			m.UIDValidity, m.UIDNext, m.Messages, m.ModSeq, m.Stamp, m.Places = 0, 0, 0, 0, maildir.Stamp{}, maildir.Places{}
 		}
 		b.Mailbox, b.known = m, m.UIDValidity != 0 || m.Some
 		namer.Take(m.Folder)

@@ -22,7 +22,7 @@ func (r *run) snapshot(ctx context.Context) error {
 		if b.looked = !aside; b.here || b.known && !aside {
 			b.folder = &look.Folder{Dir: b.dir, Whole: b.mustMatch && !b.outside, Aside: aside, Known: b.ID != 0}
 			if b.whole = b.folder.Whole; b.known {
-				b.folder.Stamp = b.Stamp
+				b.folder.Stamp, b.folder.Places = b.Stamp, b.Places
 			}
 			folders = append(folders, b.folder)
 		}
@@ -117,7 +117,7 @@ func (k known) Same(f *look.Folder) (func(knownRow, maildir.Entry) bool, error) 
 // take brings into view what changed in a Maildir, or all that is in it.
 func (r *run) take(ctx context.Context, b *box) error {
 	d := r.local.Of(b.folder)
-	b.taken, b.byKey, b.files, b.missing, b.news, b.twins, b.emptied, b.left, b.renamed = d, nil, nil, nil, 0, len(d.Twins), "", nil, nil
+	b.taken, b.byKey, b.files, b.missing, b.news, b.twins, b.emptied, b.anew, b.left, b.renamed = d, nil, nil, nil, 0, len(d.Twins), "", false, nil, nil
 	b.respell = map[maildir.Key]spelling{}
 	b.looked, b.still, b.stamp, b.lost = b.looked || d.Looked, d.Looked && !d.Read, d.Stamp, nil
 	switch {
@@ -150,6 +150,7 @@ func (r *run) take(ctx context.Context, b *box) error {
 	}
 	if len(d.Lost) > 0 && b.here {
 		b.emptied = path.Dir(d.Lost[0].Entry.Rel())
+		b.anew = slices.Contains(d.Anew, b.emptied)
 	}
 	for e := range d.New.All() {
 		if err := r.addNew(ctx, b, e, &table); err != nil {

@@ -13,11 +13,17 @@ import (
 	"postie/testdata/dovecot"
 )
 
+const anew = "made again, empty"
+
 // losses are accidents by which a Maildir loses folders.
 func losses() map[string]func(d *device, path string) {
 	gone := func(d *device, path string) { d.ok(os.RemoveAll(path)) }
 	return map[string]func(*device, string){
 		"removed": gone,
+		anew: func(d *device, path string) {
+			gone(d, path)
+			d.ok(os.Mkdir(path, 0o700))
+		},
 		"a file in its place": func(d *device, path string) {
 			gone(d, path)
 			d.ok(os.WriteFile(path, nil, 0o600))
@@ -47,14 +53,14 @@ func TestFolderLost(t *testing.T) {
 					t.Parallel()
 					d := w.device(t)
 					d.layout = layout
-					lostFolder(d, loss, subs)
+					lostFolder(d, loss, subs, name == anew)
 				})
 			}
 		}
 	}
 }
 
-func lostFolder(d *device, loss func(*device, string), subs []string) {
+func lostFolder(d *device, loss func(*device, string), subs []string, anew bool) {
 	s := d.remote()
 	d.create(s, "A")
 	d.put(s, "A", 40, 42)
@@ -86,6 +92,12 @@ func lostFolder(d *device, loss func(*device, string), subs []string) {
 	}
 	want := map[string]string{"new": "its folder new/ is gone here: deleting 6 of 30", "cur": "its folder cur/ is gone here: deleting 24 of 30",
 		"new cur": "INBOX is gone here: deleting it on the server too, with 30 messages"}[strings.Join(subs, " ")]
+	if anew {
+		want = strings.ReplaceAll(want, "is gone here", "was made anew here, and nothing that it held is left")
+		if len(subs) == 2 {
+			want = "nothing that it held is left: deleting 30 of 30"
+		}
+	}
 	if !strings.Contains(said, want) {
 		d.Errorf("it says: %s", said)
 	}

@@ -134,7 +134,7 @@ func (r *run) observeServer(ctx context.Context, b *box) (err error) {
 // view is the mailbox as a plan sees it.
 func (r *run) view(ctx context.Context, b *box) (plan.Mailbox, error) {
 	v := plan.Mailbox{
-		Name: b.Name, Known: b.known, Exist: b.exist(), Outside: b.outside, Unstable: b.unstable, Lost: b.emptied, Called: b.Called, Deleted: b.Deleted,
+		Name: b.Name, Known: b.known, Exist: b.exist(), Outside: b.outside, Unstable: b.unstable, Lost: b.emptied, Anew: b.anew, Called: b.Called, Deleted: b.Deleted,
 		UIDValidity: b.delta.Now.UIDValidity, MailboxID: b.delta.Now.MailboxID, ModSeq: b.delta.Now.ModSeq, PermanentFlags: b.delta.Now.PermanentFlags, ReadOnly: b.delta.Now.ReadOnly,
 		Expunges: b.expunges, Files: plan.Seq(b.files), Messages: plan.Seq(b.delta.Messages), Pending: b.pending,
 		Base: plan.Base{UIDValidity: b.UIDValidity, MailboxID: b.MailboxID, ByUID: plan.Seq(b.delta.Pairs), ByKey: plan.Seq(b.byKey)},

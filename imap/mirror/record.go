@@ -26,6 +26,9 @@ func (r *run) record(ctx context.Context) error {
 		}
 		m := b.Mailbox
 		m.Stamp = b.stamp
+		if b.taken != nil {
+			m.Places = b.taken.Places
+		}
 		if b.exist() == plan.Both { // it was made anew since it was renamed or deleted
 			m.Called, m.Deleted = "", false
 		}

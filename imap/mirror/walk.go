@@ -98,8 +98,8 @@ func (r *run) isMaildir(folder string) bool { return isDir(filepath.Join(r.Root,
 
 // remains says whether anything is left of a Maildir, or may be in a folder that cannot be looked into. What it lacks is told by scan.
 func (r *run) remains(folder string) bool {
-	_, lost, err := maildir.Dir(filepath.Join(r.Root, folder)).Parts()
-	return err != nil || len(lost) < 2
+	parts, err := maildir.Dir(filepath.Join(r.Root, folder)).Parts()
+	return err != nil || len(parts.Lost) < 2
 }
 
 func isDir(path string) bool {

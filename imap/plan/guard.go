@@ -25,6 +25,7 @@ type Guard struct {
 	Would, Of int    // messages to be deleted, or orphaned, of so many known ones
 	Folder    string // FolderLost: which
 	Omits     bool   // nothing is deleted there: those that are gone here would be left out for good
+	Anew      bool   // FolderLost: there is another one in its place
 }
 
 func (g Guard) Error() string {
@@ -32,11 +33,15 @@ func (g Guard) Error() string {
 	if g.Side == Remote {
 		other, side = side, other
 	}
+	gone := "is gone here"
+	if g.Anew {
+		gone = "was made anew here, and nothing that it held is left"
+	}
 	switch {
 	case g.Omits && g.Cause == Vanished:
 		return fmt.Sprintf("%s is gone here, with %d messages: leaving them out for good was refused", g.Mailbox, g.Would)
 	case g.Omits && g.Cause == FolderLost:
-		return fmt.Sprintf("%s: its folder %s/ is gone here: leaving %d of %d messages out for good was refused", g.Mailbox, g.Folder, g.Would, g.Of)
+		return fmt.Sprintf("%s: its folder %s/ %s: leaving %d of %d messages out for good was refused", g.Mailbox, g.Folder, gone, g.Would, g.Of)
 	case g.Omits:
 		return fmt.Sprintf("%s: %d of %d messages are gone here: leaving them out for good was refused", g.Mailbox, g.Would, g.Of)
 	}
@@ -50,7 +55,7 @@ func (g Guard) Error() string {
 		}
 		return fmt.Sprintf("%s is gone %s: deleting it %s too%s was refused", g.Mailbox, other, side, with)
 	case FolderLost:
-		return fmt.Sprintf("%s: its folder %s/ is gone here: deleting %d of %d messages on the server too was refused", g.Mailbox, g.Folder, g.Would, g.Of)
+		return fmt.Sprintf("%s: its folder %s/ %s: deleting %d of %d messages on the server too was refused", g.Mailbox, g.Folder, gone, g.Would, g.Of)
 	case Orphans:
 		return fmt.Sprintf("%s: %d messages here match none on the server: they were neither deleted nor uploaded", g.Mailbox, g.Would)
 	}
@@ -124,7 +129,7 @@ func (d *differ) guard(b *box, guarded map[string]Cause) (gs []Guard) {
 		many := would > 10 && float64(would) > d.policy.MaxDelete*float64(b.Count)
 		if cause == Vanished && b.Exist == s || cause == FolderLost && s == Remote || cause == TooMany && many {
 			guarded[b.Name] = max(cause, guarded[b.Name])
-			gs = append(gs, Guard{b.Name, cause, s, would, b.Count, b.Lost, s == Remote && !b.changes(s)})
+			gs = append(gs, Guard{b.Name, cause, s, would, b.Count, b.Lost, s == Remote && !b.changes(s), b.Anew})
 		}
 	}
 	return gs

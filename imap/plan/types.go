@@ -173,6 +173,7 @@ type Mailbox struct {
 	Expunges       bool   // UID EXPUNGE, or EXPUNGE would meet nothing but ours
 	Called         string // what its user named it here since the last run; "": nobody said so
 	Deleted        bool   // its user deleted it here, and said so: that it is gone is no accident
+	Anew           bool   // Lost is there all the same, and another folder than it was
 	Lost           string // of its Maildir's new/ and cur/ the one that held messages, as the base knows, and is not there any more
 	Damaged        bool   // files came into it that hold nothing: any that is missing may have been one
 	Unstable       bool   // the scan never came to rest: files may be there that it does not show, of any mailbox

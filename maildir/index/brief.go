@@ -3,10 +3,6 @@ package index
 import (
 	"context"
 	"database/sql"
-	"errors"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"time"
 
 	"postie/maildir"
@@ -33,24 +29,4 @@ func (s *Store) Briefs(ctx context.Context) ([]Brief, error) {
 		return b, err
 	}, "SELECT id, key, size, hash, exact, header, date FROM message WHERE key <> '' ORDER BY id")
 	return all, verb("read index", err)
-}
-
-// LostFolders names the mailboxes that hold messages as far as the index knows, and whose folders are not there as Maildirs
-// any more: removed, or on a disk that is not mounted. To be asked before Refresh, which forgets what is gone.
-func (s *Store) LostFolders(ctx context.Context) ([]string, error) {
-	boxes, err := query(ctx, s, func(rows *sql.Rows) (name string, err error) { return name, rows.Scan(&name) },
-		"SELECT DISTINCT b.name FROM mailbox b JOIN message m ON m.mailbox = b.id ORDER BY b.name")
-	if err != nil {
-		return nil, verb("read index", err)
-	}
-	var lost []string
-	for _, name := range boxes {
-		for _, sub := range []string{"new", "cur"} {
-			if _, err := os.Stat(filepath.Join(string(s.dir(name)), sub)); errors.Is(err, fs.ErrNotExist) {
-				lost = append(lost, name)
-				break
-			}
-		}
-	}
-	return lost, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"path"
 	"slices"
 
 	"postie/maildir"
@@ -15,7 +16,7 @@ import (
 // means for the server is decided by the next sync: the base stays as it is. It returns the NUMBERs that are not to be shown
 // until then: their file is gone, or a pending change deletes them. They are true also beside an error, for whoever can only read.
 func (s *Store) Follow(ctx context.Context) (hidden map[int64]bool, err error) {
-	w := &following{s: s, reader: refresh{s: s}, hidden: map[int64]bool{}, placed: map[int64]bool{}, again: map[string]bool{}}
+	w := &following{s: s, reader: refresh{s: s}, with: map[int64]string{}, hidden: map[int64]bool{}, placed: map[int64]bool{}, again: map[string]bool{}}
 	ids, err := query(ctx, s, number, "SELECT p.message FROM wish w JOIN pair p ON p.box = w.box AND p.uid = w.uid WHERE w.remove <> 0")
 	for _, id := range ids {
 		w.hidden[id] = true
@@ -40,10 +41,11 @@ type following struct {
 	folders []folder
 	seen    []*look.Folder // of folders
 	view    *look.View[knownRow]
-	changed []folder  // that were read; as they are to be recorded
-	renamed []Message // as they are now, as are those below
-	missing []Message // their file was not seen; as they were
-	strays  []Message // files without a row: Mailbox, Entry and folder are known
+	changed []folder         // that were read; as they are to be recorded
+	with    map[int64]string // the folder that those of missing were lost with
+	renamed []Message        // as they are now, as are those below
+	missing []Message        // their file was not seen; as they were
+	strays  []Message        // files without a row: Mailbox, Entry and folder are known
 	added   []Message
 	again   map[string]bool        // mailboxes that are to be read again next time
 	placed  map[int64]bool         // missing, and found elsewhere
@@ -72,7 +74,7 @@ func (w *following) look(ctx context.Context) (err error) {
 		closed = errors.Join(closed, d.Err)
 		switch {
 		case d.Gone && !f.agreed: // with its folder a mailbox goes that no account knows; else it is sync's to judge
-			err = w.gone(ctx, d.Lost)
+			err = w.gone(ctx, d.Lost, func(knownRow) string { return f.name })
 		case d.Read && !d.Gone:
 			err = w.folder(ctx, f, d)
 		}
@@ -111,15 +113,17 @@ func (w *following) folder(ctx context.Context, f folder, d *look.Delta[knownRow
 			w.renamed = append(w.renamed, m)
 		}
 	}
-	f.stamp = text(d.Stamp)
-	w.again[f.name] = w.again[f.name] || d.Stamp == (maildir.Stamp{})
+	f.now = d
 	w.changed = append(w.changed, f)
-	return w.gone(ctx, d.Missing)
+	if err := w.gone(ctx, lostAnew(d), func(row knownRow) string { return f.name + "/" + path.Dir(row.file.Rel()) }); err != nil {
+		return err
+	}
+	return w.gone(ctx, d.Missing, func(knownRow) string { return "" })
 }
 
 // gone takes the rows of a folder that have a body, but no file. Of those that were Arriving, or being freed, when a run was stopped,
-// the server has the message.
-func (w *following) gone(ctx context.Context, rows []knownRow) error {
+// the server has the message. with says with which folder a row was lost.
+func (w *following) gone(ctx context.Context, rows []knownRow, with func(knownRow) string) error {
 	for _, row := range rows {
 		ms, err := w.s.messages(ctx, "m.id = ? AND m.key <> '' AND NOT EXISTS (SELECT 1 FROM pair WHERE message = m.id AND state = ?)", row.id, Arriving)
 		if err != nil {
@@ -127,6 +131,7 @@ func (w *following) gone(ctx context.Context, rows []knownRow) error {
 		}
 		if len(ms) > 0 && !exists(w.s.Path(ms[0])) {
 			w.missing = append(w.missing, ms[0])
+			w.with[row.id] = with(row)
 			w.again[ms[0].Mailbox] = true
 		}
 	}
@@ -218,7 +223,13 @@ func (w *following) record(ctx context.Context) error {
 	}
 	var stamps []folder
 	for _, f := range w.changed {
-		if !w.again[f.name] && w.s.why == nil { // a copy does not last
+		stamp := f.now.Stamp
+		if w.again[f.name] {
+			stamp = maildir.Stamp{}
+		}
+		text := maildir.Record(stamp, f.now.Places)
+		if text != f.stamp && w.s.why == nil && len(f.now.Without) == 0 && w.view.Steady() { // a copy does not last
+			f.stamp = text
 			stamps = append(stamps, f)
 		}
 	}
@@ -240,6 +251,13 @@ func (w *following) record(ctx context.Context) error {
 			gone, func(m *Message) []any { return []any{m.ID, string(m.Entry.Key), m.Mailbox} }, nil)
 		if err != nil {
 			return err
+		}
+		for _, m := range gone {
+			if with := w.with[m.ID]; with != "" && !w.placed[m.ID] {
+				if err := lostWith(tx, m.Entry.Key, with); err != nil {
+					return err
+				}
+			}
 		}
 		return each(tx, "UPDATE mailbox SET stamp = ? WHERE id = ?", stamps, func(f *folder) []any { return []any{f.stamp, f.id} }, nil)
 	})

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -36,6 +37,7 @@ type folder struct {
 	id    int64  // 0: not recorded yet
 	stamp string
 
+	now        *look.Delta[knownRow]
 	agreed     bool // an account knows its mailbox
 	unreadable bool // files in it could not be read
 }
@@ -45,6 +47,7 @@ type refresh struct {
 	s      *Store
 	done   Refreshed
 	gone   []int64          // rows without a file
+	with   map[int64]string // the folder that those of them were lost with
 	met    map[int64]bool   // rows of twins whose file was seen
 	stamps map[int64]string // to be recorded, by mailbox id
 	header message.Header   // of the file that is read
@@ -62,7 +65,7 @@ func (s *Store) Refresh(ctx context.Context) (Refreshed, error) {
 	case <-ctx.Done():
 		return Refreshed{}, ctx.Err()
 	}
-	r := refresh{s: s, met: map[int64]bool{}, stamps: map[int64]string{}}
+	r := refresh{s: s, with: map[int64]string{}, met: map[int64]bool{}, stamps: map[int64]string{}}
 	folders, err := s.folders(ctx)
 	var closed error
 	if err == nil {
@@ -97,7 +100,7 @@ func (r *refresh) compare(ctx context.Context, folders []folder) (closed, err er
 // look is the folder for look.
 func (f folder) look() *look.Folder {
 	l := &look.Folder{ID: f.id, Dir: f.dir, Known: f.id != 0}
-	fmt.Sscanf(f.stamp, "%d %d", &l.Stamp.New, &l.Stamp.Cur) // what is not readable is scanned again
+	l.Stamp, l.Places = maildir.Recorded(f.stamp)
 	return l
 }
 
@@ -178,23 +181,28 @@ func (r *refresh) miss(f folder, d *look.Delta[knownRow], steady bool) error {
 			return err
 		}
 	}
-	if !d.Read {
-		return nil
-	}
 	missing := r.missing(d)
+	for _, row := range lostAnew(d) {
+		missing = append(missing, row.id)
+		r.with[row.id] = f.name + "/" + path.Dir(row.file.Rel())
+	}
 	if steady {
 		r.gone = append(r.gone, missing...)
 	} else if len(missing) > 0 {
 		r.s.log.Info("folders change too fast; what is missing waits for the next refresh", "folder", f.dir)
 	}
-	if d.Stamp != (maildir.Stamp{}) && !f.unreadable && (steady || len(missing) == 0) {
-		r.stamps[f.id] = text(d.Stamp)
+	if len(d.Without) > 0 || !steady && len(missing) > 0 {
+		return nil
+	}
+	stamp := d.Stamp
+	if f.unreadable {
+		stamp = maildir.Stamp{}
+	}
+	if text := maildir.Record(stamp, d.Places); text != f.stamp {
+		r.stamps[f.id] = text
 	}
 	return nil
 }
-
-// text is how a stamp is recorded.
-func text(stamp maildir.Stamp) string { return fmt.Sprintf("%d %d", stamp.New, stamp.Cur) }
 
 // lost handles a Maildir that is not whole. Only when a subfolder is gone altogether are its messages.
 func (r *refresh) lost(f folder, d *look.Delta[knownRow], steady bool) error {
@@ -208,6 +216,7 @@ func (r *refresh) lost(f folder, d *look.Delta[knownRow], steady bool) error {
 	if steady {
 		for _, row := range d.Lost {
 			r.gone = append(r.gone, row.id)
+			r.with[row.id] = f.name
 		}
 	}
 	return nil
@@ -287,7 +296,7 @@ func (r *refresh) finish(ctx context.Context) error {
 			return err
 		}
 	}
-	if r.done.Scanned+len(r.gone) == 0 || r.s.why != nil && r.done.Added+r.done.Changed+len(r.gone) == 0 {
+	if r.done.Scanned+len(r.gone)+len(r.stamps) == 0 || r.s.why != nil && r.done.Added+r.done.Changed+len(r.gone) == 0 {
 		return nil // a copy is not worth it, only to remember that nothing has changed
 	}
 	return r.s.write(ctx, func(tx *sql.Tx) error {
@@ -317,6 +326,9 @@ func (r *refresh) drop(tx *sql.Tx, id int64) error {
 	if heir == nil || !exists(r.s.Path(*heir)) {
 		r.done.Removed++
 		_, err := tx.Exec("DELETE FROM message WHERE id = ?", id)
+		if with := r.with[id]; err == nil && with != "" {
+			err = lostWith(tx, old.Entry.Key, with)
+		}
 		return err
 	}
 	r.done.Added = max(0, r.done.Added-1)

@@ -207,7 +207,7 @@ func TestStoppedRefresh(t *testing.T) {
 	put(t, root, "cur/a:2,", letter(1))
 	refreshed(t, s)
 	move(t, root, "cur/a:2,", box, "cur/b:2,")
-	r := refresh{s: s, met: map[int64]bool{}, stamps: map[int64]string{}}
+	r := refresh{s: s, with: map[int64]string{}, met: map[int64]bool{}, stamps: map[int64]string{}}
 	fs, err := s.folders(t.Context())
 	must(t, err)
 	closed, err := r.compare(t.Context(), fs)

@@ -12,7 +12,7 @@ const applicationID = 0x706f7374
 // migrations holds, at place n, the statements that lead from schema version n to n+1. What was released is never
 // edited: a change is a new entry. Each runs in one transaction together with its PRAGMA user_version.
 func migrations() []string {
-	return []string{schema1, schema2, schema3, schema4, schema5, schema6, schema7, schema8, schema9, schema10, schema11}
+	return []string{schema1, schema2, schema3, schema4, schema5, schema6, schema7, schema8, schema9, schema10, schema11, schema12}
 }
 
 // schema1, in words: Times are milliseconds since 1970 in UTC. hash and header are SHA-256. A key is unique in its
@@ -279,6 +279,11 @@ ALTER TABLE box ADD COLUMN pairs INTEGER NOT NULL DEFAULT 0;
 UPDATE box SET pairs = (SELECT count(*) FROM pair WHERE pair.box = box.id);
 CREATE TRIGGER pair_more AFTER INSERT ON pair BEGIN UPDATE box SET pairs = pairs + 1 WHERE id = new.box; END;
 CREATE TRIGGER pair_less AFTER DELETE ON pair BEGIN UPDATE box SET pairs = pairs - 1 WHERE id = old.box; END;
+`
+
+// schema12 remembers of a receipt what became of its file (ledger.Receipt.Lost), since the row of the message goes with it.
+const schema12 = `
+ALTER TABLE receipt ADD COLUMN lost TEXT NOT NULL DEFAULT '';
 `
 
 // migrate brings an open database from the schema version it has up to ours.

@@ -61,8 +61,8 @@ func (v *View[R]) reread(ctx context.Context, r *reading, force bool) error {
 		if l := v.later[r.Folder]; l != nil {
 			last = &l.reading
 		}
-		stamp, without, err := r.Dir.Parts()
-		rests := err == nil && stamp == last.seen && slices.Equal(without, last.without)
+		parts, err := r.Dir.Parts()
+		rests := err == nil && parts.Stamp == last.seen && slices.Equal(parts.Lost, last.without)
 		switch {
 		case rests && last.firm && !force:
 			if last != r {
@@ -77,11 +77,11 @@ func (v *View[R]) reread(ctx context.Context, r *reading, force bool) error {
 		force = false
 		l := &later[R]{reading: reading{Folder: r.Folder, unsteady: true, rested: r.rested}, delta: &Delta[R]{}}
 		v.later[r.Folder] = l
-		if lost := func(sub string) bool { return !slices.Contains(r.without, sub) }; slices.ContainsFunc(without, lost) {
+		if lost := func(sub string) bool { return !slices.Contains(r.without, sub) }; slices.ContainsFunc(parts.Lost, lost) {
 			return nil // what went with a folder of its own is not looked into now
 		}
 		err = v.scan(&l.reading, func(names *listing) (err error) {
-			l.delta, err = compare(ctx, v.known, r.Folder, names, l.without)
+			l.delta, err = compare(ctx, v.known, r.Folder, names, l.without, l.places)
 			return err
 		})
 		if unreadable(err) {

@@ -19,14 +19,14 @@ func BenchmarkLook(b *testing.B) {
 	e := known[f][7].File()
 	must(b, os.Rename(f.Dir.Path(e), filepath.Join(string(f.Dir), "cur", string(e.Key)+":2,")))
 	rest(b, f)
-	stamp, err := f.Dir.Stamp()
+	now, err := f.Dir.Parts()
 	must(b, err)
 	for name, recorded := range map[string]bool{"rests": true, "changed": false} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				if f.Stamp.Cur = 0; recorded {
-					f.Stamp = stamp
+					f.Stamp = now.Stamp
 				}
 				v, err := Look(b.Context(), []*Folder{f}, known, Options{})
 				if must(b, err); len(v.Of(f).Files) == 0 != recorded {

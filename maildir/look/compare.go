@@ -1,6 +1,7 @@
 package look
 
 import (
+	"cmp"
 	"context"
 	"path"
 	"slices"
@@ -9,13 +10,13 @@ import (
 )
 
 // compare walks the names of a folder and its rows side by side.
-func compare[R Row](ctx context.Context, known Known[R], f *Folder, names *listing, without []string) (*Delta[R], error) {
+func compare[R Row](ctx context.Context, known Known[R], f *Folder, names *listing, without []string, places maildir.Places) (*Delta[R], error) {
 	same, err := known.Same(f)
 	if err != nil {
 		return nil, err
 	}
 	names.sort()
-	c := &comparison[R]{Delta: &Delta[R]{}, folder: f, names: names, without: without, same: same}
+	c := &comparison[R]{Delta: &Delta[R]{}, folder: f, names: names, without: without, another: places.Others(f.Places), same: same}
 	c.New.names = names
 	rest := names.at
 	var rows []R
@@ -47,6 +48,7 @@ func compare[R Row](ctx context.Context, known Known[R], f *Folder, names *listi
 	for len(rest) > 0 {
 		rest = c.takeNew(rest)
 	}
+	c.lose()
 	return c.Delta, nil
 }
 
@@ -56,6 +58,8 @@ type comparison[R Row] struct {
 	folder  *Folder
 	names   *listing
 	without []string
+	another []string // those of new/ and cur/ that are other folders than were recorded
+	kept    []string // those of them in which a file lies that lay there
 	same    func(R, maildir.Entry) bool
 }
 
@@ -76,6 +80,9 @@ func (c *comparison[R]) takeNew(rest []uint32) []uint32 {
 
 // match takes the rows of a key, and the names that have it.
 func (c *comparison[R]) match(rows []R, at []uint32) {
+	if len(c.another) > len(c.kept) {
+		c.keep(rows, at)
+	}
 	switch {
 	case len(at) == 0:
 		for _, row := range rows {
@@ -112,4 +119,33 @@ func (c *comparison[R]) takeMissing(row R) {
 	default:
 		c.Missing = append(c.Missing, row)
 	}
+}
+
+// keep notes what is left of a new/ or cur/ that is another folder now.
+func (c *comparison[R]) keep(rows []R, at []uint32) {
+	for _, row := range rows {
+		sub := path.Dir(row.File().Rel())
+		there := func(at uint32) bool { return path.Dir(c.names.entry(at).Rel()) == sub }
+		if slices.Contains(c.another, sub) && !slices.Contains(c.kept, sub) && slices.ContainsFunc(at, there) {
+			c.kept = append(c.kept, sub)
+		}
+	}
+}
+
+// lose takes what is missing for lost where nothing is left of what a new/ or cur/ held, and it is another folder now.
+func (c *comparison[R]) lose() {
+	var missing []R
+	for _, row := range c.Missing {
+		sub := path.Dir(row.File().Rel())
+		if !slices.Contains(c.another, sub) || slices.Contains(c.kept, sub) {
+			missing = append(missing, row)
+			continue
+		}
+		c.Lost = append(c.Lost, row)
+		if !slices.Contains(c.Anew, sub) {
+			c.Anew = append(c.Anew, sub)
+		}
+	}
+	c.Missing = missing
+	slices.SortStableFunc(c.Lost, func(a, b R) int { return cmp.Compare(a.File().Key, b.File().Key) })
 }

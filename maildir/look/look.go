@@ -19,7 +19,9 @@
 //  6. Before what cannot be taken back, [View.Again] reads once more what changed since.
 //
 // A file that lay in a new/ or cur/ that is not there any more is not Missing but [Delta.Lost]: what takes a whole folder away is an
-// accident more often than a wish.
+// accident more often than a wish. So it is when that new/ or cur/ was made again, by whoever needed one, and none of the files that
+// lay there does: an empty folder in the place of a full one looks like deletions, one by one. Which folder it is tells
+// [maildir.Places]. Where any of them still lies there, what is missing was deleted: a backup that was put back is another folder too.
 //
 // # What it costs
 //
@@ -57,9 +59,11 @@ type Folder struct {
 	ID    int64 // for Known
 	Dir   maildir.Dir
 	Stamp maildir.Stamp // recorded when it was last read; if it is still that, the folder is not read. Zero: it is
-	Whole bool          // all that is in it is wanted, changed or not
-	Aside bool          // it is read only if a file may have gone there, or may have come from there
-	Known bool          // there are rows of it: what is new elsewhere may come from there
+
+	Places maildir.Places // recorded when all that was known of it was last dealt with
+	Whole  bool           // all that is in it is wanted, changed or not
+	Aside  bool           // it is read only if a file may have gone there, or may have come from there
+	Known  bool           // there are rows of it: what is new elsewhere may come from there
 }
 
 // Options of Look. The zero value is useful.
@@ -76,13 +80,15 @@ type Delta[R Row] struct {
 	Gone    bool          // neither new/ nor cur/ is there: all its rows are Lost
 	Files   []Seen[R]     // by key: those with another name than their rows say, those that tell more, and all others of a Whole folder
 	Missing []R           // by key: rows whose file was not seen
-	Lost    []R           // by key: rows whose file was in one of Without
+	Lost    []R           // by key: rows whose file was in one of Without, or of Anew
 	Absent  []R           // by key: rows without a file, and without a need for one
 	New     Entries       // by key: files of which there is no row
 	Twins   []Twins[R]    // by key: of them nothing is said otherwise
 	Without []string      // those of new/ and cur/ that are not there
+	Anew    []string      // those that are other folders than were recorded, and of which all files are missing
 	Stamp   maildir.Stamp // to be recorded once all that is said here is known; zero: it is to be read again
-	Err     error         // it cannot be read: nothing is known of it
+	Places  maildir.Places
+	Err     error // it cannot be read: nothing is known of it
 }
 
 // Seen is a row and its file.
@@ -171,7 +177,7 @@ func (v *View[R]) Whole(ctx context.Context, f *Folder) error {
 
 // compare is called for each reading of a folder; the last one counts.
 func (v *View[R]) compare(ctx context.Context, r *reading, names *listing) error {
-	d, err := compare(ctx, v.known, r.Folder, names, r.without)
+	d, err := compare(ctx, v.known, r.Folder, names, r.without, r.places)
 	if err == nil {
 		v.deltas[r.Folder] = d
 	}
@@ -184,7 +190,7 @@ func (v *View[R]) finished(r *reading) {
 		v.deltas[r.Folder] = &Delta[R]{Err: r.err}
 	}
 	d := v.deltas[r.Folder]
-	d.Looked, d.Read, d.Gone, d.Without, d.Stamp = true, r.read, r.gone, r.without, r.stamp
+	d.Looked, d.Read, d.Gone, d.Without, d.Stamp, d.Places = true, r.read, r.gone, r.without, r.stamp, r.places
 }
 
 func (v *View[R]) doubts(r *reading) doubts {

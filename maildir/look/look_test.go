@@ -376,6 +376,73 @@ func TestOthersRename(t *testing.T) {
 	}
 }
 
+// A new/ or cur/ that was made anew, empty, is lost with all that it held; where any of that still lies in it, or all of it is
+// elsewhere in the Maildir, what is missing was deleted.
+func TestMadeAnew(t *testing.T) {
+	all := []string{"new/1", "new/2", "cur/3:2,", "cur/4:2,S", "cur/5:2,!"}
+	for name, tt := range map[string]struct {
+		anew []string
+		put  []string // into them
+		want string
+	}{
+		"new":                              {[]string{"new"}, nil, "lost new/1; lost new/2"},
+		"cur":                              {[]string{"cur"}, nil, "absent cur/5:2,; lost cur/3:2,; lost cur/4:2,S"},
+		"both":                             {[]string{"new", "cur"}, nil, "absent cur/5:2,; lost cur/3:2,; lost cur/4:2,S; lost new/1; lost new/2"},
+		"new, and other mail came":         {[]string{"new"}, []string{"new/9"}, "lost new/1; lost new/2; new new/9"},
+		"a backup of new without one":      {[]string{"new"}, []string{"new/1"}, "missing new/2"},
+		"a backup of all":                  {[]string{"new", "cur"}, []string{"new/1", "new/2", "cur/3:2,", "cur/4:2,S"}, "absent cur/5:2,"},
+		"a backup of all with other names": {[]string{"new", "cur"}, []string{"cur/1:2,S", "cur/2:2,S", "cur/3:2,S", "cur/4:2,S"}, "absent cur/5:2,; cur/3:2, is cur/3:2,S; new/1 is cur/1:2,S; new/2 is cur/2:2,S"},
+		"one was read before":              {[]string{"new"}, []string{"cur/1:2,S"}, "lost new/2; new/1 is cur/1:2,S"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := folder(t, t.TempDir(), "box", all[:4]...)
+			before, err := f.Dir.Parts()
+			must(t, err)
+			for _, sub := range tt.anew {
+				must(t, os.RemoveAll(filepath.Join(string(f.Dir), sub)), os.Mkdir(filepath.Join(string(f.Dir), sub), 0o700))
+			}
+			for _, file := range tt.put {
+				put(t, f, file)
+			}
+			rest(t, f)
+			known := memory{f: rows(all...)}
+			see := func() string {
+				v, err := Look(t.Context(), []*Folder{f}, known, Options{})
+				must(t, err)
+				var said []string
+				for line := range strings.SplitSeq(v.Of(f).text(), "; ") {
+					if !strings.Contains(tt.want, "absent") && strings.HasPrefix(line, "absent") {
+						continue
+					}
+					said = append(said, line)
+				}
+				if strings.Contains(tt.want, "lost") != (len(v.Of(f).Anew) > 0) || !v.Steady() {
+					t.Errorf("anew %v, steady %v", v.Of(f).Anew, v.Steady())
+				}
+				return strings.Join(said, "; ")
+			}
+			if before.Places == (maildir.Places{}) {
+				return // this file system does not tell
+			}
+			f.Places = before.Places
+			if got := see(); got != tt.want {
+				t.Errorf("got %s", got)
+			}
+			now, err := f.Dir.Parts()
+			must(t, err)
+			f.Places = now.Places // dealt with
+			tt.want = strings.ReplaceAll(tt.want, "lost", "missing")
+			got := strings.Split(see(), "; ")
+			want := strings.Split(tt.want, "; ")
+			slices.Sort(got)
+			slices.Sort(want)
+			if !slices.Equal(got, want) {
+				t.Errorf("then %s, want %s", got, want)
+			}
+		})
+	}
+}
+
 // A file is found by its whole key, under whatever name.
 func TestFile(t *testing.T) {
 	f := folder(t, t.TempDir(), "box", "cur/1:2,S", "cur/11:2,F", "new/2", "cur/3,S=1")

@@ -22,6 +22,7 @@ type reading struct {
 	looked   int           // how often it was looked at
 	read     bool          // it was read, and not only asked for its mtimes
 	seen     maildir.Stamp // from before the last reading
+	places   maildir.Places
 	without  []string      // those of new/ and cur/ that were not there
 	gone     bool          // both
 	firm     bool          // a change after that reading must show in the mtimes
@@ -136,9 +137,9 @@ func (w *watch) late() (late []*reading) {
 		if r.looked == 0 || r.err != nil {
 			continue
 		}
-		stamp, without, err := r.Dir.Parts()
+		parts, err := r.Dir.Parts()
 		d := w.observer.doubts(r)
-		if err != nil || stamp != r.seen || !slices.Equal(without, r.without) || !r.firm || r.looked == 1 && d.missing+d.twins > 0 {
+		if err != nil || parts.Stamp != r.seen || !slices.Equal(parts.Lost, r.without) || !r.firm || r.looked == 1 && d.missing+d.twins > 0 {
 			late = append(late, r)
 		}
 	}
@@ -163,7 +164,8 @@ func (w *watch) pause(ctx context.Context, rs ...*reading) error {
 	before := make([]maildir.Stamp, len(rs))
 	wait := false
 	for i, r := range rs {
-		before[i], _, _ = r.Dir.Parts() // what cannot be read is seen by the next reading
+		parts, _ := r.Dir.Parts() // what cannot be read is seen by the next reading
+		before[i] = parts.Stamp
 		wait = wait || age(before[i], w.Now()) < tick
 	}
 	if !wait {
@@ -175,8 +177,8 @@ func (w *watch) pause(ctx context.Context, rs ...*reading) error {
 	case <-time.After(tick):
 	}
 	for i, r := range rs {
-		if after, _, err := r.Dir.Parts(); err == nil && after == before[i] {
-			r.rested = after
+		if after, err := r.Dir.Parts(); err == nil && after.Stamp == before[i] {
+			r.rested = after.Stamp
 		}
 	}
 	return nil
@@ -202,12 +204,12 @@ func (w *watch) visit(ctx context.Context, r *reading) error {
 
 func (w *watch) open(ctx context.Context, r *reading) error {
 	r.looked++
-	stamp, without, err := r.Dir.Parts()
+	now, err := r.Dir.Parts()
 	if err != nil {
 		return err
 	}
-	if r.looked == 1 && !r.Whole && stamp == r.Stamp && stamp != (maildir.Stamp{}) && len(without) == 0 {
-		r.stamp, r.seen, r.firm = stamp, stamp, true
+	if r.looked == 1 && !r.Whole && now.Stamp == r.Stamp && now.Stamp != (maildir.Stamp{}) && len(now.Lost) == 0 {
+		r.stamp, r.seen, r.places, r.firm = now.Stamp, now.Stamp, now.Places, true
 		return nil
 	}
 	return w.scan(r, func(names *listing) error { return w.observer.compare(ctx, r, names) })
@@ -216,9 +218,11 @@ func (w *watch) open(ctx context.Context, r *reading) error {
 // scan reads a folder once.
 func (w *watch) scan(r *reading, compare func(*listing) error) (err error) {
 	began := w.Now()
-	if r.seen, r.without, err = r.Dir.Parts(); err != nil {
+	parts, err := r.Dir.Parts()
+	if err != nil {
 		return err
 	}
+	r.seen, r.places, r.without = parts.Stamp, parts.Places, parts.Lost
 	r.firm = age(r.seen, began) >= tick || r.seen == r.rested
 	r.read, r.gone, r.stamp = true, len(r.without) == 2, maildir.Stamp{}
 	var names listing
@@ -231,9 +235,9 @@ func (w *watch) scan(r *reading, compare func(*listing) error) (err error) {
 	if err := compare(&names); err != nil {
 		return err
 	}
-	after, without, err := r.Dir.Parts()
-	if err == nil && after.Settled(began) && len(without) == 0 {
-		r.stamp = after
+	after, err := r.Dir.Parts()
+	if err == nil && after.Settled(began) && len(after.Lost) == 0 {
+		r.stamp = after.Stamp
 	}
 	return err
 }

@@ -52,18 +52,18 @@ func readMaildir(ctx context.Context, m *Mailbox) iter.Seq2[*Message, error] {
 // changes meanwhile.
 func rested(dir maildir.Dir) ([]maildir.Entry, error) {
 	for range readings {
-		before, lost, err := dir.Parts()
+		before, err := dir.Parts()
 		if err != nil {
 			return nil, err
 		}
 		var all []maildir.Entry
-		for e, err := range dir.ScanBut(lost) {
+		for e, err := range dir.ScanBut(before.Lost) {
 			if err != nil {
 				return nil, err
 			}
 			all = append(all, e)
 		}
-		if after, _, err := dir.Parts(); err == nil && after == before {
+		if after, err := dir.Parts(); err == nil && after.Stamp == before.Stamp {
 			slices.SortFunc(all, func(a, b maildir.Entry) int {
 				if a.Key != b.Key {
 					return map[bool]int{true: -1, false: 1}[a.Key < b.Key]

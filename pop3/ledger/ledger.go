@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"postie/maildir"
@@ -31,7 +33,18 @@ type Receipt struct {
 	Header [32]byte     // message.Header.Hash
 	Read   bool         // this very UIDL was read by RETR; false: only matched by content, which never licenses a DELE
 	At     time.Time    // when it was stored, UTC, ms
+	Lost   string       // the folder that its file was lost with: MAILBOX, or MAILBOX/new or /cur where that was made again; or one of those below
 }
+
+// What else Receipt.Lost says.
+const (
+	Here   = ""  // nothing is known
+	Erased = "-" // its file is gone, and few were gone with it: somebody deleted it
+	AtOnce = "+" // its file is gone, and too many were gone with it to be believed
+)
+
+// WithFolder says whether the file was lost with a folder.
+func (r *Receipt) WithFolder() bool { return r.Lost != Here && r.Lost != Erased && r.Lost != AtOnce }
 
 // Ledger is the part of the ledger that belongs to one maildrop. Every method that changes it is one durable
 // transaction.
@@ -63,7 +76,7 @@ func Open(ctx context.Context, s *index.Store, m index.Login) (*Ledger, error) {
 
 // Receipts returns the rows of the maildrop, of all states, in the order they came.
 func (l *Ledger) Receipts(ctx context.Context) ([]Receipt, error) {
-	all, err := index.Rows(ctx, l.s, scanReceipt, `SELECT id, uidl, state, key, listed, size, hash, exact, header, read, at
+	all, err := index.Rows(ctx, l.s, scanReceipt, `SELECT id, uidl, state, key, listed, size, hash, exact, header, read, at, lost
 		FROM receipt WHERE maildrop = ? ORDER BY id`, l.id)
 	return all, verb("read ledger", err)
 }
@@ -73,7 +86,7 @@ func (l *Ledger) Receipts(ctx context.Context) ([]Receipt, error) {
 func scanReceipt(rows *sql.Rows) (r Receipt, err error) {
 	var hash, header sql.RawBytes
 	var state, exact, read, at int64
-	err = rows.Scan(&r.ID, &r.UIDL, &state, &r.Key, &r.Listed, &r.Wire.Size, &hash, &exact, &header, &read, &at)
+	err = rows.Scan(&r.ID, &r.UIDL, &state, &r.Key, &r.Listed, &r.Wire.Size, &hash, &exact, &header, &read, &at, &r.Lost)
 	if r.State = Stored; state >= int64(Arriving) && state <= int64(Away) {
 		r.State = State(state)
 	}
@@ -164,6 +177,17 @@ func (l *Ledger) Away(ctx context.Context, ids []int64) error {
 // Gone records that the server deleted these: it answered QUIT with +OK.
 func (l *Ledger) Gone(ctx context.Context, ids []int64) error {
 	return l.change(ctx, "record as gone", "UPDATE receipt SET state = 3 WHERE id = ? AND maildrop = ?", ids)
+}
+
+// Note records what became of files: Receipt.Lost by ID.
+func (l *Ledger) Note(ctx context.Context, lost map[int64]string) error {
+	if len(lost) == 0 {
+		return nil
+	}
+	ids := slices.Sorted(maps.Keys(lost))
+	return verb("record what is gone", l.s.Write(ctx, func(tx *sql.Tx) error {
+		return index.Each(tx, "UPDATE receipt SET lost = ? WHERE id = ? AND maildrop = ?", ids, func(id *int64) []any { return []any{lost[*id], *id, l.id} }, nil)
+	}))
 }
 
 // change executes a statement of (id, maildrop) for each row.

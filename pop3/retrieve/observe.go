@@ -60,14 +60,17 @@ func (r *run) open(ctx context.Context) error {
 // remember reads the ledger and, if need be, looks into the Maildir.
 func (r *run) remember(ctx context.Context) (unfinished, error) {
 	var u unfinished
-	var err error
-	if r.Policy.Keep.Mode == UntilDeleted {
-		if r.view.Lost, err = r.lost(ctx); err != nil {
-			return u, err
-		}
+	lost, err := r.lost(ctx)
+	if err != nil {
+		return u, err
 	}
-	if r.fresh || r.Policy.Keep.Mode == UntilDeleted && len(r.view.Lost) == 0 {
-		// The index follows files that others renamed or moved, and learns of mail that others brought.
+	if r.Policy.Keep.Mode == UntilDeleted {
+		r.view.Lost = lost
+	}
+	if follow, err := r.follows(); err != nil {
+		return u, err
+	} else if !r.followed && (r.fresh || follow && (len(lost) == 0 || r.Policy.AllowMassDelete && len(r.Lost) == 0)) {
+		// The index follows files that others renamed or moved, learns of mail that others brought, and of folders that were lost.
 		if _, err := r.Store.Refresh(ctx); err != nil {
 			return u, err
 		}
@@ -79,14 +82,26 @@ func (r *run) remember(ctx context.Context) (unfinished, error) {
 	if err != nil {
 		return u, err
 	}
-	return u, r.look(ctx, receipts, &u)
+	if err := r.look(ctx, receipts, &u); err != nil {
+		return u, err
+	}
+	return u, r.notice(ctx)
+}
+
+// follows says whether what becomes of the files matters, now or when the policy is another one.
+func (r *run) follows() (bool, error) {
+	if r.Policy.Keep.tells() {
+		return true, nil
+	}
+	dirs, err := r.folders()
+	return len(dirs) > 1, err // what lies in the root alone cannot vanish but with it
 }
 
 // look finds the files of receipts, where it matters from the beginning whether they are there.
 func (r *run) look(ctx context.Context, receipts []ledger.Receipt, u *unfinished) error {
 	wanted := map[maildir.Key]bool{}
 	for _, c := range receipts {
-		if c.State == ledger.Arriving || r.Policy.Keep.Mode == UntilDeleted {
+		if c.State == ledger.Arriving || r.Policy.Keep.tells() {
 			wanted[c.Key] = true
 		}
 	}
@@ -94,6 +109,7 @@ func (r *run) look(ctx context.Context, receipts []ledger.Receipt, u *unfinished
 	if err != nil {
 		return err
 	}
+	r.rests = steady
 	r.view.Missing, r.view.Damaged = map[maildir.Key]bool{}, map[maildir.Key]bool{}
 	for _, c := range receipts {
 		where, here := places[c.Key]
@@ -158,8 +174,10 @@ func (r *run) judge(ctx context.Context) error {
 		return err
 	}
 	var err error
-	r.view.Lost, err = r.lost(ctx)
-	return err
+	if r.view.Lost, err = r.lost(ctx); err != nil {
+		return err
+	}
+	return r.notice(ctx)
 }
 
 // missing looks for the files of all else that is kept for a time: what became of it tells a deletion from a loss.
@@ -177,12 +195,6 @@ func (r *run) missing(ctx context.Context) error {
 		}
 	}
 	return err
-}
-
-// lost names the folders that held messages, and are not there.
-func (r *run) lost(ctx context.Context) ([]string, error) {
-	lost, err := r.Store.LostFolders(ctx)
-	return append(slices.Clone(r.Lost), lost...), err
 }
 
 // find says where files lie: in the root, or in a subfolder. steady says whether what it did not find may be believed to be gone.

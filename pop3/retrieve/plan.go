@@ -29,6 +29,9 @@ type Keep struct {
 	Age  time.Duration // with For
 }
 
+// tells says whether a file that is gone tells something: what is to become of its message on the server.
+func (k Keep) tells() bool { return k.Mode == For || k.Mode == UntilDeleted }
+
 // Policy is what the user wants; the zero value fetches everything and deletes it on the server.
 type Policy struct {
 	Keep            Keep
@@ -250,32 +253,44 @@ func (p Policy) guard(lost, of int, folders []string) *Guard {
 	if len(folders) > 0 && (until || lost > 0) {
 		return &Guard{Would: lost, Of: of, Folders: folders}
 	}
-	many := lost > 10 && float64(lost) > p.MaxDelete*float64(of)
-	// With UntilDeleted all of them, be they ever so few, look like a Maildir that was lost; who empties an inbox on purpose
-	// and often says max_delete = "100%". What was kept for its time may well be gone here by then.
-	all := until && lost >= 2 && lost == of && p.MaxDelete < 1
-	if many || all {
+	// What was kept for its time may well be gone here by then.
+	if p.many(lost, of) || until && p.all(lost, of) {
 		return &Guard{Would: lost, Of: of}
 	}
 	return nil
 }
 
+// many says whether so many deletions are more than one run may do.
+func (p Policy) many(n, of int) bool {
+	return !p.AllowMassDelete && n > 10 && float64(n) > p.MaxDelete*float64(of)
+}
+
+// all says whether deletions, be they ever so few, look like a Maildir that was lost; who empties an inbox on purpose and often says
+// max_delete = "100%".
+func (p Policy) all(n, of int) bool {
+	return !p.AllowMassDelete && n >= 2 && n == of && p.MaxDelete < 1
+}
+
 // emptied is the guard for mail that is kept for a time: it becomes due little by little, so that a Maildir that was lost would empty the
-// server in portions too small to be told. If of none of what is still there anything is here, or a folder vanished, nothing goes.
+// server in portions too small to be told. If too many files went at once, or all of them, or a folder vanished, nothing goes.
 func (p Policy) emptied(v View, lost int) *Guard {
 	if p.Keep.Mode != For || p.AllowMassDelete || p.MaxDelete >= 1 {
 		return nil
 	}
-	gone, of := 0, 0
+	gone, atOnce, of := 0, 0, 0
 	for _, r := range v.Receipts {
-		if r.State == ledger.Stored {
-			of++
-			if v.Missing[r.Key] {
-				gone++
-			}
+		if r.State != ledger.Stored {
+			continue
+		}
+		of++
+		if v.Missing[r.Key] {
+			gone++
+		}
+		if v.Missing[r.Key] && r.Lost == ledger.AtOnce {
+			atOnce++
 		}
 	}
-	if gone > 0 && len(v.Lost) > 0 || lost > 0 && gone >= 2 && gone == of {
+	if atOnce > 0 && lost > 0 || gone > 0 && len(v.Lost) > 0 {
 		return &Guard{Would: gone, Of: of, Folders: v.Lost}
 	}
 	return nil

@@ -61,6 +61,8 @@ type run struct {
 	ledger    *ledger.Ledger
 	session   *pop3.Session
 	view      View
+	followed  bool        // the index was brought up to what happened in the Maildir
+	rests     bool        // what is missing of all files that were wanted first may be believed
 	fresh     bool        // no run came to its end with this database
 	seen      ledger.Seen // what the last run left
 	forgot    bool        // the ledger is older than the mail, or lost rows
@@ -126,7 +128,13 @@ func (r *run) run(ctx context.Context) error {
 	if err := r.connect(ctx); err != nil {
 		return err
 	}
-	if !early && len(r.Lost) == 0 && r.unchanged() {
+	rests := !early && len(r.Lost) == 0 && r.unchanged()
+	if rests {
+		if rests, err = r.restsHere(ctx); err != nil {
+			return err
+		}
+	}
+	if rests {
 		r.Log.Info("unchanged since the last run")
 		r.announce(Plan{Known: len(r.view.Items)})
 		return r.leave(ctx)

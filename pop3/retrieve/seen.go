@@ -1,6 +1,7 @@
 package retrieve
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"slices"
@@ -22,6 +23,21 @@ func (r *run) unchanged() bool {
 		return r.view.Now.Sub(r.seen.Oldest) < r.Policy.Keep.Age
 	}
 	return r.Policy.Keep.Mode == Forever
+}
+
+// restsHere says whether nothing happened in the Maildir that would have to be noticed: where mail is kept for a time, what is gone from
+// it, and how much at once.
+func (r *run) restsHere(ctx context.Context) (bool, error) {
+	if !r.Policy.Keep.tells() {
+		return true, nil
+	}
+	lost, err := r.lost(ctx)
+	if err != nil || len(lost) > 0 {
+		return false, err
+	}
+	r.followed = true
+	seen, err := r.Store.Refresh(ctx)
+	return seen.Scanned == 0, err
 }
 
 // leaves is what a run that came to its end leaves.

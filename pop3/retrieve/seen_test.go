@@ -34,6 +34,10 @@ func TestUnchanged(t *testing.T) {
 	if report, was := quick(keep); was || report.New != 1 {
 		t.Errorf("a new message: %v, %+v", was, report)
 	}
+	w.now = w.now.Add(time.Hour)
+	if report, was := quick(days); was || report.Known != 6 {
+		t.Errorf("young, and nobody looked at the files: %v, %+v", was, report)
+	}
 	if report, was := quick(days); !was || report.Known != 6 {
 		t.Errorf("young: %v, %+v", was, report)
 	}
