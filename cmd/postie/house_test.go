@@ -46,6 +46,7 @@ func rooms() map[string][]string {
 		"pop3":                     nil,
 		"pop3/pop3test":            nil,
 		"pop3/ledger":              {"maildir", "maildir/index"},
+		"pop3/verify":              {"pop3", "pop3/ledger", "maildir", "maildir/index", "maildir/verify"},
 		"pop3/retrieve":            {"pop3", "pop3/ledger", "maildir", "maildir/look", "maildir/message", "maildir/index"},
 		"imap":                     nil,
 		"imap/imaptest":            nil,
