@@ -70,16 +70,22 @@ func (f *syncFlags) check() error {
 
 // policy is what account and flags want, flags first.
 func (f *syncFlags) policy(a config.Account) plan.Policy {
-	bodies := plan.Bodies{None: a.Bodies.None, MaxSize: int64(a.Bodies.MaxSize), MaxAge: a.Bodies.MaxAge}
+	create := map[config.Create]plan.Side{config.CreateBoth: plan.Both, config.CreateLocal: plan.Local, config.CreateRemote: plan.Remote}[a.Create]
+	return plan.Policy{MaxDelete: float64(a.MaxDelete), AllowMassDelete: f.allowMassDelete, Expunge: a.Expunge,
+		Trash: a.Trash, Create: create, Terms: f.terms(a.Terms)}
+}
+
+// terms are what account, or a table of mailboxes, and flags say of a mailbox, flags first.
+func (f *syncFlags) terms(t config.Terms) plan.Terms {
+	bodies := plan.Bodies{None: t.Bodies.None, MaxSize: int64(t.Bodies.MaxSize), MaxAge: t.Bodies.MaxAge}
 	switch f.bodies {
 	case "all":
 		bodies = plan.Bodies{Freed: true}
 	case "none":
 		bodies = plan.Bodies{None: true}
 	}
-	create := map[config.Create]plan.Side{config.CreateBoth: plan.Both, config.CreateLocal: plan.Local, config.CreateRemote: plan.Remote}[a.Create]
-	return plan.Policy{MaxDelete: float64(a.MaxDelete), AllowMassDelete: f.allowMassDelete, Expunge: a.Expunge,
-		Trash: a.Trash, Terms: plan.Terms{Bodies: bodies}, Create: create}
+	direction := map[config.Direction]plan.Direction{config.Pull: plan.Pull, config.Archive: plan.Archive, config.Push: plan.Push}[t.Direction]
+	return plan.Terms{Bodies: bodies, Direction: direction, Revert: t.LocalChanges == config.RevertChanges}
 }
 
 // patterns are the mailboxes wanted: those of -m in place of those of the account.
@@ -126,6 +132,9 @@ func (s *syncing) run(ctx context.Context, flags *syncFlags) (mirror.Report, err
 	s.task.Phase("connecting", ui.Amount{})
 	o.Named, o.InHand = s.app.json, s.gate.hold
 	o.Wait, o.Log = time.Duration(s.app.wait), s.app.ui.Logger().With("account", s.account.Name)
+	for _, own := range s.account.Own {
+		o.Terms = append(o.Terms, mirror.Terms{Pattern: own.Pattern, Terms: flags.terms(own.Terms)})
+	}
 	o.Mailboxes, o.Policy, o.DryRun, o.Progress = flags.patterns(s.account), flags.policy(s.account), s.dryRun, s.show
 	return mirror.Run(ctx, o)
 }

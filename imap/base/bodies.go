@@ -29,9 +29,9 @@ func (a *Account) TellBodies(ctx context.Context, policy string) error {
 }
 
 // Unwanted counts the messages whose bodies are here though they are out of bounds.
-func (a *Account) Unwanted(ctx context.Context, b plan.Bounds) (int64, error) {
-	n, err := index.Rows(ctx, a.s, index.Number, `SELECT count(*) FROM pair p JOIN box b ON b.id = p.box WHERE b.account = ? AND p.uid IS NOT NULL AND p.key IS NOT NULL
-		AND (? OR p.size > ? OR p.date < ?)`, a.id, b.None, b.Size, b.Since.UnixMilli())
+func (a *Account) Unwanted(ctx context.Context, box int64, b plan.Bounds) (int64, error) {
+	n, err := index.Rows(ctx, a.s, index.Number, `SELECT count(*) FROM pair p WHERE p.box = ? AND p.uid IS NOT NULL AND p.key IS NOT NULL
+		AND (? OR p.size > ? OR p.date < ?)`, box, b.None, b.Size, b.Since.UnixMilli())
 	if err != nil {
 		return 0, verb("read base", err)
 	}

@@ -21,6 +21,7 @@ type box struct {
 	base.Mailbox             // ID 0: not known
 	known        bool        // there is a base
 	outside      bool        // not part of this run
+	terms        *plan.Terms // that are its own; nil: the policy's
 	mustMatch    bool        // its UIDs mean nothing any more, or nobody knows yet what they mean: plan.Rematch
 	newbase      []plan.Pair // after Rematch
 	maildirSide
@@ -77,6 +78,9 @@ type effects struct {
 	spoiled  bool          // something planned was not done
 	refused  bool          // a whole command was not: there is no use in more of them
 }
+
+// policy is what the user wants of one mailbox.
+func (r *run) policy(b *box) plan.Policy { return r.Policy.Of(&plan.Mailbox{Terms: b.terms}) }
 
 // exist says on which sides a mailbox is.
 func (b *box) exist() (s plan.Side) {

@@ -93,7 +93,8 @@ func (r *run) views(ctx context.Context) ([]plan.Mailbox, error) {
 // oneSided: it is on one side only, and is not to be created on the other. Nothing comes of what is in it, however much that is, unless a
 // file or a mailbox has gone there: what only left for it on the server is gone as well as if it had been expunged.
 func (r *run) oneSided(b *box) bool {
-	return !b.known && b.exist() != plan.Both && r.Policy.Create&^b.exist() == 0
+	missing := plan.Both &^ b.exist()
+	return !b.known && missing != 0 && (r.Policy.Create&missing == 0 || !r.policy(b).Direction.Changes(missing))
 }
 
 // observeMailbox looks at one mailbox. One that is there, and cannot be looked at, must not look as if it were gone.
@@ -136,7 +137,7 @@ func (r *run) view(ctx context.Context, b *box) (plan.Mailbox, error) {
 	v := plan.Mailbox{
 		Name: b.Name, Known: b.known, Exist: b.exist(), Outside: b.outside, Unstable: b.unstable, Lost: b.emptied, Anew: b.anew, Called: b.Called, Deleted: b.Deleted,
 		UIDValidity: b.delta.Now.UIDValidity, MailboxID: b.delta.Now.MailboxID, ModSeq: b.delta.Now.ModSeq, PermanentFlags: b.delta.Now.PermanentFlags, ReadOnly: b.delta.Now.ReadOnly,
-		Expunges: b.expunges, Files: plan.Seq(b.files), Messages: plan.Seq(b.delta.Messages), Pending: b.pending,
+		Terms: b.terms, Expunges: b.expunges, Files: plan.Seq(b.files), Messages: plan.Seq(b.delta.Messages), Pending: b.pending,
 		Base: plan.Base{UIDValidity: b.UIDValidity, MailboxID: b.MailboxID, ByUID: plan.Seq(b.delta.Pairs), ByKey: plan.Seq(b.byKey)},
 	}
 	if es := b.left[empty]; len(es) > 0 {

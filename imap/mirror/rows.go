@@ -43,7 +43,7 @@ func (w rows) AlwaysInView(ctx context.Context) (pairs []plan.Pair, err error) {
 	if err != nil {
 		return nil, err
 	}
-	bodyless, err := w.r.base.Bodyless(ctx, w.b.ID, w.r.Policy.Bounds(), len(w.b.fresh) > 0)
+	bodyless, err := w.r.base.Bodyless(ctx, w.b.ID, w.r.policy(w.b).Bounds(), len(w.b.fresh) > 0)
 	always = append(always, slices.DeleteFunc(bodyless, func(row base.Row) bool {
 		return row.State != plan.Agreed || row.Local != row.Remote // it is among them already
 	})...)
@@ -59,7 +59,7 @@ func (w rows) Shows(p plan.Pair) bool {
 		return true
 	case p.Key != "":
 		return false
-	case w.r.Policy.Wants(p), len(w.b.fresh) > 0:
+	case w.r.policy(w.b).Wants(p), len(w.b.fresh) > 0:
 		return true
 	}
 	return w.b.pendingChange(p.UID) != nil

@@ -67,6 +67,7 @@ type Options struct {
 	Layout    maildir.Layout // maildir.FS: ROOT/INBOX, ROOT/Lists/golang; maildir.MaildirPlusPlus: ROOT, ROOT/.Lists.golang
 	Mailboxes []string       // patterns, "!" leaves out; they filter both sides. nil: all but Gmail's virtual ones
 	Policy    plan.Policy    // Now is filled in
+	Terms     []Terms        // of mailboxes that are to be treated otherwise; the first that fits counts
 	DryRun    bool           // plan only: nothing changes anywhere
 	Wait      time.Duration  // for the lock of the root: 0 not at all, <0 for ever
 	Batch     int            // messages that become durable together; 0: 256, or 8 MiB
@@ -82,6 +83,12 @@ type Options struct {
 	// InHand, if not nil, is called when a message begins to come or to go, and what it gives when that message is whole: who wants
 	// to end the run may wait for it.
 	InHand func() (whole func())
+}
+
+// Terms are what policy says of the mailboxes whose names fit a pattern, in place of Policy's.
+type Terms struct {
+	Pattern string
+	plan.Terms
 }
 
 // Report is what a run did. It is true also beside an error: what was done is kept.

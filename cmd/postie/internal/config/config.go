@@ -94,13 +94,47 @@ type Account struct {
 	Layout    Layout   // IMAP, like all below
 	Without   []string // capabilities that are not used though the server offers them
 	Mailboxes []string // patterns; "!" leaves out
-	Bodies    Bodies
 	Expunge   bool
 	Trash     string
 	Create    Create
+	Terms           // of mailboxes that none of Own fits
+	Own       []Own // of mailboxes by name, in file order: the first that fits counts
 
 	portGiven bool
 }
+
+// Terms are what one mailbox may have otherwise than others.
+type Terms struct {
+	Bodies       Bodies
+	Direction    Direction
+	LocalChanges LocalChanges
+
+	bodiesSaid bool
+}
+
+// Own are the terms of the mailboxes that a pattern fits. What it does not say is as the account says.
+type Own struct {
+	Pattern string
+	Terms
+}
+
+// Direction says which side of an IMAP account is the original.
+type Direction string
+
+const (
+	Both    Direction = "both"    // neither: changes go both ways
+	Pull    Direction = "pull"    // the server: nothing is pushed
+	Archive Direction = "archive" // the server, and what vanishes there stays here
+	Push    Direction = "push"    // the Maildirs: nothing is changed here
+)
+
+// LocalChanges says what becomes of changes here that are not pushed.
+type LocalChanges string
+
+const (
+	KeepChanges   LocalChanges = "keep"
+	RevertChanges LocalChanges = "revert"
+)
 
 // Password says where the secret comes from; at most one is set. None: netrc, then a prompt.
 type Password struct {

@@ -71,6 +71,9 @@ func (a *Account) entryIMAP(e *entry) {
 	if a.Create != CreateBoth {
 		e.text("create", string(a.Create), "on which side missing mailboxes are made")
 	}
+	if a.Direction != "" && a.Direction != Both {
+		e.text("direction", string(a.Direction), "the original: pull, archive: the server; push: what is here")
+	}
 	if a.Bodies != (Bodies{}) {
 		e.put("bodies = "+a.Bodies.toml(), "larger or older ones on demand")
 	} else {

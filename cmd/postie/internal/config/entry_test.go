@@ -16,7 +16,7 @@ func TestEntry(t *testing.T) {
 		{Name: "home", Protocol: POP3, Host: "pop.example.org", TLS: Implicit, User: "alice", Maildir: "/m/home", Keep: Keep{KeepFor, 14 * 24 * 3600e9}},
 		{Name: "a b", Protocol: IMAP, Host: "imap.example.org", Port: 1993, TLS: Implicit, User: "u", Expunge: true},
 		{Name: "alice@example.org", Protocol: IMAP, Host: "h", Port: 143, TLS: StartTLS, User: strange, Maildir: "/m/x", Password: Password{Command: []string{"pass", strange}}, Mailboxes: []string{"*", "!Junk"}, Layout: LayoutMaildir, Auth: "scram-sha-256", Trash: "Trash", Expunge: true},
-		{Name: "e", Protocol: IMAP, Host: "h", TLS: Implicit, User: "u", Maildir: "/m/e", Create: CreateNone, Bodies: Bodies{MaxSize: 100 << 10}, TokenCommand: []string{"token"}},
+		{Name: "e", Protocol: IMAP, Host: "h", TLS: Implicit, User: "u", Maildir: "/m/e", Create: CreateNone, Terms: Terms{Bodies: Bodies{MaxSize: 100 << 10}, Direction: Pull}, TokenCommand: []string{"token"}},
 		{Name: "t", Protocol: IMAP, Host: "h", Tunnel: []string{"ssh", "h"}, TLS: None, Maildir: "/m/t", Password: Password{Keyring: true}},
 		{Name: "o", Protocol: POP3, Host: "h", TLS: Implicit, User: "u", Maildir: "/m/o", OAuth2: &OAuth2{Provider: "google", ClientID: strange}},
 		{Name: "l", Protocol: POP3, Host: "h", TLS: Implicit, User: "u", Maildir: "/m/l", Password: Password{Literal: "hunter2"}, TLSCA: "/ca.pem"},

@@ -1,8 +1,10 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/url"
 	"slices"
@@ -10,11 +12,56 @@ import (
 	"unicode"
 )
 
+// inherit fills in what a table does not say. A table that says how local changes are treated need not say the direction.
+func (t *Terms) inherit(from Terms) {
+	if !t.bodiesSaid {
+		t.Bodies = from.Bodies
+	}
+	t.Direction, t.LocalChanges = cmp.Or(t.Direction, from.Direction), cmp.Or(t.LocalChanges, from.LocalChanges)
+}
+
+// fields are the keys of a table below mailbox.
+func (t *Terms) fields() []field {
+	return []field{
+		{name: "bodies", set: func(v value) { v.bodies(&t.Bodies); t.bodiesSaid = true }},
+		{name: "direction", set: func(v value) { v.direction(&t.Direction) }},
+		{name: "local_changes", set: func(v value) { v.localChanges(&t.LocalChanges) }},
+	}
+}
+
+func (v value) direction(to *Direction) { oneOf(v, to, Both, Pull, Archive, Push) }
+
+func (v value) localChanges(to *LocalChanges) { oneOf(v, to, KeepChanges, RevertChanges) }
+
+// own reads the tables below mailbox, in file order.
+func (v value) own(to *[]Own) {
+	m, ok := v.toml.(map[string]any)
+	if !ok {
+		v.fail(`write [account.NAME.mailbox."Lists/*"]`, "is %s, not a table", kind(v.toml))
+		return
+	}
+	for _, pattern := range slices.Sorted(maps.Keys(m)) {
+		v := value{v.p, append(slices.Clip(v.path), pattern), m[pattern]}
+		switch {
+		case pattern == "" || pattern[0] == '!' || plain(pattern) != nil:
+			v.fail(`write the name of a mailbox, or a pattern such as "Lists/*"`, "%q is not a pattern", pattern)
+			continue
+		case v.toml == nil:
+			continue
+		}
+		own := Own{Pattern: pattern}
+		v.table(own.fields()...)
+		*to = append(*to, own)
+	}
+	line := func(o Own) int { return v.p.line(append(slices.Clip(v.path), o.Pattern)) }
+	slices.SortStableFunc(*to, func(a, b Own) int { return cmp.Compare(line(a), line(b)) })
+}
+
 // newAccount holds the defaults; what depends on other keys comes with complete.
 func newAccount(name string) Account {
 	return Account{
 		Name: name, Auth: "auto", MaxDelete: 0.3, IndexBodies: true,
-		Layout: LayoutFS, Mailboxes: []string{"*"}, Expunge: true, Create: CreateBoth,
+		Layout: LayoutFS, Mailboxes: []string{"*"}, Expunge: true, Create: CreateBoth, Terms: Terms{Direction: Both, LocalChanges: KeepChanges},
 	}
 }
 
@@ -30,7 +77,10 @@ func (a *Account) complete() {
 	a.portGiven = a.Port != 0
 	a.SetTLS(a.TLS)
 	if a.Protocol != IMAP {
-		a.Layout, a.Mailboxes, a.Expunge, a.Create = "", nil, false, ""
+		a.Layout, a.Mailboxes, a.Expunge, a.Create, a.Terms, a.Own = "", nil, false, "", Terms{}, nil
+	}
+	for i := range a.Own {
+		a.Own[i].inherit(a.Terms)
 	}
 }
 
@@ -70,6 +120,9 @@ func (a *Account) fields() []field {
 		{"layout", IMAP, func(v value) { oneOf(v, &a.Layout, LayoutFS, LayoutMaildir) }},
 		{"mailboxes", IMAP, func(v value) { v.patterns(&a.Mailboxes) }},
 		{"bodies", IMAP, func(v value) { v.bodies(&a.Bodies) }},
+		{"direction", IMAP, func(v value) { v.direction(&a.Direction) }},
+		{"local_changes", IMAP, func(v value) { v.localChanges(&a.LocalChanges) }},
+		{"mailbox", IMAP, func(v value) { v.own(&a.Own) }},
 		{"expunge", IMAP, func(v value) { v.boolean(&a.Expunge) }},
 		{"trash", IMAP, func(v value) {
 			if v.toml != "" {

@@ -13,7 +13,7 @@ import (
 )
 
 func options() cmp.Options {
-	return cmp.Options{cmpopts.IgnoreUnexported(Account{}), cmpopts.EquateEmpty()}
+	return cmp.Options{cmpopts.IgnoreUnexported(Account{}, Terms{}), cmpopts.EquateEmpty()}
 }
 
 const everything = `
@@ -49,6 +49,13 @@ trash = "Trash"
 create = "local"
 tls = "starttls"
 bodies = { max_size = "10MB", max_age = "2w" }
+direction = "archive"
+local_changes = "revert"
+[account."bob@example.org".mailbox."Lists/*"]
+bodies = "none"
+[account."bob@example.org".mailbox.Drafts]
+direction = "both"
+local_changes = "keep"
 [account."bob@example.org".oauth2]
 provider = "other"
 client_id = "id"
@@ -83,11 +90,16 @@ func TestParseReadsEveryKey(t *testing.T) {
 	}, {
 		Name: "bob@example.org", Protocol: IMAP, Host: "imap.example.org", Port: 143, TLS: StartTLS, User: "bob", Auth: "auto",
 		Maildir: "/etc/postie/work", Layout: LayoutMaildir, Mailboxes: []string{"*", "!Junk"}, Trash: "Trash", Create: CreateLocal,
-		Bodies: Bodies{MaxSize: 10e6, MaxAge: 14 * 24 * time.Hour}, IndexBodies: true,
+		Terms: Terms{Bodies: Bodies{MaxSize: 10e6, MaxAge: 14 * 24 * time.Hour}, Direction: Archive, LocalChanges: RevertChanges}, IndexBodies: true,
+		Own: []Own{
+			{"Lists/*", Terms{Bodies: Bodies{None: true}, Direction: Archive, LocalChanges: RevertChanges}},
+			{"Drafts", Terms{Bodies: Bodies{MaxSize: 10e6, MaxAge: 14 * 24 * time.Hour}, Direction: Both, LocalChanges: KeepChanges}},
+		},
 		OAuth2: &OAuth2{Provider: "other", ClientID: "id", ClientSecret: "hush", TokenURL: "https://login.example.org/token", DeviceURL: "http://127.0.0.1:9/device", RedirectURL: "http://localhost/back", Scopes: []string{"mail"}},
 	}, {
 		Name: "tunnelled", Protocol: IMAP, Port: 143, TLS: None, Tunnel: []string{"ssh", "host", "/usr/lib/dovecot/imap"}, Auth: "auto",
 		Maildir: "/var/tunnelled", Layout: LayoutFS, Mailboxes: []string{"*"}, MaxDelete: 0.3, Expunge: true, Create: CreateBoth, IndexBodies: true,
+		Terms: Terms{Direction: Both, LocalChanges: KeepChanges},
 	}}
 	if d := cmp.Diff(want, c.Accounts, options()); d != "" {
 		t.Error(d)

@@ -50,6 +50,8 @@ func written(k Key, v string) error {
 		} else {
 			account["oauth2"] = `{ provider = "google", client_id = "id", ` + name + " = " + v + " }"
 		}
+	case table == "mailbox" && ok:
+		account[table] = `{ "Lists/*" = { ` + name + " = " + v + " } }"
 	case ok:
 		account[table] = "{ " + name + " = " + v + " }"
 	default:

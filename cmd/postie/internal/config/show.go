@@ -106,17 +106,27 @@ func (a *Account) show(b *bytes.Buffer) {
 	if a.OAuth2 != nil {
 		a.OAuth2.show(b, a.Name)
 	}
+	for _, own := range a.Own {
+		fmt.Fprintf(b, "[%s]\n", keyName("account", a.Name, "mailbox", own.Pattern))
+		own.Terms.show(b)
+	}
 	b.WriteByte('\n')
 }
 
 func (a *Account) showIMAP(b *bytes.Buffer) {
 	text(b, "layout", a.Layout)
 	line(b, "mailboxes", a.Mailboxes, true)
-	fmt.Fprintf(b, "bodies = %s\n", a.Bodies.toml())
 	line(b, "expunge", a.Expunge, true)
 	line(b, "trash", a.Trash, true)
 	text(b, "create", a.Create)
 	line(b, "without", a.Without, len(a.Without) > 0)
+	a.Terms.show(b)
+}
+
+func (t Terms) show(b *bytes.Buffer) {
+	fmt.Fprintf(b, "bodies = %s\n", t.Bodies.toml())
+	text(b, "direction", t.Direction)
+	text(b, "local_changes", t.LocalChanges)
 }
 
 func (o *OAuth2) show(b *bytes.Buffer, account string) {

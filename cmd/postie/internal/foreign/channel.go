@@ -29,11 +29,11 @@ func (m *mbsyncrc) chosen(a *Account, c *joint) bool {
 	if v, line := m.of(c.section, "maxmessages"); c.lines["maxmessages"] == 0 && line != 0 {
 		m.note(line, "maxmessages %s is not carried over", strings.Join(v, " "))
 	}
-	if a.Create != "" && (a.Create != b.Create || a.MarkOnly != b.MarkOnly) {
-		m.refuse(c.line, a.Name, "channel %s creates or expunges otherwise than channel %s: an account does all its mailboxes alike", c.name, a.Name)
+	if a.Create != "" && (a.Create != b.Create || a.MarkOnly != b.MarkOnly || a.Direction != b.Direction) {
+		m.refuse(c.line, a.Name, "channel %s creates, expunges or syncs otherwise than channel %s: an account does all its mailboxes alike", c.name, a.Name)
 		return false
 	}
-	a.Create, a.MarkOnly = b.Create, b.MarkOnly
+	a.Create, a.MarkOnly, a.Direction = b.Create, b.MarkOnly, b.Direction
 	if b.MaxSize > 0 {
 		a.MaxSize = b.MaxSize
 	}
@@ -77,13 +77,17 @@ func (m *mbsyncrc) expunge(a *Account, c *joint) {
 	a.MarkOnly = true
 }
 
-// sync: both ways, and all of it, is what postie does.
-func (m *mbsyncrc) sync(_ *Account, c *joint) bool {
+// sync: all of it, both ways or one way, is what postie does.
+func (m *mbsyncrc) sync(a *Account, c *joint) bool {
 	v, line := m.of(c.section, "sync")
 	text := strings.ToLower(strings.Join(v, " "))
+	if text == "pull" || text == "push" {
+		a.Direction = text
+		return true
+	}
 	pull, push := strings.Contains(text, "pull"), strings.Contains(text, "push")
 	if pull != push || text == "none" {
-		m.refuse(line, c.name, "sync %s: postie keeps both sides equal and would also do what this leaves out", strings.Join(v, " "))
+		m.refuse(line, c.name, "sync %s: postie would also do what this leaves out", strings.Join(v, " "))
 		return false
 	}
 	if text != "" && text != "all" && text != "full" && text != "pull push" && text != "push pull" {

@@ -33,6 +33,7 @@ type Account struct {
 	Create          string   // IMAP: "both", "local", "remote", "none"
 	MarkOnly        bool     // IMAP: a deletion expunges nothing
 	Trash           string   // IMAP: where deletions go
+	Direction       string   // IMAP: "" both ways, "pull", "push"
 	MaxSize         int64    // IMAP: larger bodies stay on the server; octets
 }
 

@@ -98,7 +98,7 @@ func translated(name string, f foreign.Account) *config.Account {
 	a := &config.Account{Name: name, Protocol: config.Protocol(f.Protocol), Host: f.Host, Port: f.Port, TLS: config.TLS(f.TLS), TLSCA: f.TLSCA,
 		TLSFingerprint: f.Fingerprint, User: f.User, Password: config.Password{Command: f.PasswordCommand}, Auth: f.Auth, Tunnel: f.Tunnel,
 		Maildir: f.Maildir, Layout: config.Layout(f.Layout), Mailboxes: f.Mailboxes, TokenCommand: f.TokenCommand, Create: config.Create(f.Create),
-		Expunge: !f.MarkOnly, Trash: f.Trash, Bodies: config.Bodies{MaxSize: config.Size(f.MaxSize)}}
+		Expunge: !f.MarkOnly, Trash: f.Trash, Terms: config.Terms{Bodies: config.Bodies{MaxSize: config.Size(f.MaxSize)}, Direction: config.Direction(f.Direction)}}
 	// A secret in a file is not made to lie in another one.
 	a.Password.Keyring = f.HasPassword && len(f.PasswordCommand) == 0
 	if a.Maildir == "" {
