@@ -13,6 +13,7 @@ The tests of the whole program, by the first word of their file:
 	read_     list, search, show, status: without a server, while others write, on a terminal
 	act_      mark, move, delete, free
 	retry_    what is tried again
+	supply_   what the program is built from
 	bench_    benchmarks beside mpop and mbsync, and the promise about memory
 
 A new behaviour begins as a scenario in testdata/script: it needs no Dovecot, and is the shortest to read. What needs a
