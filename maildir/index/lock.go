@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/gofrs/flock"
+
+	"postie/maildir"
 )
 
 // Locked is the error of a lock that somebody else holds.
@@ -156,7 +158,7 @@ func (s *Store) lock(ctx context.Context, wait time.Duration, files func(*Lock, 
 		return nil, err
 	}
 	l := &Lock{s: s}
-	if !networked(string(s.root)) {
+	if !maildir.Networked(string(s.root)) {
 		l.root = flock.New(string(s.root), flock.SetFlag(os.O_RDONLY))
 	}
 	deadline := time.Now().Add(wait)
@@ -205,16 +207,20 @@ func (s *Store) hold(ctx context.Context, l *Lock) error {
 		return err
 	}
 	s.held.Store(l, nil)
+	if err := label(last, whoWeAre()); err != nil {
+		return fmt.Errorf("write lock: %w", err)
+	}
+	return s.write(ctx, func(*sql.Tx) error { return nil }) // see kept
+}
+
+// whoWeAre is what a lock file says of who holds it.
+func whoWeAre() string {
 	host, _ := os.Hostname()
 	command := filepath.Base(os.Args[0])
 	if len(os.Args) > 1 && !strings.HasPrefix(os.Args[1], "-") {
 		command += " " + os.Args[1]
 	}
-	text := fmt.Sprintf("pid %d on %s since %s (%s)\n", os.Getpid(), host, time.Now().UTC().Format(time.RFC3339), command)
-	if err := label(last, text); err != nil {
-		return fmt.Errorf("write lock: %w", err)
-	}
-	return s.write(ctx, func(*sql.Tx) error { return nil }) // see kept
+	return fmt.Sprintf("pid %d on %s since %s (%s)\n", os.Getpid(), host, time.Now().UTC().Format(time.RFC3339), command)
 }
 
 // label writes into a locked file who holds it.

@@ -118,7 +118,7 @@ func (s *Store) begin(ctx context.Context, root string, o *Options) error {
 	if err := unwritable(s.path()); err != nil {
 		return err
 	}
-	s.net = networked(filepath.Dir(s.base))
+	s.net = maildir.Networked(filepath.Dir(s.base))
 	err = s.connect(ctx)
 	if err != nil {
 		s.open.Unlock()

@@ -1,10 +1,10 @@
-package index
+package maildir
 
 import "golang.org/x/sys/unix"
 
-// networked reports whether a folder lies where shared memory (WAL) or locks reach only one machine, or may do so
+// Networked reports whether a folder lies where shared memory (WAL) or locks reach only one machine, or may do so
 // (FUSE). What the kernel does not tell counts as local.
-func networked(dir string) bool {
+func Networked(dir string) bool {
 	var st unix.Statfs_t
 	if unix.Statfs(dir, &st) != nil {
 		return false

@@ -1,9 +1,0 @@
-package index
-
-import "golang.org/x/sys/unix"
-
-// networked reports whether a folder lies on another machine. What the kernel does not tell counts as local.
-func networked(dir string) bool {
-	var st unix.Statfs_t
-	return unix.Statfs(dir, &st) == nil && st.Flags&unix.MNT_LOCAL == 0
-}
