@@ -517,7 +517,7 @@ func TestSilence(t *testing.T) {
 			t.Error(err)
 		}
 		stop := make(chan struct{})
-		time.AfterFunc(imap.IdleRefresh-time.Second, func() { close(stop) })
+		time.AfterFunc(27*time.Minute, func() { close(stop) })
 		if err := s.Idle(t.Context(), stop); err != nil {
 			t.Error(err)
 		}

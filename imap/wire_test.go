@@ -3,14 +3,12 @@ package imap
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"io"
 	"math/rand/v2"
 	"net"
 	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/emersion/go-imap/v2"
@@ -187,38 +185,6 @@ func FuzzFetch(f *testing.F) {
 				t.Fatal("no Size")
 			}
 		}
-	})
-}
-
-// An IDLE is begun anew every five minutes.
-func TestIdleRefresh(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		client, server := net.Pipe()
-		var idles int
-		go func() {
-			defer server.Close()
-			io.WriteString(server, "* PREAUTH [CAPABILITY IMAP4rev1 IDLE] hi\r\n")
-			for i := 1; ; i++ {
-				buf := make([]byte, 100)
-				if _, err := server.Read(buf); err != nil {
-					return
-				}
-				idles++
-				io.WriteString(server, "+ idling\r\n")
-				server.Read(buf) // DONE
-				fmt.Fprintf(server, "T%d OK\r\n", i)
-			}
-		}()
-		s, err := Connect(t.Context(), Options{Dial: func(context.Context) (net.Conn, error) { return client, nil }})
-		if err != nil {
-			t.Fatal(err)
-		}
-		stop := make(chan struct{})
-		time.AfterFunc(2*IdleRefresh+time.Minute, func() { close(stop) })
-		if err := s.Idle(t.Context(), stop); err != nil || idles != 3 {
-			t.Errorf("%d times, %v", idles, err)
-		}
-		s.Close()
 	})
 }
 

@@ -1,0 +1,180 @@
+package push
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	goimap "github.com/emersion/go-imap/v2"
+
+	"postie/imap"
+)
+
+// begin asks a server to tell of everything, and looks at what happened before that.
+func (e *Ear) begin(ctx context.Context, s *imap.Session) error {
+	err := s.Notify(ctx)
+	if refused(err) {
+		s.Lose(goimap.CapNotify)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	e.notified = true
+	return e.ask(ctx, s)
+}
+
+// open selects what is listened to: INBOX, or with NOTIFY nothing, so that of INBOX too the status is told.
+func (e *Ear) open(ctx context.Context, s *imap.Session, way Way) error {
+	if way == Notify && s.Has(goimap.CapUnselect) {
+		return s.Unselect(ctx)
+	}
+	e.mu.Lock()
+	e.idling = true // from here on, so that nothing is missed
+	e.mu.Unlock()
+	m, err := s.Examine(ctx, inbox, nil)
+	if refused(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	now := imap.Status{Messages: m.Exists, UIDNext: m.UIDNext, UIDValidity: m.UIDValidity, HighestModSeq: m.HighestModSeq}
+	if before, known := e.known[inbox]; known {
+		if now.Unseen = before.Unseen; now.UIDNext == 0 {
+			now.UIDNext = before.UIDNext
+		}
+		if !same(before, now) {
+			e.know(inbox, now)
+			e.hear(inbox)
+		}
+	} else {
+		e.know(inbox, now)
+	}
+	return nil
+}
+
+// wait waits until the bell rings, or it is time to ask.
+func (e *Ear) wait(ctx context.Context, s *imap.Session, way Way) error {
+	now := e.now()
+	until := e.pace.next(now)
+	limit := e.patience.limit()
+	if way == Notify {
+		until = now.Add(limit)
+	}
+	if way == Poll {
+		return e.poll(ctx, s, until.Sub(now))
+	}
+	if way == Idle && !now.Before(until) {
+		return e.ask(ctx, s)
+	}
+	began := now
+	if err := e.idle(ctx, s, min(limit, until.Sub(now))); err != nil {
+		e.patience.died(e.now().Sub(began))
+		return err
+	}
+	e.patience.lasted(e.now().Sub(began))
+	return nil
+}
+
+// idle is one IDLE.
+func (e *Ear) idle(ctx context.Context, s *imap.Session, d time.Duration) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	stop, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stop)
+		timer := time.NewTimer(max(d, 0))
+		defer timer.Stop()
+		select {
+		case <-e.bell:
+		case <-timer.C:
+		case <-ended:
+			return
+		}
+		if e.probes() {
+			time.AfterFunc(probeLimit, func() { cancel(errSilent) })
+		}
+	}()
+	err := s.Idle(ctx, stop)
+	close(ended)
+	<-stop
+	if refused(err) {
+		s.Lose(goimap.CapIdle)
+		return nil
+	}
+	return err
+}
+
+// probes says whether the server is to prove that it is there; then, if it is, everything is to be looked at.
+func (e *Ear) probes() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	probing := e.probing
+	e.probing, e.anywhere = false, e.anywhere || probing
+	return probing
+}
+
+// poll asks what is new in INBOX, and for the status of the others, after a while.
+func (e *Ear) poll(ctx context.Context, s *imap.Session, d time.Duration) error {
+	timer := time.NewTimer(max(d, 0))
+	defer timer.Stop()
+	select {
+	case <-e.bell:
+	case <-timer.C:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	if e.halted() {
+		return nil
+	}
+	if e.probes() {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, probeLimit, errSilent)
+		defer cancel()
+	}
+	if err := s.Noop(ctx); err != nil && !refused(err) {
+		return err
+	}
+	if e.done() {
+		return nil
+	}
+	return e.ask(ctx, s)
+}
+
+// ask asks for the status of the mailboxes.
+func (e *Ear) ask(ctx context.Context, s *imap.Session) error {
+	began := e.now()
+	all, err := s.List(ctx, true)
+	if err != nil && !refused(err) {
+		return err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.pace.asked(began, e.now())
+	first := e.known == nil
+	for _, m := range all {
+		if m.Status == nil || !m.Selectable() || e.Wanted != nil && !e.Wanted(m.Name) {
+			continue
+		}
+		before, known := e.known[m.Name]
+		if m.Name == inbox && e.idling && known { // told by itself, and some servers tell the status of what is selected late
+			continue
+		}
+		if now := *m.Status; !known || !same(before, now) {
+			e.know(m.Name, now)
+			if !first {
+				e.hear(m.Name)
+			}
+		}
+	}
+	return nil
+}
+
+// refused says whether a server said no, and goes on.
+func refused(err error) bool {
+	no, ok := errors.AsType[*imap.Error](err)
+	return ok && no.Status != "BYE"
+}

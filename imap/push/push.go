@@ -1,0 +1,262 @@
+// Package push tells where something happened on a server, as soon as the server lets one know. It only says where to look: what
+// changed is found out by the run that looks.
+//
+// An [Ear] listens on a session between the runs that work on it, by the best way that the server offers:
+//
+//   - NOTIFY (RFC 5465): the server tells of every mailbox, by its STATUS.
+//   - IDLE (RFC 2177): it tells of the one that is selected, INBOX. Of the others the status is asked now and then (LIST-STATUS, in one
+//     question, where it is to be had). Whatever happens in INBOX, the others are asked at once: mail is moved from one to another.
+//   - else INBOX too is asked now and then, by NOOP.
+//
+// How often is asked adapts (Pace): often where something happened lately and questions cost little, seldom where it is quiet. What
+// happened between a run and the listening is found by comparing states: those up to which the run recorded everything (Recorded)
+// with those that the server tells.
+//
+// A line that some router between us and the server forgets says nothing; neither does one whose machine slept. So each IDLE ends
+// before that time (Patience, learnt), and Probe asks whether somebody is there.
+package push
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	goimap "github.com/emersion/go-imap/v2"
+
+	"postie/imap"
+)
+
+// Way is how a server lets one know.
+type Way string
+
+const (
+	Notify Way = "NOTIFY"
+	Idle   Way = "IDLE"
+	Poll   Way = "polling"
+)
+
+// WayOf is the best way that a session offers.
+func WayOf(s *imap.Session) Way {
+	switch {
+	case s.Has(goimap.CapNotify) && s.Has(goimap.CapIdle):
+		return Notify
+	case s.Has(goimap.CapIdle):
+		return Idle
+	}
+	return Poll
+}
+
+// inbox is the mailbox that is always there, and listened to most closely.
+const inbox = "INBOX"
+
+// Ear listens for one account. Its methods may be called from several goroutines, but Listen by one at a time.
+type Ear struct {
+	Wanted func(mailbox string) bool // which mailboxes, by their names on the server; nil: all
+	Now    func() time.Time          // nil: time.Now
+
+	mu       sync.Mutex
+	known    map[string]imap.Status // up to which everything is known, or was told of
+	heard    map[string]bool        // mailboxes that something happened in, since Listen was called
+	anywhere bool                   // or in any
+	bell     chan struct{}          // rung when Listen shall end what it waits for
+	stopped  bool
+	probing  bool
+	idling   bool // what the server tells of the selected mailbox is of INBOX
+
+	session  *imap.Session // that the following is about
+	notified bool          // the server was asked to tell of everything
+	pace     Pace
+	patience Patience
+}
+
+// New returns an Ear.
+func New() *Ear { return &Ear{bell: make(chan struct{}, 1)} }
+
+// Event takes what a server says unasked: it belongs into imap.Options.Event.
+func (e *Ear) Event(event imap.Event) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	switch event := event.(type) {
+	case imap.ChangedMailbox:
+		if !e.told(event.Name, event.Status) {
+			return
+		}
+	case imap.Listed:
+		e.anywhere = true
+	case imap.Exists, imap.Expunged, imap.Vanished, imap.Changed:
+		if !e.idling {
+			return // it belongs to the run at work, or is compared when its mailbox is opened
+		}
+		e.hear(inbox)
+	default:
+		return
+	}
+	e.ring()
+}
+
+// told takes the status of a mailbox, and says whether it is news. Without mod-sequences a status does not show everything: then
+// that it is told is the news.
+func (e *Ear) told(name string, now imap.Status) bool {
+	before, known := e.known[name]
+	if known && now.HighestModSeq != 0 && same(before, now) || e.Wanted != nil && !e.Wanted(name) {
+		return false
+	}
+	e.know(name, now)
+	e.hear(name)
+	return true
+}
+
+func (e *Ear) hear(name string) {
+	if e.heard == nil {
+		e.heard = map[string]bool{}
+	}
+	e.heard[name] = true
+}
+
+func (e *Ear) know(name string, s imap.Status) {
+	if e.known == nil {
+		e.known = map[string]imap.Status{}
+	}
+	e.known[name] = s
+}
+
+// same says whether two states show no difference.
+func same(a, b imap.Status) bool {
+	if a.HighestModSeq == 0 || b.HighestModSeq == 0 {
+		a.HighestModSeq, b.HighestModSeq = 0, 0
+	} else {
+		a.Unseen, b.Unseen = 0, 0 // a run does not record it, and need not
+	}
+	return a == b
+}
+
+func (e *Ear) ring() {
+	select {
+	case e.bell <- struct{}{}:
+	default:
+	}
+}
+
+// Recorded says up to which states a run knows everything, by mailbox as the server calls it.
+func (e *Ear) Recorded(states map[string]imap.Status) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for name, s := range states {
+		if before, known := e.known[name]; known {
+			s.Unseen = before.Unseen
+		}
+		e.know(name, s)
+	}
+}
+
+// Stop ends Listen, politely.
+func (e *Ear) Stop() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.stopped = true
+	e.ring()
+}
+
+// Probe makes Listen ask at once whether the server is still there, and listen no more: to that it has to answer within seconds.
+func (e *Ear) Probe() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.probing = true
+	e.ring()
+}
+
+func (e *Ear) now() time.Time {
+	if e.Now != nil {
+		return e.Now()
+	}
+	return time.Now()
+}
+
+// Heard is where something happened; Anywhere: in mailboxes that came or went, or nobody knows where.
+type Heard struct {
+	Mailboxes []string // on the server
+	Anywhere  bool
+}
+
+// Any says whether there is anything.
+func (h Heard) Any() bool { return h.Anywhere || len(h.Mailboxes) > 0 }
+
+// take gives what was heard, and forgets it.
+func (e *Ear) take() Heard {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	h := Heard{slices.Sorted(maps.Keys(e.heard)), e.anywhere}
+	e.heard, e.anywhere = nil, false
+	return h
+}
+
+// done says whether there is no reason to listen any longer.
+func (e *Ear) done() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.stopped || e.anywhere || len(e.heard) > 0
+}
+
+// errSilent is why a session is given up that does not answer in time after Probe, or at the end of an IDLE.
+var errSilent = errors.New("the server does not answer any more")
+
+// probeLimit is how long an answer may take when the line may be dead.
+const probeLimit = 5 * time.Second
+
+// Listen listens on a session that nobody else uses meanwhile, until something happened or Stop is called; then what it gives is empty.
+// An error says that the session is over, as those of the session do.
+func (e *Ear) Listen(ctx context.Context, s *imap.Session) (Heard, error) {
+	if e.session != s {
+		e.session, e.notified = s, false
+	}
+	select {
+	case <-e.bell: // what rang since the last time is known, or in heard
+	default:
+	}
+	err := e.listen(ctx, s)
+	h := e.take()
+	e.mu.Lock()
+	e.stopped, e.idling = false, false
+	if h.Any() {
+		e.pace.happened(e.now())
+	}
+	e.mu.Unlock()
+	if err == nil && !s.Alive() {
+		err = errSilent
+	}
+	return h, err
+}
+
+func (e *Ear) listen(ctx context.Context, s *imap.Session) error {
+	way := WayOf(s)
+	if way == Notify && !e.notified {
+		if err := e.begin(ctx, s); err != nil {
+			return err
+		}
+		if way = WayOf(s); e.done() {
+			return nil
+		}
+	}
+	if err := e.open(ctx, s, way); err != nil || e.done() {
+		return err
+	}
+	for !e.done() {
+		if err := e.wait(ctx, s, way); err != nil {
+			return err
+		}
+		way = WayOf(s) // what it offers and refuses is done without
+	}
+	if way == Notify || e.halted() {
+		return nil
+	}
+	return e.ask(ctx, s) // where else?
+}
+
+func (e *Ear) halted() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.stopped && !e.anywhere && len(e.heard) == 0
+}
