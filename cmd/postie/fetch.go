@@ -156,6 +156,9 @@ func (f *fetching) show(e retrieve.Event) {
 		f.task.Add(ui.Amount{Messages: 1})
 	case retrieve.Stored:
 		f.stored++
+		if f.watched != nil {
+			f.watched.arrived(index.Inbox, e.Message)
+		}
 		if !f.app.json && f.app.verbose == 0 {
 			return // nobody would see it
 		}
@@ -163,11 +166,11 @@ func (f *fetching) show(e retrieve.Event) {
 		m.UIDL = e.Item.UIDL
 		u.Stored(m)
 	case retrieve.Skipped:
-		u.Notice(name, fmt.Sprintf("message %d (%s) is larger than %s and was left on the server", e.Item.Number, ui.Size(e.Item.Size), ui.Size(e.Limit)))
+		f.notice(fmt.Sprintf("message %d (%s) is larger than %s and was left on the server", e.Item.Number, ui.Size(e.Item.Size), ui.Size(e.Limit)))
 	case retrieve.Failed:
-		u.Error(ui.Failure{Account: name, Host: f.account.Host, Err: e.Err, Exit: exit.Partial})
+		f.fail(ui.Failure{Account: name, Host: f.account.Host, Err: e.Err, Exit: exit.Partial})
 	case retrieve.Notice:
-		u.Notice(name, e.Text)
+		f.notice(e.Text)
 	}
 }
 

@@ -17,13 +17,14 @@ const hookPatience = 5
 // newMail runs the user's new_mail hook after an account brought something new. Its output goes to standard error:
 // standard output may be JSON. A hook that does not end is ended, with what it started.
 func (a *app) newMail(ctx context.Context, account config.Account, count int) error {
-	if len(a.hooks.NewMail) == 0 {
+	hooks := a.hooks.Load()
+	if hooks == nil || len(hooks.NewMail) == 0 {
 		return nil
 	}
 	limit := hookPatience * time.Duration(a.timeout)
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("it did not end within %v (%d times --timeout)", limit, hookPatience))
 	defer cancel()
-	cmd := exec.CommandContext(ctx, a.hooks.NewMail[0], a.hooks.NewMail[1:]...)
+	cmd := exec.CommandContext(ctx, hooks.NewMail[0], hooks.NewMail[1:]...)
 	cmd.Stdout, cmd.Stderr = a.err, a.err
 	cmd.Env = append(a.environ(),
 		"POSTIE_ACCOUNT="+account.Name, "POSTIE_PROTOCOL="+string(account.Protocol),
@@ -39,5 +40,5 @@ func (a *app) newMail(ctx context.Context, account config.Account, count int) er
 		syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
 		err = context.Cause(ctx)
 	}
-	return fmt.Errorf("hook new_mail: %s: %w", a.hooks.NewMail[0], err)
+	return fmt.Errorf("hook new_mail: %s: %w", hooks.NewMail[0], err)
 }

@@ -18,8 +18,9 @@ import (
 // for all below it. Tests may import what they need.
 func rooms() map[string][]string {
 	return map[string][]string{
-		"cmd/postie": {"cmd/postie/internal/*", "pop3", "pop3/retrieve", "imap", "imap/plan", "imap/base", "imap/mirror", "imap/naming", "imap/restore",
-			"maildir", "maildir/message", "maildir/source", "maildir/index", "maildir/index/query"},
+		"cmd/postie": {"cmd/postie/internal/*", "pop3", "pop3/retrieve", "imap", "imap/plan", "imap/base", "imap/mirror", "imap/naming", "imap/push", "imap/restore",
+			"maildir", "maildir/watch", "maildir/message", "maildir/source", "maildir/index", "maildir/index/query"},
+		"cmd/postie/internal/agenda":     nil,
 		"cmd/postie/internal/answer":     nil,
 		"cmd/postie/internal/config":     {"cmd/postie/internal/near"},
 		"cmd/postie/internal/connect":    nil,
@@ -39,6 +40,7 @@ func rooms() map[string][]string {
 		"cmd/postie/internal/manual":  {"cmd/postie/internal/config", "cmd/postie/internal/exit"},
 		"cmd/postie/internal/paths":   nil,
 		"cmd/postie/internal/service": {"cmd/postie/internal/exit"},
+		"cmd/postie/internal/systemd": nil,
 		"cmd/postie/internal/session": {"cmd/postie/internal/config", "cmd/postie/internal/connect", "cmd/postie/internal/credential",
 			"cmd/postie/internal/exit", "pop3", "imap"},
 		"cmd/postie/internal/ui":   nil,
@@ -51,6 +53,7 @@ func rooms() map[string][]string {
 		"imap":                     nil,
 		"imap/imaptest":            nil,
 		"imap/naming":              {"imap"},
+		"imap/push":                {"imap"},
 		"imap/plan":                {"maildir"},
 		"imap/changes":             {"imap", "imap/naming", "imap/plan", "maildir", "maildir/message"},
 		"imap/base":                {"imap/plan", "maildir", "maildir/index"},
@@ -59,6 +62,7 @@ func rooms() map[string][]string {
 		"imap/mirror":              {"imap", "imap/base", "imap/changes", "imap/naming", "imap/plan", "maildir", "maildir/look", "maildir/message", "maildir/index"},
 		"maildir":                  nil,
 		"maildir/look":             {"maildir", "maildir/message"},
+		"maildir/watch":            {"maildir"},
 		"maildir/message":          nil,
 		"maildir/manifest":         {"maildir"},
 		"maildir/mbox":             {"maildir"},

@@ -23,6 +23,8 @@ type interruption struct {
 	mu    sync.Mutex
 	asked bool
 	gates []*gate
+
+	hangup chan struct{} // gets the hangups; nil: they end the run
 }
 
 // gate is one account at work.
@@ -44,12 +46,33 @@ func interruptible() (context.Context, *interruption, func()) {
 		}
 	}
 	go func() {
-		if _, ok := <-signals; ok {
+		for s := range signals {
+			if s == syscall.SIGHUP && in.hungUp() {
+				continue
+			}
 			signal.Stop(signals)
 			in.ask()
+			return
 		}
 	}()
 	return ctx, in, func() { signal.Stop(signals); close(signals); cancel(nil) }
+}
+
+// hangups makes a SIGHUP a wish to read the configuration again, in place of one to end.
+func (in *interruption) hangups() <-chan struct{} {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.hangup = make(chan struct{}, 1)
+	return in.hangup
+}
+
+func (in *interruption) hungUp() bool {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.hangup != nil {
+		ring(in.hangup)
+	}
+	return in.hangup != nil
 }
 
 // enter begins the work on an account. leave ends it.

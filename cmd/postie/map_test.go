@@ -12,6 +12,7 @@ The tests of the whole program, by the first word of their file:
 	sync_     IMAP, with devices that share an account: fleet_ is the account and its devices
 	read_     list, search, show, status: without a server, while others write, on a terminal
 	act_      mark, move, delete, free
+	watch_    what stays connected: devices, trouble, endurance
 	retry_    what is tried again
 	supply_   what the program is built from
 	bench_    benchmarks beside mpop and mbsync, and the promise about memory

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"postie/cmd/postie/internal/agenda"
 	"postie/cmd/postie/internal/exit"
 	"postie/cmd/postie/internal/ui"
 )
@@ -20,12 +21,6 @@ type persistence struct {
 	say    func(err error, wait time.Duration)
 }
 
-// The first wait, and the longest one unless the server asks for more.
-const (
-	firstWait = time.Second
-	mostWait  = time.Minute
-)
-
 // run calls do until it succeeds, fails for good, or the limit is over. do says whether it got further than the time
 // before: then waiting begins small again.
 func (p persistence) run(ctx context.Context, do func() (further bool, err error)) error {
@@ -38,7 +33,7 @@ func (p persistence) run(ctx context.Context, do func() (further bool, err error
 		if further {
 			n = 0
 		}
-		wait := backoff(n, exit.Answer(err).Wait, p.random())
+		wait := agenda.Backoff(n, exit.Answer(err).Wait, p.random())
 		if p.now().Add(wait).Sub(began) > p.limit {
 			return err
 		}
@@ -47,20 +42,6 @@ func (p persistence) run(ctx context.Context, do func() (further bool, err error
 			return err
 		}
 	}
-}
-
-// backoff is how long to wait after failure number n, from 0: twice as long each time, give or take a half, so that those
-// who were cut off together do not come back together. What the server asks for is waited in any case.
-func backoff(n int, asked time.Duration, random float64) time.Duration {
-	wait := mostWait
-	if n < 6 {
-		wait = min(firstWait<<n, mostWait)
-	}
-	part := time.Duration(float64(wait) * random)
-	if asked > 0 {
-		return asked + part
-	}
-	return wait/2 + part
 }
 
 // persist works on an account, as often as it takes.

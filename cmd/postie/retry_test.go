@@ -80,18 +80,6 @@ func TestPersistence(t *testing.T) {
 	}
 }
 
-func TestBackoff(t *testing.T) {
-	for n := range 100 {
-		least, most := backoff(n, 0, 0), backoff(n, 0, 1)
-		if least < firstWait/2 || most > 3*mostWait/2 || most < 2*least {
-			t.Errorf("%d: %v to %v", n, least, most)
-		}
-		if got := backoff(n, time.Hour, 0); got < time.Hour {
-			t.Errorf("%d: %v, less than the server asks for", n, got)
-		}
-	}
-}
-
 // A wait ends with the run.
 func TestSleepEnds(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())

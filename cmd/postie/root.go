@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -8,6 +9,8 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -31,11 +34,12 @@ type app struct {
 	color   string
 	timeout duration
 	wait    wait
-	hooks   config.Hooks
+	hooks   atomic.Pointer[config.Hooks] // nil: there are none
 
 	interruption *interruption
 
 	secrets  credential.Secrets
+	mu       sync.Mutex      // guards withheld
 	withheld map[string]bool // variables that hold passwords: no command that postie starts is given them
 }
 
@@ -45,19 +49,28 @@ func run(args []string, out, errOut io.Writer) int {
 	debug.SetGCPercent(50)
 	ctx, in, stop := interruptible()
 	defer stop()
-	a := &app{args: args, out: out, err: errOut, timeout: duration(time.Minute), withheld: map[string]bool{}, interruption: in}
+	return newApp(out, errOut, in).main(ctx, args)
+}
+
+func newApp(out, errOut io.Writer, in *interruption) *app {
+	return &app{out: out, err: errOut, timeout: duration(time.Minute), withheld: map[string]bool{}, interruption: in}
+}
+
+// main runs the command line, and returns the exit code.
+func (a *app) main(ctx context.Context, args []string) int {
+	a.args = args
 	root := a.root()
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	if a.ui == nil { // the flags themselves were wrong
-		a.ui = ui.New(ui.Options{Out: out, Err: errOut, JSON: a.json || slices.Contains(args, "--json")})
+		a.ui = ui.New(ui.Options{Out: a.out, Err: a.err, JSON: a.json || slices.Contains(args, "--json")})
 	}
 	code := exit.Code(err)
 	if err != nil && !errors.As(err, new(exit.Reported)) {
 		a.ui.Error(ui.Failure{Err: err, Hint: exit.Hint(err, ""), Exit: code})
 	}
 	if err := a.ui.Close(); err != nil && code == exit.OK {
-		fmt.Fprintln(errOut, "postie: write output:", err)
+		fmt.Fprintln(a.err, "postie: write output:", err)
 		code = exit.Failed
 	}
 	return code
@@ -91,7 +104,7 @@ Nothing is deleted on a server before it is durable here, whatever is killed.`,
 	f.Var(&a.wait, "wait", "wait for a Maildir that is in use, for ever or for that long, such as 10m")
 	f.Lookup("wait").NoOptDefVal = forever
 	root.PersistentPreRunE = func(*cobra.Command, []string) error { return a.begin() }
-	root.AddCommand(a.fetchCommand(), a.syncCommand(), a.initCommand(), a.checkCommand(), a.loginCommand(), a.demoCommand(), a.configCommand(), a.manCommand(root), a.versionCommand())
+	root.AddCommand(a.fetchCommand(), a.syncCommand(), a.watchCommand(), a.initCommand(), a.checkCommand(), a.loginCommand(), a.demoCommand(), a.configCommand(), a.manCommand(root), a.versionCommand())
 	root.AddCommand(a.listCommand(), a.showCommand(), a.searchCommand(), a.markCommand(), a.moveCommand(), a.deleteCommand(), a.freeCommand(), a.statusCommand(), a.indexCommand(), a.mailboxCommand(), a.serviceCommand(), a.restoreCommand())
 	root.SetHelpCommand(helpCommand())
 	group(root)
@@ -148,6 +161,8 @@ func (a *app) load() (*config.Config, error) {
 
 // know takes note of the secrets of accounts, whether they are used in this run or not.
 func (a *app) know(accounts ...config.Account) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	for _, account := range accounts {
 		a.secrets.Learn(credential.NewSecret(string(account.Password.Literal)), credential.NewSecret(string(account.Proxy.Password)))
 		if o := account.OAuth2; o != nil {
@@ -162,6 +177,8 @@ func (a *app) know(accounts ...config.Account) {
 
 // environ is the environment of the commands that postie starts.
 func (a *app) environ() []string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	return slices.DeleteFunc(os.Environ(), func(line string) bool {
 		name, _, _ := strings.Cut(line, "=")
 		return a.withheld[name]

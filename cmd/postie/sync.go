@@ -104,9 +104,7 @@ func (a *app) syncAll(ctx context.Context, accounts []config.Account, flags *syn
 		for _, g := range report.Guards {
 			err = errors.Join(err, g)
 		}
-		summary := ui.Summary{New: report.New, Uploaded: report.Uploaded, FlagsPulled: report.FlagsPulled, FlagsPushed: report.FlagsPushed,
-			Moved: report.Moved, DeletedLocal: report.DeletedLocal, DeletedRemote: report.DeletedRemote, Skipped: report.Skipped,
-			Failed: report.Failed, Mailboxes: report.Mailboxes, Bytes: report.Bytes}
+		summary := numbersOf(report)
 		if j.dryRun {
 			summary.Bytes = s.showPlan(report)
 		}
@@ -121,22 +119,36 @@ type syncing struct {
 }
 
 func (s *syncing) run(ctx context.Context, flags *syncFlags) (mirror.Report, error) {
-	var err error
-	if s.store, err = s.stores.Of(ctx, s.account); err != nil {
-		return mirror.Report{}, err
-	}
-	o, err := library.MirrorOptions(s.account, s.store, s.app.session(), s.terminal)
+	o, err := s.options(ctx, flags)
 	if err != nil {
 		return mirror.Report{}, err
 	}
+	return mirror.Run(ctx, o)
+}
+
+// options opens the Maildirs, and says what is to be done with them.
+func (s *syncing) options(ctx context.Context, flags *syncFlags) (o mirror.Options, err error) {
+	if s.store, err = s.stores.Of(ctx, s.account); err != nil {
+		return o, err
+	}
+	if o, err = library.MirrorOptions(s.account, s.store, s.app.session(), s.terminal); err != nil {
+		return o, err
+	}
 	s.task.Phase("connecting", ui.Amount{})
-	o.Named, o.InHand = s.app.json, s.gate.hold
+	o.Named, o.InHand = s.app.json || s.watched != nil, s.gate.hold
 	o.Wait, o.Log = time.Duration(s.app.wait), s.app.ui.Logger().With("account", s.account.Name)
 	for _, own := range s.account.Own {
 		o.Terms = append(o.Terms, mirror.Terms{Pattern: own.Pattern, Terms: flags.terms(own.Terms)})
 	}
 	o.Mailboxes, o.Policy, o.DryRun, o.Progress = flags.patterns(s.account), flags.policy(s.account), s.dryRun, s.show
-	return mirror.Run(ctx, o)
+	return o, nil
+}
+
+// numbersOf are the numbers of a run.
+func numbersOf(r mirror.Report) ui.Summary {
+	return ui.Summary{New: r.New, Uploaded: r.Uploaded, FlagsPulled: r.FlagsPulled, FlagsPushed: r.FlagsPushed,
+		Moved: r.Moved, DeletedLocal: r.DeletedLocal, DeletedRemote: r.DeletedRemote, Skipped: r.Skipped,
+		Failed: r.Failed, Mailboxes: r.Mailboxes, Bytes: r.Bytes}
 }
 
 // show translates an event.
@@ -157,6 +169,9 @@ func (s *syncing) show(e mirror.Event) {
 			s.stored++
 			s.task.Add(ui.Amount{Messages: 1})
 		}
+		if s.watched != nil {
+			s.watched.happened(e.Op, e.About)
+		}
 		if !s.app.json && s.app.verbose == 0 {
 			return // nobody would see it
 		}
@@ -164,6 +179,9 @@ func (s *syncing) show(e mirror.Event) {
 		step.Event = eventOf(e.Op.Kind)
 		u.Did(step)
 	case mirror.Stored:
+		if s.watched != nil {
+			s.watched.arrived(e.Mailbox, e.Message)
+		}
 		if s.app.json || s.app.verbose > 0 {
 			m := library.Message(s.account, s.store, e.Message)
 			m.UID = ui.UID(e.UID)
@@ -174,13 +192,13 @@ func (s *syncing) show(e mirror.Event) {
 		if !exit.Is[*mirror.NoMailboxError](err) {
 			err = fmt.Errorf("%s: %w", e.Mailbox, e.Err)
 		}
-		u.Error(ui.Failure{Account: name, Host: s.account.Host, Err: err, Hint: s.without(e), Exit: exit.Partial})
+		s.fail(ui.Failure{Account: name, Host: s.account.Host, Err: err, Hint: s.without(e), Exit: exit.Partial})
 	case mirror.Notice:
 		text := e.Text
 		if e.Mailbox != "" {
 			text = e.Mailbox + ": " + text
 		}
-		u.Notice(name, text)
+		s.notice(text)
 	}
 }
 

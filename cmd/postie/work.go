@@ -26,7 +26,8 @@ type job struct {
 	dryRun   bool
 	task     *ui.Task
 	gate     *gate
-	aside    bool // it is no run of the account: status does not tell of it
+	aside    bool     // it is no run of the account: status does not tell of it
+	watched  *watched // nil: it is one run, not one of many
 
 	planned, stored int // messages to retrieve, and those that are safe
 }
@@ -67,6 +68,20 @@ func (a *app) each(ctx context.Context, accounts []config.Account, c *connection
 		return exit.Reported(code)
 	}
 	return nil
+}
+
+// fail tells of something that failed; watch tells it once.
+func (j *job) fail(f ui.Failure) {
+	if j.watched == nil || j.watched.first(f.Err.Error()) {
+		j.app.ui.Error(f)
+	}
+}
+
+// notice is fail for what is no failure.
+func (j *job) notice(text string) {
+	if j.watched == nil || j.watched.first(text) {
+		j.app.ui.Notice(j.account.Name, text)
+	}
 }
 
 // failures counts messages and mailboxes that something failed for.

@@ -58,7 +58,7 @@ func (w *Watcher) add(rel string) (fresh bool) {
 			f.polled = true
 		}
 	}
-	f.stamp, _, _ = w.dir(rel).Parts()
+	f.as, _ = w.dir(rel).Parts()
 	w.all[rel] = f
 	w.tell(Change{Folder: rel})
 	return fresh

@@ -61,7 +61,7 @@ type Watcher struct {
 // folder is a Maildir that is watched.
 type folder struct {
 	polled bool // the system does not tell of it
-	stamp  maildir.Stamp
+	as     maildir.Parts
 }
 
 const (
@@ -220,8 +220,8 @@ func (w *Watcher) look() {
 
 // compare tells of a folder whose mtimes are others than before.
 func (w *Watcher) compare(path string, f *folder) {
-	if now, _, err := w.dir(path).Parts(); err == nil && now != f.stamp {
-		f.stamp = now
+	if now, err := w.dir(path).Parts(); err == nil && (now.Stamp != f.as.Stamp || now.Places != f.as.Places) {
+		f.as = now
 		w.tell(Change{Folder: path})
 	}
 }

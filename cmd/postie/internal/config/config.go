@@ -87,6 +87,7 @@ type Account struct {
 	State       string        // folder for index and locks; empty: the Maildir root
 	MaxDelete   Fraction      // deletion guard; default 30%
 	Retry       time.Duration // failures that may pass are tried again for that long; 0: not at all
+	Interval    time.Duration // how often watch looks at everything; POP3: fetches
 	IndexBodies bool          // full text of bodies is indexed
 
 	Keep Keep // POP3: what becomes of stored messages on the server

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 	"unicode"
 )
 
@@ -76,6 +77,9 @@ func (a *Account) complete() {
 	}
 	a.portGiven = a.Port != 0
 	a.SetTLS(a.TLS)
+	if a.Interval == 0 {
+		a.Interval = map[Protocol]time.Duration{POP3: 5 * time.Minute, IMAP: 15 * time.Minute}[a.Protocol]
+	}
 	if a.Protocol != IMAP {
 		a.Layout, a.Mailboxes, a.Expunge, a.Create, a.Terms, a.Own = "", nil, false, "", Terms{}, nil
 	}
@@ -115,6 +119,7 @@ func (a *Account) fields() []field {
 		{"state", "", func(v value) { v.file(&a.State) }},
 		{"max_delete", "", func(v value) { v.parsed(`write a percentage such as "30%"`, into(&a.MaxDelete, ParseFraction)) }},
 		{"retry", "", func(v value) { v.duration(&a.Retry) }},
+		{"interval", "", func(v value) { v.duration(&a.Interval) }},
 		{"index_bodies", "", func(v value) { v.boolean(&a.IndexBodies) }},
 		{"keep", POP3, func(v value) { v.keep(&a.Keep) }},
 		{"layout", IMAP, func(v value) { oneOf(v, &a.Layout, LayoutFS, LayoutMaildir) }},

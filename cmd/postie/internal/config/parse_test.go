@@ -85,12 +85,12 @@ func TestParseReadsEveryKey(t *testing.T) {
 		TLSFingerprint: "sha256:aabb" + strings.Repeat("0", 59) + "a", User: "alice",
 		Password: Password{Command: []string{"pass", "show", "mail/alice"}}, Auth: "cram-md5",
 		Maildir: "/home/alice/Mail/home", State: "/etc/postie/state", Keep: Keep{KeepFor, 14 * 24 * time.Hour},
-		ClientCert: "/etc/cert.pem", ClientKey: "/etc/postie/key.pem", MaxDelete: 0.125,
+		ClientCert: "/etc/cert.pem", ClientKey: "/etc/postie/key.pem", MaxDelete: 0.125, Interval: 5 * time.Minute,
 		Proxy: Proxy{"[::1]:1080", "u", "p"},
 	}, {
 		Name: "bob@example.org", Protocol: IMAP, Host: "imap.example.org", Port: 143, TLS: StartTLS, User: "bob", Auth: "auto",
 		Maildir: "/etc/postie/work", Layout: LayoutMaildir, Mailboxes: []string{"*", "!Junk"}, Trash: "Trash", Create: CreateLocal,
-		Terms: Terms{Bodies: Bodies{MaxSize: 10e6, MaxAge: 14 * 24 * time.Hour}, Direction: Archive, LocalChanges: RevertChanges}, IndexBodies: true,
+		Terms: Terms{Bodies: Bodies{MaxSize: 10e6, MaxAge: 14 * 24 * time.Hour}, Direction: Archive, LocalChanges: RevertChanges}, IndexBodies: true, Interval: 15 * time.Minute,
 		Own: []Own{
 			{"Lists/*", Terms{Bodies: Bodies{None: true}, Direction: Archive, LocalChanges: RevertChanges}},
 			{"Drafts", Terms{Bodies: Bodies{MaxSize: 10e6, MaxAge: 14 * 24 * time.Hour}, Direction: Both, LocalChanges: KeepChanges}},
@@ -98,7 +98,7 @@ func TestParseReadsEveryKey(t *testing.T) {
 		OAuth2: &OAuth2{Provider: "other", ClientID: "id", ClientSecret: "hush", TokenURL: "https://login.example.org/token", DeviceURL: "http://127.0.0.1:9/device", RedirectURL: "http://localhost/back", Scopes: []string{"mail"}},
 	}, {
 		Name: "tunnelled", Protocol: IMAP, Port: 143, TLS: None, Tunnel: []string{"ssh", "host", "/usr/lib/dovecot/imap"}, Auth: "auto",
-		Maildir: "/var/tunnelled", Layout: LayoutFS, Mailboxes: []string{"*"}, MaxDelete: 0.3, Expunge: true, Create: CreateBoth, IndexBodies: true,
+		Maildir: "/var/tunnelled", Layout: LayoutFS, Mailboxes: []string{"*"}, MaxDelete: 0.3, Expunge: true, Create: CreateBoth, IndexBodies: true, Interval: 15 * time.Minute,
 		Terms: Terms{Direction: Both, LocalChanges: KeepChanges},
 	}}
 	if d := cmp.Diff(want, c.Accounts, options()); d != "" {

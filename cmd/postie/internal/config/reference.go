@@ -96,6 +96,7 @@ func descriptions() map[string]Key {
 		"retry":                 key("string", "", `"2m"`, "A failure that may pass, such as a lost connection, is tried again for that long before it is told. By default the next run does."),
 		"without":               key("list of strings", "", `["CONDSTORE", "COMPRESS=DEFLATE"]`, "Capabilities that are not used although the server offers them, because it breaks there."),
 		"hooks.new_mail":        key("list of strings", "", `["notmuch", "new"]`, "A command, without a shell, that is run after an account brought something new. POSTIE_ACCOUNT, POSTIE_PROTOCOL, POSTIE_MAILDIR and POSTIE_NEW (how many) are set."),
+		"interval":              key("string", "5m (POP3), 15m (IMAP)", `"2m"`, "watch: how often a POP3 account is fetched. Of an IMAP account, of which the server tells what happens, how often all of it is looked at whatever it tells. A server that asks for longer pauses gets them."),
 	}
 }
 

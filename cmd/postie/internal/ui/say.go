@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"strings"
+	"time"
 )
 
 // Failure is something that went wrong, told on standard error and, with JSON, as an event too.
@@ -210,4 +211,17 @@ func (u *UI) Did(s Step) error {
 	}
 	u.Verbose(1, s.Account, s.Mailbox+": "+cmp.Or(s.Says, s.words())+": "+s.Reason)
 	return u.Err()
+}
+
+// Change tells of something that happened to a mailbox or a message, as watch sees it: a line on standard output, unless quiet or
+// JSON, which has events for that. timed: with the time before it.
+func (u *UI) Change(account, mailbox, text string, timed bool) error {
+	if u.opt.Quiet || u.opt.JSON {
+		return u.Err()
+	}
+	at := ""
+	if timed {
+		at = u.opt.Now().Format(time.DateTime) + " "
+	}
+	return u.write(&u.out, at+place(account, "")+place(mailbox, "")+line(text)+"\n")
 }

@@ -1,0 +1,220 @@
+package main
+
+import (
+	"context"
+	"net"
+	"slices"
+	"strings"
+	"time"
+
+	"postie/cmd/postie/internal/agenda"
+	"postie/cmd/postie/internal/config"
+	"postie/imap"
+	"postie/imap/mirror"
+	"postie/imap/push"
+	"postie/maildir"
+	dirwatch "postie/maildir/watch"
+)
+
+// watched is one account that is watched. But for its channels it is for one goroutine, and for what the run at work tells.
+type watched struct {
+	*watch
+	account config.Account
+	agenda  *agenda.Account
+	trouble agenda.Trouble
+
+	woke    chan struct{} // the machine slept, or has another network
+	renewed chan struct{} // the configuration was read again
+	quit    chan struct{} // closed: it is not watched any more
+
+	rootID  string            // of the Maildir, since a run found it; "": none did yet
+	line    imap.Options      // how to connect; without Dial: it is not known yet
+	session *mirror.Session   // IMAP: stays connected between runs; nil: there was none yet
+	up      bool              // it was connected when the last run ended
+	ear     *push.Ear         // of the session
+	local   *dirwatch.Watcher // IMAP: of the Maildirs; nil: not yet
+
+	did    map[maildir.Key]bool // messages that the last run changed here
+	echoes time.Time            // until then changes of those are what it did
+	told   int                  // lines of this run
+	now    map[string]bool      // what this run told, or would have told once more
+}
+
+// loop works on the account until ctx ends, or it is not watched any more.
+func (a *watched) loop(ctx context.Context) {
+	defer a.agenda.Gone()
+	defer a.close()
+	for {
+		task, ok := a.wait(ctx)
+		if !ok {
+			return
+		}
+		select {
+		case a.turns <- struct{}{}:
+		case <-ctx.Done():
+			return
+		}
+		outcome := a.cycle(ctx, task.Where)
+		<-a.turns
+		a.agenda.Ended(time.Now(), outcome)
+		if a.up {
+			a.agenda.Connected(time.Now())
+		}
+	}
+}
+
+func (a *watched) close() {
+	if a.session != nil {
+		a.session.Close()
+	}
+	if a.local != nil {
+		a.local.Close()
+	}
+}
+
+// wait waits until a run is due, and listens meanwhile. false: there will be none.
+func (a *watched) wait(ctx context.Context) (agenda.Task, bool) {
+	var l listening
+	defer l.end(a)
+	for {
+		now := time.Now()
+		a.takeLocal(now)
+		if a.up && l.heard == nil && a.session.IMAP() == nil {
+			a.up = false
+			a.agenda.Lost(now)
+		}
+		task := a.agenda.Next(now)
+		if task.Run {
+			return task, true
+		}
+		if a.up && task.Until.Sub(now) > time.Second {
+			l.begin(ctx, a)
+		}
+		timer := time.NewTimer(task.Until.Sub(now))
+		select {
+		case <-ctx.Done():
+		case <-a.quit:
+		case <-timer.C:
+		case <-a.changed():
+		case h := <-l.heard:
+			l.took(a, h)
+		case <-a.woke:
+			if l.heard == nil {
+				a.agenda.Woke(time.Now())
+			} else {
+				l.probing = true
+				a.ear.Probe()
+			}
+		case <-a.renewed:
+			a.agenda.Renewed(time.Now())
+		}
+		timer.Stop()
+		if ctx.Err() != nil || closed(a.quit) {
+			return agenda.Task{}, false
+		}
+	}
+}
+
+func closed(c chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
+
+// listening is somebody who listens for the server while nobody works on the session.
+type listening struct {
+	heard   chan heard // nil: nobody listens
+	probing bool
+}
+
+type heard struct {
+	push.Heard
+	err error
+}
+
+func (l *listening) begin(ctx context.Context, a *watched) {
+	if l.heard != nil {
+		return
+	}
+	s := a.session.IMAP()
+	if s == nil {
+		return
+	}
+	c := make(chan heard, 1)
+	l.heard = c
+	go func() {
+		h, err := a.ear.Listen(ctx, s)
+		c <- heard{h, err}
+	}()
+}
+
+// took brings what was heard to the agenda.
+func (l *listening) took(a *watched, h heard) {
+	l.heard = nil
+	now := time.Now()
+	switch {
+	case h.err != nil:
+		a.up = false
+		a.ui.Verbose(1, a.account.Name, "the line ended: "+h.err.Error())
+		if l.probing {
+			a.agenda.Woke(now)
+		} else {
+			a.agenda.Lost(now)
+		}
+	case h.Any() && !h.Anywhere:
+		a.agenda.Pushed(now, h.Mailboxes...)
+	case h.Any():
+		a.agenda.Pushed(now)
+	}
+	l.probing = false
+}
+
+// end ends the listening, since the session is needed, or all ends.
+func (l *listening) end(a *watched) {
+	if l.heard != nil {
+		a.ear.Stop()
+		<-l.heard // the run that follows looks at everything
+		l.heard = nil
+	}
+}
+
+// changed gives a value when something happened in the Maildirs.
+func (a *watched) changed() <-chan struct{} {
+	if a.local == nil {
+		return nil
+	}
+	return a.local.Changed()
+}
+
+// takeLocal brings to the agenda what happened in the Maildirs.
+func (a *watched) takeLocal(now time.Time) {
+	if a.local == nil {
+		return
+	}
+	for _, c := range a.local.Take() {
+		if now.Before(a.echoes) && (c.Key == "" || a.did[c.Key]) {
+			a.agenda.Echoed(now)
+		} else {
+			a.agenda.Touched(now)
+		}
+	}
+}
+
+// network is the addresses by which this machine is connected. They change with the network.
+func network() string {
+	addrs, err := net.InterfaceAddrs()
+	if err != nil {
+		return ""
+	}
+	var all []string
+	for _, addr := range addrs {
+		if ip, ok := addr.(*net.IPNet); ok && !ip.IP.IsLoopback() && !ip.IP.IsLinkLocalUnicast() {
+			all = append(all, addr.String())
+		}
+	}
+	slices.Sort(all)
+	return strings.Join(all, " ")
+}

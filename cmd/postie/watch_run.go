@@ -1,0 +1,246 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"postie/cmd/postie/internal/agenda"
+	"postie/cmd/postie/internal/config"
+	"postie/cmd/postie/internal/exit"
+	"postie/cmd/postie/internal/library"
+	"postie/cmd/postie/internal/ui"
+	"postie/imap"
+	"postie/imap/mirror"
+	"postie/imap/push"
+	"postie/maildir"
+	"postie/maildir/index"
+	dirwatch "postie/maildir/watch"
+)
+
+// cycle is one run, as fetch and sync make it, on the session that stays.
+func (a *watched) cycle(ctx context.Context, _ agenda.Where) agenda.Outcome {
+	if err := a.rootThere(); err != nil {
+		return a.conclude(ctx, nil, ui.Summary{}, err)
+	}
+	stores := library.NewStores(a.ui, false)
+	defer stores.Close()
+	ctx, gate, leave := a.interruption.enter(ctx)
+	defer leave()
+	j := &job{app: a.app, account: a.account, stores: stores, terminal: a.terminal, task: a.ui.Task(a.account.Name), gate: gate, watched: a}
+	a.did, a.told, a.now = map[maildir.Key]bool{}, 0, map[string]bool{}
+	began := time.Now()
+	summary, err := a.work(ctx, j)
+	if exit.Is[*index.Damaged](err) && stores.Renew(a.account) {
+		summary, err = a.work(ctx, j)
+	}
+	summary.Seconds = time.Since(began).Seconds()
+	a.echoes = time.Now().Add(echoLasts)
+	outcome := a.conclude(ctx, j, summary, err)
+	if summary.New > 0 && ctx.Err() == nil {
+		stores.IndexNew(ctx, []config.Account{a.account})
+	}
+	return outcome
+}
+
+// echoLasts is how long after a run the system may still tell of what it did.
+const echoLasts = 300 * time.Millisecond
+
+func (a *watched) work(ctx context.Context, j *job) (ui.Summary, error) {
+	if a.account.Protocol == config.POP3 {
+		return a.fetch(ctx, j)
+	}
+	return a.sync(ctx, j)
+}
+
+// sync is one sync.
+func (a *watched) sync(ctx context.Context, j *job) (ui.Summary, error) {
+	s := &syncing{job: j}
+	o, err := s.options(ctx, &syncFlags{})
+	if err == nil {
+		err = a.hold(ctx, s.store)
+	}
+	if err != nil {
+		return ui.Summary{}, err
+	}
+	if a.line.Dial == nil {
+		a.line = o.IMAP
+		event := o.IMAP.Event
+		a.line.Event = func(e imap.Event) { event(e); a.ear.Event(e) }
+	}
+	o.IMAP = a.line
+	if a.session == nil {
+		a.session = mirror.NewSession(o)
+	} else {
+		o.IMAP.ShortSets = a.session.Options.IMAP.ShortSets
+		a.session.Options = o
+	}
+	if a.local == nil { // before the run, so that nothing is missed that happens meanwhile
+		a.local = dirwatch.Open(dirwatch.Options{Root: o.Root, Layout: o.Layout, Every: a.flags.poll, Poll: maildir.Networked(o.Root),
+			Log: a.ui.Logger().With("account", a.account.Name)})
+	}
+	report, err := a.session.Run(ctx)
+	for _, g := range report.Guards {
+		err = errors.Join(err, g)
+	}
+	if now := a.session.IMAP(); now != nil && !a.up {
+		a.ui.Verbose(1, a.account.Name, "the server tells what happens by "+string(push.WayOf(now)))
+	}
+	a.up = a.session.IMAP() != nil
+	return numbersOf(report), err
+}
+
+// fetch is one fetch.
+func (a *watched) fetch(ctx context.Context, j *job) (ui.Summary, error) {
+	f := &fetching{job: j}
+	flags := &fetchFlags{}
+	report, err := f.run(ctx, flags.policy(a.account))
+	if f.store != nil && f.store.Index != nil && err == nil {
+		err = a.hold(ctx, f.store)
+	}
+	return ui.Summary{New: report.New, DeletedRemote: report.Deleted, Skipped: report.Skipped, Failed: report.Failed, Bytes: report.Bytes}, err
+}
+
+// hold makes sure that nobody else watches the root, and notes which it is.
+func (a *watched) hold(ctx context.Context, s *library.Store) error {
+	if err := a.watch.lock(ctx, s.Index); err != nil {
+		return err
+	}
+	a.rootID = rootID(a.account)
+	return nil
+}
+
+// errRootGone is that of a Maildir that was there when an earlier run ended. To a run it would look like one in which nothing is yet.
+var errRootGone = errors.New("the Maildir that was here is not there any more, or another one is in its place")
+
+// rootThere says whether the Maildir is there that an earlier run found.
+func (a *watched) rootThere() error {
+	if a.rootID == "" || rootID(a.account) == a.rootID {
+		return nil
+	}
+	return fmt.Errorf("%w: %s; nothing is deleted anywhere, and it is waited for", errRootGone, a.account.Maildir)
+}
+
+// rootID is by what a root is known; "": there is none.
+func rootID(account config.Account) string {
+	b, err := os.ReadFile(filepath.Join(account.Maildir, ".postie.id"))
+	if err != nil {
+		return ""
+	}
+	return string(b)
+}
+
+// conclude tells how a run went, as far as that is news. j is nil if there was none.
+func (a *watched) conclude(ctx context.Context, j *job, s ui.Summary, err error) agenda.Outcome {
+	err = exit.Cause(ctx, err)
+	code := exit.Code(err)
+	if j != nil {
+		j.task.Done()
+	}
+	if code == exit.Interrupted {
+		a.interrupted(j, err)
+		return agenda.Outcome{}
+	}
+	if err == nil && s.Failed > 0 {
+		err, code = failures(s.Failed-s.Mailboxes, s.Mailboxes), exit.Partial
+	}
+	kind := kindOf(err, code)
+	a.report(kind, err, code)
+	if j != nil {
+		j.remember(ctx, err, exit.Hint(err, a.account.Name), code)
+		a.after(ctx, j, &s, &err, &code)
+	}
+	s.Account, s.Protocol, s.OK, s.Exit = a.account.Name, string(a.account.Protocol), err == nil, code
+	if err != nil {
+		s.Error = ui.OrNull(err.Error())
+	}
+	a.summarize(s)
+	text := ""
+	if err != nil {
+		text = a.ui.Hide(err.Error())
+	}
+	a.is(a.account.Name, text)
+	return agenda.Outcome{Kind: kind, Asked: exit.Answer(err).Wait}
+}
+
+// report tells of an error once, and that it is over.
+func (a *watched) report(kind agenda.Kind, err error, code int) {
+	text := ""
+	if err != nil {
+		text = err.Error()
+		a.seen(text)
+	}
+	v := a.trouble.Run(time.Now(), kind, text)
+	if v.Over > 0 {
+		a.ui.Notice(a.account.Name, fmt.Sprintf("it works again, after %v", v.Over.Round(time.Second)))
+	}
+	switch {
+	case v.Error && code != exit.Partial: // of what failed in part, each was told
+		a.ui.Error(ui.Failure{Account: a.account.Name, Host: a.account.Host, Err: err, Hint: exit.Hint(err, a.account.Name), Exit: code})
+	case v.Note:
+		a.ui.Notice(a.account.Name, fmt.Sprintf("%v; it is tried again", err))
+	}
+	if kind == agenda.Done {
+		a.trouble.Well(a.now)
+	}
+}
+
+// after is what follows a run: hooks.
+func (a *watched) after(ctx context.Context, j *job, s *ui.Summary, err *error, code *int) {
+	if s.New == 0 || ctx.Err() != nil {
+		return
+	}
+	if hookErr := a.newMail(ctx, a.account, s.New); hookErr != nil {
+		j.fail(ui.Failure{Account: a.account.Name, Err: hookErr, Hint: "the mail is stored; check [hooks] in the configuration", Exit: exit.Partial})
+		if *err == nil {
+			*err, *code, s.HookFailed = hookErr, exit.Partial, true
+		}
+	}
+}
+
+// interrupted tells what is left of a run that was ended.
+func (a *watched) interrupted(j *job, err error) {
+	if j == nil || j.planned <= j.stored {
+		return // what it was at takes up where it was
+	}
+	a.mu.Lock()
+	a.cut = true
+	a.mu.Unlock()
+	hint := j.left(exit.Interrupted)
+	a.ui.Error(ui.Failure{Account: a.account.Name, Host: a.account.Host, Err: err, Hint: hint, Exit: exit.Interrupted})
+}
+
+// kindOf says what an error means for what is done next.
+func kindOf(err error, code int) agenda.Kind {
+	_, file := errors.AsType[*fs.PathError](err)
+	switch {
+	case err == nil, code == exit.Guard, code == exit.Partial:
+		return agenda.Done
+	case exit.Passing(err):
+		return agenda.Passing
+	case code == exit.Login:
+		return agenda.Refused
+	case code == exit.InUse:
+		return agenda.Busy
+	case errors.Is(err, errRootGone), errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT), file:
+		return agenda.Missing
+	}
+	return agenda.Failed
+}
+
+// first says whether something is told for the first time since it was well.
+func (a *watched) first(text string) bool {
+	a.seen(text)
+	return a.trouble.Once(text)
+}
+
+func (a *watched) seen(text string) {
+	if a.now != nil {
+		a.now[text] = true
+	}
+}
