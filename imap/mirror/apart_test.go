@@ -10,7 +10,6 @@ import (
 
 	"postie/imap"
 	"postie/maildir"
-	"postie/testdata/dovecot"
 )
 
 // away moves a letter on the server, as a program does that knows neither MOVE nor UIDPLUS, and gives it flags on the way.
@@ -50,7 +49,7 @@ func TestMovedApart(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			o := rungs()[name]
-			d := newDevice(t, dovecot.Start(t, o), o)
+			d := newDevice(t, o)
 			s := d.remote()
 			d.create(s, "A")
 			d.create(s, "B")
@@ -90,7 +89,7 @@ func TestMovedAndDeleted(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			o := rungs()[name]
-			d := newDevice(t, dovecot.Start(t, o), o)
+			d := newDevice(t, o)
 			s := d.remote()
 			d.create(s, "A")
 			d.create(s, "B")
@@ -118,7 +117,7 @@ func TestRenamedApart(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			o := rungs()[name]
-			d := newDevice(t, dovecot.Start(t, o), o)
+			d := newDevice(t, o)
 			d.layout = layout
 			s := d.remote()
 			d.create(s, "Old")

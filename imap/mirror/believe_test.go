@@ -197,6 +197,7 @@ func TestUnreadableAnswers(t *testing.T) {
 
 // While a mailbox is matched again, a message that the server left out must not look as if its file were new, or gone there.
 func TestContradictionWhileMatching(t *testing.T) {
+	t.Parallel()
 	w := newStreet(t, dovecot.Options{})
 	for name, rung := range map[string]quirks{"QRESYNC": nil, "old": old()} {
 		t.Run(name, func(t *testing.T) {

@@ -54,6 +54,7 @@ type command struct {
 
 // Whatever somebody does beside a run, at every step of it, comes true; nothing else is lost, doubled or changed, and one more run ends it.
 func TestCommandsBesideEveryStep(t *testing.T) {
+	t.Parallel()
 	newTemplate(t, rungs()["full"]).everything(30, func(d *device) map[int][]string {
 		d.equal()
 		return spots(d.here())
@@ -235,6 +236,7 @@ func spots(all mails) map[int][]string {
 // The same beside free: what is done to a message whose body is just being dropped comes true, or is refused, and nothing else
 // is deleted for it.
 func TestCommandsBesideFree(t *testing.T) {
+	t.Parallel()
 	w := newAccounts(t, dovecot.Options{})
 	s, ctx := w.d.remote(), context.Background()
 	w.d.create(s, "There")

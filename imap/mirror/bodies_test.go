@@ -52,8 +52,9 @@ func (d *device) notices() (all []string) {
 // A table of size and age takes what it should; another policy later fetches what is wanted then, drops nothing, and says once how much it
 // would not have taken.
 func TestBodiesPolicy(t *testing.T) {
+	t.Parallel()
 	const day = 24 * time.Hour
-	d := newDevice(t, dovecot.Start(t, dovecot.Options{}), dovecot.Options{})
+	d := newDevice(t, dovecot.Options{})
 	s := d.remote()
 	d.putAs(s, 1, 10, 0)
 	d.putAs(s, 2, 5000, 0)

@@ -159,6 +159,7 @@ func TestBreakerNameless(t *testing.T) {
 // One that ends it when its header is asked for, since it may be a file that is new here: the others come and go. When nothing is new here,
 // its size is enough.
 func TestBreakerHeader(t *testing.T) {
+	t.Parallel()
 	var asked atomic.Int32
 	d := newStreet(t, dovecot.Options{}).device(t)
 	s := d.remote()
@@ -179,6 +180,7 @@ func TestBreakerHeader(t *testing.T) {
 
 // While a mailbox is matched its file would look as if it had been deleted there: that mailbox is left as it is, named, and the others come.
 func TestBreakerWhileMatching(t *testing.T) {
+	t.Parallel()
 	w := newStreet(t, dovecot.Options{})
 	for _, how := range []string{"end", "BYE"} {
 		var asked atomic.Int32
@@ -199,6 +201,7 @@ func TestBreakerWhileMatching(t *testing.T) {
 
 // Many such messages are not looked for without an end: the mailbox is named, and the others come.
 func TestBreakersMany(t *testing.T) {
+	t.Parallel()
 	var asked atomic.Int32
 	var q quirks
 	for uid := 1; uid <= 30; uid++ {
@@ -217,6 +220,7 @@ func TestBreakersMany(t *testing.T) {
 
 // A server that does not know LITERAL+, though it offers it: what was to be a literal it reads as commands.
 func TestLiteralRefused(t *testing.T) {
+	t.Parallel()
 	w := newStreet(t, dovecot.Options{})
 	d := w.device(t, imaptest.LiteralPlusRefused())
 	s := d.remote()

@@ -31,7 +31,12 @@ const (
 	envDeed = "POSTIE_TEST_DEED" // "": a run; else one of deeds
 )
 
-func TestMain(m *testing.M) { victim.Main(m, map[string]func() error{"sync": killedRun}) }
+// dovecots are the servers that tests share.
+var dovecots dovecot.Streets
+
+func TestMain(m *testing.M) {
+	victim.Main(m, map[string]func() error{"sync": killedRun}, dovecots.Stop)
+}
 
 // killedRun is a run that ends by SIGKILL just before a step.
 func killedRun() error {
@@ -74,7 +79,7 @@ func newAccounts(t *testing.T, o dovecot.Options) *template {
 		o.Users = append(o.Users, fmt.Sprint("u", n))
 	}
 	w := &template{T: t, o: o, server: dovecot.Start(t, o)}
-	w.d = newDevice(t, w.server, o)
+	w.d = newDeviceOn(t, w.server, o)
 	w.d.user = "template"
 	return w
 }
@@ -150,10 +155,10 @@ func (w *template) copyOf(of *device) *device {
 	return &d
 }
 
-// recovers demands that one more run ends as if nothing had happened.
-func (w *template) recovers(d *device, when string) {
+// recovers demands that one more run ends as if nothing had happened. It gives what that did.
+func (w *template) recovers(d *device, when string) []string {
 	w.Helper()
-	r, err := d.run(nil)
+	done, r, err := d.performed()
 	if err != nil || r.Failed > 0 || len(r.Guards) > 0 {
 		w.Fatalf("%s: %+v %v", when, r, err)
 	}
@@ -167,6 +172,7 @@ func (w *template) recovers(d *device, when string) {
 		w.Fatalf("%s: left to do: %v %v", when, r.Plan.Ops, err)
 	}
 	w.drop(d)
+	return done
 }
 
 func (w *template) drop(d *device) {
@@ -190,7 +196,8 @@ func some(n, all int) (first, stride int) {
 	return 1 + n, all
 }
 
-// Killed with -9 before every step, and run again: both sides are equal, nothing is doubled, nothing is missing.
+// Killed with -9 before every step: looking at what is left changes nothing, a dry run prints what the next run does, and after that both
+// sides are equal, nothing is doubled, nothing is missing.
 func TestKilledAtEveryStep(t *testing.T) {
 	servers := crashServers()
 	for n, name := range slices.Sorted(maps.Keys(servers)) {
@@ -198,17 +205,25 @@ func TestKilledAtEveryStep(t *testing.T) {
 			t.Parallel()
 			w := newTemplate(t, servers[name])
 			step, stride := some(n, len(servers))
+			begun := 0
 			for ; ; step += stride {
 				d := w.copy()
 				before, killed := w.kill(d, step)
 				if !killed {
 					break
 				}
-				w.recovers(d, fmt.Sprintf("step %d, %s", step, before))
+				when := fmt.Sprintf("step %d, %s", step, before)
+				open, _ := looksOnly(d, when)
+				begun += open
+				told := d.rehearsed()
+				done := w.recovers(d, when)
+				if !slices.Equal(told, done) {
+					t.Errorf("%s:\ntold:\n%s\ndone:\n%s", when, strings.Join(told, "\n"), strings.Join(done, "\n"))
+				}
 			}
-			t.Logf("%d steps", step)
-			if step < 40 {
-				t.Errorf("only %d steps", step)
+			t.Logf("%d steps, after which %d things were to be settled", step, begun)
+			if step < 40 || begun == 0 {
+				t.Errorf("only %d steps, and %d things to be settled", step, begun)
 			}
 		})
 	}

@@ -16,7 +16,7 @@ func TestFewDescriptors(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer syscall.Setrlimit(syscall.RLIMIT_NOFILE, &old)
-	d := newDevice(t, dovecot.Start(t, dovecot.Options{}), dovecot.Options{})
+	d := newDevice(t, dovecot.Options{})
 	d.put(d.remote(), "INBOX", 0, 200)
 	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{Cur: 64, Max: old.Max}); err != nil {
 		t.Fatal(err)

@@ -34,7 +34,11 @@ func TestDetectRenames(t *testing.T) {
 			}
 			var r Report
 			var done []string
-			d.does(func() { done, r = d.performed() }, 2)
+			d.does(func() {
+				var err error
+				done, r, err = d.performed()
+				d.ok(err)
+			}, 2)
 			if !slices.Equal(told, done) {
 				t.Errorf("told:\n%s\ndone:\n%s", strings.Join(told, "\n"), strings.Join(done, "\n"))
 			}

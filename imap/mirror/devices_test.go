@@ -31,8 +31,9 @@ func TestDevicesConverge(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			o := rungs()[name]
-			server := dovecot.Start(t, o)
-			a, b := newDevice(t, server, o), newDevice(t, server, o)
+			a := newDevice(t, o)
+			b := newDeviceOn(t, a.server, o)
+			b.user = a.user
 			b.layout = maildir.MaildirPlusPlus
 			a.policy.AllowMassDelete, b.policy.AllowMassDelete = true, true
 			s := a.remote()
@@ -170,7 +171,8 @@ func (w *chaos) changeThere() {
 
 // Another program renames and delivers all the while: nothing is deleted that nobody deleted.
 func TestOthersRename(t *testing.T) {
-	d := newDevice(t, dovecot.Start(t, dovecot.Options{}), dovecot.Options{})
+	t.Parallel()
+	d := newDevice(t, dovecot.Options{})
 	d.clock = 0
 	s := d.remote()
 	d.put(s, "INBOX", 0, 60)

@@ -59,7 +59,7 @@ func (d *device) same() {
 
 // withoutBodies is a device that keeps summaries only.
 func withoutBodies(t *testing.T, o dovecot.Options) *device {
-	d := newDevice(t, dovecot.Start(t, o), o)
+	d := newDevice(t, o)
 	d.policy.Bodies.None = true
 	return d
 }

@@ -47,8 +47,9 @@ func (d *device) settle() {
 // What a first sync finds here and not on the server may be anybody's mail: it is reported until it is allowed to go up. Later
 // ones upload what is new, and still nothing of that.
 func TestFirstSyncUploadsNothingUnasked(t *testing.T) {
+	t.Parallel()
 	server := dovecot.Start(t, dovecot.Options{Users: []string{"alice", "bob"}})
-	d := newDevice(t, server, dovecot.Options{})
+	d := newDeviceOn(t, server, dovecot.Options{})
 	s := d.remote()
 	d.put(s, "INBOX", 0, 3)
 	for n, name := range map[int]string{10: "Private", 11: "Private", 12: "Work/2024", 13: "INBOX", 14: "Left out"} {
@@ -111,7 +112,8 @@ func TestFirstSyncUploadsNothingUnasked(t *testing.T) {
 
 // Moving to an empty server: nothing goes up until it is allowed, and then all does, at once.
 func TestFirstSyncOntoEmptyServer(t *testing.T) {
-	d := newDevice(t, dovecot.Start(t, dovecot.Options{}), dovecot.Options{})
+	t.Parallel()
+	d := newDevice(t, dovecot.Options{})
 	for n := range 20 {
 		d.deliver([]string{"INBOX", "Archive", "Archive/old"}[n%3], n)
 	}
@@ -126,7 +128,7 @@ func TestFirstSyncOntoEmptyServer(t *testing.T) {
 	d.equal()
 	d.rest()
 
-	d = newDevice(t, dovecot.Start(t, dovecot.Options{}), dovecot.Options{})
+	d = newDevice(t, dovecot.Options{})
 	d.policy.AllowMassDelete = true
 	d.deliver("Archive", 1)
 	if r := d.sync(); r.Uploaded != 1 {
@@ -138,7 +140,8 @@ func TestFirstSyncOntoEmptyServer(t *testing.T) {
 
 // Folders of another program that are called as no mailbox is: the mail in them tells whose they are, and nothing comes twice.
 func TestFirstSyncRecognisesFolders(t *testing.T) {
-	d := newDevice(t, dovecot.Start(t, dovecot.Options{}), dovecot.Options{})
+	t.Parallel()
+	d := newDevice(t, dovecot.Options{})
 	s := d.remote()
 	for i, name := range []string{"Lists/golang", "Lists/rust", "Sent", "One"} {
 		d.create(s, name)
@@ -183,7 +186,8 @@ func TestFirstSyncRecognisesFolders(t *testing.T) {
 
 // The rows of the base are lost, and what was recorded of the mailboxes is not: both sides are matched again.
 func TestBaseEmptied(t *testing.T) {
-	d := newDevice(t, dovecot.Start(t, dovecot.Options{}), dovecot.Options{})
+	t.Parallel()
+	d := newDevice(t, dovecot.Options{})
 	s := d.remote()
 	d.create(s, "A")
 	d.put(s, "INBOX", 0, 20)
@@ -201,7 +205,7 @@ func TestBaseEmptied(t *testing.T) {
 // Bodies that come before their UIDs wait in the Maildir, not where the system has its temporary files; and what a run that was
 // killed left in tmp/ goes when the next one brings mail.
 func TestSpoolIsInTheMaildir(t *testing.T) {
-	d := newDevice(t, dovecot.Start(t, dovecot.Options{}), dovecot.Options{})
+	d := newDevice(t, dovecot.Options{})
 	d.put(d.remote(), "INBOX", 0, 20)
 	d.quirks = quirks{imaptest.Last("UID")}
 	dead := exec.Command("true")

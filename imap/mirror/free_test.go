@@ -15,7 +15,8 @@ import (
 
 // A body that was freed stays away, whatever policy wants, until it is asked for: by one, or by all.
 func TestFreed(t *testing.T) {
-	d := newDevice(t, dovecot.Start(t, dovecot.Options{}), dovecot.Options{})
+	t.Parallel()
+	d := newDevice(t, dovecot.Options{})
 	s := d.remote()
 	d.create(s, "A")
 	d.put(s, "INBOX", 1, 6, goimap.FlagSeen)
@@ -51,7 +52,8 @@ func TestFreed(t *testing.T) {
 
 // A free that was killed before any step never reads as a deletion, nor as new files: each message has its body, or was freed.
 func TestFreeKilled(t *testing.T) {
-	d := newDevice(t, dovecot.Start(t, dovecot.Options{}), dovecot.Options{})
+	t.Parallel()
+	d := newDevice(t, dovecot.Options{})
 	d.put(d.remote(), "INBOX", 1, 5, goimap.FlagSeen)
 	d.server.Deliver(t, d.user, []byte("Subject: letter 5\nMessage-ID: <5@x>\n\nbare\nLF\n")) // does not come back as it was sent
 	d.sync()
@@ -83,7 +85,8 @@ func TestFreeKilled(t *testing.T) {
 
 // A free that waits for something, or meets another program, leaves the file where it is.
 func TestFreeRefused(t *testing.T) {
-	d := newDevice(t, dovecot.Start(t, dovecot.Options{}), dovecot.Options{})
+	t.Parallel()
+	d := newDevice(t, dovecot.Options{})
 	d.put(d.remote(), "INBOX", 1, 3)
 	d.sync()
 	_, err := d.do(func(ctx context.Context, o Options) (Report, error) {

@@ -44,6 +44,7 @@ func numbered() imaptest.Quirk {
 
 // Gmail's All Mail, Starred and Important are left out unless they are asked for, and that is said once.
 func TestGmail(t *testing.T) {
+	t.Parallel()
 	d := newStreet(t, dovecot.Options{}).device(t, gmail()...)
 	s := d.remote()
 	for _, name := range []string{"[Gmail]/All Mail", "[Gmail]/Starred", "[Gmail]/Important"} {

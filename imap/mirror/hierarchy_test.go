@@ -39,6 +39,7 @@ func TestHierarchies(t *testing.T) {
 
 // Servers that do not say by NAMESPACE where mailboxes lie.
 func TestWithoutNamespace(t *testing.T) {
+	t.Parallel()
 	w := newStreet(t, below())
 	t.Run("first mailbox", func(t *testing.T) { firstMailbox(w.device(t, imaptest.Without("NAMESPACE"))) })
 	w = newStreet(t, dovecot.Options{})

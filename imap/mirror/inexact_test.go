@@ -46,7 +46,8 @@ func crooked(n int) string {
 
 // A message whose file does not give back what the server sent is known again by what its file does give, under any key.
 func TestInexact(t *testing.T) {
-	d := newDevice(t, keeper(t), dovecot.Options{})
+	t.Parallel()
+	d := newDeviceOn(t, keeper(t), dovecot.Options{})
 	s := d.remote()
 	d.create(s, "A")
 	for n := range 6 {

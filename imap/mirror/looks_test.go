@@ -43,8 +43,9 @@ const changing = `^(UID STORE|STORE|UID COPY|COPY|UID MOVE|MOVE|APPEND|CREATE|DE
 
 // A mailbox that was put aside on the server is found without anything being renamed.
 func TestLookingForReplaced(t *testing.T) {
+	t.Parallel()
 	o := dovecot.Options{}
-	d := newDevice(t, dovecot.Start(t, o), o)
+	d := newDevice(t, o)
 	s := d.remote()
 	d.create(s, "A")
 	d.put(s, "A", 0, 5)

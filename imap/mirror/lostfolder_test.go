@@ -117,6 +117,7 @@ func lostFolder(d *device, loss func(*device, string), subs []string, anew bool)
 
 // Who really wants it can have it; and a folder that held nothing is no loss.
 func TestFolderLostAllowed(t *testing.T) {
+	t.Parallel()
 	w := newStreet(t, dovecot.Options{})
 	for _, sub := range []string{"new", "cur"} {
 		d := w.device(t)
@@ -161,6 +162,7 @@ func (d *device) namesIn(path string) (names []string) {
 
 // What a Maildir lacks is made whole once nothing is in doubt. Where that cannot be, that mailbox is named, and the others go on.
 func TestFolderLostForGood(t *testing.T) {
+	t.Parallel()
 	w := newStreet(t, dovecot.Options{})
 	d := w.device(t)
 	s := d.remote()

@@ -67,7 +67,7 @@ func (r *run) addParted(ctx context.Context, b *box, twin maildir.Entry, table *
 func (r *run) mend(ctx context.Context, p *plan.Plan, broken map[string]bool) error {
 	for _, b := range r.boxes {
 		guarded := slices.ContainsFunc(p.Guards, func(g plan.Guard) bool { return g.Mailbox == b.Name })
-		if b.outside || !b.here || guarded {
+		if b.outside || !b.here || guarded || broken[b.Name] {
 			continue
 		}
 		for _, do := range []func(*box) error{r.complete, r.name} {

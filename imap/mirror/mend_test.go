@@ -37,7 +37,8 @@ func (d *device) tree() string {
 // What is out of order in a Maildir is found by a look, which changes nothing, and mended by the run: twins get keys of their own, letters that
 // mean something else are respelt, folders that are missing are made.
 func TestMend(t *testing.T) {
-	d := newDevice(t, dovecot.Start(t, dovecot.Options{}), dovecot.Options{})
+	t.Parallel()
+	d := newDevice(t, dovecot.Options{})
 	s := d.remote()
 	d.create(s, "A")
 	d.put(s, "INBOX", 0, 4, "work")

@@ -24,7 +24,7 @@ func TestSync(t *testing.T) {
 	for name, o := range rungs() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			d := newDevice(t, dovecot.Start(t, o), o)
+			d := newDevice(t, o)
 			s := d.remote()
 			d.create(s, "Lists/golang")
 			d.create(s, "Löschen & Räumen")
@@ -97,7 +97,8 @@ func (d *device) flag(name string, n int, f maildir.FlagSet) {
 
 // Real messages come down and go up byte for byte.
 func TestByteExact(t *testing.T) {
-	d := newDevice(t, dovecot.Start(t, dovecot.Options{}), dovecot.Options{})
+	t.Parallel()
+	d := newDevice(t, dovecot.Options{})
 	s := d.remote()
 	want := 0
 	for _, m := range messages.All() {
@@ -130,7 +131,8 @@ func TestByteExact(t *testing.T) {
 
 // A run after which nothing happened costs a handful of round trips, also when the run itself changed the server.
 func TestRoundTrips(t *testing.T) {
-	d := newDevice(t, dovecot.Start(t, dovecot.Options{}), dovecot.Options{})
+	t.Parallel()
+	d := newDevice(t, dovecot.Options{})
 	s := d.remote()
 	d.create(s, "A")
 	d.create(s, "B")
@@ -161,7 +163,8 @@ func TestRoundTrips(t *testing.T) {
 
 // Somebody else changes a flag between the look and the STORE: with CONDSTORE both changes win.
 func TestModified(t *testing.T) {
-	d := newDevice(t, dovecot.Start(t, dovecot.Options{}), dovecot.Options{})
+	t.Parallel()
+	d := newDevice(t, dovecot.Options{})
 	ctx, s := context.Background(), d.remote()
 	d.put(s, "INBOX", 0, 3)
 	d.sync()
@@ -189,7 +192,8 @@ func TestModified(t *testing.T) {
 
 // A mailbox that the server lets us only read: what is changed here stays here, is said once, and is not tried for ever.
 func TestReadOnly(t *testing.T) {
-	d := newDevice(t, dovecot.Start(t, dovecot.Options{}), dovecot.Options{})
+	t.Parallel()
+	d := newDevice(t, dovecot.Options{})
 	s := d.remote()
 	d.create(s, "A")
 	d.put(s, "A", 0, 4)
@@ -242,7 +246,8 @@ func (a *altered) Read(p []byte) (int, error) {
 
 // A dry run names exactly what the next run does, and changes nothing.
 func TestDryRun(t *testing.T) {
-	d := newDevice(t, dovecot.Start(t, dovecot.Options{}), dovecot.Options{})
+	t.Parallel()
+	d := newDevice(t, dovecot.Options{})
 	s := d.remote()
 	d.create(s, "Lists/golang")
 	d.create(s, "Löschen & Räumen")
@@ -275,7 +280,8 @@ func TestDryRun(t *testing.T) {
 // Two files of one key and different content are two messages; a keyword letter that is not listed is left alone; the 27th
 // keyword lives in the index.
 func TestOddFiles(t *testing.T) {
-	d := newDevice(t, dovecot.Start(t, dovecot.Options{}), dovecot.Options{})
+	t.Parallel()
+	d := newDevice(t, dovecot.Options{})
 	ctx, s := context.Background(), d.remote()
 	d.put(s, "INBOX", 0, 3)
 	d.sync()

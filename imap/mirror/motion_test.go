@@ -3,7 +3,6 @@ package mirror
 import (
 	"context"
 	"fmt"
-	"maps"
 	"os"
 	"slices"
 	"strconv"
@@ -35,9 +34,8 @@ func ways() map[string]moved {
 }
 
 // motion is a device of three mailboxes in which something happens during the next run.
-func motion(t *testing.T, server *dovecot.Server, user string) *device {
-	d := newDevice(t, server, dovecot.Options{})
-	d.user = user
+func motion(t *testing.T) *device {
+	d := newDevice(t, dovecot.Options{})
 	s := d.remote()
 	d.create(s, "A")
 	d.create(s, "B")
@@ -66,11 +64,10 @@ func (d *device) untouched(r Report, err error, when string) {
 // A file that is moved while the folders are read is found in its new place, whenever that happens: here at every time that
 // a folder begins to be read.
 func TestMovedWhileFoldersAreRead(t *testing.T) {
-	server := dovecot.Start(t, dovecot.Options{Users: slices.Collect(maps.Keys(ways()))})
 	for name, way := range ways() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			d := motion(t, server, name)
+			d := motion(t)
 			at := 1
 			for reached := true; reached; at++ {
 				reached = false
@@ -115,11 +112,10 @@ func (d *device) movedAt(way moved, from, to string, at int) bool {
 
 // What happens between the plan and a deletion, or an upload, is seen before it is too late.
 func TestMovedAfterThePlan(t *testing.T) {
-	server := dovecot.Start(t, dovecot.Options{Users: slices.Collect(maps.Keys(ways()))})
 	for name, way := range ways() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			d := motion(t, server, name)
+			d := motion(t)
 			way.first(d, "INBOX", "A", 3)
 			r, err := d.run(func(o *Options) {
 				o.Progress = func(e Event) {
@@ -135,7 +131,8 @@ func TestMovedAfterThePlan(t *testing.T) {
 
 // A copy that somebody made stays one, and a deletion is one.
 func TestCopiedAndRemovedForGood(t *testing.T) {
-	d := motion(t, dovecot.Start(t, dovecot.Options{}), "alice")
+	t.Parallel()
+	d := motion(t)
 	d.deliver("A", 3)
 	if r := d.sync(); r.Uploaded != 1 {
 		t.Errorf("%+v", r)
@@ -181,7 +178,8 @@ func TestMovedAfterAnUploadThatWasKilled(t *testing.T) {
 
 // Folders in which nothing happened are not read, whatever is deleted or moved elsewhere. A reading asks for the time, as does waiting for the next one.
 func TestUnchangedFoldersAreNotRead(t *testing.T) {
-	d := newDevice(t, dovecot.Start(t, dovecot.Options{}), dovecot.Options{})
+	t.Parallel()
+	d := newDevice(t, dovecot.Options{})
 	s := d.remote()
 	for n := range 20 {
 		d.create(s, fmt.Sprint("M", n))
@@ -230,7 +228,8 @@ func (d *device) numbers(name string) (all []int) {
 // A file that is moved, and goes on to a third folder before it has got its flags from the server, is there once in the end,
 // with those flags: whenever it goes on, and whichever side had moved it first.
 func TestMovedOnBeforeItsFlagsCome(t *testing.T) {
-	d := motion(t, dovecot.Start(t, dovecot.Options{}), "alice")
+	t.Parallel()
+	d := motion(t)
 	s := d.remote()
 	for n := 1; d.goesOn(s, n, "", n); n++ {
 		if n == 9 {

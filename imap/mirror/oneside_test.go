@@ -15,7 +15,8 @@ import (
 // Mailboxes that are on one side only and are not to be created on the other cost nothing while nothing happens. They are
 // looked into when something is missing elsewhere, which may be there.
 func TestOneSide(t *testing.T) {
-	d := newDevice(t, dovecot.Start(t, dovecot.Options{}), dovecot.Options{})
+	t.Parallel()
+	d := newDevice(t, dovecot.Options{})
 	s := d.remote()
 	d.create(s, "Work")
 	d.put(s, "INBOX", 0, 5)

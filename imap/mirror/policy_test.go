@@ -34,7 +34,7 @@ func TestPolicy(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			d := newDevice(t, dovecot.Start(t, c.server), c.server)
+			d := newDevice(t, c.server)
 			d.policy = c.policy
 			s := d.remote()
 			d.create(s, "Trash")

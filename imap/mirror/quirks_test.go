@@ -2,11 +2,9 @@ package mirror
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"regexp"
 	"slices"
-	"sync/atomic"
 	"testing"
 
 	goimap "github.com/emersion/go-imap/v2"
@@ -17,24 +15,22 @@ import (
 	"postie/testdata/dovecot"
 )
 
-// A street is a Dovecot with a user for each house of many.
+// A street is a Dovecot with a user for each house of many. All tests that want the same kind share one.
 type street struct {
-	server *dovecot.Server
-	o      dovecot.Options
-	taken  atomic.Int32
+	*dovecot.Street
+	o dovecot.Options
 }
 
 func newStreet(t *testing.T, o dovecot.Options) *street {
-	for n := range 100 {
-		o.Users = append(o.Users, fmt.Sprint("u", n))
-	}
-	return &street{server: dovecot.Start(t, o), o: o}
+	t.Helper()
+	return &street{dovecots.Street(t, o), o}
 }
 
 // device is a device of a user that nobody else has, behind a server with quirks.
 func (w *street) device(t *testing.T, quirks ...imaptest.Quirk) *device {
-	d := newDevice(t, w.server, w.o)
-	d.user, d.quirks = fmt.Sprint("u", w.taken.Add(1)-1), quirks
+	t.Helper()
+	d := newDeviceOn(t, w.Server, w.o)
+	d.user, d.quirks = w.User(t), quirks
 	return d
 }
 
@@ -150,6 +146,7 @@ func company() (all []peculiar) {
 // A server without UIDVALIDITY keeps no UIDs (RFC 3501 section 6.3.1): such mailboxes are told of and left alone, also if
 // they had it before.
 func TestNoUIDValidity(t *testing.T) {
+	t.Parallel()
 	d := newStreet(t, dovecot.Options{}).device(t)
 	s := d.remote()
 	beginning(d, s)

@@ -49,7 +49,7 @@ func TestMalformedNames(t *testing.T) {
 	for _, layout := range []maildir.Layout{maildir.FS, maildir.MaildirPlusPlus} {
 		t.Run(fmt.Sprint(layout), func(t *testing.T) {
 			t.Parallel()
-			d := newDevice(t, dovecot.Start(t, dovecot.Options{}), dovecot.Options{})
+			d := newDevice(t, dovecot.Options{})
 			d.layout, d.quirks = layout, []imaptest.Quirk{malformedNames(names)}
 			s := d.remote()
 			n := 0

@@ -53,16 +53,17 @@ func (d *device) forget() {
 // A new UIDVALIDITY: messages are matched again, no body is fetched, local flags are kept. What comes is counted: 4 KB a message
 // would be its body, of which some 300 octets are allowed, for flags, size, date and Message-ID.
 func TestNewUIDValidity(t *testing.T) {
+	t.Parallel()
 	many := 1000
 	if thorough() {
 		many = 5000
 	}
-	d := newDevice(t, dovecot.Start(t, dovecot.Options{}), dovecot.Options{})
+	d := newDevice(t, dovecot.Options{})
 	var all [][]byte
 	for n := range many {
 		all = append(all, []byte(letter(n)+strings.Repeat("Four thousand octets of text.\r\n", 128)))
 	}
-	d.server.Deliver(d, "alice", append(all, all[10:20]...)...) // ten twice
+	d.server.Deliver(d, d.user, append(all, all[10:20]...)...) // ten twice
 	many += 10
 	if r := d.sync(); r.New != many || r.Bytes < int64(many)*4000 {
 		t.Fatalf("%+v", r)
@@ -91,7 +92,7 @@ func TestLostDatabase(t *testing.T) {
 	for name, layout := range map[string]maildir.Layout{"fs": maildir.FS, "maildir++": maildir.MaildirPlusPlus} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			d := newDevice(t, dovecot.Start(t, dovecot.Options{}), dovecot.Options{})
+			d := newDevice(t, dovecot.Options{})
 			d.layout = layout
 			s := d.remote()
 			d.create(s, "A/B")
@@ -145,7 +146,7 @@ func TestGuard(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			d := newDevice(t, dovecot.Start(t, dovecot.Options{}), dovecot.Options{})
+			d := newDevice(t, dovecot.Options{})
 			s := d.remote()
 			d.create(s, "A")
 			d.put(s, "INBOX", 0, 3)
@@ -178,7 +179,7 @@ func TestMailboxes(t *testing.T) {
 	for name, layout := range map[string]maildir.Layout{"fs": maildir.FS, "maildir++": maildir.MaildirPlusPlus} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			d := newDevice(t, dovecot.Start(t, dovecot.Options{}), dovecot.Options{})
+			d := newDevice(t, dovecot.Options{})
 			d.layout = layout
 			ctx, s := context.Background(), d.remote()
 			for i, box := range []string{"Lists/golang", "日本", "old", "Ömpty", "100% a"} {

@@ -2,12 +2,10 @@ package mirror
 
 import (
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"testing"
 )
 
 // files are all files and folders of a device but those of the index.
@@ -40,50 +38,14 @@ func (d *device) rehearsed() (told []string) {
 	return told
 }
 
-func (d *device) performed() (done []string, r Report) {
+func (d *device) performed() (done []string, r Report, err error) {
 	d.Helper()
-	r, err := d.run(func(o *Options) { o.Batch = 2 })
-	if err != nil {
-		d.Fatal(err)
-	}
+	r, err = d.run(func(o *Options) { o.Batch = 2 })
 	for _, e := range d.events {
 		if e, ok := e.(Done); ok {
 			done = append(done, e.Op.String())
 		}
 	}
 	slices.Sort(done)
-	return done, r
-}
-
-// What a dry run prints after a run that was killed, at whatever step, is what the next run does; and until there is a plan, nothing is changed.
-func TestDryRunAfterACrash(t *testing.T) {
-	servers := crashServers()
-	for n, name := range slices.Sorted(maps.Keys(servers)) {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			w := newTemplate(t, servers[name])
-			step, stride := some(n, len(servers))
-			runs, begun := 0, 0
-			for ; ; step += stride {
-				d := w.copy()
-				before, killed := w.kill(d, step)
-				if !killed {
-					break
-				}
-				runs++
-				open, _ := looksOnly(d, before)
-				begun += open
-				told := d.rehearsed()
-				done, _ := d.performed()
-				if !slices.Equal(told, done) {
-					t.Errorf("step %d, %s:\ntold:\n%s\ndone:\n%s", step, before, strings.Join(told, "\n"), strings.Join(done, "\n"))
-				}
-				d.rest()
-				w.drop(d)
-			}
-			if runs < 10 || begun == 0 {
-				t.Errorf("only %d runs, with %d things to settle", runs, begun)
-			}
-		})
-	}
+	return done, r, err
 }

@@ -108,6 +108,7 @@ func TestManyCopiesCut(t *testing.T) {
 
 // Of two files that have one Message-ID the first was not uploaded: the second is not taken for it.
 func TestCutAmongFilesOfOneMessageID(t *testing.T) {
+	t.Parallel()
 	w := newStreet(t, dovecot.Options{})
 	d := w.device(t)
 	d.sync()

@@ -14,7 +14,7 @@ func withTrash() plan.Policy {
 // trashing is a device of ten letters with a trash that is not there yet.
 func trashing(t *testing.T, o dovecot.Options, p plan.Policy, patterns ...string) *device {
 	t.Parallel()
-	d := newDevice(t, dovecot.Start(t, o), o)
+	d := newDevice(t, o)
 	d.policy, d.patterns = p, patterns
 	d.put(d.remote(), "INBOX", 0, 10)
 	d.sync()

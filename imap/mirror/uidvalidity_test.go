@@ -28,7 +28,7 @@ func TestServerRestored(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			d := newDevice(t, dovecot.Start(t, tt.o), tt.o)
+			d := newDevice(t, tt.o)
 			s := d.remote()
 			d.put(s, "INBOX", 0, 20)
 			d.ok(s.Close())

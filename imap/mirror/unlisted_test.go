@@ -65,6 +65,7 @@ func TestUnlisted(t *testing.T) {
 
 // Where nobody says whether a mailbox is there, it is left alone, and that is told.
 func TestUnlistedUndecided(t *testing.T) {
+	t.Parallel()
 	d := newStreet(t, dovecot.Options{}).device(t)
 	beginning(d, d.remote())
 	d.sync()
@@ -81,6 +82,7 @@ func TestUnlistedUndecided(t *testing.T) {
 
 // A mailbox that is gone is still found to be gone: the guard stops that, and the user may let it pass.
 func TestUnlistedGone(t *testing.T) {
+	t.Parallel()
 	w := newStreet(t, dovecot.Options{})
 	for name, q := range map[string]quirks{"extended": nil, "plain": {imaptest.Without("LIST-EXTENDED")},
 		"no code": {imaptest.Replace(`\[NONEXISTENT\] `, "")}} {
@@ -103,6 +105,7 @@ func TestUnlistedGone(t *testing.T) {
 
 // A guard that speaks of messages that are gone on the server asks it once more, by SEARCH, before it does.
 func TestGuardAsksAgain(t *testing.T) {
+	t.Parallel()
 	d := newStreet(t, dovecot.Options{}).device(t)
 	d.put(d.remote(), "INBOX", 0, 30)
 	d.sync()

@@ -30,7 +30,8 @@ func letterFile(n int) string { return "1762164000." + strings.Repeat("1", n+1) 
 
 // A backup without empty folders leaves Maildirs that lack some. They are made whole, and nothing is taken for deleted.
 func TestEmptyFoldersMissing(t *testing.T) {
-	d := newDevice(t, dovecot.Start(t, dovecot.Options{}), dovecot.Options{})
+	t.Parallel()
+	d := newDevice(t, dovecot.Options{})
 	s := d.remote()
 	d.put(s, "INBOX", 0, 3, goimap.FlagSeen)
 	d.sync()
@@ -47,7 +48,8 @@ func TestEmptyFoldersMissing(t *testing.T) {
 
 // A slip of the pen must not look as if all were well: it ends the run if it is all that was asked for, and is a failure else.
 func TestNoMailboxChosen(t *testing.T) {
-	d := newDevice(t, dovecot.Start(t, dovecot.Options{}), dovecot.Options{})
+	t.Parallel()
+	d := newDevice(t, dovecot.Options{})
 	for _, tt := range []struct {
 		patterns     []string
 		none         bool
@@ -71,8 +73,9 @@ func TestNoMailboxChosen(t *testing.T) {
 
 // Another layout is for mailboxes that are new. Those that are here stay where they are, and none is taken for gone.
 func TestLayoutChanged(t *testing.T) {
+	t.Parallel()
 	layouts := []maildir.Layout{maildir.FS, maildir.MaildirPlusPlus, maildir.FS}
-	d := newDevice(t, dovecot.Start(t, dovecot.Options{}), dovecot.Options{})
+	d := newDevice(t, dovecot.Options{})
 	s := d.remote()
 	for i, layout := range layouts {
 		d.layout = layout
@@ -99,8 +102,9 @@ func TestLayoutChanged(t *testing.T) {
 // Folders of other programs become those of mailboxes that have none, also where that program knows them by the server's whole name.
 // Of two folders of one mailbox that which is named as ours are is it, and the other is left alone.
 func TestFoldersOfOtherPrograms(t *testing.T) {
+	t.Parallel()
 	o := rungs()["below INBOX"]
-	d := newDevice(t, dovecot.Start(t, o), o)
+	d := newDevice(t, o)
 	s := d.remote()
 	for i, name := range []string{"Sent", "Entwürfe", "A/B"} {
 		d.create(s, name)

@@ -32,7 +32,7 @@ func TestWindows(t *testing.T) {
 	for _, none := range []bool{false, true} {
 		t.Run(fmt.Sprint("none ", none), func(t *testing.T) {
 			t.Parallel()
-			d := newDevice(t, dovecot.Start(t, dovecot.Options{}), dovecot.Options{})
+			d := newDevice(t, dovecot.Options{})
 			d.policy.Bodies.None = none
 			s := d.remote()
 			d.create(s, "A")
@@ -68,7 +68,8 @@ func TestWindows(t *testing.T) {
 
 // A message that is moved on the server behind more newcomers than a window holds is not taken for a deletion and a new one.
 func TestMovedBehindWindows(t *testing.T) {
-	d := newDevice(t, dovecot.Start(t, dovecot.Options{}), dovecot.Options{})
+	t.Parallel()
+	d := newDevice(t, dovecot.Options{})
 	s := d.remote()
 	d.create(s, "A")
 	d.put(s, "INBOX", 0, 2)
@@ -86,7 +87,8 @@ func TestMovedBehindWindows(t *testing.T) {
 
 // A dry run names every message, and nothing is recorded as read before all windows are done with.
 func TestWindowsWhole(t *testing.T) {
-	d := newDevice(t, dovecot.Start(t, dovecot.Options{}), dovecot.Options{})
+	t.Parallel()
+	d := newDevice(t, dovecot.Options{})
 	d.put(d.remote(), "INBOX", 0, 10)
 	r, err := d.run(func(o *Options) { o.DryRun = true })
 	d.ok(err)
@@ -117,7 +119,8 @@ func TestWindowsWhole(t *testing.T) {
 
 // Messages that a server tells of in another order than that of their UIDs, or twice, are what they are.
 func TestLateMessages(t *testing.T) {
-	d := newDevice(t, dovecot.Start(t, rungs()["no CONDSTORE"]), dovecot.Options{})
+	t.Parallel()
+	d := newDevice(t, rungs()["no CONDSTORE"])
 	s := d.remote()
 	d.put(s, "INBOX", 0, 6)
 	d.sync()

@@ -75,7 +75,14 @@ type device struct {
 	text     func(n int) string // of letter n; nil: letter
 }
 
-func newDevice(t *testing.T, server *dovecot.Server, o dovecot.Options) *device {
+// newDevice is a device of a user that nobody else has, of a server that all tests share which want that kind.
+func newDevice(t *testing.T, o dovecot.Options) *device {
+	t.Helper()
+	return newStreet(t, o).device(t)
+}
+
+// newDeviceOn is a device of alice on a server of its own.
+func newDeviceOn(t *testing.T, server *dovecot.Server, o dovecot.Options) *device {
 	d := &device{T: t, server: server, root: filepath.Join(dovecot.Dir(t), "mail"), user: "alice", prefix: o.Prefix, sep: o.Separator, clock: time.Hour, trips: new(atomic.Int64), bodies: new(atomic.Int64)}
 	if d.sep == "" {
 		d.sep = "/"

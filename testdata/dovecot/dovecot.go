@@ -61,6 +61,19 @@ const Host = "127.0.0.1"
 // POSTIE_REQUIRE_DOVECOT is set (as .ci/run does), fails. With -short it is always skipped.
 func Start(t testing.TB, o Options) *Server {
 	t.Helper()
+	s := launch(t, o)
+	t.Cleanup(func() {
+		s.Stop()
+		if t.Failed() {
+			s.showLog(t)
+		}
+	})
+	return s
+}
+
+// launch starts a server that somebody stops.
+func launch(t testing.TB, o Options) *Server {
+	t.Helper()
 	if testing.Short() {
 		t.Skip("-short: it needs a Dovecot")
 	}
@@ -81,13 +94,6 @@ func Start(t testing.TB, o Options) *Server {
 	if err != nil {
 		t.Fatalf("start dovecot: %v", err)
 	}
-	t.Cleanup(func() {
-		s.Stop()
-		if t.Failed() {
-			log, _ := os.ReadFile(filepath.Join(s.Dir, "log"))
-			t.Logf("dovecot's log:\n%s", tail(log, 4000))
-		}
-	})
 	return s
 }
 
@@ -128,6 +134,13 @@ func (o *Options) fill(t testing.TB) {
 // Its path is short, since the servers' sockets lie below it.
 func Dir(t testing.TB) string {
 	t.Helper()
+	dir := makeDir(t)
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
+}
+
+func makeDir(t testing.TB) string {
+	t.Helper()
 	parent := ""
 	if info, err := os.Stat("/dev/shm"); err == nil && info.IsDir() {
 		parent = "/dev/shm"
@@ -136,7 +149,6 @@ func Dir(t testing.TB) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
 	return dir
 }
 

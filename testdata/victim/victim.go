@@ -14,11 +14,16 @@ import (
 // envRole says what the process is to do in place of running tests.
 const envRole = "POSTIE_TEST_VICTIM"
 
-// Main belongs into TestMain: it runs the tests, or in a process that [Command] made plays the role that it was given.
-func Main(m *testing.M, roles map[string]func() error) {
+// Main belongs into TestMain: it runs the tests and what is to be done after them, or in a process that [Command] made plays the role that it
+// was given.
+func Main(m *testing.M, roles map[string]func() error, after ...func()) {
 	role, ok := roles[os.Getenv(envRole)]
 	if !ok {
-		os.Exit(m.Run())
+		code := m.Run()
+		for _, do := range after {
+			do()
+		}
+		os.Exit(code)
 	}
 	if err := role(); err != nil {
 		fmt.Println(err)
