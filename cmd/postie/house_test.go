@@ -19,7 +19,7 @@ import (
 func rooms() map[string][]string {
 	return map[string][]string{
 		"cmd/postie": {"cmd/postie/internal/*", "pop3", "pop3/retrieve", "imap", "imap/plan", "imap/base", "imap/mirror", "imap/naming", "imap/push", "imap/restore",
-			"maildir", "maildir/watch", "maildir/message", "maildir/source", "maildir/index", "maildir/index/query"},
+			"maildir", "maildir/watch", "maildir/message", "maildir/source", "maildir/verify", "maildir/index", "maildir/index/query"},
 		"cmd/postie/internal/agenda":     nil,
 		"cmd/postie/internal/answer":     nil,
 		"cmd/postie/internal/config":     {"cmd/postie/internal/near"},
@@ -36,6 +36,8 @@ func rooms() map[string][]string {
 		"cmd/postie/internal/foreign": nil,
 		"cmd/postie/internal/library": {"cmd/postie/internal/config", "cmd/postie/internal/credential", "cmd/postie/internal/exit",
 			"cmd/postie/internal/near", "cmd/postie/internal/paths", "cmd/postie/internal/session", "cmd/postie/internal/ui", "imap/mirror", "imap/naming", "maildir", "maildir/message", "maildir/index", "maildir/index/query", "maildir/source"},
+		"cmd/postie/internal/inspect": {"cmd/postie/internal/config", "cmd/postie/internal/credential", "cmd/postie/internal/exit", "cmd/postie/internal/library", "cmd/postie/internal/ui",
+			"imap/mirror", "imap/plan", "imap/verify", "pop3/verify", "maildir", "maildir/index", "maildir/look", "maildir/manifest", "maildir/verify"},
 		"cmd/postie/internal/near":    nil,
 		"cmd/postie/internal/manual":  {"cmd/postie/internal/config", "cmd/postie/internal/exit"},
 		"cmd/postie/internal/paths":   nil,
@@ -56,7 +58,7 @@ func rooms() map[string][]string {
 		"imap/push":                {"imap"},
 		"imap/plan":                {"maildir"},
 		"imap/changes":             {"imap", "imap/naming", "imap/plan", "maildir", "maildir/message"},
-		"imap/base":                {"imap/plan", "maildir", "maildir/index"},
+		"imap/base":                {"imap/plan", "maildir", "maildir/index", "maildir/look"},
 		"imap/restore":             {"imap", "imap/changes", "imap/naming", "imap/plan", "maildir", "maildir/message", "maildir/source"},
 		"imap/verify":              {"imap", "imap/base", "imap/changes", "imap/naming", "imap/plan", "maildir", "maildir/index", "maildir/verify"},
 		"imap/mirror":              {"imap", "imap/base", "imap/changes", "imap/naming", "imap/plan", "maildir", "maildir/look", "maildir/message", "maildir/index"},

@@ -10,6 +10,7 @@ import (
 
 	goimap "github.com/emersion/go-imap/v2"
 
+	"postie/imap"
 	"postie/imap/base"
 	"postie/imap/changes"
 	"postie/imap/plan"
@@ -39,18 +40,21 @@ func Fetch(ctx context.Context, o Options, ids ...int64) (Report, error) {
 	}
 	s := NewSession(o)
 	defer s.Close()
-	report, err := s.locked(ctx, func(r *run) error { return r.fetch(ctx, ids) })
+	report, err := s.locked(ctx, func(r *run) (err error) {
+		if r.base, err = base.Open(ctx, r.Store, r.Account); err != nil {
+			return err
+		}
+		return r.fetch(ctx, ids, nil)
+	})
 	if err == nil {
 		err = s.Logout(ctx)
 	}
 	return report, errors.Join(err, errors.Join(failed...))
 }
 
-func (r *run) fetch(ctx context.Context, ids []int64) (err error) {
-	if r.base, err = base.Open(ctx, r.Store, r.Account); err != nil {
-		return err
-	}
-	wanted, err := r.bodyless(ctx, ids)
+// fetch fetches bodies of messages that the base knows, and messages that it does not know, by their UIDs.
+func (r *run) fetch(ctx context.Context, ids []int64, unknown map[string]goimap.UIDSet) (err error) {
+	wanted, err := r.bodyless(ctx, ids, unknown)
 	if err != nil || len(wanted) == 0 {
 		return err
 	}
@@ -79,7 +83,7 @@ func (r *run) fetch(ctx context.Context, ids []int64) (err error) {
 }
 
 // bodyless are the downloads that messages ask for, by mailbox.
-func (r *run) bodyless(ctx context.Context, ids []int64) (wanted [][]plan.Op, err error) {
+func (r *run) bodyless(ctx context.Context, ids []int64, unknown map[string]goimap.UIDSet) (wanted [][]plan.Op, err error) {
 	all, err := r.base.Mailboxes(ctx)
 	if err != nil {
 		return nil, err
@@ -109,6 +113,9 @@ func (r *run) bodyless(ctx context.Context, ids []int64) (wanted [][]plan.Op, er
 				ops = append(ops, plan.Op{Kind: plan.Download, Side: plan.Local, Mailbox: m.Name, UID: row.UID, Pair: row.Pair, Reason: "asked for"})
 			}
 		}
+		for uid := range imap.UIDs(unknown[m.Name]) { // who they are is asked as soon as the mailbox is open
+			ops = append(ops, plan.Op{Kind: plan.Download, Side: plan.Local, Mailbox: m.Name, UID: uid, Pair: plan.Pair{UID: uid}, Reason: "no sync has brought it"})
+		}
 		if len(ops) > 0 {
 			wanted = append(wanted, ops)
 		}
@@ -128,6 +135,9 @@ func (r *run) fetchFrom(ctx context.Context, b *box, ops []plan.Op) error {
 	}
 	if plan.UIDValidity(s.UIDValidity) != b.UIDValidity {
 		return fmt.Errorf("select %q: %w", b.server, errValidity)
+	}
+	if err := r.introduce(ctx, ops); err != nil {
+		return err
 	}
 	in := r.newIntake(context.WithoutCancel(ctx))
 	gone, err := r.receiveAll(ctx, b, ops, in)

@@ -291,6 +291,10 @@ func (w *walk) onlyHere(ctx context.Context) error {
 		if row.UID != 0 || row.Key == "" {
 			continue
 		}
+		if row.State == plan.Archived {
+			w.Counts.Archived++
+			continue
+		}
 		d, err := w.difference(ctx, row)
 		if err != nil {
 			return err

@@ -64,6 +64,7 @@ type Counts struct {
 	Octets    int64 // of them
 	There     int   // messages that were read on the server
 	Unhashed  int   // files that are there, and of which no hash is known
+	Archived  int   // messages that were kept here when they vanished on the server
 	Altered   int   // messages that the server keeps in other octets than were sent to it, since they were
 	OwnDates  int   // files that had another date than the server's message when they were matched with it
 	Bodyless  int   // messages without a body here, as policy or their user wants it
