@@ -38,8 +38,8 @@ type Lock struct {
 	files []*flock.Flock // in the order in which they were taken; the last is ours alone
 }
 
-// Lost is the error of a write under a lock whose file was removed, or into a database that was: another run may hold another file
-// of that name.
+// Lost is the error of a write under a lock whose file was removed, or into a database that was, or for a root that is another one now:
+// another run may hold another file of that name, or know the root by another id.
 type Lost struct{ Path string }
 
 func (e *Lost) Error() string {
@@ -74,6 +74,19 @@ func (l *Lock) lost() error {
 		if !there(f) {
 			return &Lost{f.Path()}
 		}
+	}
+	return l.s.home()
+}
+
+// home says whether the root is not the one any more that was opened, or has another id: with its state elsewhere another run would know it
+// by that, and by another database.
+func (s *Store) home() error {
+	now, err := os.Stat(string(s.root))
+	if err != nil || !os.SameFile(now, s.found) {
+		return &Lost{string(s.root)}
+	}
+	if id, err := rootID(string(s.root)); err != nil || id != s.id {
+		return &Lost{idFile(string(s.root))}
 	}
 	return nil
 }

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"postie/maildir"
 )
 
 func TestLocks(t *testing.T) {
@@ -127,6 +129,54 @@ func TestLockRemoved(t *testing.T) {
 	}
 	if err := writes(a); !lost(err) {
 		t.Errorf("into a database that was removed: %v", err)
+	}
+}
+
+// While a run holds its lock its root is removed, replaced, or loses its id, wherever its state lies: it writes nothing more, since another
+// run knows the root by another name. When all is as it was it goes on.
+func TestRootReplacedDuringRun(t *testing.T) {
+	alice := Login{"alice", "h"}
+	for where, state := range map[string]string{"in the root": "", "elsewhere": t.TempDir()} {
+		for name, tt := range map[string]struct {
+			do   func(root string) error
+			lost bool
+		}{
+			"nothing":    {func(string) error { return nil }, false},
+			"id removed": {func(root string) error { return os.Remove(idFile(root)) }, true},
+			"id empty":   {func(root string) error { return os.Truncate(idFile(root), 0) }, true},
+			"another id": {func(root string) error { _, err := newID(root); return err }, true},
+			"the same id, put back": {func(root string) error {
+				return errors.Join(os.Rename(idFile(root), root+"/id"), os.Rename(root+"/id", idFile(root)))
+			}, false},
+			"renamed": {func(root string) error { return os.Rename(root, root+"-moved") }, true},
+			"renamed, and made anew": {func(root string) error {
+				return errors.Join(os.Rename(root, root+"-moved"), maildir.Dir(root).Ensure())
+			}, true},
+			"replaced by a copy": {func(root string) error {
+				return errors.Join(os.Rename(root, root+"-moved"), os.CopyFS(root, os.DirFS(root+"-moved")))
+			}, true},
+			"renamed, and back": {func(root string) error {
+				return errors.Join(os.Rename(root, root+"-moved"), os.Rename(root+"-moved", root))
+			}, false},
+		} {
+			for kind, lock := range map[string]func(*Store) (*Lock, error){
+				"sync":  func(s *Store) (*Lock, error) { return s.Lock(t.Context(), 0) },
+				"fetch": func(s *Store) (*Lock, error) { return s.LockMaildrop(t.Context(), alice, 0) },
+			} {
+				t.Run(where+" "+name+" "+kind, func(t *testing.T) {
+					root := newRoot(t)
+					s := open(t, root, &Options{State: state})
+					l, err := lock(s)
+					must(t, err)
+					must(t, tt.do(string(root)))
+					err = s.write(t.Context(), func(*sql.Tx) error { return nil })
+					if _, lost := errors.AsType[*Lost](err); lost != tt.lost || !lost && err != nil {
+						t.Errorf("%v", err)
+					}
+					l.Release()
+				})
+			}
+		}
 	}
 }
 

@@ -21,6 +21,9 @@ func (s *Store) locate(ctx context.Context, root, state string) error {
 		return err
 	}
 	s.root, s.base = maildir.Dir(root), filepath.Join(root, ".postie")
+	if s.found, err = os.Stat(root); err != nil {
+		return err
+	}
 	if state == "" {
 		s.id, err = s.ensureID(root) // so that the root is known as one when its database is lost
 		return err

@@ -39,6 +39,7 @@ type Options struct {
 type Store struct {
 	root  maildir.Dir // absolute
 	base  string      // of all our files: base.db, base.lock …
+	found os.FileInfo // the root, when it was opened
 	id    string      // of the root, which stands in its database too; "": the database is a copy, or somebody else's
 	aside string
 	net   bool // on a network file system: no WAL, which needs memory shared by all who have the database open
