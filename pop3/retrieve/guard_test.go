@@ -31,6 +31,10 @@ func TestDueWithoutCopies(t *testing.T) {
 		info, err := os.Stat(path)
 		return errors.Join(err, os.WriteFile(path, make([]byte, info.Size()), 0o600))
 	}
+	grow := func(path string) error {
+		text, err := os.ReadFile(path)
+		return errors.Join(err, os.WriteFile(path, append(text, make([]byte, 4096)...), 0o600))
+	}
 	for name, tt := range map[string]struct {
 		spoil   func(w *world)
 		lost    []string // folders, as cmd tells that has made them anew
@@ -54,6 +58,8 @@ func TestDueWithoutCopies(t *testing.T) {
 		"a few cut":                       {spoil: func(w *world) { all(w, cut, 5) }, deleted: n, here: n},
 		"nothing":                         {spoil: func(w *world) {}, deleted: n, here: n},
 		"a few filled with NULs":          {spoil: func(w *world) { all(w, nuls, 5) }, deleted: n, here: n + 5}, // what nobody knows is not removed
+		"a few grown by NULs":             {spoil: func(w *world) { all(w, grow, 5) }, deleted: n, here: n + 5},
+		"all grown by NULs":               {spoil: func(w *world) { all(w, grow, n) }, guard: true, here: n},
 		"all filled with NULs":            {spoil: func(w *world) { all(w, nuls, n) }, guard: true, here: n},
 		"all read": {spoil: func(w *world) {
 			all(w, func(path string) error {

@@ -110,7 +110,7 @@ func (r *run) look(ctx context.Context, receipts []ledger.Receipt, u *unfinished
 		return err
 	}
 	r.rests = steady
-	r.view.Missing, r.view.Damaged = map[maildir.Key]bool{}, map[maildir.Key]bool{}
+	r.view.Missing, r.view.Damaged, r.view.Unproved = map[maildir.Key]bool{}, map[maildir.Key]bool{}, map[maildir.Key]bool{}
 	for _, c := range receipts {
 		where, here := places[c.Key]
 		if c.State == ledger.Arriving {
@@ -156,16 +156,21 @@ func (r *run) judge(ctx context.Context) error {
 				continue
 			}
 			r.places[key] = where
-			switch whole, err := where.holds(stored[key]); {
+			switch is, err := where.holds(stored[key]); {
 			case errors.Is(err, fs.ErrNotExist):
 				again[key] = true
-			case !whole:
+			case is == unproved && err == nil:
+				r.view.Unproved[key] = true
+			case is != whole || err != nil:
 				r.view.Damaged[key] = true
 			}
 		}
 		if wanted = again; len(wanted) == 0 {
 			break
 		}
+	}
+	if n := len(r.view.Unproved); n > 0 {
+		r.emit(Notice{fmt.Sprintf("%d messages are due, and their copies here are compressed or encrypted by another program: whether they are whole cannot be seen, and they stay on the server", n)})
 	}
 	if len(r.view.Missing) == 0 && len(r.Lost) == 0 {
 		return nil

@@ -48,6 +48,7 @@ type View struct {
 	Heads    map[pop3.Number]Head // what TOP said of the Doubts; nil: it was not asked yet
 	Missing  map[maildir.Key]bool // receipts' files that are no longer in the Maildir; looked for where it matters: see Judges
 	Damaged  map[maildir.Key]bool // of the files that are there: what was stored is not in them whole
+	Unproved map[maildir.Key]bool // of the files that are there: whether they are whole cannot be seen
 	Lost     []string             // folders that held messages, and are not there; looked for likewise
 	Breakers []ledger.Breaker     // messages at which sessions broke
 	Local    []index.Brief        // mail that no receipt speaks of; only until a first run with this database came to its end
@@ -299,6 +300,9 @@ func (p Policy) emptied(v View, lost int) *Guard {
 // due tells whether the policy wants a stored message deleted on the server, and whether it does though there is no whole copy
 // of it here.
 func (p Policy) due(key maildir.Key, stored time.Time, v View) (due, lost bool) {
+	if v.Unproved[key] {
+		return false, false
+	}
 	none := v.Missing[key] || v.Damaged[key]
 	switch p.Keep.Mode {
 	case Delete:
