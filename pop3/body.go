@@ -19,7 +19,25 @@ type body struct {
 	start bool   // the next octet begins a line
 	rest  []byte // given by chunk, not yet by Read
 	err   error  // io.EOF: complete
-	gone  bool   // its iteration is over
+	keep  bool   // dots at the begin of a line are left
+	dots  Dots
+	gone  bool // its iteration is over
+}
+
+// Dots counts lines that begin with a dot. A server has to double it; of one that doubles none a message is one octet too short for each
+// such line.
+type Dots struct {
+	Removed int // dots that were taken away
+	Single  int // those of them behind which no other dot came, as a server that doubles dots sends none
+}
+
+// Kept says whether a message of so many octets, without those dots, is to be read with them (Session.KeepDots): then its size is the one that
+// LIST gave. Where neither is, a single dot tells.
+func (d Dots) Kept(listed, size int64) bool {
+	if d.Removed == 0 || size == listed {
+		return false
+	}
+	return size+int64(d.Removed) == listed || d.Single > 0
 }
 
 func newBody(f *fence) *body { return &body{f: f, start: true} }
@@ -123,6 +141,12 @@ func (b *body) dot() ([]byte, error) {
 			b.f.discard(len(end))
 			return nil, nil
 		}
+	}
+	if b.keep {
+		return buf, nil
+	}
+	if b.dots.Removed++; buf[1] != '.' {
+		b.dots.Single++
 	}
 	b.f.discard(1)
 	return buf[1:], nil

@@ -145,9 +145,9 @@ func (s *Session) answer(f *flight) (Message, error) {
 		f.body = newBody(s.fence)
 		f.body.limit = maxTop
 		if f.check {
-			f.body.limit = maxBody(f.current.Size)
+			f.body.limit, f.body.keep = maxBody(f.current.Size), s.keepDots
 		}
-		m.Body = f.body
+		m.Body, m.Dots = f.body, &f.body.dots
 	}
 	return m, err
 }

@@ -15,6 +15,9 @@ type Message struct {
 	// the connection breaks, Read gives the error, and so does the next iteration. It is an io.WriterTo as well.
 	Body io.Reader
 
+	// Dots are those at the begin of a line that were taken away (RFC 1939 section 3): all of them once Body has come to its end.
+	Dots *Dots
+
 	Refused *Error // -ERR for this message; Body is nil
 
 	// InStep says that every message before this one is the one that was asked for. With Retrieve it is false after a
@@ -22,6 +25,9 @@ type Message struct {
 	// told beside an error too; a loop that ends without an error is in step.
 	InStep bool
 }
+
+// KeepDots says whether Retrieve leaves the dots at the begin of a line to the messages, for a server that doubles none; see Dots.
+func (s *Session) KeepDots(keep bool) { s.keepDots = keep }
 
 // Retrieve fetches messages by RETR (RFC 1939 section 5), in the order of items, which Survey listed. If the server
 // offers PIPELINING, Options.Window commands are in flight, else one. items is run in the caller's goroutine, up to a

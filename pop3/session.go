@@ -60,12 +60,13 @@ type Number int
 // from anywhere. Until the sequence of Top, Retrieve or Delete is done, no other method may be called (they answer
 // with an error). After any error but *Error the session is closed and each method repeats what ended it.
 type Session struct {
-	o      Options
-	fence  *fence
-	lib    *library.Conn
-	caps   Capabilities
-	stamp  string // APOP stamp of the greeting
-	window int    // commands in flight: 1 until CAPA says more
+	o        Options
+	fence    *fence
+	lib      *library.Conn
+	caps     Capabilities
+	stamp    string // APOP stamp of the greeting
+	window   int    // commands in flight: 1 until CAPA says more
+	keepDots bool   // see KeepDots
 
 	queue chan string   // lines for the writer
 	over  chan struct{} // closed by Close

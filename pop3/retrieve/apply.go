@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 
 	"postie/maildir"
@@ -105,18 +104,19 @@ type arrival struct {
 	message index.Message
 	equal   *Copy // it is this one: draft is not to be kept
 	verdict message.Verdict
+	dots    bool // it is to be read again, with its dots
 }
 
 // receive streams one message into tmp/. It returns nil without an error when the line broke, which the session
 // reports next.
-func (r *run) receive(op Op, body io.Reader, header *message.Header, in *maildir.Intake[*arrival]) (*arrival, error) {
+func (r *run) receive(op Op, m pop3.Message, header *message.Header, in *maildir.Intake[*arrival]) (*arrival, error) {
 	draft, err := in.Create(r.Dir)
 	if err != nil {
 		return nil, err
 	}
 	defer r.inHand()()
 	header.Reset()
-	whole, err := draft.Fill(body, header, func(n int) { r.emit(Received{n}) })
+	whole, err := draft.Fill(m.Body, header, func(n int) { r.emit(Received{n}) })
 	if !whole {
 		draft.Close()
 		return nil, err
@@ -132,6 +132,7 @@ func (r *run) receive(op Op, body io.Reader, header *message.Header, in *maildir
 	if a.equal != nil {
 		draft.Close()
 	} else {
+		a.dots = m.Dots.Kept(op.Item.Size, a.receipt.Wire.Size)
 		a.verdict = r.sizes.judge(op.Item.Size, a.receipt.Wire.Size, header.Done(), header.Body())
 	}
 	return a, nil

@@ -116,6 +116,33 @@ func TestNothingForSomething(t *testing.T) {
 	}
 }
 
+// A server that says 0 of one message, and once gives nothing: what comes the second time is stored. What is empty twice is empty.
+func TestNothingForNothing(t *testing.T) {
+	for _, empty := range []bool{true, false} {
+		for server, o := range servers(func(o *pop3test.Options) {
+			o.Answer = func(c pop3test.Command) *pop3test.Answer {
+				if c.Line == "RETR 2" && c.Session == 1 {
+					return &pop3test.Answer{Octets: "+OK\r\n.\r\n"}
+				}
+				return nil
+			}
+		}) {
+			t.Run(fmt.Sprint(server, empty), func(t *testing.T) {
+				maildrop := letters(5)
+				maildrop[1].Size = -1
+				if empty {
+					maildrop[1].Body = nil
+				}
+				w := newWorld(t, o, maildrop...)
+				if report := w.ok(Policy{}); report.Failed > 0 || report.New != 5 || report.Deleted != 5 {
+					t.Errorf("%+v: %q", report, w.failures())
+				}
+				w.holds(stored(maildrop))
+			})
+		}
+	}
+}
+
 // Sizes that are wrong, as some servers' are, hold no message up.
 func TestSizesWrong(t *testing.T) {
 	for name, size := range map[string]func(i, true int64) int64{
@@ -339,5 +366,53 @@ func TestBreakerIsRemembered(t *testing.T) {
 	w.holds(stored(few(5)))
 	if report := w.ok(Policy{}); report.Deleted != 5 || report.Failed > 0 {
 		t.Errorf("deleted: %+v", report)
+	}
+}
+
+// A server that does not double dots: a message with lines that begin with one comes as it is, by which of the two readings has the size
+// that is listed, or by a dot that no server which doubles them sends. Of a server that does nothing is asked for twice.
+func TestDotsKept(t *testing.T) {
+	lines := []string{".hidden\r\n", "..two\r\n", "... three\r\n", ".. and\r\n.PP\r\n", "..\r\n"}
+	for server, o := range servers(func(o *pop3test.Options) { o.Unstuffed = true }) {
+		for _, size := range []int64{0, -1, 1} { // as it is; not told; one that is none
+			t.Run(fmt.Sprint(server, size), func(t *testing.T) {
+				maildrop := letters(7)
+				for i, line := range lines {
+					if size != 0 && !strings.Contains("\n"+line, "\n.h") && !strings.Contains("\n"+line, "\n.P") {
+						continue // nothing tells
+					}
+					maildrop[i+1].Body = append(maildrop[i+1].Body, line+"and more\r\n"...)
+				}
+				for i := range maildrop {
+					maildrop[i].Size = size
+				}
+				w := newWorld(t, o, maildrop...)
+				keep := Policy{Keep: Keep{Mode: Forever}}
+				if report := w.ok(keep); report.Failed > 0 || report.New != 7 {
+					t.Errorf("%+v: %q", report, w.failures())
+				}
+				w.holds(stored(maildrop))
+				if report := w.ok(keep); report.Failed+report.New > 0 {
+					t.Errorf("again: %+v", report)
+				}
+				if report := w.ok(Policy{}); report.Failed+report.New > 0 || report.Deleted != 7 {
+					t.Errorf("deleted: %+v", report)
+				}
+				w.holds(stored(maildrop))
+			})
+		}
+	}
+	for server, o := range servers(func(*pop3test.Options) {}) {
+		t.Run("doubled "+server, func(t *testing.T) {
+			maildrop := letters(7)
+			for i, line := range lines {
+				maildrop[i+1].Body = append(maildrop[i+1].Body, line+"and more\r\n"...)
+			}
+			w := newWorld(t, o, maildrop...)
+			if w.ok(Policy{}); w.commands()["RETR"] != 7 {
+				t.Error("some were asked for twice")
+			}
+			w.holds(stored(maildrop))
+		})
 	}
 }

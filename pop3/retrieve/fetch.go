@@ -135,7 +135,7 @@ func (r *run) answered(op Op, m pop3.Message, header *message.Header, in *maildi
 	if m.Refused != nil {
 		return &arrival{op: op, refused: m.Refused}, nil
 	}
-	a, err := r.receive(op, m.Body, header, in)
+	a, err := r.receive(op, m, header, in)
 	if err != nil && !maildir.Hopeless(err) {
 		return &arrival{op: op, refused: err}, nil
 	}
@@ -173,6 +173,11 @@ func (r *run) release(held []*arrival, in *maildir.Intake[*arrival]) error {
 		switch {
 		case a.refused != nil:
 			r.fail(a.op.Item, a.refused)
+		case a.dots:
+			a.draft.Close()
+			op := a.op
+			op.Dots = true
+			r.suspects = append(r.suspects, suspect{op: op, first: op.Item, err: errors.New("the server does not double dots at the begin of a line: to be asked for once more")})
 		case a.verdict == message.CutOff:
 			a.draft.Close()
 			r.fail(a.op.Item, short)

@@ -44,6 +44,7 @@ func (r *run) askLast(ctx context.Context, plan Plan) error {
 			continue
 		}
 		r.asking = s
+		r.session.KeepDots(s.op.Dots)
 		b, err := r.pass(ctx, []Op{s.op})
 		switch {
 		case err != nil:

@@ -90,6 +90,7 @@ type Op struct {
 	Damaged *Copy     // Fetch: the copy that is damaged here, in whose place the message is stored
 	Until   time.Time // Wait: when it is asked for again
 	Last    bool      // Fetch: it broke a session, and is asked for when all else is done
+	Dots    bool      // Fetch: dots at the begin of a line are its own
 	Stale   []*Copy   // Fetch: copies whose UIDL this message has now: if it is none of them, they are to be forgotten
 }
 

@@ -24,7 +24,7 @@ func uniform(items []pop3.Item) bool {
 }
 
 // judge is message.Judge, but for servers whose sizes are none. Where one size is given to all, less than half of it is doubtful only. And
-// where no size says that something is missing, a header without a body is doubtful, and nothing at all where that size is given to all.
+// where no size says that something is missing, nothing, or a header without a body, is doubtful.
 func (s *sizes) judge(listed, size int64, ended bool, body int64) message.Verdict {
 	complete := ended && body > 0
 	if complete {
@@ -39,7 +39,7 @@ func (s *sizes) judge(listed, size int64, ended bool, body int64) message.Verdic
 	if v == message.CutOff && complete && s.uniform && !s.right {
 		return message.Doubtful
 	}
-	if v == message.Whole && !complete && (listed <= 0 && size > 0 || s.uniform && !s.right) {
+	if v == message.Whole && !complete && (listed <= 0 || s.uniform && !s.right) {
 		return message.Doubtful
 	}
 	return v

@@ -18,7 +18,7 @@ func TestSizes(t *testing.T) {
 		{"exact", 5700, 5700, true, 5000, message.Whole},
 		{"exact, no body", 700, 700, true, 0, message.Whole},
 		{"exact, header without end", 700, 700, false, 0, message.Whole},
-		{"nothing of nothing", 0, 0, false, 0, message.Whole},
+		{"nothing of nothing", 0, 0, false, 0, message.Doubtful},
 		{"not listed, header only", 0, 700, true, 0, message.Doubtful},
 		{"not listed", 0, 5700, true, 5000, message.Whole},
 		{"listed as one octet", 1, 5700, true, 5000, message.Whole},
