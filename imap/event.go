@@ -32,7 +32,7 @@ type Listed Mailbox
 // Alert is a text that RFC 9051 section 7.1 wants shown to the user, and the address that came with it. It is uncleaned.
 type Alert string
 
-// Unusable is a mailbox whose name, as it came, cannot be sent in a command: it is empty, or has a NUL or the end of a line.
+// Unusable is a mailbox whose name, as it came, cannot be sent in a command: it is empty, too long, or has a NUL or the end of a line.
 type Unusable string
 
 func (Exists) event()         {}

@@ -29,6 +29,7 @@ type fetch struct {
 
 	vanished *imap.UIDSet // gets VANISHED (EARLIER); nil: nobody asked
 
+	heavy int                // weight of those that were held and are no small ones
 	held  map[SeqNum]*part   // messages not yet given
 	known map[imap.UID]*part // of them those that have another number now
 	got   imap.UIDSet        // bodies given
@@ -224,7 +225,10 @@ func (f *fetch) plain(a *arrival) {
 
 // hold keeps a message of which more is to be told.
 func (f *fetch) hold(p *part) {
-	if f.held[p.Seq] = p; len(f.held)+len(f.known) > maxKept {
+	if n := weight(p.Message); n > maxLight {
+		f.heavy += n
+	}
+	if f.held[p.Seq] = p; len(f.held)+len(f.known) > maxKept || f.heavy > maxWeight {
 		f.c.s.wire.fail(&ProtocolError{Problem: "too many FETCH responses that tell half of a message"})
 	}
 }

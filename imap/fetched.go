@@ -40,7 +40,7 @@ func (w *wire) fetched(s *scanner, seq SeqNum) error {
 		return nil
 	}
 	if !w.note(func(b *inbox) bool {
-		if b.Keep && len(b.Kept) < maxKept {
+		if b.weight += weight(a.Message); b.Keep && len(b.Kept) < maxKept && b.weight <= maxWeight {
 			b.Kept = append(b.Kept, a.Message)
 		} else if b.Keep {
 			b.kept = true
@@ -82,14 +82,23 @@ func (w *wire) item(s *scanner, a *arrival) {
 		} else {
 			s.skip() // NIL
 		}
+		a.known()
 	case "X-GM-MSGID":
 		a.EmailID, _ = s.text()
+		a.known()
 	default:
 		if strings.HasPrefix(name, "BODY[") && a.body == nil && w.wants(name) {
 			w.section(s, a, name == wholeBody)
 		} else {
 			s.skip()
 		}
+	}
+}
+
+// known forgets an id that no message has.
+func (a *arrival) known() {
+	if len(a.EmailID) > maxEmailID {
+		a.EmailID = ""
 	}
 }
 

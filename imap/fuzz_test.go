@@ -150,7 +150,7 @@ func FuzzListed(f *testing.F) {
 				t.Fatalf("%q as %s: %+v, want %+v", name, form, box, literal.Lists)
 			}
 		}
-		if m := literal.Lists[0]; !m.Unusable {
+		if m := literal.Lists[0]; !m.Unusable && m.Name != "" {
 			box := said("* STATUS " + quote(name) + " (MESSAGES 3)\r\n")
 			if st := box.Status[m.Name]; st == nil || st.Messages != 3 {
 				t.Fatalf("%q: %v", name, box.Status)

@@ -30,7 +30,8 @@ type inbox struct {
 	Fetch  *handover // FETCH: responses are handed over one by one
 
 	Unread        error  // the first response of those that it gathers which could not be read: what was gathered is not all
-	names, octets int    // of Lists and Codes
+	names, octets int    // of Lists and Status, and of Codes
+	weight        int    // of Kept
 	kept          bool   // there were more than Kept has room for
 	flood         string // of what there were too many; "": of nothing
 }

@@ -14,12 +14,15 @@ import (
 //	answer                                     limit
 //	a response, literals of FETCH apart        1 MiB
 //	SEARCH, ESEARCH, VANISHED                  16 MiB a line; 2,097,152 ranges of UIDs in all for a command
-//	LIST, LSUB, STATUS                         131,072 mailboxes for a command, 16 MiB of names
-//	a mailbox's name                           1,024 octets, 128 levels; a longer one is Unusable
+//	LIST, LSUB, STATUS                         131,072 mailboxes for a command, 32 MiB of names and attributes
+//	a mailbox's name                           1,024 octets, 128 levels, 4,096 octets in a command; a longer one is Unusable
+//	attributes of a mailbox                    32, of 64 octets; others are not kept
+//	capabilities                               1,024; more are not kept
 //	response codes COPYUID and MODIFIED        4,096 for a command, 1 MiB in all
-//	FETCH within SELECT (QRESYNC) and STORE    131,072; more is not kept, and the mailbox is read whole
-//	FETCH rows that tell half of a message     131,072 at a time
+//	FETCH within SELECT (QRESYNC) and STORE    131,072, 32 MiB in all; more is not kept, and the mailbox is read whole
+//	FETCH rows that tell half of a message     131,072 at a time; 32 MiB for a command of those of more than 256 octets
 //	flags of one message or mailbox            1,024
+//	EMAILID                                    255 octets; a longer one is not known
 //	parentheses                                64 deep
 //	lines that cannot be read                  1,000 of a session
 //	UIDs, sizes, mod-sequences                 32, 50 and 63 bits; a larger size or mod-sequence is not known
@@ -30,11 +33,18 @@ const (
 	maxBulk     = 16 << 20
 	maxRanges   = 1 << 21
 	maxLists    = 1 << 17
-	maxNames    = 16 << 20
+	maxNames    = 32 << 20
 	maxName     = 1024
 	maxLevels   = 128
+	maxWritten  = 4096 // the library would write a longer name as a literal, in which nobody restores what is raw
+	maxAttrs    = 32
+	maxAttr     = 64
+	maxCaps     = 1024
 	maxCodes    = 4096
 	maxKept     = 1 << 17
+	maxWeight   = 32 << 20
+	maxLight    = 256
+	maxEmailID  = 255 // RFC 8474 section 4
 	maxFlags    = 1024
 	maxDepth    = 64
 	strays      = 1000
@@ -43,6 +53,15 @@ const (
 	maxTrace    = 2000 // octets of a line that the trace gets
 	maxFlagList = 1024 // octets of a list of flags that is remembered
 )
+
+// weight is about how much memory a row takes, if none of it is shared with others.
+func weight(m Message) int {
+	n := 64 + len(m.EmailID)
+	for _, f := range m.Flags {
+		n += 16 + len(f)
+	}
+	return n
+}
 
 // over notes that a command was told more than there is room for.
 func (b *inbox) over(what string) { b.flood = cmp.Or(b.flood, what) }

@@ -41,16 +41,18 @@ func pours(t *testing.T, caps string, before int, line func(n int) string) (s *i
 			}
 		}()
 		w := bufio.NewWriterSize(conn, 64<<10)
-		for n := 1; ; n++ {
-			if _, err := w.WriteString(line(n) + "\r\n"); err != nil {
+		for n, poured, looked := 1, 0, 0; ; n++ {
+			m, err := w.WriteString(line(n) + "\r\n")
+			if err != nil {
 				return
 			}
-			if n%(1<<16) == 0 {
+			if poured += m; poured-looked > 4<<20 {
+				looked = poured
 				var m runtime.MemStats
 				runtime.ReadMemStats(&m)
 				peak.Store(max(peak.Load(), m.HeapInuse-min(m.HeapInuse, base.HeapInuse)))
 			}
-			if n == 1<<20 { // none may last longer, but what is kept of it must not grow either
+			if n == 1<<20 || poured > 48<<20 { // none may last longer, but what is kept of it must not grow either
 				tag, _, _ := strings.Cut(command, " ")
 				fmt.Fprintf(w, "%s OK\r\n", tag)
 				w.Flush()
@@ -64,6 +66,15 @@ func pours(t *testing.T, caps string, before int, line func(n int) string) (s *i
 	}
 	t.Cleanup(func() { s.Close() })
 	return s, peak
+}
+
+// longFlags are many words that nobody said before.
+func longFlags(n int) string {
+	var b strings.Builder
+	for i := range 500 {
+		fmt.Fprintf(&b, " a%d.%d", n, i)
+	}
+	return b.String()[1:]
 }
 
 // No answer fills the memory: beyond its limit it ends the session, or is not kept.
@@ -82,6 +93,28 @@ func TestFloods(t *testing.T) {
 	}{
 		{"LIST", "", 1, func(n int) string { return fmt.Sprintf(`* LIST () "/" "mailbox %d"`, n) },
 			func(s *imap.Session) error { _, err := s.ListPlain(t.Context(), false); return err }, false},
+		{"attributes of mailboxes", "", 0, func(n int) string {
+			return fmt.Sprintf(`* LIST (%s\Sent) "/" "mailbox %d"`, strings.Repeat(strings.Repeat("x", 60)+" ", 32), n)
+		},
+			func(s *imap.Session) error { _, err := s.ListPlain(t.Context(), false); return err }, false},
+		{"levels of mailboxes", "", 0, func(n int) string { return fmt.Sprintf(`* LIST () "/" "m%d%s"`, n, strings.Repeat("/x", 10000)) },
+			func(s *imap.Session) error { _, err := s.ListPlain(t.Context(), false); return err }, false},
+		{"long names in STATUS", "", 0, func(n int) string { return fmt.Sprintf(`* STATUS m%d%s (MESSAGES 3)`, n, strings.Repeat("x", 990)) },
+			func(s *imap.Session) error { _, err := s.Status(t.Context(), "x"); return err }, false},
+		{"ENABLED", "", 0, func(n int) string { return fmt.Sprintf(`* ENABLED X%d`, n) }, selects, true},
+		{"CAPABILITY", "", 0, func(n int) string { return "* CAPABILITY" + strings.Repeat(" X", 8000) + fmt.Sprint(n) }, selects, true},
+		{"flags within SELECT", "ENABLE CONDSTORE QRESYNC", 1, func(n int) string {
+			return fmt.Sprintf(`* %d FETCH (UID %d FLAGS (%s) MODSEQ (7))`, n, n, longFlags(n))
+		}, selects, true},
+		{"halves with many flags", "", 0, func(n int) string { return fmt.Sprintf(`* %d FETCH (FLAGS (%s))`, n, longFlags(n)) },
+			func(s *imap.Session) (err error) {
+				for _, err = range s.FetchFlags(t.Context(), goimap.UIDSet{{Start: 1}}, 0, nil) {
+				}
+				return err
+			}, false},
+		{"ids of messages", "ENABLE CONDSTORE QRESYNC", 1, func(n int) string {
+			return fmt.Sprintf(`* %d FETCH (UID %d EMAILID (%d%s) FLAGS ())`, n, n, n, strings.Repeat("x", 8000))
+		}, selects, true},
 		{"STATUS", "", 0, func(n int) string { return fmt.Sprintf(`* STATUS m%d (MESSAGES 3 UIDNEXT 4)`, n) },
 			func(s *imap.Session) error { _, err := s.Status(t.Context(), "x"); return err }, false},
 		{"response codes", "", 0, func(n int) string { return fmt.Sprintf("* OK [COPYUID 5 %d %d] x", n, n) },

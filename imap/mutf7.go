@@ -17,12 +17,13 @@ const rawMark = '\uFDD0'
 
 // decodeName turns a mailbox name of the wire, in modified UTF-7 (RFC 3501 section 5.1.3), into UTF-8, or, if it would not come out the
 // same when it is written again, into a raw one: a command meant for it would hit another mailbox. It fails for what cannot be
-// sent in a command.
+// sent in a command, and for what is too long (limits.go).
 func decodeName(s string) (string, bool) {
 	if name, ok := decodeUTF7(s); ok && !strings.ContainsAny(name, "\x00\r\n\uFDD0") {
-		return name, true
+		return name, len(s) <= maxName
 	}
-	return markRaw(s), s != "" && !strings.ContainsAny(s, "\x00\r\n")
+	name := markRaw(s)
+	return name, s != "" && !strings.ContainsAny(s, "\x00\r\n") && len(s) <= maxName && len(encodeName(name)) <= maxWritten
 }
 
 func markRaw(s string) string {

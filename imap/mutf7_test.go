@@ -50,6 +50,7 @@ func FuzzNames(f *testing.F) {
 	for _, s := range []string{"AT&T", "\xe4", "&,dA-26", "&AOQ-", "a&-b", "&2D3eAA-", "&AGE-", "&AOQ-&AOQ-", "a\nb", "\x7f", "&AAo-", "inbox", "&//8-", "&2AA-"} {
 		f.Add(s)
 	}
+	f.Add("&A" + strings.Repeat("\xac", 810))
 	client, server := net.Pipe()
 	lib := imapclient.New(client, nil)
 	r := bufio.NewReader(server)

@@ -154,7 +154,10 @@ func (w *wire) condition(r reply) error {
 
 func parseCaps(s string) imap.CapSet {
 	set := imap.CapSet{}
-	for _, name := range strings.Fields(s) {
+	for name := range strings.FieldsSeq(s) {
+		if len(set) == maxCaps {
+			break
+		}
 		name = strings.ToUpper(name)
 		if strings.HasPrefix(name, "IMAP4REV") { // the two names that go-imap writes in small letters
 			name = "IMAP4rev" + name[len("IMAP4REV"):]
@@ -168,7 +171,9 @@ func (b *inbox) enabled(caps imap.CapSet) {
 	if b.Enabled == nil {
 		b.Enabled = imap.CapSet{}
 	}
-	maps.Copy(b.Enabled, caps)
+	if len(b.Enabled) < maxCaps {
+		maps.Copy(b.Enabled, caps)
+	}
 }
 
 // flagList reads a parenthesised list of flags. Lists repeat all the time, so equal ones are one slice: do not write to it.
@@ -184,13 +189,23 @@ func (w *wire) flagList(s *scanner) []Flag {
 	}
 	whole := s.rest
 	flags := []Flag{}
+	var many map[Flag]bool // those of a long list: to look through it for each takes too much
 	s.list(func() {
 		if len(flags) > maxFlags {
 			s.exceed("more than %d flags", maxFlags)
 			return
 		}
-		if f := canonical(s.atom()); f != `\Recent` && !slices.Contains(flags, f) {
-			flags = append(flags, f)
+		f := canonical(s.atom())
+		if f == `\Recent` || many[f] || many == nil && slices.Contains(flags, f) {
+			return
+		}
+		if flags = append(flags, f); many == nil && len(flags) == 32 {
+			many = map[Flag]bool{}
+			for _, f := range flags {
+				many[f] = true
+			}
+		} else if many != nil {
+			many[f] = true
 		}
 	})
 	if n := len(whole) - len(s.rest) - 1; s.err == nil && len(w.flags) < remembered && n < maxFlagList {
@@ -247,7 +262,11 @@ func (w *wire) vanished(s *scanner) error {
 // listed reads a LIST or LSUB response (RFC 9051 section 7.3.1; extended data is passed over).
 func (w *wire) listed(s *scanner, lsub bool) error {
 	var m Mailbox
-	s.list(func() { m.Attrs = append(m.Attrs, canonicalAttr(s.atom())) })
+	s.list(func() {
+		if attr := s.atom(); len(m.Attrs) < maxAttrs && len(attr) <= maxAttr {
+			m.Attrs = append(m.Attrs, canonicalAttr(attr))
+		}
+	})
 	delim, ok := s.spaces().text()
 	if r := []rune(delim); ok && len(r) == 1 {
 		m.Delim = r[0]
@@ -259,14 +278,21 @@ func (w *wire) listed(s *scanner, lsub bool) error {
 	if err := s.drop(); err != nil {
 		return err
 	}
-	if m.Name, ok = decodeName(raw); !ok && (raw != "" || m.Selectable()) { // else it tells the separator (RFC 3501 section 6.3.8)
+	if m.Name, ok = decodeName(raw); ok && m.Delim != 0 && strings.Count(m.Name, string(m.Delim)) >= maxLevels {
+		ok = false
+	}
+	if !ok && (raw != "" || m.Selectable()) { // else it tells the separator (RFC 3501 section 6.3.8)
 		w.tell(Unusable(raw))
 		m.Unusable = true
 	}
 	m.Subscribed = lsub || slices.Contains(m.Attrs, imap.MailboxAttrSubscribed)
 	m.lsub = lsub
 	if !w.note(func(b *inbox) bool {
-		if b.names += len(m.Name); !b.List || len(b.Lists) >= maxLists || b.names > maxNames {
+		b.names += len(m.Name)
+		for _, attr := range m.Attrs {
+			b.names += 16 + len(attr)
+		}
+		if !b.List || len(b.Lists) >= maxLists || b.names > maxNames {
 			if b.List {
 				b.over("mailboxes")
 			}
@@ -322,7 +348,7 @@ func (w *wire) status(s *scanner) error {
 		return nil
 	}
 	if !w.note(func(b *inbox) bool {
-		if b.Status != nil && len(b.Status) < maxLists {
+		if b.names += len(name); b.Status != nil && len(b.Status) < maxLists && b.names <= maxNames {
 			b.Status[name] = &st
 		} else if b.Status != nil {
 			b.over("mailboxes")

@@ -143,11 +143,12 @@ func read(r *bufio.Reader, leave func()) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		b.WriteString(line)
 		n, waits, ok := announces(strings.TrimRight(line, "\r\n"))
 		if !ok {
-			return strings.TrimSuffix(b.String(), "\r\n"), nil
+			b.WriteString(strings.TrimSuffix(line, "\r\n"))
+			return b.String(), nil
 		}
+		b.WriteString(line)
 		if waits && leave != nil {
 			leave()
 		}
@@ -174,9 +175,10 @@ func outside(message string, change func(line string) string) string {
 		line, rest, more := strings.Cut(message, "\r\n")
 		b.WriteString(change(line))
 		size, _, _ := announces(line)
-		if !more || size > len(rest) {
+		if !more {
 			return b.String()
 		}
+		size = min(size, len(rest))
 		b.WriteString("\r\n" + rest[:size])
 		message = rest[size:]
 	}

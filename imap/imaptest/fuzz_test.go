@@ -11,6 +11,8 @@ func FuzzOutside(f *testing.F) {
 	f.Add("* 1 FETCH (UID 5 BODY[HEADER.FIELDS (A B)]<0> {5}\r\na\r\nb) FLAGS (\\Seen))\r\n")
 	f.Add("* LIST () \"/\" {3}\r\n{9}\r\n")
 	f.Add("a\n\r\n")
+	f.Add("a {5}\r\naFLA\r\r\n")
+	f.Add("a {5}\r\naFLA\r\n")
 	f.Add("x {99999999999999999999}\r\n")
 	f.Fuzz(func(t *testing.T, in string) {
 		r := bufio.NewReader(strings.NewReader(in))

@@ -134,7 +134,7 @@ func (r *run) list(ctx context.Context) (err error) {
 // listed notes a mailbox that LIST names.
 func (r *run) listed(m *imap.Mailbox) {
 	if m.Unusable {
-		if name := fmt.Sprintf("%q", m.Name); !r.contradicted[name] {
+		if name := fmt.Sprintf("%.80q", m.Name); !r.contradicted[name] {
 			r.contradicted[name] = true
 			r.fail(plan.Op{Mailbox: name}, errName)
 		}

@@ -9,6 +9,9 @@ import (
 // maxDate is how many bytes of a Date field are looked at.
 const maxDate = 256
 
+// firstYear is that of the oldest mail there can be, and more.
+const firstYear = 1900
+
 // parseDate reads a date in any form that real mail has, and gives it in UTC; zero when it is hopeless.
 // A date without a zone, or with one that nobody knows, counts as UTC.
 //
@@ -16,7 +19,7 @@ const maxDate = 256
 // name), cuts two-digit years elsewhere than RFC 5322 does, and refuses most broken forms.
 func parseDate(s string) time.Time {
 	plain, _, _ := strings.Cut(s, "(") // mostly "+0100 (CET)"
-	if t, err := time.Parse("Mon, 2 Jan 2006 15:04:05 -0700", strings.TrimRight(plain, " ")); err == nil {
+	if t, err := time.Parse("Mon, 2 Jan 2006 15:04:05 -0700", strings.TrimRight(plain, " ")); err == nil && t.Year() >= firstYear {
 		return t.UTC()
 	}
 	d := date{day: -1, year: -1, hour: -1}
@@ -241,7 +244,7 @@ func offset(w string) time.Duration {
 
 // time puts the pieces together. A date without a clock is its midnight.
 func (d *date) time() time.Time {
-	if d.year < 1900 || d.year > 9999 || d.month < 1 || d.month > 12 || d.day < 1 || d.day > 31 {
+	if d.year < firstYear || d.year > 9999 || d.month < 1 || d.month > 12 || d.day < 1 || d.day > 31 {
 		return time.Time{}
 	}
 	hour := max(d.hour, 0)
