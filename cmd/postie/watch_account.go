@@ -14,6 +14,7 @@ import (
 	"postie/imap/push"
 	"postie/maildir"
 	dirwatch "postie/maildir/watch"
+	"postie/pop3"
 )
 
 // watched is one account that is watched. But for its channels it is for one goroutine, and for what the run at work tells.
@@ -29,6 +30,7 @@ type watched struct {
 
 	rootID  string            // of the Maildir, since a run found it; "": none did yet
 	line    imap.Options      // how to connect; without Dial: it is not known yet
+	pop3    pop3.Options      // likewise
 	session *mirror.Session   // IMAP: stays connected between runs; nil: there was none yet
 	up      bool              // it was connected when the last run ended
 	ear     *push.Ear         // of the session

@@ -24,7 +24,10 @@ import (
 )
 
 // cycle is one run, as fetch and sync make it, on the session that stays.
-func (a *watched) cycle(ctx context.Context, _ agenda.Where) agenda.Outcome {
+func (a *watched) cycle(ctx context.Context, where agenda.Where) agenda.Outcome {
+	if where.Secret && !a.secretRenewed(ctx) {
+		return agenda.Outcome{Kind: agenda.Same}
+	}
 	if err := a.rootThere(); err != nil {
 		return a.conclude(ctx, nil, ui.Summary{}, err)
 	}
@@ -46,6 +49,19 @@ func (a *watched) cycle(ctx context.Context, _ agenda.Where) agenda.Outcome {
 		stores.IndexNew(ctx, []config.Account{a.account})
 	}
 	return outcome
+}
+
+// secretRenewed says whether there is another password or token than the one that was refused. One that cannot be had is no other.
+func (a *watched) secretRenewed(ctx context.Context) bool {
+	for _, login := range []any{a.line.Login, a.pop3.Login} {
+		if l, ok := login.(interface {
+			Renewed(context.Context) (bool, error)
+		}); ok {
+			renewed, err := l.Renewed(ctx)
+			return renewed && err == nil
+		}
+	}
+	return true
 }
 
 // echoLasts is how long after a run the system may still tell of what it did.

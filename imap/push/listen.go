@@ -94,9 +94,11 @@ func (e *Ear) idle(ctx context.Context, s *imap.Session, d time.Duration) error 
 		case <-ended:
 			return
 		}
+		limit := stopLimit
 		if e.probes() {
-			time.AfterFunc(probeLimit, func() { cancel(errSilent) })
+			limit = probeLimit
 		}
+		time.AfterFunc(limit, func() { cancel(errSilent) })
 	}()
 	err := s.Idle(ctx, stop)
 	close(ended)

@@ -8,6 +8,8 @@ type Pace struct {
 	active time.Time     // when something happened last
 	since  time.Time     // when the last question was asked
 	cost   time.Duration // how long it took
+
+	questions int
 }
 
 const (
@@ -21,7 +23,7 @@ func (p *Pace) happened(now time.Time) { p.active = now }
 
 // asked says that a question was asked, and when the answer was there.
 func (p *Pace) asked(began, now time.Time) {
-	p.since, p.cost = now, now.Sub(began)
+	p.since, p.cost, p.questions = now, now.Sub(began), p.questions+1
 }
 
 // next is when to ask next.

@@ -203,8 +203,11 @@ func (e *Ear) done() bool {
 // errSilent is why a session is given up that does not answer in time after Probe, or at the end of an IDLE.
 var errSilent = errors.New("the server does not answer any more")
 
-// probeLimit is how long an answer may take when the line may be dead.
-const probeLimit = 5 * time.Second
+// How long an answer may take when the line may be dead, and at the end of an IDLE.
+const (
+	probeLimit = 5 * time.Second
+	stopLimit  = 15 * time.Second
+)
 
 // Listen listens on a session that nobody else uses meanwhile, until something happened or Stop is called; then what it gives is empty.
 // An error says that the session is over, as those of the session do.
@@ -243,13 +246,16 @@ func (e *Ear) listen(ctx context.Context, s *imap.Session) error {
 	if err := e.open(ctx, s, way); err != nil || e.done() {
 		return err
 	}
+	asked := false
 	for !e.done() {
+		last := e.pace.questions
 		if err := e.wait(ctx, s, way); err != nil {
 			return err
 		}
+		asked = e.pace.questions != last
 		way = WayOf(s) // what it offers and refuses is done without
 	}
-	if way == Notify || e.halted() {
+	if way == Notify || asked || e.halted() {
 		return nil
 	}
 	return e.ask(ctx, s) // where else?

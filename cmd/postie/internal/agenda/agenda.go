@@ -159,7 +159,7 @@ func (a *Account) Lost(now time.Time) {
 }
 
 // Gone says that the account is not watched any more.
-func (a *Account) Gone() { a.host.left(a, time.Time{}, Outcome{Kind: Same}, 0, 0) }
+func (a *Account) Gone() { a.host.left(a, time.Time{}, Outcome{Kind: Same}, 0) }
 
 // Renewed says that the configuration or a secret is another: whatever was given up is tried at once.
 func (a *Account) Renewed(now time.Time) {

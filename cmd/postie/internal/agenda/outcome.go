@@ -34,7 +34,7 @@ func (a *Account) Ended(now time.Time, o Outcome) {
 		a.failed, a.tries = o.Kind, 0
 	}
 	a.tries++
-	a.host.left(a, now, o, a.tries, a.random())
+	a.host.left(a, now, o, a.random())
 	if o.Kind == Done {
 		a.waiting = false
 		a.whole = now.Add(max(a.rules.Whole+time.Duration(float64(a.rules.Whole)*(a.random()-0.5)/5), o.Least))
@@ -95,6 +95,7 @@ type Host struct {
 	until  time.Time // nothing is tried before
 	trying *Account  // who tries it, after it failed; nil: nobody
 	failed bool
+	tries  int // that failed, one after the other
 }
 
 // enter says whether an account may turn to the host now, else when to ask again. After a failure one goes first.
@@ -117,7 +118,7 @@ func (h *Host) enter(a *Account, now time.Time) (free bool, at time.Time) {
 }
 
 // left says how it went with an account that had turned to the host.
-func (h *Host) left(a *Account, now time.Time, o Outcome, tries int, random float64) {
+func (h *Host) left(a *Account, now time.Time, o Outcome, random float64) {
 	if h == nil {
 		return
 	}
@@ -129,9 +130,10 @@ func (h *Host) left(a *Account, now time.Time, o Outcome, tries int, random floa
 	switch o.Kind {
 	case Passing:
 		h.failed = true
-		h.until = later(h.until, now.Add(Backoff(tries-1, o.Asked, random)/2))
+		h.tries++
+		h.until = later(h.until, now.Add(Backoff(h.tries-1, o.Asked, random)/2))
 	case Done, Refused:
-		h.failed, h.until = false, time.Time{}
+		h.failed, h.tries, h.until = false, 0, time.Time{}
 	}
 }
 
@@ -139,7 +141,7 @@ func (h *Host) forgive() {
 	if h != nil {
 		h.mu.Lock()
 		defer h.mu.Unlock()
-		h.until = time.Time{}
+		h.until, h.tries = time.Time{}, 0
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"unicode"
 
 	"github.com/emersion/go-sasl"
@@ -34,9 +35,40 @@ type Options struct {
 }
 
 // Login answers a protocol that wants to log in. It may be used by several connections at once.
-type Login struct{ o Options }
+type Login struct {
+	o Options
 
-func NewLogin(o Options) *Login { return &Login{o} }
+	mu   sync.Mutex
+	sent Secret // the last password or token that was given out
+}
+
+func NewLogin(o Options) *Login { return &Login{o: o} }
+
+// Renewed asks for the password or token once more, and says whether it is another one than the last that was given out. No server is
+// asked: one that has refused it would count a try. Errors: what Secret or Token returned.
+func (l *Login) Renewed(ctx context.Context) (bool, error) {
+	var now Secret
+	var err error
+	if l.o.Token != nil {
+		var text string
+		text, err = l.o.Token(ctx)
+		now = NewSecret(text)
+	} else if l.o.Secret != nil {
+		now, err = l.o.Secret(ctx)
+	}
+	l.o.Secrets.Learn(now)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return err == nil && now.Reveal() != l.sent.Reveal(), err
+}
+
+// send notes what is given out.
+func (l *Login) send(s Secret) {
+	l.o.Secrets.Learn(s)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.sent = s
+}
 
 // Login picks a mechanism out of those that the server offers and returns a client for it, or a user and password to be
 // sent as such: with APOP when there is a stamp and no TLS, else as they are. state is nil without TLS. The client also
@@ -61,7 +93,7 @@ func (l *Login) Login(ctx context.Context, mechanisms []string, stamp string, st
 		return l.bearer(ctx, name)
 	}
 	secret, err := l.o.Secret(ctx)
-	l.o.Secrets.Learn(secret)
+	l.send(secret)
 	switch {
 	case err != nil:
 		return nil, "", "", err
@@ -136,7 +168,7 @@ func (l *Login) bearer(ctx context.Context, name string) (sasl.Client, string, s
 	if text == "" || strings.ContainsFunc(text, unicode.IsControl) {
 		return nil, "", "", errors.New("the access token is empty or has control characters in it")
 	}
-	l.o.Secrets.Learn(NewSecret(text))
+	l.send(NewSecret(text))
 	c := xoauth2Client(l.o.User, NewSecret(text))
 	if name == sasl.OAuthBearer {
 		c = oauthBearer(l.o.User, l.o.Host, l.o.Port, NewSecret(text))
