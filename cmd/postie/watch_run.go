@@ -42,6 +42,9 @@ func (a *watched) cycle(ctx context.Context, where agenda.Where) agenda.Outcome 
 	if exit.Is[*index.Damaged](err) && stores.Renew(a.account) {
 		summary, err = a.work(ctx, j)
 	}
+	if exit.Code(err) == exit.Login && a.secretRenewed(ctx) {
+		summary, err = a.work(ctx, j)
+	}
 	summary.Seconds = time.Since(began).Seconds()
 	a.echoes = time.Now().Add(echoLasts)
 	outcome := a.conclude(ctx, j, summary, err)
@@ -61,7 +64,7 @@ func (a *watched) secretRenewed(ctx context.Context) bool {
 			return renewed && err == nil
 		}
 	}
-	return true
+	return false
 }
 
 // echoLasts is how long after a run the system may still tell of what it did.

@@ -25,7 +25,7 @@ type Options struct {
 
 	Secret func(context.Context) (Secret, error) // the password, a Source's Secret; nil: there is none
 	Token  func(context.Context) (string, error) // a fresh access token, from OAuth or TokenCommand; nil: there is none
-	Forget func()                                // told that the server refused the token; may be nil
+	Forget func()                                // told that the server refused what Secret or Token gave; may be nil
 
 	Secrets *Secrets // learns what is sent to the server, which may repeat it; may be nil
 
@@ -49,6 +49,9 @@ func NewLogin(o Options) *Login { return &Login{o: o} }
 func (l *Login) Renewed(ctx context.Context) (bool, error) {
 	var now Secret
 	var err error
+	if l.o.Forget != nil {
+		l.o.Forget()
+	}
 	if l.o.Token != nil {
 		var text string
 		text, err = l.o.Token(ctx)

@@ -58,6 +58,9 @@ func (s *Source) Secret(ctx context.Context) (Secret, error) {
 	return s.flight.do(ctx, nil, s.ask)
 }
 
+// Forget drops the password that is kept, when a server has refused it: the next call asks for it again.
+func (s *Source) Forget() { s.flight.drop(nil) }
+
 func (s *Source) ask(ctx context.Context) (Secret, error) {
 	switch {
 	case !s.Password.IsZero():

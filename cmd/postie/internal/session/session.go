@@ -73,7 +73,7 @@ func (s Options) login(a config.Account, terminal *credential.Terminal) (*creden
 		if err := source.Early(); err != nil {
 			return nil, err
 		}
-		o.Secret = source.Secret
+		o.Secret, o.Forget = source.Secret, source.Forget
 	}
 	return credential.NewLogin(o), nil
 }
