@@ -9,7 +9,7 @@ import (
 // Stored is the outcome of Store.
 type Stored struct {
 	Modified imap.UIDSet // not changed, since somebody else changed them after UNCHANGEDSINCE
-	Changed  []Message   // UID and, with CONDSTORE, the new ModSeq; Flags where the server says them
+	Changed  []Message   // UID, the Flags that a message has now and, with CONDSTORE, the new ModSeq; as far as the server says them
 }
 
 // Store adds (imap.StoreFlagsAdd) or removes (imap.StoreFlagsDel) flags of messages, or sets them. With unchangedSince
@@ -31,7 +31,7 @@ func (s *Session) Store(ctx context.Context, set imap.UIDSet, op imap.StoreFlags
 	if err != nil {
 		return Stored{}, err
 	}
-	store := &imap.StoreFlags{Op: op, Silent: true, Flags: flags}
+	store := &imap.StoreFlags{Op: op, Flags: flags} // not .SILENT: what the flags are then shows whether it was done
 	for part := range s.portions(set) {
 		err = s.lib.Store(part, store, &imap.StoreOptions{UnchangedSince: uint64(unchangedSince)}).Close()
 		if isRefusal(err) && s.wire.refusedWith("MODIFIED") {

@@ -59,15 +59,15 @@ func TestMoveAndCopy(t *testing.T) {
 
 // Trap 4: the library throws MODIFIED away.
 func TestTrap4StoreModified(t *testing.T) {
-	s := script(t, "CONDSTORE", `C: A UID STORE 3:9 (UNCHANGEDSINCE 50) +FLAGS.SILENT (\Seen $x)
+	s := script(t, "CONDSTORE", `C: A UID STORE 3:9 (UNCHANGEDSINCE 50) +FLAGS (\Seen $x)
 		S: * 3 FETCH (UID 3 MODSEQ (60))
 		S: * 8 FETCH (UID 99 FLAGS (\Deleted) MODSEQ (61))
 		S: A OK [MODIFIED 7,9:12] conditional
-		C: B UID STORE 3 (UNCHANGEDSINCE 50) -FLAGS.SILENT (\Seen)
+		C: B UID STORE 3 (UNCHANGEDSINCE 50) -FLAGS (\Seen)
 		S: B NO [MODIFIED 3] gone
-		C: C UID STORE 3 -FLAGS.SILENT (\Seen)
+		C: C UID STORE 3 -FLAGS (\Seen)
 		S: C NO [NOPERM] no
-		C: D UID STORE 3 FLAGS.SILENT ()
+		C: D UID STORE 3 FLAGS ()
 		S: D OK`)
 	got, err := s.Store(t.Context(), goimap.UIDSet{{Start: 3, Stop: 9}}, goimap.StoreFlagsAdd, []imap.Flag{goimap.FlagSeen, "$x"}, 50)
 	if err != nil || got.Modified.String() != "7,9" || len(got.Changed) != 1 || got.Changed[0].ModSeq != 60 {

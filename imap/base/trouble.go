@@ -7,6 +7,8 @@ import (
 
 	"github.com/emersion/go-imap/v2"
 
+	"postie/imap/plan"
+	"postie/maildir"
 	"postie/maildir/index"
 )
 
@@ -36,12 +38,15 @@ func (a *Account) Refuse(ctx context.Context, at time.Time, caps ...imap.Cap) er
 	}))
 }
 
-// Breaker is a message at which the connection ended, or fell silent, whenever it was asked for.
+// Breaker is something at which the connection ended, or fell silent, whenever the server was to do it: a message that is asked for, or
+// something else (Kind) with a message or a mailbox (no UID, no Key).
 type Breaker struct {
 	Mailbox     int64
-	UIDValidity uint32
+	Kind        plan.Kind // 0: to give the message, or to show the mailbox
 	UID         imap.UID
-	Size        int64 // octets, as the server said; 0: not known
+	Key         maildir.Key // of a file that is uploaded
+	UIDValidity uint32      // of UID
+	Size        int64       // octets, as the server said; 0: not known
 	Tries       int
 	At          time.Time // the last time
 }
@@ -50,26 +55,27 @@ type Breaker struct {
 func (a *Account) Breakers(ctx context.Context) ([]Breaker, error) {
 	all, err := index.Rows(ctx, a.s, func(rows *sql.Rows) (m Breaker, err error) {
 		var at int64
-		err = rows.Scan(&m.Mailbox, &m.UIDValidity, &m.UID, &m.Size, &m.Tries, &at)
+		err = rows.Scan(&m.Mailbox, &m.Kind, &m.UID, &m.Key, &m.UIDValidity, &m.Size, &m.Tries, &at)
 		m.At = time.UnixMilli(at)
 		return m, err
-	}, "SELECT box, validity, uid, size, tries, at FROM breaker WHERE box IN (SELECT id FROM box WHERE account = ?) ORDER BY box, uid", a.id)
+	}, `SELECT box, kind, uid, key, validity, size, tries, at FROM breaker WHERE box IN (SELECT id FROM box WHERE account = ?)
+		ORDER BY box, kind, uid, key`, a.id)
 	return all, verb("read base", err)
 }
 
-// Break remembers a message, in place of what was known of it.
+// Break remembers one, in place of what was known of it.
 func (a *Account) Break(ctx context.Context, m Breaker) error {
 	return verb("record base", a.s.Write(ctx, func(tx *sql.Tx) error {
-		_, err := tx.Exec("INSERT OR REPLACE INTO breaker (box, validity, uid, size, tries, at) VALUES (?, ?, ?, ?, ?, ?)",
-			m.Mailbox, m.UIDValidity, m.UID, m.Size, m.Tries, m.At.UnixMilli())
+		_, err := tx.Exec("INSERT OR REPLACE INTO breaker (box, kind, uid, key, validity, size, tries, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+			m.Mailbox, m.Kind, m.UID, string(m.Key), m.UIDValidity, m.Size, m.Tries, m.At.UnixMilli())
 		return err
 	}))
 }
 
-// Mended forgets a message that came after all, or is not there any more.
-func (a *Account) Mended(ctx context.Context, box int64, uid imap.UID) error {
+// Mended forgets one that was done after all, or is not there any more.
+func (a *Account) Mended(ctx context.Context, m Breaker) error {
 	return verb("record base", a.s.Write(ctx, func(tx *sql.Tx) error {
-		_, err := tx.Exec("DELETE FROM breaker WHERE box = ? AND uid = ?", box, uid)
+		_, err := tx.Exec("DELETE FROM breaker WHERE box = ? AND kind = ? AND uid = ? AND key = ?", m.Mailbox, m.Kind, m.UID, string(m.Key))
 		return err
 	}))
 }

@@ -73,7 +73,7 @@ func (r *Reader) believe(ctx context.Context, d *Delta, m Mailbox, then Then, ro
 	}
 	second := first
 	if !seen.whole {
-		again := answer{all: true, whole: true, messages: r.session.FetchFlags(ctx, Every(), 0, nil)}
+		again := answer{all: true, whole: true, messages: r.flags(ctx)}
 		if err := d.align(ctx, rows, again); err != nil {
 			return err
 		}

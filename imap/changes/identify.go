@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"slices"
 
 	goimap "github.com/emersion/go-imap/v2"
@@ -86,16 +87,33 @@ func (d *Delta) shown(seen imap.Message) *plan.Message {
 // is missing elsewhere (plan.Doubts).
 func (r *Reader) sizes(ctx context.Context, d *Delta, set goimap.UIDSet) (gone goimap.UIDSet, sick []*imap.MissingError, err error) {
 	var came goimap.UIDSet
-	for m, err := range r.session.FetchSizes(ctx, set) {
+	fetch := func(set goimap.UIDSet) iter.Seq2[imap.Message, error] { return r.session.FetchSizes(ctx, set) }
+	refused := false
+	for m, err := range fetch(set) {
+		if refused = refusal(err); refused {
+			break
+		}
 		if err != nil {
 			return nil, nil, err
 		}
-		id := &d.shown(m).ID
-		id.Size, id.EmailID = max(m.Size, id.Size), cmp.Or(m.EmailID, id.EmailID)
-		if !m.Date.IsZero() { // RFC 9051 section 7.5.2: one message, several responses
-			id.Date = m.Date
-		}
+		d.sized(m)
 		came.AddNum(m.UID)
+	}
+	if refused { // it may be for one message only
+		for m, err := range r.restInHalves(ctx, set, came, fetch) {
+			missing, ok := errors.AsType[*imap.MissingError](err)
+			switch {
+			case ok && missing.Err == nil:
+				gone.AddSet(missing.UIDs)
+			case ok:
+				sick = append(sick, missing)
+			case err != nil:
+				return nil, nil, err
+			default:
+				d.sized(m)
+			}
+		}
+		return gone, sick, nil
 	}
 	if set.Dynamic() {
 		return nil, nil, nil
@@ -108,6 +126,15 @@ func (r *Reader) sizes(ctx context.Context, d *Delta, set goimap.UIDSet) (gone g
 		sick = append(sick, &imap.MissingError{UIDs: untold, Err: ErrUntold})
 	}
 	return gone, sick, err
+}
+
+// sized takes the size and date of a message into view.
+func (d *Delta) sized(m imap.Message) {
+	id := &d.shown(m).ID
+	id.Size, id.EmailID = max(m.Size, id.Size), cmp.Or(m.EmailID, id.EmailID)
+	if !m.Date.IsZero() { // RFC 9051 section 7.5.2: one message, several responses
+		id.Date = m.Date
+	}
 }
 
 // headers asks for size, date and Message-ID, or for the whole header.

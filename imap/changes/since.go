@@ -171,6 +171,9 @@ func (r *Reader) ladder(ctx context.Context, d *Delta, m Mailbox, then Then, row
 		r.session.Lose(goimap.CapCondStore)
 		return r.whole(ctx, then, rows, room)
 	}
+	if refusal(err) { // it may be for one message only
+		return r.whole(ctx, then, rows, room)
+	}
 	if err != nil || then.UIDNext == s.UIDNext && then.Messages == s.Exists {
 		return seen, err
 	}
@@ -230,7 +233,7 @@ func (r *Reader) whole(ctx context.Context, then Then, rows Rows, room int) (see
 	}
 	switch {
 	case some:
-		seen.messages, seen.whole = r.session.FetchFlags(ctx, Every(), 0, nil), true
+		seen.messages, seen.whole = r.flags(ctx), true
 	case r.session.Tally().Exists <= int64(room):
 		seen.news = Every() // all that is wanted of them comes with the answer to one question
 	default:

@@ -59,6 +59,9 @@ func (d *Dialogue) Say(responses ...string) {
 	}
 }
 
+// Half sends a text to the client without the end of a line.
+func (d *Dialogue) Half(text string) { io.WriteString(d.client, text) }
+
 // Close ends the connection on both sides.
 func (d *Dialogue) Close() {
 	d.client.Close()

@@ -28,16 +28,22 @@ func (r *run) apply(ctx context.Context, p *plan.Plan, broken map[string]bool) e
 func (r *run) carry(ctx context.Context, all []plan.Op, broken map[string]bool) error {
 	for i := 0; i < len(all); {
 		j := i + 1
-		for j < len(all) && together(all[i], all[j]) {
+		for j < len(all) && together(all[i], all[j]) && !r.singly(all[i]) {
 			j++
 		}
 		ops := all[i:j]
 		i = j
+		if op := ops[0]; op.Kind <= plan.Create && len(r.todo(ops)) == 0 {
+			broken[op.Mailbox], broken[op.To], broken[op.From] = true, op.To != "", op.From != ""
+		}
 		if broken[ops[0].Mailbox] || broken[ops[0].To] || broken[ops[0].From] {
 			r.spoil(ops[0])
 			continue
 		}
-		if err := r.group(ctx, ops); err != nil {
+		if ops = r.todo(ops); len(ops) == 0 {
+			continue
+		}
+		if err := r.brokeAt(ops, r.group(ctx, ops)); err != nil {
 			if err := r.failed(ops[0], err, broken); err != nil {
 				return err
 			}
@@ -200,6 +206,7 @@ func (r *run) agree(ctx context.Context, ops []plan.Op, as []base.Agreement) err
 	if err := r.base.Agree(ctx, as); err != nil {
 		return err
 	}
+	r.progressed(ops[0])
 	for _, op := range ops {
 		r.doneTo(op, known[messageOf(op)])
 	}

@@ -29,7 +29,9 @@ func (r *run) delete(ctx context.Context, ops []plan.Op) error {
 		}
 		var marked goimap.UIDSet
 		if part[0].Kind == plan.Mark {
-			_, err = r.store(ctx, b, uids(part, opUID), plan.Change{Add: maildir.Flags{Set: maildir.FlagTrashed}}, 0)
+			if err = r.mark(ctx, b, uids(part, opUID)); err == nil {
+				marked = slices.Clone(b.withheld)
+			}
 		} else {
 			marked, err = r.expunge(ctx, b, uids(part, opUID))
 		}

@@ -33,7 +33,7 @@ func (r *run) download(ctx context.Context, ops []plan.Op) error {
 		return err
 	}
 	if !r.asking {
-		ops = r.unbroken(b, ops)
+		ops = r.askable(b, ops)
 	}
 	if n, err := b.dir.CleanTmp(r.Now()); err != nil || n > 0 {
 		r.Log.Info("cleaned tmp", "mailbox", b.Name, "files", n, "error", err)
@@ -133,7 +133,7 @@ func (r *run) summarize(ctx context.Context, ops []plan.Op) error {
 		return err
 	}
 	if !r.asking {
-		ops = r.unbroken(b, ops)
+		ops = r.askable(b, ops)
 	}
 	for part := range slices.Chunk(ops, maildir.BatchMessages) {
 		var done []plan.Op

@@ -65,21 +65,62 @@ func (r *run) push(ctx context.Context, b *box, ops []plan.Op) ([]plan.Op, error
 		return nil, err
 	}
 	var modified goimap.UIDSet
+	now := map[goimap.UID]maildir.Flags{}
 	for _, c := range order {
-		m, err := r.store(ctx, b, groups[c], c.Change, imap.ModSeq(c.since))
+		m, err := r.store(ctx, b, groups[c], c.Change, imap.ModSeq(c.since), now)
 		if err != nil {
 			return nil, err
 		}
 		modified.AddSet(m)
 	}
-	return slices.DeleteFunc(slices.Clone(ops), func(op plan.Op) bool {
+	ops = slices.DeleteFunc(slices.Clone(ops), func(op plan.Op) bool {
 		late := op.Push != (plan.Change{}) && modified.Contains(target(op))
 		if late {
 			r.again = true
 			r.spoil(op)
 		}
 		return late
-	}), nil
+	})
+	return ops, r.taken(ctx, b, ops, now)
+}
+
+// taken finds out which flags the server has taken, and agrees no others: some servers say OK, and keep what they had. now is what it
+// said already; of the others it is asked once.
+func (r *run) taken(ctx context.Context, b *box, ops []plan.Op, now map[goimap.UID]maildir.Flags) error {
+	var untold goimap.UIDSet
+	for _, op := range ops {
+		if _, told := now[target(op)]; op.Push != (plan.Change{}) && !told {
+			untold.AddNum(target(op))
+		}
+	}
+	if len(untold) > 0 {
+		for m, err := range r.session.FetchFlags(ctx, untold, 0, nil) {
+			if err != nil && !single(err) {
+				return err
+			}
+			if err == nil && m.Flags != nil {
+				now[m.UID] = changes.FlagsOf(m.Flags)
+			}
+		}
+	}
+	var ignored maildir.Flags
+	for i := range ops {
+		op := &ops[i]
+		has, told := now[target(*op)]
+		if op.Push == (plan.Change{}) || !told {
+			continue
+		}
+		lost := plan.Change{Add: op.Push.Add.Without(has), Remove: op.Push.Remove.And(has)}
+		op.Pair.Remote = op.Pair.Remote.Without(lost.Add).Or(lost.Remove)
+		op.Push = plan.Change{Add: op.Push.Add.Without(lost.Add), Remove: op.Push.Remove.Without(lost.Remove)}
+		ignored = ignored.Or(lost.Add).Or(lost.Remove)
+	}
+	if ignored == (maildir.Flags{}) {
+		return nil
+	}
+	r.note(b.Name, "the server says OK to the flags "+plan.Change{Add: ignored}.String()[1:]+" and does not keep them: such changes stay here, and are tried again after 30 days")
+	b.Ignored = base.Ignored{Flags: b.Ignored.Or(ignored), At: r.Now().UnixMilli()}
+	return r.base.Record(ctx, b.Mailbox)
 }
 
 // target is the message, in the mailbox where it is, that a push is for.
@@ -90,8 +131,9 @@ func target(op plan.Op) goimap.UID {
 	return op.Pair.UID
 }
 
-// store changes flags of messages in the selected mailbox, and names those that somebody else changed after since.
-func (r *run) store(ctx context.Context, b *box, set goimap.UIDSet, c plan.Change, since imap.ModSeq) (modified goimap.UIDSet, err error) {
+// store changes flags of messages in the selected mailbox, and names those that somebody else changed after since. now gets the flags
+// that they have afterwards, as far as the server says it.
+func (r *run) store(ctx context.Context, b *box, set goimap.UIDSet, c plan.Change, since imap.ModSeq, now map[goimap.UID]maildir.Flags) (modified goimap.UIDSet, err error) {
 	b.pushed = true
 	if !r.reader.ModSeqs() {
 		since = 0
@@ -115,6 +157,11 @@ func (r *run) store(ctx context.Context, b *box, set goimap.UIDSet, c plan.Chang
 		}
 		modified.AddSet(done.Modified)
 		set = changes.Less(set, done.Modified)
+		for _, m := range done.Changed {
+			if m.Flags != nil {
+				now[m.UID] = changes.FlagsOf(m.Flags)
+			}
+		}
 		for _, m := range done.Changed { // what the second half finds changed is our own doing
 			if since != 0 {
 				since = max(since, m.ModSeq)

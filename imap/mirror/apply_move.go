@@ -27,6 +27,7 @@ func (r *run) moveThere(ctx context.Context, ops []plan.Op) error {
 		if err != nil {
 			return err
 		}
+		part = except(part, t.lost)
 		var moved []plan.Op
 		for _, op := range part {
 			if op.Pair.UID = t.dest[op.UID]; op.Pair.UID == 0 {
@@ -65,6 +66,7 @@ func (r *run) trash(ctx context.Context, ops []plan.Op) error {
 		if err != nil {
 			return err
 		}
+		part = except(part, t.lost)
 		stones, err := r.tombstones(ctx, b, part, t.marked)
 		if err != nil {
 			return err
@@ -106,10 +108,16 @@ func (r *run) downloadMoved(ctx context.Context, ops []plan.Op) error {
 	return r.download(ctx, wanted)
 }
 
+// except are the operations but those on messages of a set.
+func except(ops []plan.Op, set goimap.UIDSet) []plan.Op {
+	return slices.DeleteFunc(slices.Clone(ops), func(op plan.Op) bool { return set.Contains(op.UID) })
+}
+
 // transferred is the outcome of a move.
 type transferred struct {
 	dest   map[goimap.UID]goimap.UID // where the server says it
 	marked goimap.UIDSet             // copied, and only marked where they were
+	lost   goimap.UIDSet             // neither moved nor copied, though the server said OK
 }
 
 // transfer moves messages. Without MOVE that is COPY, \Deleted and EXPUNGE, step by step: an intent tells a run that comes
@@ -149,26 +157,86 @@ func (r *run) transfer(ctx context.Context, b, to *box, ops []plan.Op) (t transf
 			}
 		}
 	}
-	if verb == "copy" {
-		if t.marked, err = r.expunge(ctx, b, set); err != nil {
+	if len(copied.Source) < len(ops) {
+		if t.lost, err = r.happened(ctx, b, to, ops, t.dest, verb); err != nil {
 			return t, err
 		}
 	}
-	if to.kept() && len(t.dest) < len(ops) {
-		if err := r.seek(ctx, b, to, ops, t.dest); err != nil {
+	to.comes += len(ops) - changes.Count(t.lost)
+	if verb == "copy" {
+		if t.marked, err = r.expunge(ctx, b, changes.Less(set, t.lost)); err != nil {
 			return t, err
 		}
-		r.again = r.again || len(t.dest) < len(ops)
 	}
 	r.step("settle copies")
 	return t, r.base.Settled(ctx, intents...)
 }
 
+// happened looks for moved messages, where the server did not say what became of them (no UIDPLUS). That it said OK is no proof: what it
+// did not copy must not be deleted. It gives those that are where they were and nowhere else.
+func (r *run) happened(ctx context.Context, b, to *box, ops []plan.Op, dest map[goimap.UID]goimap.UID, verb string) (lost goimap.UIDSet, err error) {
+	found := dest
+	if !to.kept() {
+		found = map[goimap.UID]goimap.UID{}
+	}
+	if verb == "copy" || to.kept() {
+		if err := r.seek(ctx, b, to, ops, found); err != nil {
+			return nil, err
+		}
+	}
+	more := r.reader.Selected(to.server) && r.session.Tally().Exists >= int64(to.delta.Now.Messages)+int64(to.comes+len(ops))
+	r.again = r.again || to.kept() && len(found) < len(ops) // the next pass finds them
+	if err := r.opened(ctx, b); err != nil || len(found) == len(ops) {
+		return nil, err
+	}
+	for _, op := range ops {
+		if found[op.UID] == 0 {
+			lost.AddNum(op.UID)
+		}
+	}
+	if verb == "copy" {
+		if more && to.kept() {
+			return nil, nil // they are there, and the server made something else of them
+		}
+		r.failAll(ops, lost, errNotCopied)
+		return lost, nil
+	}
+	lost, err = r.stillIn(ctx, lost)
+	if len(lost) > 0 {
+		r.session.Lose(goimap.CapMove)
+		r.again = true // by COPY
+		r.spoil(ops[0])
+	}
+	return lost, err
+}
+
+// stillIn are those of some messages that are in the selected mailbox.
+func (r *run) stillIn(ctx context.Context, set goimap.UIDSet) (there goimap.UIDSet, err error) {
+	for m, err := range r.session.FetchFlags(ctx, set, 0, nil) {
+		if err != nil {
+			return there, err
+		}
+		if set.Contains(m.UID) {
+			there.AddNum(m.UID)
+		}
+	}
+	return there, nil
+}
+
+// failAll tells of those of the operations whose messages are in a set.
+func (r *run) failAll(ops []plan.Op, set goimap.UIDSet, err error) {
+	for _, op := range ops {
+		if set.Contains(op.UID) {
+			r.fail(op, err)
+		}
+	}
+}
+
 // seek finds moved messages in their new mailbox where the server did not say what became of them (no UIDPLUS).
 func (r *run) seek(ctx context.Context, b, to *box, ops []plan.Op, dest map[goimap.UID]goimap.UID) error {
-	from := max(to.delta.Now.UIDNext, to.next)
-	if from == 0 {
-		return nil // the next pass reads it all
+	from := max(to.delta.Now.UIDNext, to.next, 1)
+	if to.remote != nil && to.remote.Status != nil && !to.kept() {
+		from = max(from, to.remote.Status.UIDNext)
 	}
 	var wanted []*changes.Target
 	var whose []goimap.UID

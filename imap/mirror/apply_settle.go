@@ -38,7 +38,7 @@ func (r *run) settle(ctx context.Context, all []*begun) error {
 	}
 	for _, to := range r.boxes {
 		if err := r.settleIntents(ctx, to, intended[to]); err != nil && !single(err) {
-			return err
+			return r.at(looking(to), err)
 		} else if err != nil {
 			r.leaveBegun(to, intended[to], err)
 		}

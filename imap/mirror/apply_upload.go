@@ -118,7 +118,7 @@ func (r *run) uploadBatch(ctx context.Context, b *box, batch []*upload) error {
 		err = r.locate(ctx, b, batch)
 	}
 	if err == nil {
-		if err = r.uploadSizes(ctx, b, batch); err != nil && single(err) {
+		if err = r.uploadSizes(ctx, b, batch); err != nil && (single(err) || r.doWithout(ctx, err)) {
 			r.Log.Warn("sizes of uploads are not told", "mailbox", b.Name, "err", err)
 			err = nil
 		}

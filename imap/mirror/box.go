@@ -75,6 +75,7 @@ type effects struct {
 	withheld goimap.UIDSet // what the server did not let us mark as deleted
 	pushed   bool          // it was changed on the server
 	next     goimap.UID    // of what this run moves here
+	comes    int           // how many messages this run moved here
 	spoiled  bool          // something planned was not done
 	refused  bool          // a whole command was not: there is no use in more of them
 }

@@ -12,14 +12,19 @@ import (
 	"postie/imap"
 	"postie/imap/base"
 	"postie/imap/plan"
+	"postie/maildir"
 )
 
 // At some messages servers end the connection, or fall silent, in every run: they cannot read them. One such message must not keep
 // back those behind it. A message at which a connection broke is put aside, the run goes on over a new connection, and asks for it
 // last and alone. Where that breaks the connection too, it is remembered, and asked for ever more seldom.
 
-// most is after how many broken connections it is the server, or the line, that is sick, and not so many messages.
-const most = 16
+// After how many broken connections in a run it is the server, or the line, that is sick, and not so many messages. A silence counts for eight.
+const (
+	many       = 16  // what ends the connection is not asked for twice from there on
+	mostInRow  = 100 // without anything done in between
+	mostBreaks = 256 // in all
+)
 
 // brokenAt is the error of a connection that ended while a message was asked for.
 type brokenAt struct {
@@ -31,24 +36,39 @@ type brokenAt struct {
 func (e *brokenAt) Error() string { return e.err.Error() }
 func (e *brokenAt) Unwrap() error { return e.err }
 
-// BreaksError is the Err of a Failed: the message is there, and the connection ended whenever it was asked for.
+// BreaksError is the Err of a Failed: the message or mailbox is there, and the connection ended whenever the server was to give it, or
+// to do something with it.
 type BreaksError struct {
-	Size  int64 // octets, as the server says; 0: it was asked for these only
-	Tries int   // runs in which that happened
-	Again time.Time
-	Err   error // nil: it was not asked for in this run
+	Op      plan.Kind // what was to be done; 0: to give the message, or to show the mailbox
+	Mailbox bool      // it is no one message, as far as is known
+	Size    int64     // octets of the message, as the server says; 0: not known
+	Tries   int       // runs in which that happened
+	Again   time.Time
+	Err     error // nil: it was not tried in this run
+}
+
+// what says at what the connection ended.
+func (e *BreaksError) what() string {
+	switch {
+	case e.Op == 0 && e.Mailbox:
+		return "when this mailbox was looked at"
+	case e.Op != 0 && e.Size > 0:
+		return fmt.Sprintf("when the server was to do this with a message of %d octets", e.Size)
+	case e.Op != 0:
+		return "when the server was to do this"
+	case e.Size == 0:
+		return "when the server was asked for size or header of this message"
+	}
+	return fmt.Sprintf("when the server was asked for this message of %d octets", e.Size)
 }
 
 func (e *BreaksError) Error() string {
-	text := fmt.Sprintf("the connection ended when the server was asked for this message of %d octets", e.Size)
-	if e.Size == 0 {
-		text = "the connection ended when the server was asked for size or header of this message"
-	}
+	text := "the connection ended " + e.what()
 	if e.Tries > 1 {
 		text += fmt.Sprintf(", in %d runs", e.Tries)
 	}
 	if !e.Again.IsZero() {
-		text += ", so it is not asked for before " + e.Again.UTC().Format("2006-01-02 15:04 MST")
+		text += ", so it is not tried before " + e.Again.UTC().Format("2006-01-02 15:04 MST")
 	}
 	if e.Err != nil {
 		text += ": " + e.Err.Error()
@@ -67,18 +87,26 @@ func rest(tries int) time.Duration {
 	return 7 * 24 * time.Hour
 }
 
-// place is a message, by its mailbox in the index.
+// place is a message, or an errand, by its mailbox in the index.
 type place struct {
-	box int64
-	uid goimap.UID
+	box  int64
+	kind plan.Kind
+	uid  goimap.UID
+	key  maildir.Key
 }
+
+// messageIn is the place of a message that is asked for.
+func messageIn(b *box, uid goimap.UID) place { return place{box: b.ID, uid: uid} }
 
 // breakage is what a run knows of messages that break connections.
 type breakage struct {
 	known map[place]base.Breaker
 	aside map[place]bool // put aside in this run
+	over  map[place]bool // of those: named already, and not asked for again in this run
 	last  []plan.Op      // to be asked for last
 	times int            // that a connection broke
+	row   int            // that it did since something was done
+	errands
 
 	nameless []nameless // left out in this run, since nobody knows who they are
 }
@@ -86,23 +114,53 @@ type breakage struct {
 // recall reads what earlier runs found out.
 func (r *run) recallBreakers(ctx context.Context) error {
 	all, err := r.base.Breakers(ctx)
-	r.breaks = breakage{known: map[place]base.Breaker{}, aside: map[place]bool{}}
+	r.breaks = breakage{known: map[place]base.Breaker{}, aside: map[place]bool{}, over: map[place]bool{},
+		errands: errands{left: map[errand]*BreaksError{}, vain: map[errand]int{}, once: map[errand]bool{}, blind: map[errand]error{}}}
 	for _, m := range all {
-		r.breaks.known[place{m.Mailbox, m.UID}] = m
+		r.breaks.known[place{m.Mailbox, m.Kind, m.UID, m.Key}] = m
 	}
 	return err
 }
 
-// unbroken leaves out of what is to be asked for the messages that are asked for last, or not in this run.
-func (r *run) unbroken(b *box, ops []plan.Op) []plan.Op {
+// unbroken makes both sides equal, past all that ends the connection: that comes last.
+func (r *run) unbroken(ctx context.Context) error {
+	for more := true; more; {
+		for err := r.passes(ctx); err != nil; err = r.passes(ctx) {
+			if r.unlearn(ctx) || r.revive(ctx) {
+				continue
+			}
+			if again, err := r.giveWay(ctx, err); !again {
+				return err
+			}
+		}
+		mended, err := r.askNameless(ctx)
+		if err != nil {
+			return err
+		}
+		if more, err = r.nextErrand(ctx); err != nil {
+			return err
+		}
+		more = more || mended
+	}
+	if err := r.ownBlind(ctx); err != nil {
+		return err
+	}
+	return r.askLast(ctx)
+}
+
+// askable leaves out of what is to be asked for the messages that are asked for last, or not in this run.
+func (r *run) askable(b *box, ops []plan.Op) []plan.Op {
 	return slices.DeleteFunc(slices.Clone(ops), func(op plan.Op) bool {
-		at := place{b.ID, op.Pair.UID}
+		at := messageIn(b, op.Pair.UID)
 		m, known := r.breaks.known[at]
 		if known && plan.UIDValidity(m.UIDValidity) != b.UIDValidity {
 			known = false // another message
 		}
 		again := m.At.Add(rest(m.Tries))
 		switch {
+		case r.breaks.over[at]:
+			r.spoil(op)
+			return true
 		case known && r.Now().Before(again):
 			r.fail(op, &BreaksError{Size: m.Size, Tries: m.Tries, Again: again})
 			return true
@@ -112,6 +170,17 @@ func (r *run) unbroken(b *box, ops []plan.Op) []plan.Op {
 			return true
 		}
 		return false
+	})
+}
+
+// withoutBreakers leaves out of what a dry run shows what the run would not ask for.
+func (r *run) withoutBreakers(ops []plan.Op) []plan.Op {
+	if len(r.breaks.known) == 0 {
+		return ops
+	}
+	return slices.DeleteFunc(slices.Clone(ops), func(op plan.Op) bool {
+		b := r.byName[op.Mailbox]
+		return b != nil && (op.Kind == plan.Download || op.Kind == plan.FetchSummary) && len(r.askable(b, []plan.Op{op})) == 0
 	})
 }
 
@@ -139,21 +208,73 @@ func (r *run) broke(ops []plan.Op, came goimap.UIDSet, under goimap.UID, err err
 	return &brokenAt{*at, long, err}
 }
 
-// giveWay puts the message aside at which the connection ended, and begins a new session. It says whether the run may go on.
-func (r *run) giveWay(ctx context.Context, err error) bool {
-	broken, ok := errors.AsType[*brokenAt](err)
-	if !ok || ctx.Err() != nil || r.breaks.times >= most {
-		return false
+// giveWay puts aside at what the connection ended, and begins a new session. It says whether the run may go on.
+func (r *run) giveWay(ctx context.Context, err error) (again bool, failed error) {
+	at, isMessage := errors.AsType[*brokenAt](err)
+	in, isErrand := errors.AsType[*brokenIn](err)
+	if ctx.Err() != nil || !isMessage && !isErrand {
+		return false, err
 	}
-	r.breaks.times++
 	r.breaks.last = nil
-	if broken.long && !r.IMAP.ShortSets {
+	switch more := r.counted(err); {
+	case isMessage && at.long && !r.IMAP.ShortSets:
 		r.IMAP.ShortSets = true
-		return r.reconnect(ctx)
+	case !more:
+		failed = r.tooOften(err, at, in)
+	case isMessage:
+		failed = r.setAside(ctx, at)
+	default:
+		failed = r.putErrandOff(ctx, in)
 	}
-	r.breaks.aside[place{r.byName[broken.op.Mailbox].ID, broken.op.Pair.UID}] = true
+	if failed != nil {
+		return false, failed
+	}
+	if !r.reconnect(ctx) {
+		return false, err
+	}
+	return true, nil
+}
+
+// tooOften leaves a mailbox alone at which too many connections ended.
+func (r *run) tooOften(err error, at *brokenAt, in *brokenIn) error {
+	e := errand{}
+	if at != nil {
+		e.mailbox = at.op.Mailbox
+	} else {
+		e.mailbox = in.errand.mailbox
+	}
+	if _, left := r.breaks.left[e]; left {
+		return err // it ends all the same
+	}
+	r.breaks.left[e] = nil
+	r.breaks.waiting = slices.DeleteFunc(r.breaks.waiting, func(w errand) bool { return w.mailbox == e.mailbox })
+	r.fail(e.op(), errOften)
+	return nil
+}
+
+// setAside puts a message aside at which the connection ended. Where many did, it is named at once, and not asked for twice.
+func (r *run) setAside(ctx context.Context, broken *brokenAt) error {
+	b := r.byName[broken.op.Mailbox]
+	at := messageIn(b, broken.op.Pair.UID)
+	r.breaks.aside[at] = true
 	r.Log.Info("connection ended", "mailbox", broken.op.Mailbox, "uid", broken.op.Pair.UID, "err", broken.err)
-	return r.reconnect(ctx)
+	if r.breaks.times <= many {
+		return nil
+	}
+	r.breaks.over[at] = true
+	return r.ownMessage(ctx, b, broken)
+}
+
+// ownMessage tells of a message at which the connection ended, and remembers it.
+func (r *run) ownMessage(ctx context.Context, b *box, broken *brokenAt) error {
+	op := broken.op
+	m := base.Breaker{Mailbox: b.ID, UIDValidity: uint32(b.UIDValidity), UID: op.Pair.UID, Size: op.Pair.Size,
+		Tries: r.breaks.known[messageIn(b, op.Pair.UID)].Tries + 1, At: r.Now()}
+	if err := r.base.Break(context.WithoutCancel(ctx), m); err != nil {
+		return err
+	}
+	r.fail(op, &BreaksError{Size: m.Size, Tries: m.Tries, Err: broken.err})
+	return nil
 }
 
 // unlearn begins a new session without LITERAL+, where it was that which ended the last.
@@ -173,28 +294,32 @@ func (r *run) ask(ctx context.Context, op plan.Op) error {
 func (r *run) askLast(ctx context.Context) error {
 	for _, op := range r.breaks.last {
 		b := r.byName[op.Mailbox]
-		at := place{b.ID, op.Pair.UID}
+		known := r.breaks.known[messageIn(b, op.Pair.UID)]
+		if _, left := r.breaks.left[looking(b)]; left || r.breaks.times >= mostBreaks {
+			r.fail(op, &BreaksError{Size: op.Pair.Size, Tries: known.Tries})
+			continue
+		}
 		r.asking = true
 		err := r.ask(ctx, op)
 		r.asking = false
 		broken, ok := errors.AsType[*brokenAt](err)
+		if in, where := errors.AsType[*brokenIn](err); where {
+			broken, ok = &brokenAt{op: op, err: in.err}, true
+		}
 		switch {
 		case ok:
-			m := base.Breaker{Mailbox: b.ID, UIDValidity: uint32(b.UIDValidity), UID: op.Pair.UID, Size: op.Pair.Size,
-				Tries: r.breaks.known[at].Tries + 1, At: r.Now()}
-			if err := r.base.Break(context.WithoutCancel(ctx), m); err != nil {
+			if err := r.ownMessage(ctx, b, broken); err != nil {
 				return err
 			}
-			r.fail(op, &BreaksError{Size: m.Size, Tries: m.Tries, Err: broken.err})
-			if !r.reconnect(ctx) {
+			if r.counted(err); !r.reconnect(ctx) {
 				return nil // all else was done
 			}
 		case err != nil && !single(err):
 			return err
 		case err != nil:
 			r.fail(op, err)
-		case r.breaks.known[at].Tries > 0:
-			if err := r.base.Mended(ctx, at.box, at.uid); err != nil {
+		case known.Tries > 0:
+			if err := r.base.Mended(ctx, known); err != nil {
 				return err
 			}
 		}

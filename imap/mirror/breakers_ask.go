@@ -40,7 +40,7 @@ func (m *nameless) op() plan.Op {
 // these, and those that are not there any more. Those at which the connection ends are left out likewise.
 func (r *run) identifyThere(ctx context.Context, b *box, set goimap.UIDSet, ask changes.Ask) (gone goimap.UIDSet, err error) {
 	ask.Marks, ask.Strict = b.mustMatch || len(b.fresh) > 0, b.mustMatch // there may be files here that mbsync or offlineimap stored
-	set, gone, err = r.askable(ctx, b, set, ask)
+	set, gone, err = r.identifiable(ctx, b, set, ask)
 	if err != nil {
 		return gone, err
 	}
@@ -104,8 +104,8 @@ func (r *run) leaveOut(m nameless) error {
 	return nil
 }
 
-// askable leaves out of a set the messages that are asked for last, or not in this run.
-func (r *run) askable(ctx context.Context, b *box, set goimap.UIDSet, ask changes.Ask) (some, left goimap.UIDSet, err error) {
+// identifiable leaves out of a set the messages that are asked for last, or not in this run.
+func (r *run) identifiable(ctx context.Context, b *box, set goimap.UIDSet, ask changes.Ask) (some, left goimap.UIDSet, err error) {
 	var mine, known goimap.UIDSet
 	for _, m := range r.breaks.nameless {
 		if m.mailbox == b.Name {
@@ -113,7 +113,7 @@ func (r *run) askable(ctx context.Context, b *box, set goimap.UIDSet, ask change
 		}
 	}
 	for at, m := range r.breaks.known {
-		if at.box == b.ID && m.Size == 0 && plan.UIDValidity(m.UIDValidity) == b.delta.Now.UIDValidity && !mine.Contains(at.uid) {
+		if at.box == b.ID && at.kind == 0 && at.uid != 0 && m.Size == 0 && plan.UIDValidity(m.UIDValidity) == b.delta.Now.UIDValidity && !mine.Contains(at.uid) {
 			known.AddNum(at.uid)
 		}
 	}
@@ -126,7 +126,7 @@ func (r *run) askable(ctx context.Context, b *box, set goimap.UIDSet, ask change
 	known, mine = changes.Common(set, known), changes.Common(set, mine)
 	for uid := range imap.UIDs(known) {
 		m := nameless{mailbox: b.Name, uid: uid, ask: ask}
-		last := r.breaks.known[place{b.ID, uid}]
+		last := r.breaks.known[messageIn(b, uid)]
 		if again := last.At.Add(rest(last.Tries)); r.Now().Before(again) {
 			r.fail(m.op(), &BreaksError{Tries: last.Tries, Again: again})
 			m.told = true
@@ -165,24 +165,24 @@ func (r *run) concrete(ctx context.Context, b *box, set goimap.UIDSet) (goimap.U
 
 // hungUp says whether the connection ended, and the server gave no reason that holds for the next one too.
 func (r *run) hungUp(err error) bool {
-	if err == nil || single(err) || maildir.Hopeless(err) || is[*brokenAt](err) || r.session.Alive() {
+	if err == nil || single(err) || maildir.Hopeless(err) || is[*brokenAt](err) || is[*brokenIn](err) || r.session.Alive() {
 		return false
 	}
 	e, ok := errors.AsType[*imap.Error](err)
-	return !ok || e.Code == "" // BYE, and it says why
+	return !ok || !slices.Contains([]string{"UNAVAILABLE", "LIMIT", "INUSE", "EXPIRED", "AUTHENTICATIONFAILED", "AUTHORIZATIONFAILED", "PRIVACYREQUIRED"}, e.Code)
 }
 
 // lacking begins a new session in place of one that ended, and says which messages of a set did not come, and whether some did.
 func (r *run) lacking(ctx context.Context, b *box, set goimap.UIDSet, ask changes.Ask, why error) (lack goimap.UIDSet, some bool, err error) {
 	r.Log.Info("connection ended", "mailbox", b.Name, "asked", set.String()[:min(len(set.String()), 80)], "err", why)
-	r.breaks.times++
+	more := r.counted(why)
 	if len(set.String()) > imap.ShortSet {
 		r.IMAP.ShortSets = true // it may have been the long line
 	}
 	switch {
-	case r.breaks.times > most, !r.reconnect(ctx):
+	case !r.reconnect(ctx):
 		return nil, false, why
-	case r.breaks.times == most:
+	case !more:
 		return nil, false, errOften
 	}
 	if set, err = r.concrete(ctx, b, set); err != nil {
@@ -192,7 +192,7 @@ func (r *run) lacking(ctx context.Context, b *box, set goimap.UIDSet, ask change
 		if m := b.delta.Message(uid); m == nil || !identified(m.ID, ask) {
 			lack.AddNum(uid)
 		} else {
-			some = true
+			some, r.breaks.row = true, 0
 		}
 	}
 	return lack, some, nil
@@ -219,7 +219,7 @@ func (r *run) askNameless(ctx context.Context) (mended bool, err error) {
 		if b == nil || b.remote == nil {
 			continue
 		}
-		at := place{b.ID, m.uid}
+		at := messageIn(b, m.uid)
 		if m.broke == nil && !m.told && !r.DryRun {
 			_, _, err := r.reader.Identify(ctx, remoteOf(b), new(changes.Delta), goimap.UIDSetNum(m.uid), m.ask)
 			if ctx.Err() != nil || !r.hungUp(err) {
@@ -227,7 +227,7 @@ func (r *run) askNameless(ctx context.Context) (mended bool, err error) {
 					return false, err
 				}
 				delete(r.breaks.known, at)
-				if err := r.base.Mended(ctx, at.box, at.uid); err != nil {
+				if err := r.base.Mended(ctx, base.Breaker{Mailbox: at.box, UID: at.uid}); err != nil {
 					return false, err
 				}
 				mended = true
@@ -255,8 +255,12 @@ func (r *run) remindOf(ctx context.Context, b *box, at place, m nameless) error 
 		tries++
 	}
 	r.fail(m.op(), &BreaksError{Tries: tries, Err: m.broke})
-	if m.broke == nil || r.DryRun || b.ID == 0 {
+	if m.broke == nil || r.DryRun {
 		return nil
 	}
-	return r.base.Break(context.WithoutCancel(ctx), base.Breaker{Mailbox: b.ID, UIDValidity: uint32(b.delta.Now.UIDValidity), UID: m.uid, Tries: tries, At: r.Now()})
+	ctx = context.WithoutCancel(ctx)
+	if err := r.enter(ctx, b); err != nil {
+		return err
+	}
+	return r.base.Break(ctx, base.Breaker{Mailbox: b.ID, UIDValidity: uint32(b.delta.Now.UIDValidity), UID: m.uid, Tries: tries, At: r.Now()})
 }

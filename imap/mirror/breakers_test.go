@@ -76,7 +76,7 @@ func TestBreaker(t *testing.T) {
 					d.policy.Bodies = plan.Bodies{None: true}
 				}
 				if how == "silence" {
-					d.idle = 300 * time.Millisecond
+					d.idle = 700 * time.Millisecond
 				}
 				s := d.remote()
 				beginning(d, s)
@@ -124,7 +124,7 @@ func TestBreakerNameless(t *testing.T) {
 				var asked atomic.Int32
 				d := w.device(t, append(slices.Clone(lacks), breaks(5, sizes, how, &asked))...)
 				if how == "silence" {
-					d.idle = 300 * time.Millisecond
+					d.idle = 700 * time.Millisecond
 				}
 				s := d.remote()
 				beginning(d, s)
@@ -199,22 +199,65 @@ func TestBreakerWhileMatching(t *testing.T) {
 	}
 }
 
-// Many such messages are not looked for without an end: the mailbox is named, and the others come.
+// Forty such messages, one after the other or scattered: each is named and remembered, and all others come.
 func TestBreakersMany(t *testing.T) {
-	t.Parallel()
-	var asked atomic.Int32
-	var q quirks
-	for uid := 1; uid <= 30; uid++ {
-		q = append(q, breaks(uid, sizes, "end", &asked))
+	w := newStreet(t, dovecot.Options{})
+	for _, part := range []string{sizes, whole} {
+		for _, stride := range []int{1, 2} {
+			t.Run(fmt.Sprint(part, stride), func(t *testing.T) {
+				t.Parallel()
+				var asked atomic.Int32
+				var q quirks
+				for n := range 40 {
+					q = append(q, breaks(1+n*stride, part, "end", &asked))
+				}
+				d := w.device(t, q...)
+				d.window = 50
+				s := d.remote()
+				d.create(s, "Z")
+				d.put(s, "INBOX", 0, 85)
+				d.put(s, "Z", 90, 93)
+				for n, came := range []int{48, 0} {
+					r, err := d.run(nil)
+					if err != nil || r.New != came || r.Failed != 40 || r.Mailboxes > 0 || r.DeletedLocal+r.DeletedRemote+r.Uploaded+len(r.Guards) > 0 {
+						t.Fatalf("run %d: %+v, %v, %v", n, r, err, d.failures())
+					}
+				}
+				d.quirks = nil
+				d.clock += 2 * time.Hour
+				if r := d.sync(); r.New != 40 {
+					t.Errorf("mended: %+v", r)
+				}
+				d.quiet()
+			})
+		}
 	}
-	d := newStreet(t, dovecot.Options{}).device(t, q...)
-	s := d.remote()
-	d.create(s, "Z")
-	d.put(s, "INBOX", 0, 30)
-	d.put(s, "Z", 90, 93)
-	r, err := d.run(nil)
-	if err != nil || r.New != 3 || r.Mailboxes != 1 || r.DeletedLocal+r.DeletedRemote+r.Uploaded+len(r.Guards) > 0 {
-		t.Errorf("%+v, %v, %v", r, err, d.failures())
+}
+
+// A server that ends the connection whatever is asked for: the run ends before long, and nothing is blamed on messages or mailboxes for good.
+func TestBreaksAlways(t *testing.T) {
+	w := newStreet(t, dovecot.Options{})
+	var asked atomic.Int32
+	for name, q := range map[string]imaptest.Quirk{"SELECT": endsAt(`^SELECT`, "", "end", &asked), "bodies": endsAt(`^UID FETCH .*BODY\.PEEK\[\]`, "", "end", &asked)} {
+		t.Run(name, func(t *testing.T) {
+			d := w.device(t, q)
+			d.window = 400
+			s := d.remote()
+			d.create(s, "Z")
+			d.put(s, "INBOX", 0, 100)
+			d.put(s, "Z", 90, 93)
+			asked.Store(0)
+			r, err := d.run(nil)
+			if name == "SELECT" && (err == nil || r.Failed > 0) || name == "bodies" && (err != nil || r.Failed == 0) || asked.Load() > 2*mostInRow {
+				t.Errorf("%+v, %v, asked %d times", r, err, asked.Load())
+			}
+			d.quirks = nil
+			d.clock += 2 * time.Hour
+			if r := d.sync(); r.New != 103 {
+				t.Errorf("mended: %+v", r)
+			}
+			d.equal()
+		})
 	}
 }
 

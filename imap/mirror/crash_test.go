@@ -282,7 +282,7 @@ func TestKilledWhileRecovering(t *testing.T) {
 	}
 }
 
-// The connection is cut after every read from the server, and run again.
+// The connection is cut after every read from the server, and run again; or, every second time, the run goes on over another connection.
 func TestCutEverywhere(t *testing.T) {
 	servers := crashServers()
 	for n, name := range slices.Sorted(maps.Keys(servers)) {
@@ -292,15 +292,26 @@ func TestCutEverywhere(t *testing.T) {
 			cut, stride := some(n, len(servers))
 			for ; ; cut += stride {
 				d := w.copy()
+				var c *cutting
 				_, err := d.run(func(o *Options) {
 					o.Batch = 2
 					dial := o.IMAP.Dial
 					o.IMAP.Dial = func(ctx context.Context) (net.Conn, error) {
-						c, err := dial(ctx)
-						return &cutting{Conn: c, left: cut}, err
+						if c != nil && cut%2 == 0 {
+							return nil, io.ErrClosedPipe
+						}
+						conn, err := dial(ctx)
+						if c != nil {
+							return conn, err
+						}
+						c = &cutting{Conn: conn, left: cut}
+						return c, err
 					}
 				})
-				if err == nil {
+				if !c.cut.Load() {
+					if err != nil {
+						t.Fatal(err)
+					}
 					break
 				}
 				w.recovers(d, fmt.Sprintf("cut %d (%v)", cut, err))
@@ -317,10 +328,12 @@ func TestCutEverywhere(t *testing.T) {
 type cutting struct {
 	net.Conn
 	left int
+	cut  atomic.Bool
 }
 
 func (c *cutting) Read(p []byte) (int, error) {
 	if c.left == 0 {
+		c.cut.Store(true)
 		c.Close()
 		return 0, io.ErrUnexpectedEOF
 	}

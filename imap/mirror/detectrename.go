@@ -39,9 +39,13 @@ func (r *run) replaced(ctx context.Context) (ops []plan.Op, err error) {
 				continue
 			}
 			op := plan.Op{Kind: plan.Rename, Side: plan.Local, Mailbox: old.Name, To: b.Name, Reason: "is called that there, and its name is another's: the same UIDVALIDITY, UIDs and sizes"}
+			if r.unseeable(b) {
+				old.outside = true // nobody can tell
+				continue
+			}
 			same, err := r.same(ctx, b, old)
 			if err != nil && !single(err) {
-				return ops, err
+				return ops, r.at(looking(b), err)
 			}
 			if err != nil {
 				r.leaveReplaced(op, err)

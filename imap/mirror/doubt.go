@@ -22,7 +22,7 @@ func (r *run) planned(ctx context.Context, views []plan.Mailbox) (plan.Plan, err
 		}
 		if err := r.reader.Search(ctx, remoteOf(b), &b.delta); err != nil {
 			if !single(err) {
-				return p, err
+				return p, r.at(looking(b), err)
 			}
 			b.delta.Presume(err)
 		}

@@ -19,7 +19,8 @@ func (r *run) expunge(ctx context.Context, b *box, set goimap.UIDSet) (marked go
 	if len(set) == 0 {
 		return nil, nil
 	}
-	if _, err := r.store(ctx, b, set, plan.Change{Add: maildir.Flags{Set: maildir.FlagTrashed}}, 0); err != nil {
+	trashed := plan.Change{Add: maildir.Flags{Set: maildir.FlagTrashed}}
+	if _, err := r.store(ctx, b, set, trashed, 0, map[goimap.UID]maildir.Flags{}); err != nil {
 		return nil, err
 	}
 	if b.forbids.expunge {
@@ -35,7 +36,7 @@ func (r *run) expunge(ctx context.Context, b *box, set goimap.UIDSet) (marked go
 		if err != nil {
 			return nil, err
 		}
-		return r.left(ctx, b, set)
+		return r.unexpunged(ctx, b, set)
 	}
 	foreign, err := r.foreign(ctx, r.expungeable(b, set))
 	if err != nil || foreign {
@@ -45,7 +46,30 @@ func (r *run) expunge(ctx context.Context, b *box, set goimap.UIDSet) (marked go
 	if err := r.session.ExpungeAll(ctx); err != nil {
 		return nil, err
 	}
-	return r.left(ctx, b, set)
+	return r.unexpunged(ctx, b, set)
+}
+
+// mark marks messages as deleted, and notes those that the server did not mark, though it said OK.
+func (r *run) mark(ctx context.Context, b *box, set goimap.UIDSet) error {
+	now := map[goimap.UID]maildir.Flags{}
+	if _, err := r.store(ctx, b, set, plan.Change{Add: maildir.Flags{Set: maildir.FlagTrashed}}, 0, now); err != nil {
+		return err
+	}
+	for uid, has := range now {
+		if has.Set&maildir.FlagTrashed == 0 && set.Contains(uid) {
+			b.withheld.AddNum(uid)
+		}
+	}
+	return nil
+}
+
+// unexpunged is what is left of messages after an EXPUNGE to which the server said OK. Nothing should be.
+func (r *run) unexpunged(ctx context.Context, b *box, set goimap.UIDSet) (left goimap.UIDSet, err error) {
+	left, err = r.left(ctx, b, set)
+	if len(changes.Less(left, b.withheld)) > 0 {
+		r.note(b.Name, "the server says OK to EXPUNGE and does not do it: what was deleted here is only marked there, and tried again")
+	}
+	return left, err
 }
 
 // left is what is still there of messages that were to be expunged; withheld is what could not even be marked. Who lacks the right to it may be told OK all the same:

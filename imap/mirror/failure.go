@@ -22,12 +22,11 @@ func (r *run) fail(op plan.Op, err error) {
 // tell tells of one operation that failed, and counts it.
 func (r *run) tell(op plan.Op, err error) {
 	uid := cmp.Or(op.UID, op.Pair.UID)
-	if id := fmt.Sprint(op.Kind, op.Mailbox, uid, op.Key, err); uid != 0 {
-		if r.told[id] {
-			return // another pass met it too
-		}
-		r.told[id] = true
+	id := fmt.Sprint(op.Kind, op.Mailbox, uid, op.Key, err)
+	if r.told[id] {
+		return // another pass met it too
 	}
+	r.told[id] = true
 	r.count(func(p *Report) {
 		p.Failed++
 		if uid == 0 && op.Key == "" {
@@ -114,6 +113,7 @@ const (
 	errRewritten   = problem("the file was rewritten meanwhile")
 	errPassing     = problem("it may be on its way from another folder")
 	errLost        = problem("it was uploaded and cannot be found there")
+	errNotCopied   = problem("the server says OK to COPY, and the messages are not to be found there: nothing was deleted where they were")
 	errNowReadOnly = problem("it is read-only now")
 	errUnfound     = problem("it was uploaded twice and could not be found there")
 	errExists      = problem("there is one of that name already")

@@ -71,6 +71,7 @@ func (r *run) folders(ctx context.Context) error {
 	r.boxes = slices.DeleteFunc(r.sorted(), func(b *box) bool {
 		return b.server == "" && !r.nameless(b) || b.outside && !b.here && !b.known && b.Name != r.Policy.Trash
 	})
+	r.recallErrands()
 	return nil
 }
 
@@ -118,8 +119,14 @@ func (r *run) sorted() []*box {
 // list asks the server for its mailboxes and their status, in one round trip where it can.
 func (r *run) list(ctx context.Context) (err error) {
 	var all []imap.Mailbox
-	if r.naming, all, err = changes.List(ctx, r.session, true, maps.Keys(r.byName)); err != nil {
-		return err
+	for tries := 0; ; tries++ {
+		if r.naming, all, err = changes.List(ctx, r.session, !r.breaks.mute, maps.Keys(r.byName)); err == nil {
+			break
+		}
+		if tries == 2 || !r.doWithout(ctx, err) {
+			return err
+		}
+		r.breaks.mute = tries == 1 // then SELECT tells
 	}
 	for _, last := range []bool{false, true} {
 		for i := range all {

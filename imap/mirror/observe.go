@@ -8,6 +8,7 @@ import (
 
 	goimap "github.com/emersion/go-imap/v2"
 
+	"postie/imap/base"
 	"postie/imap/changes"
 	"postie/imap/plan"
 	"postie/maildir"
@@ -99,7 +100,10 @@ func (r *run) oneSided(b *box) bool {
 
 // observeMailbox looks at one mailbox. One that is there, and cannot be looked at, must not look as if it were gone.
 func (r *run) observeMailbox(ctx context.Context, b *box) error {
-	err := r.observeServer(ctx, b)
+	if r.unseeable(b) {
+		return nil
+	}
+	err := r.at(looking(b), r.observeServer(ctx, b))
 	if err != nil && single(err) {
 		b.outside = true
 		r.refuse(plan.Op{Mailbox: b.Name}, err)
@@ -143,12 +147,17 @@ func (r *run) view(ctx context.Context, b *box) (plan.Mailbox, error) {
 	if es := b.left[empty]; len(es) > 0 {
 		v.Damaged = !slices.Contains(r.before, b.Name+": "+leftAlone(empty, es))
 	}
+	if r.Now().UnixMilli()-b.Ignored.At < refusalLasts.Milliseconds() {
+		v.PermanentFlags.Not = b.Ignored.Flags
+	}
+	v.Later = r.breaks.waits(looking(b))
 	v.Closed, v.Expunges = b.forbids.insert, v.Expunges && !b.forbids.expunge
 	if b.forbids.delete {
 		v.PermanentFlags.Set &^= maildir.FlagTrashed
 	}
 	if b.remote == nil {
 		v.UIDValidity, v.MailboxID = 0, ""
+		b.Ignored = base.Ignored{}
 		v.PermanentFlags, v.ReadOnly = plan.PermanentFlags{Flags: maildir.Flags{Set: changes.AllFlags}, Any: true}, false // what is made anew, in all likelihood
 	}
 	if b.newbase != nil {
@@ -253,7 +262,7 @@ func (r *run) doubts(ctx context.Context, views []plan.Mailbox) ([]plan.Mailbox,
 	for _, b := range r.boxes {
 		if len(sets[b.Name]) > 0 {
 			if _, err := r.identifyThere(ctx, b, sets[b.Name], changes.Ask{Header: true, Whole: true}); err != nil {
-				return nil, err
+				return nil, r.at(looking(b), err)
 			}
 		}
 	}

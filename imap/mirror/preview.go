@@ -18,7 +18,8 @@ const mostSubjects = 1000
 
 // preview reports a plan as if it had been carried out, with what is known of the messages that it is about.
 func (r *run) preview(ctx context.Context, p plan.Plan) error {
-	r.report.Plan = p
+	p.Ops = r.withoutBreakers(p.Ops)
+	r.report.Plan, r.report.Totals = p, plan.Totals{}
 	for _, op := range p.Ops {
 		r.report.Add(op, r.Policy)
 	}
@@ -135,11 +136,14 @@ func (r *run) subjects(ctx context.Context, ops []plan.Op, known map[messageAt]i
 			if is[*imap.MissingError](err) {
 				continue
 			}
-			if err != nil {
-				return err
-			}
 			var header message.Header
-			if _, err := io.Copy(&header, m.Body); err != nil {
+			if err == nil {
+				_, err = io.Copy(&header, m.Body)
+			}
+			if r.doWithout(ctx, err) { // the plan is as good without
+				break
+			}
+			if err != nil {
 				return err
 			}
 			known[messageAt{mailbox: name, uid: m.UID}] = index.Message{Mailbox: name, Summary: message.Summarize(header.Bytes()), Date: m.Date}

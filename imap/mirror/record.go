@@ -35,7 +35,7 @@ func (r *run) record(ctx context.Context) error {
 		if b.remote != nil && (b.delta.Read || b.pushed) {
 			now, ok, err := r.upTo(ctx, b)
 			if err != nil {
-				return err
+				return r.at(looking(b), err)
 			}
 			if ok {
 				m = reached(m, now)

@@ -117,9 +117,13 @@ func (r *run) intentsBegun(ctx context.Context) (all []*begun, err error) {
 		if len(open[to]) == 0 {
 			continue
 		}
+		if r.unseeable(to) {
+			r.leaveBegun(to, open[to], nil)
+			continue
+		}
 		known, err := r.seekAll(ctx, to, open[to])
 		if err != nil && !single(err) {
-			return nil, err
+			return nil, r.at(looking(to), err)
 		} else if err != nil {
 			r.leaveBegun(to, open[to], err)
 			continue
@@ -135,7 +139,9 @@ func (r *run) leaveBegun(to *box, all []*begun, err error) {
 		p.box.outside = true
 	}
 	to.outside = true
-	r.refuse(plan.Op{Mailbox: to.Name}, err)
+	if err != nil {
+		r.refuse(plan.Op{Mailbox: to.Name}, err)
+	}
 }
 
 // seekAll looks for what was to appear in a mailbox. It leaves out that of which it cannot be told what it is.

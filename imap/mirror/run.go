@@ -172,17 +172,7 @@ func (r *run) run(ctx context.Context) (err error) {
 	if err := r.recallBreakers(ctx); err != nil {
 		return err
 	}
-	for mended := true; mended; {
-		for err = r.passes(ctx); err != nil; err = r.passes(ctx) {
-			if !r.giveWay(ctx, err) && !r.unlearn(ctx) && !r.revive(ctx) {
-				return err
-			}
-		}
-		if mended, err = r.askNameless(ctx); err != nil {
-			return err
-		}
-	}
-	if err := r.askLast(ctx); err != nil {
+	if err := r.unbroken(ctx); err != nil {
 		return err
 	}
 	if err := r.unwanted(ctx); err != nil {
@@ -252,7 +242,9 @@ func (r *run) round(ctx context.Context, views []plan.Mailbox, broken map[string
 	r.doubted()
 	r.Log.Debug("planned", "mailboxes", len(views), "operations", len(p.Ops), "guards", len(p.Guards), "open", p.Open)
 	for _, n := range p.Notices {
-		r.note(n.Mailbox, n.Text)
+		if len(r.breaks.waiting) == 0 { // else it is planned once more
+			r.note(n.Mailbox, n.Text)
+		}
 	}
 	if r.DryRun {
 		p.Ops = slices.Concat(r.unsettled, p.Ops)

@@ -12,7 +12,8 @@ import (
 
 // selected selects a mailbox, unless it is selected.
 func (r *run) selected(ctx context.Context, b *box, since *imap.Resync) (*imap.Selected, error) {
-	return r.reader.Select(ctx, b.server, since)
+	s, err := r.reader.Select(ctx, b.server, since)
+	return s, r.at(looking(b), err)
 }
 
 // opened selects a mailbox to change it. Its UIDs must mean what they meant when the plan was made.

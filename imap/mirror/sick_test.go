@@ -61,11 +61,52 @@ func TestSickMessage(t *testing.T) {
 	}
 }
 
+// One message because of which the server refuses a whole command, for whatever reason it gives, of whatever is asked for: all others come,
+// and it is named. A refusal that is for all is not asked about for ever.
+func TestRefusedMessage(t *testing.T) {
+	w := newStreet(t, dovecot.Options{})
+	const sizesOnly, flagsOnly = `RFC822.SIZE[^\[]*$`, `\([^\[S]*FLAGS[^\[S]*$`
+	for _, part := range []string{whole, sizesOnly, flagsOnly} {
+		for _, why := range []string{"cannot", "[SERVERBUG] cannot", "[UNAVAILABLE] cannot", "[INUSE] cannot", "[CONTACTADMIN] cannot"} {
+			t.Run(part+" "+why, func(t *testing.T) {
+				t.Parallel()
+				d := w.device(t, old()...)
+				beginning(d, d.remote())
+				if part == flagsOnly {
+					d.sync()
+					s := d.remote()
+					d.put(s, "INBOX", 200, 211)
+				}
+				d.quirks = append(quirks{refusesOne(5, part, "none", why)}, old()...)
+				r, err := d.run(nil)
+				if err != nil || r.New != 11 || r.Failed != 1 || r.DeletedLocal+r.DeletedRemote+r.Uploaded+len(r.Guards) > 0 {
+					t.Errorf("%+v, %v, %v", r, err, d.failures())
+				}
+				d.quirks = old()
+				d.sync()
+				d.equal()
+				d.quiet()
+			})
+		}
+	}
+	d := w.device(t, imaptest.Refuse(`^UID FETCH .*BODY`, 0, "NO [UNAVAILABLE] later"))
+	d.window = 200
+	d.put(d.remote(), "INBOX", 0, 100)
+	if r, err := d.run(nil); err != nil || r.New > 0 || r.Failed != 100 || d.trips.Load() > 60 {
+		t.Errorf("%+v, %v, %d round trips", r, err, d.trips.Load())
+	}
+}
+
 // sick is a server that fails at a message of INBOX whenever that part of it is asked for.
 func sick(uid int, part, gives string) imaptest.Quirk {
+	return refusesOne(uid, part, gives, "[SERVERBUG] cannot read a message")
+}
+
+// refusesOne is sick, with other words.
+func refusesOne(uid int, part, gives, why string) imaptest.Quirk {
 	asks := regexp.MustCompile(`^UID FETCH (\S+) .*` + part)
 	this := regexp.MustCompile(fmt.Sprintf(`^\* \d+ FETCH .*\bUID %d .*BODY\[`, uid))
-	const refusal = " NO [SERVERBUG] cannot read a message"
+	refusal := " NO " + why
 	fell := false // in the answer to this command
 	return imaptest.Quirk{
 		Hears: func(d *imaptest.Dialogue, command string) string {

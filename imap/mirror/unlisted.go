@@ -18,7 +18,7 @@ import (
 func (r *run) unlisted(ctx context.Context, all []imap.Mailbox) error {
 	missing := r.missingThere(all)
 	if len(missing) > 0 && r.session.ListsExtended() {
-		plain, err := r.session.ListPlain(ctx, true)
+		plain, err := r.session.ListPlain(ctx, !r.breaks.mute)
 		if err != nil && !single(err) {
 			return err
 		}
@@ -37,7 +37,7 @@ func (r *run) unlisted(ctx context.Context, all []imap.Mailbox) error {
 		return nil
 	}
 	found, refusals, err := r.session.Statuses(ctx, names...)
-	if err != nil {
+	if err != nil && !r.doWithout(ctx, err) { // else EXAMINE tells
 		return err
 	}
 	for _, b := range missing {
@@ -71,12 +71,17 @@ func (r *run) confirm(ctx context.Context, b *box, st *imap.Status, refusal *ima
 		return nil // two answers agree
 	}
 	if st == nil {
+		if why, left := r.breaks.left[looking(b)]; left {
+			b.apart = true
+			r.leave(looking(b).op(), looking(b), why)
+			return nil
+		}
 		r.reader.Forget()
 		_, err := r.session.Examine(ctx, b.server, nil)
 		refusal, _ = errors.AsType[*imap.Error](err)
 		switch {
 		case err != nil && !single(err):
-			return err
+			return r.at(looking(b), err)
 		case refusal != nil && refusal.Nonexistent() && b.Name != index.Inbox:
 			return nil
 		case err != nil:

@@ -17,10 +17,12 @@ func (r *run) uploadSizes(ctx context.Context, b *box, batch []*upload) error {
 	if _, err := r.selected(ctx, b, nil); err != nil {
 		return err
 	}
+	var there goimap.UIDSet
 	for m, err := range r.session.FetchSizes(ctx, set) {
 		if err != nil {
 			return err
 		}
+		there.AddNum(m.UID)
 		for _, p := range batch {
 			if p.uid != m.UID {
 				continue
@@ -31,6 +33,22 @@ func (r *run) uploadSizes(ctx context.Context, b *box, batch []*upload) error {
 			if !m.Date.IsZero() { // RFC 9051 section 7.5.2: one message, several responses
 				p.op.Pair.Date = m.Date
 			}
+		}
+	}
+	return r.notThere(ctx, batch, there)
+}
+
+// notThere tells of uploads of which the server said where they are, and that are not there. If that were agreed, the file would be
+// removed as if somebody had deleted the message.
+func (r *run) notThere(ctx context.Context, batch []*upload, there goimap.UIDSet) error {
+	for _, p := range batch {
+		if p.uid == 0 || there.Contains(p.uid) {
+			continue
+		}
+		p.uid = 0
+		r.fail(p.op, errLost)
+		if err := r.base.Fruitless(ctx, p.intent); err != nil {
+			return err
 		}
 	}
 	return nil

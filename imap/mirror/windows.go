@@ -40,7 +40,7 @@ func (r *run) viewAllNewcomers(ctx context.Context) error {
 		}
 		r.room = changes.Count(b.delta.New)
 		if err := r.newcomers(ctx, b); err != nil && !single(err) {
-			return err
+			return r.at(looking(b), err)
 		} else if err != nil {
 			b.outside = true
 			r.refuse(plan.Op{Mailbox: b.Name}, err)
@@ -85,7 +85,7 @@ func (r *run) observeWindow(ctx context.Context, b *box, broken map[string]bool)
 		return err
 	}
 	r.room = cmp.Or(r.Window, window)
-	return r.newcomers(ctx, b)
+	return r.at(looking(b), r.newcomers(ctx, b))
 }
 
 // forecast tells what is ahead, guessing of what waits that it is like what was seen of the newcomers.

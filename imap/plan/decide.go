@@ -20,6 +20,8 @@ func (d *differ) decide(t *trio) {
 		if t.at != nil && t.at != t.home {
 			d.wait("moved here from "+t.home.Name+", which is not part of this run", t.at, t.home)
 		}
+	case t.on == nil && d.later:
+		d.postpone(t)
 	case t.at == nil && t.on == nil:
 		d.forget(t)
 	case t.on == nil:
@@ -119,6 +121,18 @@ func (t *trio) why(op Op) string {
 		return "changed here, which the server does not keep"
 	}
 	return "the same on both sides"
+}
+
+// postpone: the message may be in a mailbox that is looked at later. A file that may be its is not new meanwhile.
+func (d *differ) postpone(t *trio) {
+	d.open[t.home.Name] = true
+	if t.at != nil {
+		return
+	}
+	if f := d.files.find(t.who(), nil); f != nil {
+		f.taken = true
+		d.open[f.box.Name] = true
+	}
 }
 
 // forget: both halves are gone.

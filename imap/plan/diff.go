@@ -18,6 +18,7 @@ type differ struct {
 	messages *pool[Message]
 	unread   []*newcomer[File] // new files that could not be read
 	restless bool              // some Maildir is unstable: what is missing elsewhere may be in it
+	later    bool              // some mailbox was not looked at yet: what is missing elsewhere on the server may be in it
 	damaged  bool              // some Maildir has got a damaged copy
 	ops      []Op
 	notices  map[Notice]int // Count is 0 in the keys
@@ -58,6 +59,7 @@ func observe(boxes []Mailbox, p Policy) (*differ, error) {
 		notices: map[Notice]int{}, open: map[string]bool{}, tally: map[*box]*tally{}}
 	for _, m := range boxes {
 		b := &box{Mailbox: m}
+		d.later = d.later || b.Later
 		d.restless, d.damaged = d.restless || b.Unstable, d.damaged || b.Damaged
 		if d.byName[b.Name] != nil {
 			return nil, fmt.Errorf("mailbox %q twice", b.Name)

@@ -55,5 +55,5 @@ func (k PermanentFlags) only(f maildir.Flags) maildir.Flags {
 	if k.Any {
 		kept.Keywords = f.Keywords
 	}
-	return kept
+	return kept.Without(k.Not)
 }

@@ -149,7 +149,8 @@ type PendingChange struct {
 // PermanentFlags are the flags that a mailbox on the server can keep (RFC 9051 section 7.1).
 type PermanentFlags struct {
 	maildir.Flags
-	Any bool // \*: any keyword
+	Any bool          // \*: any keyword
+	Not maildir.Flags // of those: what it turned out not to keep
 }
 
 // Mailbox is what a run saw of one mailbox. Names are the same on both sides.
@@ -177,6 +178,7 @@ type Mailbox struct {
 	Lost           string // of its Maildir's new/ and cur/ the one that held messages, as the base knows, and is not there any more
 	Damaged        bool   // files came into it that hold nothing: any that is missing may have been one
 	Unstable       bool   // the scan never came to rest: files may be there that it does not show, of any mailbox
+	Later          bool   // its messages are looked at later in the run: what is missing there elsewhere may be in it, and waits
 	base           string // the name that Base was given under, if that is another
 	Terms          *Terms // nil: those of the policy
 	Outside        bool   // not part of this run: Files, and Messages if they are given with Base.ByUID, only show where things were moved to

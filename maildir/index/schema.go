@@ -12,7 +12,7 @@ const applicationID = 0x706f7374
 // migrations holds, at place n, the statements that lead from schema version n to n+1. What was released is never
 // edited: a change is a new entry. Each runs in one transaction together with its PRAGMA user_version.
 func migrations() []string {
-	return []string{schema1, schema2, schema3, schema4, schema5, schema6, schema7, schema8, schema9, schema10, schema11, schema12}
+	return []string{schema1, schema2, schema3, schema4, schema5, schema6, schema7, schema8, schema9, schema10, schema11, schema12, schema13}
 }
 
 // schema1, in words: Times are milliseconds since 1970 in UTC. hash and header are SHA-256. A key is unique in its
@@ -284,6 +284,26 @@ CREATE TRIGGER pair_less AFTER DELETE ON pair BEGIN UPDATE box SET pairs = pairs
 // schema12 remembers of a receipt what became of its file (ledger.Receipt.Lost), since the row of the message goes with it.
 const schema12 = `
 ALTER TABLE receipt ADD COLUMN lost TEXT NOT NULL DEFAULT '';
+`
+
+// schema13 remembers at what else than messages that are asked for a connection ended: kind is what was to be done (plan.Kind), 0 is to
+// look. With uid 0 and an empty key it is no message of the mailbox by itself.
+const schema13 = `
+CREATE TABLE breaker13 (
+	box      INTEGER NOT NULL REFERENCES box ON DELETE CASCADE,
+	kind     INTEGER NOT NULL,
+	uid      INTEGER NOT NULL,
+	key      TEXT NOT NULL,
+	validity INTEGER NOT NULL,
+	size     INTEGER NOT NULL,
+	tries    INTEGER NOT NULL,
+	at       INTEGER NOT NULL,
+	PRIMARY KEY (box, kind, uid, key)
+) STRICT;
+INSERT INTO breaker13 SELECT box, 0, uid, '', validity, size, tries, at FROM breaker;
+DROP TABLE breaker;
+ALTER TABLE breaker13 RENAME TO breaker;
+ALTER TABLE box ADD COLUMN ignored TEXT NOT NULL DEFAULT ''; -- JSON: flags that the server says OK to and does not keep
 `
 
 // migrate brings an open database from the schema version it has up to ours.
