@@ -81,6 +81,9 @@ func (l *Lock) lost() error {
 // home says whether the root is not the one any more that was opened, or has another id: with its state elsewhere another run would know it
 // by that, and by another database.
 func (s *Store) home() error {
+	if s.temp != "" {
+		return nil // a copy is ours alone
+	}
 	now, err := os.Stat(string(s.root))
 	if err != nil || !os.SameFile(now, s.found) {
 		return &Lost{string(s.root)}
