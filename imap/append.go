@@ -1,6 +1,7 @@
 package imap
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -15,10 +16,11 @@ import (
 
 // Upload is a message to be appended.
 type Upload struct {
-	Flags []Flag
-	Date  time.Time // INTERNALDATE; zero: the server's now
-	Size  int64     // octets of Body
-	Body  io.Reader // in wire form
+	Mailbox string // "": that of AppendAll
+	Flags   []Flag
+	Date    time.Time // INTERNALDATE; zero: the server's now
+	Size    int64     // octets of Body
+	Body    io.Reader // in wire form
 }
 
 // Appended says where an uploaded message lies: APPENDUID of RFC 4315. Both are 0 where the server does not say it.
@@ -36,14 +38,16 @@ func (s *Session) Append(ctx context.Context, name string, u Upload) (a Appended
 	return a, err
 }
 
-// AppendAll is Append for many messages: up to 16 are sent before the answer to the first has come. It gives one result for
-// each, in order; after an *Error it goes on with the next. When it is left early no more are taken from uploads.
+// AppendAll is Append for many messages, into one mailbox or several: up to 1024 of them, or 16 MiB, are sent before the answer to the first
+// has come. It gives one result for each, in order; after an *Error it goes on with the next. When it is left early no more are taken from uploads.
 // A body may be closed as soon as uploads is asked for the next.
 func (s *Session) AppendAll(ctx context.Context, name string, uploads iter.Seq[Upload]) iter.Seq2[Appended, error] {
 	return func(yield func(Appended, error) bool) {
-		if err := checkName(name); err != nil {
-			yield(Appended{}, err)
-			return
+		if name != "" {
+			if err := checkName(name); err != nil {
+				yield(Appended{}, err)
+				return
+			}
 		}
 		box := &inbox{Tagged: map[string]code{}}
 		c, err := s.begin(ctx, "APPEND", box)
@@ -64,14 +68,19 @@ func (s *Session) AppendAll(ctx context.Context, name string, uploads iter.Seq[U
 	}
 }
 
-// window is how many APPENDs are sent before the first is answered.
-const window = 16
+// window is how many APPENDs, and octets of them, are sent before the first is answered: what is on its way on a fast line of 100 ms.
+const (
+	window       = 1024
+	windowOctets = 16 << 20
+)
 
 // appending is an AppendAll under way.
 type appending struct {
 	c     *command
 	name  string
 	sent  []*imapclient.AppendCommand // not yet answered
+	sizes []int64                     // of those
+	bytes int64                       // of all of those
 	done  int                         // answered
 	over  bool                        // no more are wanted, or can be sent
 	yield func(Appended, error) bool
@@ -79,6 +88,9 @@ type appending struct {
 
 // add sends one message.
 func (a *appending) add(u Upload) {
+	if u.Mailbox == "" {
+		u.Mailbox = a.name
+	}
 	if err := a.c.s.checkUpload(u); err != nil {
 		for len(a.sent) > 0 {
 			a.answered()
@@ -86,12 +98,13 @@ func (a *appending) add(u Upload) {
 		a.give(Appended{}, err)
 		return
 	}
-	cmd := a.c.s.lib.Append(a.name, u.Size, &imap.AppendOptions{Flags: u.Flags, Time: writable(u.Date)})
+	cmd := a.c.s.lib.Append(u.Mailbox, u.Size, &imap.AppendOptions{Flags: u.Flags, Time: writable(u.Date)})
 	if err := copyExactly(cmd, u.Body, u.Size); err != nil {
 		a.c.s.wire.fail(err)
 	}
 	cmd.Close() // what went wrong comes from Wait
-	if a.sent = append(a.sent, cmd); len(a.sent) == window {
+	a.sent, a.sizes, a.bytes = append(a.sent, cmd), append(a.sizes, u.Size), a.bytes+u.Size
+	for len(a.sent) == window || a.bytes > windowOctets && len(a.sent) > 0 && !a.over {
 		a.answered()
 	}
 }
@@ -108,7 +121,8 @@ func writable(date time.Time) time.Time {
 // answered waits for the answer to the oldest that has none.
 func (a *appending) answered() {
 	_, err := a.sent[0].Wait()
-	a.sent = a.sent[1:]
+	a.bytes -= a.sizes[0]
+	a.sent, a.sizes = a.sent[1:], a.sizes[1:]
 	uid := a.c.s.wire.appended(a.done)
 	a.done++
 	if err = a.c.verdict(err); err != nil {
@@ -127,7 +141,7 @@ func (s *Session) checkUpload(u Upload) error {
 	if limit, _ := s.caps.AppendLimit(); limit != nil && u.Size > int64(*limit) {
 		return &Error{Command: "APPEND", Status: "NO", Code: "TOOBIG", Text: fmt.Sprintf("the server takes messages of up to %d octets", *limit)}
 	}
-	return checkFlags(u.Flags)
+	return cmp.Or(checkName(u.Mailbox), checkFlags(u.Flags))
 }
 
 // copyExactly copies size octets. Only a fault of the source is an error here.

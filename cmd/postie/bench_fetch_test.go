@@ -70,8 +70,8 @@ type rivals struct {
 	memory               int64
 }
 
-func newRivals(b *testing.B) *rivals {
-	f := &rivals{B: b, server: dovecot.Start(b, dovecot.Options{}), binary: filepath.Join(b.TempDir(), "postie")}
+func newRivals(b *testing.B, users ...string) *rivals {
+	f := &rivals{B: b, server: dovecot.Start(b, dovecot.Options{Users: users}), binary: filepath.Join(b.TempDir(), "postie")}
 	build := exec.Command("go", "build", "-o", f.binary, ".")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {

@@ -121,7 +121,7 @@ func (r *race) lap(name, dir string, want int) {
 		return
 	}
 	root = filepath.Join(dir, "mbsync")
-	cmd = exec.Command(r.mbsync, "-c", r.mbsyncrc(dir, root), "-a", "-q")
+	cmd = exec.Command(r.mbsync, "-c", r.mbsyncrc(dir, root, "alice"), "-a", "-q")
 	began = time.Now()
 	out, peak, err = runWatched(cmd)
 	r.times["mbsync "+name] = append(r.times["mbsync "+name], time.Since(began))
@@ -133,12 +133,12 @@ func (r *race) lap(name, dir string, want int) {
 }
 
 // mbsyncrc configures mbsync to do what postie does.
-func (r *race) mbsyncrc(dir, root string) string {
+func (r *race) mbsyncrc(dir, root, user string) string {
 	r.ok(os.MkdirAll(root, 0o700))
-	text := fmt.Sprintf("IMAPAccount a\nHost %s\nPort %d\nUser alice\nPass %q\nSSLType None\nAuthMechs LOGIN\n\nIMAPStore far\nAccount a\n\n"+
+	text := fmt.Sprintf("IMAPAccount a\nHost %s\nPort %d\nUser %s\nPass %q\nSSLType None\nAuthMechs LOGIN\n\nIMAPStore far\nAccount a\n\n"+
 		"MaildirStore near\nPath %s/\nInbox %s/INBOX\nSubFolders Verbatim\n\n"+
 		"Channel c\nFar :far:\nNear :near:\nPatterns *\nCreate Both\nExpunge Both\nCopyArrivalDate yes\nSyncState *\n",
-		dovecot.Host, r.port, dovecot.Password, root, root)
+		dovecot.Host, r.port, user, dovecot.Password, root, root)
 	path := filepath.Join(dir, "mbsyncrc")
 	r.ok(os.WriteFile(path, []byte(text), 0o600))
 	return path

@@ -15,43 +15,25 @@ import (
 	"postie/maildir/source"
 )
 
-// make makes a mailbox where it is missing, and subscribes to it, since many programs show nothing else. Then it is seen what it keeps.
-func (r *run) make(ctx context.Context, b *box, m Mailbox, ours []*source.Message) error {
-	if !b.there {
-		r.step("create " + b.name)
-		if err := r.session.Create(ctx, b.server); err != nil {
-			return err
-		}
-		r.report.Created++
-		r.emit(Created{b.name})
-	}
-	if !b.there || m.Subscribe && !r.listed[b.name].Subscribed && b.name != naming.Inbox {
-		r.step("subscribe " + b.name)
-		if err := r.session.Subscribe(ctx, b.server); err != nil {
-			if !single(err) {
-				return err
-			}
-			r.notice(b, fmt.Sprintf("it could not be subscribed to: %v", err))
-		}
-	}
-	if b.there {
+// subscribe subscribes to a mailbox that was there before and that many programs would not show.
+func (r *run) subscribe(ctx context.Context, b *box, m Mailbox) error {
+	if !m.Subscribe || r.listed[b.name].Subscribed || b.name == naming.Inbox {
 		return nil
 	}
-	b.there = true
-	s, err := r.reader.Select(ctx, b.server, nil)
-	if err == nil {
-		b.state = changes.StateOf(s)
-		b.keeps = b.state.PermanentFlags
-		r.flagless(b, ours)
+	r.step("subscribe " + b.name)
+	err := r.session.Subscribe(ctx, b.server)
+	if err != nil && single(err) {
+		r.notice(b, fmt.Sprintf("it could not be subscribed to: %v", err))
+		err = nil
 	}
 	return err
 }
 
-// sending is an upload under way.
+// sending is the upload into one mailbox.
 type sending struct {
 	r       *run
 	b       *box
-	sent    []*source.Message // not yet answered
+	d       decision
 	blind   []*source.Message // taken, and the server did not tell where they are
 	uids    map[goimap.UID]bool
 	taken   int // by the server
@@ -67,85 +49,113 @@ type sending struct {
 // mostRefused is how many messages may be refused one after the other, for the same reason, before the rest is left.
 const mostRefused = 32
 
-// upload appends what is missing, in one flight. Of equal copies one goes first: where the server keeps only one, the others are left.
-func (r *run) upload(ctx context.Context, b *box, d decision) error {
-	s := &sending{r: r, b: b, uids: map[goimap.UID]bool{}}
-	for i, all := range [][]*source.Message{d.upload, d.copies[:min(1, len(d.copies))], d.copies[min(1, len(d.copies)):]} {
-		if len(all) == 0 || s.stopped {
+func (r *run) sending(b *box, d decision) *sending {
+	return &sending{r: r, b: b, d: d, uids: map[goimap.UID]bool{}}
+}
+
+// upload appends what is missing in a mailbox.
+func (s *sending) upload(ctx context.Context) error {
+	if err := s.flight(ctx, s.d.upload); err != nil {
+		return err
+	}
+	return s.finish(ctx)
+}
+
+// finish sees to what is left when all was sent: messages that were refused for the way in which they were sent (LITERAL+), those of
+// which the server did not tell, and equal copies, of which one goes first: where the server keeps only one, the others are left.
+func (s *sending) finish(ctx context.Context) error {
+	if err := s.confirm(ctx, false); err != nil {
+		return err
+	}
+	one := min(1, len(s.d.copies))
+	for i, all := range [][]*source.Message{s.again, s.d.copies[:one], s.d.copies[one:]} {
+		switch {
+		case len(all) == 0:
+			continue
+		case s.stopped:
 			s.left += len(all)
 			continue
-		}
-		if i == 2 && s.merged > 0 {
+		case i == 2 && s.merged > 0:
 			s.merged += len(all)
 			continue
 		}
-		if err := s.send(ctx, all); err != nil {
+		s.plainly = true
+		if err := s.flight(ctx, all); err != nil {
 			return err
 		}
-		if err := s.confirm(ctx, d, i == 1); err != nil {
+		if err := s.confirm(ctx, i == 1); err != nil {
 			return err
 		}
 	}
 	if s.left > 0 {
-		r.report.Failed += s.left - 1
-		r.fail(b.name, fmt.Sprintf("%d messages", s.left), fmt.Errorf("%w: %w", errRefusing, s.last))
+		s.r.report.Failed += s.left - 1
+		s.r.fail(s.b.name, fmt.Sprintf("%d messages", s.left), fmt.Errorf("%w: %w", errRefusing, s.last))
 	}
 	if s.merged > 0 {
-		r.merged(b, s.merged)
+		s.r.merged(s.b, s.merged)
 	}
 	return nil
 }
 
-// send appends messages, once more those that were refused for the way in which they were sent (LITERAL+).
-func (s *sending) send(ctx context.Context, all []*source.Message) error {
-	err := s.flight(ctx, all)
-	if s.plainly = len(s.again) > 0; err == nil && s.plainly {
-		err = s.flight(ctx, s.again)
-	}
-	s.again = nil
-	return err
-}
-
+// flight appends messages of one mailbox.
 func (s *sending) flight(ctx context.Context, all []*source.Message) error {
-	for done, err := range s.r.session.AppendAll(ctx, s.b.server, s.uploads(all)) {
-		if err != nil && !single(err) {
-			return err
-		}
-		s.answered(done, err)
+	if len(all) == 0 {
+		return nil
 	}
-	return nil
+	return s.r.flight(ctx, func(yield func(*sending, *source.Message) bool) {
+		for _, m := range all {
+			if !yield(s, m) {
+				return
+			}
+		}
+	})
 }
 
-// uploads opens one message after the other.
-func (s *sending) uploads(all []*source.Message) iter.Seq[imap.Upload] {
-	return func(yield func(imap.Upload) bool) {
-		for i, m := range all {
+// flight appends messages, of one mailbox or of many, without waiting for an answer before the next is sent.
+func (r *run) flight(ctx context.Context, all iter.Seq2[*sending, *source.Message]) error {
+	type item struct {
+		s *sending
+		m *source.Message
+	}
+	var sent []item // not yet answered
+	uploads := func(yield func(imap.Upload) bool) {
+		for s, m := range all {
 			if s.stopped {
-				s.left = len(all) - i
-				return
+				s.left++
+				continue
 			}
 			f, err := m.Open()
 			if err != nil {
-				s.r.fail(s.b.name, m.Where, err)
+				r.fail(s.b.name, m.Where, err)
 				continue
 			}
-			s.sent = append(s.sent, m)
-			s.r.step("append")
-			more := yield(imap.Upload{Flags: changes.IMAPFlags(kept(m.Flags, s.b.keeps)), Date: m.Date, Size: m.Size, Body: f})
+			sent = append(sent, item{s, m})
+			r.step("append")
+			more := yield(imap.Upload{Mailbox: s.b.server, Flags: changes.IMAPFlags(kept(m.Flags, s.b.keeps)), Date: m.Date, Size: m.Size, Body: f})
 			f.Close()
 			if !more {
 				return
 			}
 		}
 	}
+	for done, err := range r.session.AppendAll(ctx, "", uploads) {
+		if err != nil && !single(err) {
+			return err
+		}
+		sent[0].s.answered(sent[0].m, done, err)
+		sent = sent[1:]
+	}
+	return nil
 }
 
-// answered takes the answer to the oldest upload.
-func (s *sending) answered(done imap.Appended, err error) {
-	m := s.sent[0]
-	s.sent = s.sent[1:]
+// answered takes the answer to an upload.
+func (s *sending) answered(m *source.Message, done imap.Appended, err error) {
 	if err != nil && !s.plainly && slices.Contains(s.r.session.Lost(), goimap.CapLiteralPlus) {
 		s.again = append(s.again, m)
+		return
+	}
+	if err != nil && s.stopped && s.last.Error() == err.Error() { // it was on its way already
+		s.left++
 		return
 	}
 	if err != nil {
@@ -158,7 +168,9 @@ func (s *sending) answered(done imap.Appended, err error) {
 		s.last, s.stopped = err, s.refused >= mostRefused
 		return
 	}
-	s.refused, s.last = 0, nil
+	if !s.stopped {
+		s.refused, s.last = 0, nil
+	}
 	s.taken++
 	known := done.UID != 0 && (s.b.state.UIDValidity == 0 || done.UIDValidity == uint32(s.b.state.UIDValidity))
 	switch {
@@ -175,7 +187,7 @@ func (s *sending) answered(done imap.Appended, err error) {
 
 // confirm looks for messages of which the server did not say where they are: as many have come as it took, or it is found out which have
 // not. Of a single copy that is known by the number alone.
-func (s *sending) confirm(ctx context.Context, d decision, copied bool) error {
+func (s *sending) confirm(ctx context.Context, copied bool) error {
 	blind := s.blind
 	if s.blind = nil; len(blind) == 0 {
 		return nil
@@ -190,7 +202,7 @@ func (s *sending) confirm(ctx context.Context, d decision, copied bool) error {
 		s.merged++
 		return nil
 	} else if lacking > 0 {
-		if lost, err = s.find(ctx, d, blind); err != nil {
+		if lost, err = s.find(ctx, blind); err != nil {
 			return err
 		}
 	}
@@ -203,9 +215,9 @@ func (s *sending) confirm(ctx context.Context, d decision, copied bool) error {
 }
 
 // find looks for messages by who they are, and tells of those that are not there.
-func (s *sending) find(ctx context.Context, d decision, blind []*source.Message) (lost map[*source.Message]bool, err error) {
+func (s *sending) find(ctx context.Context, blind []*source.Message) (lost map[*source.Message]bool, err error) {
 	taken := s.uids
-	for uid := range imap.UIDs(d.there) { // not more than ours
+	for uid := range imap.UIDs(s.d.there) { // not more than ours
 		taken[uid] = true
 	}
 	wanted := make([]*changes.Target, len(blind))

@@ -51,7 +51,7 @@ func TestKilledAtEveryStep(t *testing.T) {
 				}
 				a.recovers(root, want, fmt.Sprintf("step %d (%v, %v)", step, err, killed))
 			}
-			if step < 20 {
+			if step < 15 {
 				t.Errorf("only %d steps", step)
 			}
 		})

@@ -99,7 +99,7 @@ func TestRefusing(t *testing.T) {
 	put(t, root, "Other/cur/1.a:2,", letter(1), 1)
 	r, err := a.run(root, nil)
 	a.ok(err)
-	if n := len(a.failures()); r.Uploaded != 1 || r.Failed != 200 || n > 100 || n < 32 {
+	if n := len(a.failures()); r.Uploaded != 1 || r.Failed != 200 || n != mostRefused+1 {
 		t.Errorf("%+v, %d failures", r, n)
 	}
 }

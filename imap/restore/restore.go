@@ -102,7 +102,7 @@ func (Notice) event()   {}
 var (
 	errName     = errors.New("the server can have no mailbox of that name: --to NAME puts it into another one")
 	errLost     = errors.New("the server said that it took it, and does not show it")
-	errRefusing = errors.New("the server refused one after the other, so the rest was not tried")
+	errRefusing = errors.New("the server refused one message after the other, so the rest is left")
 )
 
 // run is one Run.
@@ -143,15 +143,34 @@ func (r *run) all(ctx context.Context) (err error) {
 	if err := r.list(ctx); err != nil {
 		return err
 	}
+	var missing []Mailbox
 	for _, m := range grouped(r.Options.Mailboxes) {
-		if err := r.mailbox(ctx, m); err != nil {
-			if !single(err) {
-				return err
-			}
-			r.fail(m.Name, "", err)
+		if listed, ok := r.listed[m.Name]; !ok || !listed.Selectable() {
+			missing = append(missing, m)
+		} else if err := r.there(ctx, m); err != nil {
+			return err
+		}
+	}
+	missing, err = r.fresh(ctx, missing)
+	if err != nil {
+		return err
+	}
+	for _, m := range missing {
+		if err := r.there(ctx, m); err != nil {
+			return err
 		}
 	}
 	return r.session.Logout(ctx)
+}
+
+// there puts mail into a mailbox that is there. What is wrong with one does not stop the others.
+func (r *run) there(ctx context.Context, m Mailbox) error {
+	err := r.mailbox(ctx, m)
+	if err != nil && single(err) {
+		r.fail(m.Name, "", err)
+		err = nil
+	}
+	return err
 }
 
 // grouped puts together what goes into one mailbox: equal copies are matched by count, so it must be seen at once.
@@ -184,8 +203,8 @@ func (r *run) mailbox(ctx context.Context, m Mailbox) error {
 	if err != nil {
 		return err
 	}
-	b, err := r.open(ctx, m)
-	if err != nil {
+	b := &box{name: m.Name, server: r.listed[m.Name].Name, there: true}
+	if err := r.observe(ctx, b); err != nil {
 		return err
 	}
 	if err := r.doubts(ctx, b, ours); err != nil {
@@ -198,20 +217,16 @@ func (r *run) mailbox(ctx context.Context, m Mailbox) error {
 	if err := r.nameless(ctx, b, &d); err != nil {
 		return err
 	}
-	if n := len(d.copies); n > 0 && r.session.Has(gmail) {
-		r.merged(b, n)
-		d.copies = nil
-	}
 	r.report.There += changes.Count(d.there)
-	r.foretell(b, ours, d)
+	d = r.foretold(b, ours, d)
 	if r.DryRun {
 		r.preview(b, d)
 		return nil
 	}
-	if err := r.make(ctx, b, m, ours); err != nil {
+	if err := r.subscribe(ctx, b, m); err != nil {
 		return err
 	}
-	if err := r.upload(ctx, b, d); err != nil {
+	if err := r.sending(b, d).upload(ctx); err != nil {
 		return err
 	}
 	return r.flag(ctx, b, d.flags)
@@ -247,23 +262,6 @@ type box struct {
 	messages []plan.Message
 }
 
-// open looks at a mailbox of the server.
-func (r *run) open(ctx context.Context, m Mailbox) (*box, error) {
-	b := &box{name: m.Name}
-	if listed, ok := r.listed[m.Name]; ok {
-		if b.server, b.there = listed.Name, true; !listed.Selectable() {
-			b.there = false // a name above others may become a mailbox: CREATE tells
-		}
-	} else if b.server, ok = r.naming.Theirs(m.Name); !ok {
-		return nil, errName
-	}
-	if !b.there { // what is made anew keeps what others keep, in all likelihood; after it is made it is asked
-		b.keeps = plan.PermanentFlags{Flags: maildir.Flags{Set: changes.AllFlags}, Any: true}
-		return b, nil
-	}
-	return b, r.observe(ctx, b)
-}
-
 // observe reads who is in a mailbox. What the server tells half is not believed, since messages would be put there twice.
 func (r *run) observe(ctx context.Context, b *box) error {
 	r.reader.Forget()
@@ -296,8 +294,12 @@ func (r *run) doubts(ctx context.Context, b *box, ours []*source.Message) error 
 	return err
 }
 
-// foretell says what is to come, and what the server will not keep.
-func (r *run) foretell(b *box, ours []*source.Message, d decision) {
+// foretold says what is to come and what the server will not keep, and leaves that out.
+func (r *run) foretold(b *box, ours []*source.Message, d decision) decision {
+	if n := len(d.copies); n > 0 && r.session.Has(gmail) {
+		r.merged(b, n)
+		d.copies = nil
+	}
 	p := Planned{Mailbox: b.name}
 	for _, m := range d.all() {
 		p.Messages++
@@ -310,9 +312,8 @@ func (r *run) foretell(b *box, ours []*source.Message, d decision) {
 	if nul := slices.IndexFunc(d.all(), func(m *source.Message) bool { return m.NUL }); nul >= 0 {
 		r.notice(b, "there are NUL octets in messages, such as "+d.all()[nul].Where+": a server may change or refuse them (RFC 9051 section 4.3.1)")
 	}
-	if b.there || r.DryRun {
-		r.flagless(b, ours)
-	}
+	r.flagless(b, ours)
+	return d
 }
 
 // gmail keeps a message once, in however many mailboxes and copies.
