@@ -17,6 +17,7 @@ import (
 // Upload is a message to be appended.
 type Upload struct {
 	Mailbox string // "": that of AppendAll
+	Joined  bool   // it may go up in one command with others beside it that are Joined too (MULTIAPPEND): a refusal may be for any of them
 	Flags   []Flag
 	Date    time.Time // INTERNALDATE; zero: the server's now
 	Size    int64     // octets of Body
@@ -61,6 +62,7 @@ func (s *Session) AppendAll(ctx context.Context, name string, uploads iter.Seq[U
 				break
 			}
 		}
+		a.close(false)
 		for len(a.sent) > 0 {
 			a.answered()
 		}
@@ -82,7 +84,11 @@ type appending struct {
 	sizes []int64                     // of those
 	bytes int64                       // of all of those
 	done  int                         // answered
-	over  bool                        // no more are wanted, or can be sent
+	open  *imapclient.AppendCommand   // the last: it is not known yet whether another message follows in the same command
+	last  Upload                      // what it appends
+	among int                         // messages, and octets, of the command that is open
+	octet int64
+	over  bool // no more are wanted, or can be sent
 	yield func(Appended, error) bool
 }
 
@@ -92,20 +98,41 @@ func (a *appending) add(u Upload) {
 		u.Mailbox = a.name
 	}
 	if err := a.c.s.checkUpload(u); err != nil {
+		a.close(false)
 		for len(a.sent) > 0 {
 			a.answered()
 		}
 		a.give(Appended{}, err)
 		return
 	}
+	a.close(a.goesOn(u))
 	cmd := a.c.s.lib.Append(u.Mailbox, u.Size, &imap.AppendOptions{Flags: u.Flags, Time: writable(u.Date)})
 	if err := copyExactly(cmd, u.Body, u.Size); err != nil {
 		a.c.s.wire.fail(err)
 	}
-	cmd.Close() // what went wrong comes from Wait
+	a.open, a.last, a.among, a.octet = cmd, u, a.among+1, a.octet+u.Size
 	a.sent, a.sizes, a.bytes = append(a.sent, cmd), append(a.sizes, u.Size), a.bytes+u.Size
 	for len(a.sent) == window || a.bytes > windowOctets && len(a.sent) > 0 && !a.over {
+		a.close(false)
 		a.answered()
+	}
+}
+
+// goesOn says whether a message may be in one command with the one before.
+func (a *appending) goesOn(u Upload) bool {
+	return a.open != nil && u.Joined && a.last.Joined && u.Mailbox == a.last.Mailbox && a.among < joined && a.octet+u.Size <= joinedOctets &&
+		a.c.s.Has(imap.CapMultiAppend) && a.c.s.wire.nonSync(u.Size)
+}
+
+// close ends the command that is open, for the library at least: to the server it goes on.
+func (a *appending) close(on bool) {
+	if a.open == nil {
+		return
+	}
+	a.c.s.wire.join(on)
+	a.open.Close() // what went wrong comes from Wait
+	if a.open = nil; !on {
+		a.among, a.octet = 0, 0
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 	"testing"
@@ -104,5 +105,46 @@ func TestAppendWrongSize(t *testing.T) {
 		if err := s.Noop(t.Context()); err == nil {
 			t.Error("half a message was sent and the session lives on")
 		}
+	}
+}
+
+// RFC 3502: messages that are Joined go up in one command, and what comes back is shared out.
+func TestMultiAppend(t *testing.T) {
+	three := func(joined bool) iter.Seq[imap.Upload] {
+		return func(yield func(imap.Upload) bool) {
+			for i, text := range []string{"a1", "b2", "c3"} {
+				u := imap.Upload{Mailbox: "x", Joined: joined, Size: 2, Body: strings.NewReader(text)}
+				if i == 1 {
+					u.Flags = []goimap.Flag{goimap.FlagSeen}
+				}
+				if !yield(u) {
+					return
+				}
+			}
+		}
+	}
+	one := "C: A APPEND \"x\" {2+}\n" + `C= "a1 (\\Seen) {2+}\r\nb2 {2+}\r\nc3\r\n"` + "\n"
+	for _, c := range []struct{ name, answer, want string }{
+		{"all are told", "S: A OK [APPENDUID 5 7:8,11] done", "[{5 7} {5 8} {5 11}] []"},
+		{"too few are told", "S: A OK [APPENDUID 5 7:8] done", "[{0 0} {0 0} {0 0}] []"},
+		{"none is told", "S: A OK done", "[{0 0} {0 0} {0 0}] []"},
+		{"refused", "S: A NO [LIMIT] too many", "[{0 0} {0 0} {0 0}] [APPEND: server refused: [LIMIT] too many APPEND: server refused: [LIMIT] too many APPEND: server refused: [LIMIT] too many]"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := script(t, "LITERAL+ MULTIAPPEND", one+c.answer+"\nC: B NOOP\nS: B OK")
+			var all []imap.Appended
+			var errs []error
+			for a, err := range s.AppendAll(t.Context(), "", three(true)) {
+				if all = append(all, a); err != nil {
+					errs = append(errs, err)
+				}
+			}
+			if got := fmt.Sprint(all, errs); got != c.want {
+				t.Errorf("got %s, want %s", got, c.want)
+			}
+			if err := s.Noop(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
 	}
 }

@@ -46,6 +46,10 @@ type wire struct {
 
 	strays int // lines that were passed over
 
+	joins  bool              // the command that the library ends next is to go on with its next one
+	group  *group            // that is being sent; nil: none is
+	groups map[string]*group // that are sent, by the tag that the server knows
+
 	unsynced       map[string]bool // commands with a literal that was sent without leave
 	literalDoubted bool            // one of them was answered with BAD: what of it was a literal may be read as commands
 	literalRefused bool            // and it was
@@ -62,6 +66,7 @@ func newWire(conn net.Conn, o *Options) *wire {
 		event:    o.Event,
 		pending:  map[string]string{},
 		unsynced: map[string]bool{},
+		groups:   map[string]*group{},
 		own:      map[string]reply{},
 		flags:    map[string][]Flag{},
 		nonSync:  func(int64) bool { return false },
@@ -211,6 +216,15 @@ func (w *wire) ends(tag string, r reply) bool {
 	if _, known := w.pending[tag]; !known {
 		return false
 	}
+	tags := w.grouped(tag, r)
+	for i, t := range tags {
+		w.endsOne(t, r.share(i, len(tags)))
+	}
+	return true
+}
+
+// endsOne brings a reply to one command.
+func (w *wire) endsOne(tag string, r reply) {
 	delete(w.pending, tag)
 	w.complaint = ""
 	w.literalDoubted = w.literalDoubted || w.unsynced[tag] && r.Status == "BAD"
@@ -222,7 +236,6 @@ func (w *wire) ends(tag string, r reply) bool {
 	} else {
 		w.answer(tag, r)
 	}
-	return true
 }
 
 // alert tells what the user has to see: RFC 9051 section 7.1 ALERT, in any status response; Gmail's WEBALERT, with an

@@ -79,6 +79,7 @@ func (w *wire) written(line []byte) error {
 		if err := w.begun(line); err != nil {
 			return err
 		}
+		line, _ = w.continues(line)
 	}
 	if size, ok := trailing(line); ok {
 		return w.announce(line, size)
@@ -87,7 +88,12 @@ func (w *wire) written(line []byte) error {
 	if err != nil {
 		return err
 	}
+	tag := w.out.tag
 	refused, held := w.ended()
+	if w.withheld(tag, refused || held != "") {
+		return nil
+	}
+	defer w.closed()
 	if refused {
 		w.toLibrary.put(held)
 		return nil

@@ -61,11 +61,16 @@ func (s *sending) upload(ctx context.Context) error {
 	return s.finish(ctx)
 }
 
-// finish sees to what is left when all was sent: messages that were refused for the way in which they were sent (LITERAL+), those of
+// finish sees to what is left when all was sent: messages that were refused for the way in which they were sent, those of
 // which the server did not tell, and equal copies, of which one goes first: where the server keeps only one, the others are left.
 func (s *sending) finish(ctx context.Context) error {
 	if err := s.confirm(ctx, false); err != nil {
 		return err
+	}
+	if len(s.again) > 0 { // what a server says that does not know LITERAL+ comes behind its refusal
+		if err := s.r.session.Noop(ctx); err != nil {
+			return err
+		}
 	}
 	one := min(1, len(s.d.copies))
 	for i, all := range [][]*source.Message{s.again, s.d.copies[:one], s.d.copies[one:]} {
@@ -131,7 +136,7 @@ func (r *run) flight(ctx context.Context, all iter.Seq2[*sending, *source.Messag
 			}
 			sent = append(sent, item{s, m})
 			r.step("append")
-			more := yield(imap.Upload{Mailbox: s.b.server, Flags: changes.IMAPFlags(kept(m.Flags, s.b.keeps)), Date: m.Date, Size: m.Size, Body: f})
+			more := yield(imap.Upload{Mailbox: s.b.server, Joined: !s.plainly, Flags: changes.IMAPFlags(kept(m.Flags, s.b.keeps)), Date: m.Date, Size: m.Size, Body: f})
 			f.Close()
 			if !more {
 				return
@@ -148,9 +153,14 @@ func (r *run) flight(ctx context.Context, all iter.Seq2[*sending, *source.Messag
 	return nil
 }
 
+// together says whether a refusal may be for another reason than the message: because of one that went up with it, or of LITERAL+.
+func (s *sending) together() bool {
+	return s.r.session.Has(goimap.CapMultiAppend) || slices.Contains(s.r.session.Lost(), goimap.CapLiteralPlus)
+}
+
 // answered takes the answer to an upload.
 func (s *sending) answered(m *source.Message, done imap.Appended, err error) {
-	if err != nil && !s.plainly && slices.Contains(s.r.session.Lost(), goimap.CapLiteralPlus) {
+	if err != nil && !s.plainly && s.together() {
 		s.again = append(s.again, m)
 		return
 	}

@@ -32,10 +32,10 @@ func TestServers(t *testing.T) {
 		"no flags":                     {[]imaptest.Quirk{imaptest.Replace(`PERMANENTFLAGS \(.*?\)`, "PERMANENTFLAGS ()")}, 7, 0, nil, []string{`INBOX: the server does not keep \Flagged (5 messages), a(b) (2 messages), work (5 messages) there`}},
 		"APPENDLIMIT":                  {[]imaptest.Quirk{imaptest.Replace(`IMAP4rev1`, "IMAP4rev1 APPENDLIMIT=10000")}, 6, 0, []string{"INBOX 6.large:2,: APPEND: server refused: [TOOBIG] the server takes messages of up to 10000 octets"}, nil},
 		"one is refused":               {[]imaptest.Quirk{imaptest.Refuse(`(?s)^APPEND .*letter 3`, 0, "NO [CANNOT] spam")}, 6, 0, []string{"INBOX 3.a:2,Fab: APPEND: server refused: [CANNOT] spam"}, nil},
-		"a field is added":             {[]imaptest.Quirk{imaptest.Adds("X-Server: mine")}, 7, 0, nil, nil},
+		"a field is added":             {[]imaptest.Quirk{imaptest.Without("MULTIAPPEND"), imaptest.Adds("X-Server: mine")}, 7, 0, nil, nil},
 		"no APPENDUID":                 {[]imaptest.Quirk{imaptest.Replace(`\[APPENDUID [^]]*\] `, "")}, 7, 0, nil, nil},
-		"equal ones are merged":        {[]imaptest.Quirk{imaptest.Merges(&merged)}, 7, 0, nil, nil},
-		"it says OK and keeps nothing": {[]imaptest.Quirk{imaptest.Refuse(`(?s)^APPEND .*letter 3`, 0, "OK done")}, 6, 0, []string{"INBOX 3.a:2,Fab: the server said that it took it, and does not show it"}, nil},
+		"equal ones are merged":        {[]imaptest.Quirk{imaptest.Without("MULTIAPPEND"), imaptest.Merges(&merged)}, 7, 0, nil, nil},
+		"it says OK and keeps nothing": {[]imaptest.Quirk{imaptest.Without("MULTIAPPEND"), imaptest.Refuse(`(?s)^APPEND .*letter 3`, 0, "OK done")}, 6, 0, []string{"INBOX 3.a:2,Fab: the server said that it took it, and does not show it"}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := next(t)
@@ -73,7 +73,7 @@ func TestMerged(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			a := next(t)
 			appends := 0
-			a.quirks = append(more, imaptest.Merges(&appends))
+			a.quirks = append(more, imaptest.Without("MULTIAPPEND"), imaptest.Merges(&appends))
 			for n := range 3 {
 				appends = 0
 				r := a.restore(root)
