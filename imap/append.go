@@ -112,9 +112,11 @@ func (a *appending) add(u Upload) {
 	}
 	a.open, a.last, a.among, a.octet = cmd, u, a.among+1, a.octet+u.Size
 	a.sent, a.sizes, a.bytes = append(a.sent, cmd), append(a.sizes, u.Size), a.bytes+u.Size
-	for len(a.sent) == window || a.bytes > windowOctets && len(a.sent) > 0 && !a.over {
+	if len(a.sent) >= window || a.bytes > windowOctets {
 		a.close(false)
-		a.answered()
+		for !a.over && len(a.sent) > 0 && (len(a.sent) > window-2*joined || a.bytes > windowOctets-2*joinedOctets) { // room for a command of many
+			a.answered()
+		}
 	}
 }
 
