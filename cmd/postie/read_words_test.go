@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"postie/cmd/postie/internal/exit"
+	"postie/cmd/postie/internal/library"
 	"postie/maildir"
 	"postie/maildir/index"
 	mail "postie/maildir/message"
@@ -39,12 +40,12 @@ func TestFileName(t *testing.T) {
 		"report.pdf": "report.pdf", "": "part-7", "..": "part-7", "../../etc/passwd": "_.._etc_passwd", `C:\x.exe`: "C__x.exe",
 		".bashrc": "bashrc", "-rf": "rf", "a\x1b[2Jb": "a␛[2Jb", "a\nb": "a b", "\u202egpj.exe": "_u202egpj.exe", "x\x00y": "x␀y", "Größe.txt": "Größe.txt",
 	} {
-		if got := fileName(mail.Part{Number: 7, Name: in}); got != want {
+		if got := library.PartName(mail.Part{Number: 7, Name: in}); got != want {
 			t.Errorf("%q: %q, want %q", in, got, want)
 		}
 	}
 	for _, long := range []string{strings.Repeat("ä", 300) + ".pdf", "x." + strings.Repeat("é", 300)} {
-		got := fileName(mail.Part{Name: long})
+		got := library.PartName(mail.Part{Name: long})
 		if len(got) > 203 || filepath.Base(got) != got || strings.Contains(got, "\ufffd") {
 			t.Errorf("%d: %q", len(got), got)
 		}

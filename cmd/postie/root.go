@@ -105,7 +105,7 @@ Nothing is deleted on a server before it is durable here, whatever is killed.`,
 	f.Lookup("wait").NoOptDefVal = forever
 	root.PersistentPreRunE = func(*cobra.Command, []string) error { return a.begin() }
 	root.AddCommand(a.fetchCommand(), a.syncCommand(), a.watchCommand(), a.initCommand(), a.checkCommand(), a.loginCommand(), a.demoCommand(), a.configCommand(), a.manCommand(root), a.versionCommand())
-	root.AddCommand(a.listCommand(), a.showCommand(), a.searchCommand(), a.markCommand(), a.moveCommand(), a.deleteCommand(), a.freeCommand(), a.statusCommand(), a.indexCommand(), a.mailboxCommand(), a.serviceCommand(), a.restoreCommand(), a.verifyCommand(), a.manifestCommand())
+	root.AddCommand(a.listCommand(), a.showCommand(), a.searchCommand(), a.markCommand(), a.moveCommand(), a.deleteCommand(), a.freeCommand(), a.statusCommand(), a.indexCommand(), a.mailboxCommand(), a.serviceCommand(), a.restoreCommand(), a.exportCommand(), a.verifyCommand(), a.manifestCommand())
 	root.SetHelpCommand(helpCommand())
 	group(root)
 	a.completions(root)

@@ -152,29 +152,10 @@ func (a *app) writePart(f *showFlags, file *os.File) error {
 	if err != nil {
 		return err
 	}
-	return a.write(f.output, fileName(part), func(w io.Writer) error {
+	return a.write(f.output, library.PartName(part), func(w io.Writer) error {
 		_, err := mail.WritePart(w, file, f.part)
 		return err
 	})
-}
-
-// fileName is the name under which a part goes into a folder: its own, made harmless.
-func fileName(p mail.Part) string {
-	name := strings.Map(func(r rune) rune {
-		if r == '/' || r == '\\' || r == ':' {
-			return '_'
-		}
-		return r
-	}, ui.Clean(p.Name))
-	name = strings.TrimLeft(strings.TrimSpace(name), ".-~")
-	if ext := filepath.Ext(name); len(name) > 200 { // file systems take 255 octets
-		ext = ext[:min(len(ext), 20)]
-		name = strings.ToValidUTF8(name[:200-len(ext)]+ext, "")
-	}
-	if name == "" {
-		name = fmt.Sprintf("part-%d", p.Number)
-	}
-	return name
 }
 
 // write writes to standard output, into a new file, or into a folder under a name. What is there is never overwritten, and

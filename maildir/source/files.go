@@ -46,16 +46,22 @@ func readFile(path string) (*Message, error) {
 		return nil, err
 	}
 	defer f.Close()
-	msg := &Message{Where: path, Key: maildir.Key(path), strict: true}
-	if name := filepath.Base(path); len(name) >= len(ArrivalForm) {
-		msg.Date, _ = time.Parse(ArrivalForm, name[:len(ArrivalForm)])
-	}
+	msg := &Message{Where: path, Key: maildir.Key(path), Date: arrival(path)}
+	msg.strict = msg.Date.IsZero() // an export holds whatever came
 	msg.open = func() (io.ReadCloser, error) { return reopen(path, info) }
 	err = msg.describe(f)
 	if msg.Date.IsZero() {
 		msg.Date = info.ModTime().Truncate(time.Second)
 	}
 	return msg, err
+}
+
+// arrival is when a message arrived, as the name of its file has it; zero: it does not.
+func arrival(path string) (at time.Time) {
+	if name := filepath.Base(path); len(name) >= len(ArrivalForm) {
+		at, _ = time.Parse(ArrivalForm, name[:len(ArrivalForm)])
+	}
+	return at
 }
 
 // reopen opens a file that is as it was.

@@ -181,8 +181,11 @@ func (t *Tree) found(path string, parts []string, loose map[string]*Mailbox, o *
 	switch {
 	case err != nil:
 		t.Closed[path] = err
-	case kind == emlFile && strings.EqualFold(filepath.Ext(path), ".eml"):
-		name := nameOf(parts[:last])
+	case strings.EqualFold(filepath.Ext(path), ".eml") && (kind == emlFile || kind == foreign && !arrival(path).IsZero()):
+		name := "INBOX"
+		if last > 0 {
+			name = maildir.MailboxAt(strings.Join(parts[:last], "/"))
+		}
 		if loose[name] == nil {
 			loose[name] = &Mailbox{Name: name, Path: filepath.Dir(path), read: readFiles, o: o}
 			t.Mailboxes = append(t.Mailboxes, loose[name])
