@@ -141,6 +141,7 @@ func TestFloods(t *testing.T) {
 			if _, broke := errors.AsType[*imap.ProtocolError](err); broke == tt.goes {
 				t.Errorf("got %v", err)
 			}
+			t.Logf("at most %d MB", peak.Load()>>20)
 			if peak.Load() > many {
 				t.Errorf("%d MB", peak.Load()>>20)
 			}
