@@ -18,6 +18,7 @@ import (
 	"postie/cmd/postie/internal/config"
 	"postie/cmd/postie/internal/credential"
 	"postie/cmd/postie/internal/exit"
+	"postie/cmd/postie/internal/systemd"
 	"postie/cmd/postie/internal/ui"
 )
 
@@ -118,8 +119,14 @@ func (a *app) begin() error {
 	if err := ui.CheckColor(a.color); err != nil {
 		return exit.Usage(err, "")
 	}
-	a.ui = ui.New(ui.Options{Out: a.out, Err: a.err, Quiet: a.quiet, Verbose: a.verbose, JSON: a.json, Color: a.color, Hide: a.secrets.Hide})
+	a.ui = ui.New(ui.Options{Out: a.out, Err: a.err, Quiet: a.quiet, Verbose: a.verbose, JSON: a.json, Color: a.color, Hide: a.secrets.Hide, Journal: a.journal()})
 	return nil
+}
+
+// journal says whether what is printed goes to the journal of systemd.
+func (a *app) journal() bool {
+	f, ok := a.err.(*os.File)
+	return ok && systemd.Journal(os.Getenv, f)
 }
 
 // wrapArgs makes what is wrong with arguments a usage error, as it is with flags.

@@ -77,11 +77,16 @@ type watch struct {
 	cut   bool                        // a run was ended before it was done
 }
 
-func (a *app) watch(ctx context.Context, names []string, flags watchFlags) error {
+func (a *app) newWatch(names []string, flags watchFlags) *watch {
 	w := &watch{app: a, flags: flags, names: names, terminal: credential.NewTerminal(""), service: systemd.Started(os.Getenv),
 		turns: make(chan struct{}, flags.jobs), began: time.Now(), hosts: map[string]*agenda.Host{}, accounts: map[string]*watched{},
 		locks: map[string]*index.WatchLock{}, state: map[string]string{}, ready: map[string]bool{}}
 	w.terminal.Hold = a.ui.Hold
+	return w
+}
+
+func (a *app) watch(ctx context.Context, names []string, flags watchFlags) error {
+	w := a.newWatch(names, flags)
 	accounts, err := w.read()
 	if err != nil {
 		return err
@@ -164,6 +169,12 @@ func (w *watch) unlock() {
 
 // begin begins to watch an account.
 func (w *watch) begin(ctx context.Context, account config.Account) {
+	it := w.add(account)
+	w.running.Go(func() { it.loop(ctx) })
+}
+
+// add makes an account one of those that are watched.
+func (w *watch) add(account config.Account) *watched {
 	host := strings.ToLower(account.Host)
 	if len(account.Tunnel) > 0 {
 		host = strings.Join(account.Tunnel, " ")
@@ -176,7 +187,7 @@ func (w *watch) begin(ctx context.Context, account config.Account) {
 		trouble: agenda.Trouble{Grace: max(agenda.Grace, account.Retry)}, ear: push.New(),
 		woke: make(chan struct{}, 1), renewed: make(chan struct{}, 1), quit: make(chan struct{})}
 	w.accounts[account.Name] = it
-	w.running.Go(func() { it.loop(ctx) })
+	return it
 }
 
 // attend does what concerns all accounts, until ctx ends: it notices that the machine slept or has another network, that the configuration

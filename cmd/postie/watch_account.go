@@ -31,6 +31,8 @@ type watched struct {
 	rootID  string            // of the Maildir, since a run found it; "": none did yet
 	line    imap.Options      // how to connect; without Dial: it is not known yet
 	pop3    pop3.Options      // likewise
+	least   time.Duration     // POP3: between two logins, as the server wants it
+	most    time.Duration     // POP3: how long it keeps messages; 0: it does not say
 	session *mirror.Session   // IMAP: stays connected between runs; nil: there was none yet
 	up      bool              // it was connected when the last run ended
 	ear     *push.Ear         // of the session

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -119,6 +120,10 @@ func (a *watched) fetch(ctx context.Context, j *job) (ui.Summary, error) {
 	f := &fetching{job: j}
 	flags := &fetchFlags{}
 	report, err := f.run(ctx, flags.policy(a.account))
+	a.least, a.most = report.LoginDelay, 0
+	if days, convErr := strconv.Atoi(report.Expire); convErr == nil { // else it says NEVER
+		a.most = time.Duration(min(days, 3650)) * 24 * time.Hour
+	}
 	if f.store != nil && f.store.Index != nil && err == nil {
 		err = a.hold(ctx, f.store)
 	}
@@ -184,7 +189,7 @@ func (a *watched) conclude(ctx context.Context, j *job, s ui.Summary, err error)
 		text = a.ui.Hide(err.Error())
 	}
 	a.is(a.account.Name, text)
-	return agenda.Outcome{Kind: kind, Asked: exit.Answer(err).Wait}
+	return agenda.Outcome{Kind: kind, Asked: exit.Answer(err).Wait, Least: a.least, Most: a.most}
 }
 
 // report tells of an error once, and that it is over.

@@ -53,6 +53,9 @@ type Report struct {
 	Failed  int   // messages that could not be fetched, stored or deleted; they were told as events
 	Bytes   int64 // octets that came from the server
 	Plan    Plan  // with DryRun
+
+	LoginDelay time.Duration // the server wants that long between two logins (RFC 2449 section 6.5); 0: it does not say
+	Expire     string        // how long it keeps messages, in days (RFC 2449 section 6.7); "": it does not say
 }
 
 // run is one Run.
@@ -108,6 +111,8 @@ func Run(ctx context.Context, o Options) (Report, error) {
 	err = r.run(ctx)
 	if r.session != nil {
 		r.report.Bytes = r.earlier + r.session.Received()
+		caps := r.session.Capabilities()
+		r.report.LoginDelay, r.report.Expire = caps.LoginDelay, caps.Expire
 		r.session.Close()
 	}
 	return r.report, err

@@ -97,6 +97,25 @@ func TestAgenda(t *testing.T) {
 	}
 }
 
+// A POP3 server that wants pauses gets them, and from one that throws messages away they are fetched before.
+func TestPOP3Interval(t *testing.T) {
+	zero := time.Unix(1e9, 0)
+	for _, tt := range []struct{ interval, least, most, want time.Duration }{
+		{5 * time.Minute, 0, 0, 5 * time.Minute},
+		{5 * time.Minute, 10 * time.Minute, 0, 10 * time.Minute},
+		{5 * time.Minute, time.Minute, 0, 5 * time.Minute},
+		{7 * 24 * time.Hour, 0, 3 * 24 * time.Hour, 24 * time.Hour},
+		{5 * time.Minute, 0, 30 * 24 * time.Hour, 5 * time.Minute},
+	} {
+		a := New(Defaults(tt.interval, nil), nil, zero)
+		a.Next(zero)
+		a.Ended(zero, Outcome{Kind: Done, Least: tt.least, Most: tt.most})
+		if got := a.Next(zero).Until.Sub(zero); got != tt.want {
+			t.Errorf("%v: %v", tt, got)
+		}
+	}
+}
+
 // Of thirty accounts on one host one finds out whether it is back. Then all go on.
 func TestHost(t *testing.T) {
 	host, zero := &Host{}, time.Unix(1e9, 0)

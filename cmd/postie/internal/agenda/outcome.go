@@ -23,6 +23,7 @@ type Outcome struct {
 	Kind  Kind
 	Asked time.Duration // so long the server asks to be left alone; 0: it does not
 	Least time.Duration // so long it wants to be left alone after each login (POP3: LOGIN-DELAY)
+	Most  time.Duration // it keeps messages for so long (POP3: EXPIRE); 0: it does not say
 }
 
 // mostRefusals is how often a login is tried that is refused: the server may have a bad moment, and may lock the user out.
@@ -37,7 +38,11 @@ func (a *Account) Ended(now time.Time, o Outcome) {
 	a.host.left(a, now, o, a.random())
 	if o.Kind == Done {
 		a.waiting = false
-		a.whole = now.Add(max(a.rules.Whole+time.Duration(float64(a.rules.Whole)*(a.random()-0.5)/5), o.Least))
+		every := a.rules.Whole
+		if o.Most > 0 { // one look may fail
+			every = min(every, o.Most/3)
+		}
+		a.whole = now.Add(max(every+time.Duration(float64(every)*(a.random()-0.5)/5), o.Least))
 		return
 	}
 	a.where.All = true

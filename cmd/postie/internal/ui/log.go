@@ -39,7 +39,7 @@ func (h *handler) Handle(_ context.Context, r slog.Record) error {
 	text := r.Message + to.attrs
 	switch {
 	case r.Level >= slog.LevelError:
-		return h.u.write(&h.u.err, h.u.err.paint(Red, "postie:")+" "+place(to.account, "")+indent(h.u.Hide(text), "  ")+"\n")
+		return h.u.log(&h.u.err, priorityError, h.u.err.paint(Red, "postie:")+" "+place(to.account, "")+indent(h.u.Hide(text), "  ")+"\n")
 	case r.Level >= slog.LevelWarn:
 		return h.u.Notice(to.account, text)
 	case r.Level >= slog.LevelInfo:

@@ -50,7 +50,7 @@ func (u *UI) Error(f Failure) error {
 	if f.Hint != "" {
 		b.WriteString("  " + u.err.paint(Bold, "try:") + " " + indent(f.Hint, "       ") + "\n")
 	}
-	u.write(&u.err, b.String())
+	u.log(&u.err, priorityError, b.String())
 	return u.Event(struct {
 		Event   string `json:"event"`
 		Account OrNull `json:"account"`
@@ -113,7 +113,7 @@ func (u *UI) Notice(account, text string) error {
 	if u.opt.Quiet {
 		return nil
 	}
-	return u.write(&u.err, u.err.paint(Yellow, "note:")+" "+place(account, "")+indent(text, "  ")+"\n")
+	return u.log(&u.err, priorityWarning, u.err.paint(Yellow, "note:")+" "+place(account, "")+indent(text, "  ")+"\n")
 }
 
 // Alert prints what a server wants its user to see (RFC 9051 section 7.1: it has to be shown), also when quiet.
@@ -122,20 +122,20 @@ func (u *UI) Alert(account, text string) {
 		u.Notice(account, text)
 		return
 	}
-	u.write(&u.err, u.err.paint(Yellow, "note:")+" "+place(account, "")+indent(u.Hide(text), "  ")+"\n")
+	u.log(&u.err, priorityWarning, u.err.paint(Yellow, "note:")+" "+place(account, "")+indent(u.Hide(text), "  ")+"\n")
 }
 
 // Warn is Notice for commands whose standard output, also with JSON, holds only what was asked for.
 func (u *UI) Warn(account, text string) {
 	if !u.opt.Quiet {
-		u.write(&u.err, u.err.paint(Yellow, "note:")+" "+place(account, "")+indent(u.Hide(text), "  ")+"\n")
+		u.log(&u.err, priorityWarning, u.err.paint(Yellow, "note:")+" "+place(account, "")+indent(u.Hide(text), "  ")+"\n")
 	}
 }
 
 // Verbose prints a line on standard error from that level (1, 2) of -v on.
 func (u *UI) Verbose(level int, account, text string) {
 	if u.opt.Verbose >= level {
-		u.write(&u.err, u.err.paint(Dim, place(account, "")+line(u.Hide(text)))+"\n")
+		u.log(&u.err, priorityDebug, u.err.paint(Dim, place(account, "")+line(u.Hide(text)))+"\n")
 	}
 }
 
@@ -223,5 +223,5 @@ func (u *UI) Change(account, mailbox, text string, timed bool) error {
 	if timed {
 		at = u.opt.Now().Format(time.DateTime) + " "
 	}
-	return u.write(&u.out, at+place(account, "")+place(mailbox, "")+line(text)+"\n")
+	return u.log(&u.out, priorityInfo, at+place(account, "")+place(mailbox, "")+line(text)+"\n")
 }

@@ -53,7 +53,7 @@ func (u *UI) Summary(s Summary) error {
 		return u.Event(s)
 	}
 	if text := s.text(); text != "" && !u.opt.Quiet {
-		return u.write(&u.out, text+"\n")
+		return u.log(&u.out, priorityInfo, text+"\n")
 	}
 	return nil
 }

@@ -29,6 +29,7 @@ type Options struct {
 	Quiet    bool                 // only trouble
 	Verbose  int                  // 1: what is done; 2: also the protocol dialogue
 	JSON     bool                 // standard output is JSON Lines
+	Journal  bool                 // both streams go to the journal of systemd: each line begins with its priority (sd-daemon(3))
 	Color    string               // "auto" (or empty), "always", "never"
 	Hide     func(string) string  // keeps passwords out of errors, notices, verbose lines and the dialogue; nil: there are none
 }
@@ -211,6 +212,23 @@ func (w outWriter) Write(p []byte) (int, error) {
 		return 0, err
 	}
 	return len(p), nil
+}
+
+// Priorities of the journal (syslog(3)).
+const (
+	priorityError   = 3
+	priorityWarning = 4
+	priorityInfo    = 6
+	priorityDebug   = 7
+)
+
+// log is write for a line of the log: in the journal each line of it has a priority.
+func (u *UI) log(s *stream, priority int, lines string) error {
+	if u.opt.Journal {
+		prefix := fmt.Sprintf("<%d>", priority)
+		lines = prefix + strings.ReplaceAll(strings.TrimSuffix(lines, "\n"), "\n", "\n"+prefix) + "\n"
+	}
+	return u.write(s, lines)
 }
 
 // write prints finished lines above the bar. To standard error it is one Write, bar included, so that nothing tears.
