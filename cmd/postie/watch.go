@@ -28,7 +28,7 @@ import (
 type watchFlags struct {
 	jobs  int
 	times bool
-	poll  time.Duration // how often Maildirs are looked at of which the system does not tell; 0: as maildir/watch has it
+	poll  time.Duration // Maildirs are looked at that often, and the system is not asked to tell; 0: as maildir/watch has it
 }
 
 func (a *app) watchCommand() *cobra.Command {

@@ -101,7 +101,7 @@ func (a *watched) sync(ctx context.Context, j *job) (ui.Summary, error) {
 		a.session.Options = o
 	}
 	if a.local == nil { // before the run, so that nothing is missed that happens meanwhile
-		a.local = dirwatch.Open(dirwatch.Options{Root: o.Root, Layout: o.Layout, Every: a.flags.poll, Poll: maildir.Networked(o.Root),
+		a.local = dirwatch.Open(dirwatch.Options{Root: o.Root, Layout: o.Layout, Every: a.flags.poll, Poll: a.flags.poll > 0 || maildir.Networked(o.Root),
 			Log: a.ui.Logger().With("account", a.account.Name)})
 	}
 	report, err := a.session.Run(ctx)

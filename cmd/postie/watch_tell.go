@@ -18,10 +18,8 @@ func (a *watched) arrived(mailbox string, m index.Message) {
 
 // happened tells of an operation that was carried out.
 func (a *watched) happened(op plan.Op, m index.Message) {
-	for _, key := range []maildir.Key{op.Key, op.Pair.Key} {
-		if key != "" {
-			a.did[key] = true
-		}
+	if op.Pull != (plan.Change{}) || op.Kind == plan.Remove || op.Kind == plan.Move && op.Side == plan.Local {
+		a.did[op.Key], a.did[op.Pair.Key] = true, true // the system will tell of these; what happens to others is somebody else's doing
 	}
 	if text := pastTense(op, m); text != "" {
 		a.tell(op.Mailbox, text)
