@@ -42,23 +42,20 @@ func (e *Ear) open(ctx context.Context, s *imap.Session, way Way) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	now := imap.Status{Messages: m.Exists, UIDNext: m.UIDNext, UIDValidity: m.UIDValidity, HighestModSeq: m.HighestModSeq}
-	if before, known := e.known[inbox]; known {
-		if now.Unseen = before.Unseen; now.UIDNext == 0 {
-			now.UIDNext = before.UIDNext
-		}
-		if !same(before, now) {
-			e.know(inbox, now)
-			e.hear(inbox)
-		}
-	} else {
+	before, known := e.known[inbox]
+	if now.Unseen = before.Unseen; now.UIDNext == 0 {
+		now.UIDNext = before.UIDNext
+	}
+	if !known || !same(before, now) {
 		e.know(inbox, now)
+		e.hear(inbox)
 	}
 	return nil
 }
 
 // wait waits until the bell rings, or it is time to ask.
 func (e *Ear) wait(ctx context.Context, s *imap.Session, way Way) error {
-	now := e.now()
+	now := time.Now()
 	until := e.pace.next(now)
 	limit := e.patience.limit()
 	if way == Notify {
@@ -72,10 +69,10 @@ func (e *Ear) wait(ctx context.Context, s *imap.Session, way Way) error {
 	}
 	began := now
 	if err := e.idle(ctx, s, min(limit, until.Sub(now))); err != nil {
-		e.patience.died(e.now().Sub(began))
+		e.patience.died(time.Now().Sub(began))
 		return err
 	}
-	e.patience.lasted(e.now().Sub(began))
+	e.patience.lasted(time.Now().Sub(began))
 	return nil
 }
 
@@ -148,17 +145,16 @@ func (e *Ear) poll(ctx context.Context, s *imap.Session, d time.Duration) error 
 
 // ask asks for the status of the mailboxes.
 func (e *Ear) ask(ctx context.Context, s *imap.Session) error {
-	began := e.now()
+	began := time.Now()
 	all, err := s.List(ctx, true)
 	if err != nil && !refused(err) {
 		return err
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.pace.asked(began, e.now())
-	first := e.known == nil
+	e.pace.asked(began, time.Now())
 	for _, m := range all {
-		if m.Status == nil || !m.Selectable() || e.Wanted != nil && !e.Wanted(m.Name) {
+		if m.Status == nil || !m.Selectable() {
 			continue
 		}
 		before, known := e.known[m.Name]
@@ -167,9 +163,7 @@ func (e *Ear) ask(ctx context.Context, s *imap.Session) error {
 		}
 		if now := *m.Status; !known || !same(before, now) {
 			e.know(m.Name, now)
-			if !first {
-				e.hear(m.Name)
-			}
+			e.hear(m.Name)
 		}
 	}
 	return nil

@@ -9,8 +9,8 @@
 //   - else INBOX too is asked now and then, by NOOP.
 //
 // How often is asked adapts (Pace): often where something happened lately and questions cost little, seldom where it is quiet. What
-// happened between a run and the listening is found by comparing states: those up to which the run recorded everything (Recorded)
-// with those that the server tells.
+// happened between a run and the listening is found by comparing states with those that were told before that run. So what a run
+// itself changed looks like news too, and another run finds nothing to do.
 //
 // A line that some router between us and the server forgets says nothing; neither does one whose machine slept. So each IDLE ends
 // before that time (Patience, learnt), and Probe asks whether somebody is there.
@@ -54,11 +54,8 @@ const inbox = "INBOX"
 
 // Ear listens for one account. Its methods may be called from several goroutines, but Listen by one at a time.
 type Ear struct {
-	Wanted func(mailbox string) bool // which mailboxes, by their names on the server; nil: all
-	Now    func() time.Time          // nil: time.Now
-
 	mu       sync.Mutex
-	known    map[string]imap.Status // up to which everything is known, or was told of
+	known    map[string]imap.Status // as they were told
 	heard    map[string]bool        // mailboxes that something happened in, since Listen was called
 	anywhere bool                   // or in any
 	bell     chan struct{}          // rung when Listen shall end what it waits for
@@ -101,7 +98,7 @@ func (e *Ear) Event(event imap.Event) {
 // that it is told is the news.
 func (e *Ear) told(name string, now imap.Status) bool {
 	before, known := e.known[name]
-	if known && now.HighestModSeq != 0 && same(before, now) || e.Wanted != nil && !e.Wanted(name) {
+	if known && now.HighestModSeq != 0 && same(before, now) {
 		return false
 	}
 	e.know(name, now)
@@ -128,7 +125,7 @@ func same(a, b imap.Status) bool {
 	if a.HighestModSeq == 0 || b.HighestModSeq == 0 {
 		a.HighestModSeq, b.HighestModSeq = 0, 0
 	} else {
-		a.Unseen, b.Unseen = 0, 0 // a run does not record it, and need not
+		a.Unseen, b.Unseen = 0, 0 // mod-sequences say more
 	}
 	return a == b
 }
@@ -137,18 +134,6 @@ func (e *Ear) ring() {
 	select {
 	case e.bell <- struct{}{}:
 	default:
-	}
-}
-
-// Recorded says up to which states a run knows everything, by mailbox as the server calls it.
-func (e *Ear) Recorded(states map[string]imap.Status) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	for name, s := range states {
-		if before, known := e.known[name]; known {
-			s.Unseen = before.Unseen
-		}
-		e.know(name, s)
 	}
 }
 
@@ -166,13 +151,6 @@ func (e *Ear) Probe() {
 	defer e.mu.Unlock()
 	e.probing = true
 	e.ring()
-}
-
-func (e *Ear) now() time.Time {
-	if e.Now != nil {
-		return e.Now()
-	}
-	return time.Now()
 }
 
 // Heard is where something happened; Anywhere: in mailboxes that came or went, or nobody knows where.
@@ -224,7 +202,7 @@ func (e *Ear) Listen(ctx context.Context, s *imap.Session) (Heard, error) {
 	e.mu.Lock()
 	e.stopped, e.idling = false, false
 	if h.Any() {
-		e.pace.happened(e.now())
+		e.pace.happened(time.Now())
 	}
 	e.mu.Unlock()
 	if err == nil && !s.Alive() {

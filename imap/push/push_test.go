@@ -27,7 +27,8 @@ func listen(t *testing.T, script string, rounds int, do func(*Ear)) (heard []Hea
 		if cerr != nil {
 			t.Fatal(cerr)
 		}
-		e.Recorded(map[string]imap.Status{"INBOX": {Messages: 3, UIDNext: 4, UIDValidity: 1}, "Lists": {Messages: 1, UIDNext: 2, UIDValidity: 1}})
+		e.know("INBOX", imap.Status{Messages: 3, UIDNext: 4, UIDValidity: 1})
+		e.know("Lists", imap.Status{Messages: 1, UIDNext: 2, UIDValidity: 1})
 		var done sync.WaitGroup
 		defer done.Wait()
 		if do != nil {
@@ -126,10 +127,11 @@ func TestProbeOfADeadLine(t *testing.T) {
 	}
 }
 
-// What a run recorded is no news, however it is told.
-func TestRecorded(t *testing.T) {
+// What was told is no news, however it is told again.
+func TestToldAgain(t *testing.T) {
 	e := New()
-	e.Recorded(map[string]imap.Status{"a": {Messages: 1, UIDNext: 2, UIDValidity: 1, HighestModSeq: 9}, "b": {Messages: 1, UIDNext: 2, UIDValidity: 1}})
+	e.know("a", imap.Status{Messages: 1, UIDNext: 2, UIDValidity: 1, HighestModSeq: 9})
+	e.know("b", imap.Status{Messages: 1, UIDNext: 2, UIDValidity: 1})
 	e.Event(imap.ChangedMailbox{Name: "a", Status: imap.Status{Messages: 1, UIDNext: 2, UIDValidity: 1, HighestModSeq: 9, Unseen: 1}})
 	if h := e.take(); h.Any() {
 		t.Errorf("news: %v", h)
@@ -142,8 +144,6 @@ func TestRecorded(t *testing.T) {
 	if h := e.take(); len(h.Mailboxes) != 1 {
 		t.Errorf("without mod-sequences: %v", h)
 	}
-	e.Wanted = func(name string) bool { return name != "Junk" }
-	e.Event(imap.ChangedMailbox{Name: "Junk", Status: imap.Status{Messages: 1}})
 	e.Event(imap.Exists(7)) // of the run at work
 	if h := e.take(); h.Any() {
 		t.Errorf("news: %v", h)
