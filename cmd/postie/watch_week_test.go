@@ -154,6 +154,7 @@ func TestWatchWeek(t *testing.T) {
 	if testing.Short() {
 		t.Skip("-short: a week takes 20 seconds")
 	}
+	t.Parallel()
 	dir := dovecot.Dir(t) // files are no part of the bubble
 	var out output
 	var sent, runs int
