@@ -278,7 +278,7 @@ func (f *fetch) keep(p *part, body io.Reader) {
 		return
 	}
 	p.Body = kept
-	f.held[p.Seq] = p
+	f.hold(p)
 }
 
 func (f *fetch) give(p *part) {

@@ -76,7 +76,7 @@ func TestDevices(t *testing.T) {
 			t.Log("since all were equal:\n" + strings.Join(c.log, "\n"))
 		}
 	}()
-	for round := range rounds(40, 300) {
+	for round := range rounds(20, 1000) {
 		for range 1 + c.IntN(6) {
 			if i := c.IntN(len(c.devices) + 1); i < len(c.devices) {
 				c.changeHere(c.devices[i])

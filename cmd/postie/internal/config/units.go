@@ -110,7 +110,11 @@ func ParseFraction(s string) (Fraction, error) {
 	return Fraction(f / 100), nil
 }
 
-func (f Fraction) String() string { return strconv.FormatFloat(float64(f)*100, 'g', 15, 64) + "%" }
+// String writes a part as ParseFraction reads it: to 15 digits, and without an exponent.
+func (f Fraction) String() string {
+	percent, _ := strconv.ParseFloat(strconv.FormatFloat(float64(f)*100, 'g', 15, 64), 64)
+	return strconv.FormatFloat(percent, 'f', -1, 64) + "%"
+}
 
 // ParseFingerprint reads "sha256:" and 64 hex digits in any case, with or without colons; it returns lower case
 // without colons.

@@ -7,7 +7,7 @@ import (
 
 // What is read as a size, a time or a part is written as what reads the same again; none is negative.
 func FuzzUnits(f *testing.F) {
-	for _, s := range []string{"10MB", "1GiB", "5000", "9223372036854775807", "9223372036854775807B", "1h30m", "99999999999w", "14d", "0", "30%", "1e2%", "100.0%", "-1", "1ms", "..%"} {
+	for _, s := range []string{"10MB", "1GiB", "5000", "9223372036854775807", "9223372036854775807B", "1h30m", "99999999999w", "14d", "0", "30%", "1e2%", "100.0%", "-1", "1ms", "..%", ".00001%"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
