@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/emersion/go-imap/v2"
 
@@ -38,12 +39,13 @@ type Mailbox struct {
 	PermanentFlags plan.PermanentFlags
 	ReadOnly       bool
 	Ignored        Ignored
-	Server         string // its name on the server, as imap has it; "": it follows from Name
-	Called         string // what its user named it here since the last sync; "": it was not renamed
-	Deleted        bool   // its user deleted it here since the last sync
-	Made           bool   // by us, on one side or the other: what lies in it and has no pair is new
-	Some           bool   // it has pairs
-	AlwaysInView   bool   // it has pairs that are in view in every run: with a state, no body, or flags that differ
+	Server         string    // its name on the server, as imap has it; "": it follows from Name
+	Called         string    // what its user named it here since the last sync; "": it was not renamed
+	Deleted        bool      // its user deleted it here since the last sync
+	Audited        time.Time // when it was last compared whole, of one that has mod-sequences; UTC, ms
+	Made           bool      // by us, on one side or the other: what lies in it and has no pair is new
+	Some           bool      // it has pairs
+	AlwaysInView   bool      // it has pairs that are in view in every run: with a state, no body, or flags that differ
 }
 
 // Ignored are flags to which the server said OK, and which it did not keep.
@@ -98,7 +100,7 @@ func (a *Account) enter(tx *sql.Tx) error {
 // Mailboxes lists those that are known, by name.
 func (a *Account) Mailboxes(ctx context.Context) ([]Mailbox, error) {
 	all, err := index.Rows(ctx, a.s, scanMailbox, `SELECT b.id, m.name, m.folder, b.validity, b.objectid, b.uidnext, b.messages, max(b.modseq, 0),
-		b.stamp, b.flags, b.keywords, b.wildcard, b.readonly, b.ignored, b.made, b.called, b.deleted, b.server, EXISTS (SELECT 1 FROM pair p WHERE p.box = b.id),
+		b.stamp, b.flags, b.keywords, b.wildcard, b.readonly, b.ignored, b.made, b.called, b.deleted, b.server, b.audited, EXISTS (SELECT 1 FROM pair p WHERE p.box = b.id),
 		EXISTS (SELECT 1 FROM pair p INDEXED BY pair_odd WHERE p.box = b.id AND
 			(state <> 0 OR key IS NULL OR local <> remote OR local_keywords <> remote_keywords))
 		FROM box b LEFT JOIN mailbox m ON m.id = b.mailbox WHERE b.account = ? ORDER BY m.name`, a.id)
@@ -107,9 +109,11 @@ func (a *Account) Mailboxes(ctx context.Context) ([]Mailbox, error) {
 
 func scanMailbox(rows *sql.Rows) (m Mailbox, err error) {
 	var stamp, ignored string
+	var audited int64
 	err = rows.Scan(&m.ID, &m.Name, &m.Folder, &m.UIDValidity, &m.MailboxID, &m.UIDNext, &m.Messages, &m.ModSeq,
-		&stamp, &m.PermanentFlags.Set, &m.PermanentFlags.Keywords, &m.PermanentFlags.Any, &m.ReadOnly, &ignored, &m.Made, &m.Called, &m.Deleted, &m.Server, &m.Some, &m.AlwaysInView)
+		&stamp, &m.PermanentFlags.Set, &m.PermanentFlags.Keywords, &m.PermanentFlags.Any, &m.ReadOnly, &ignored, &m.Made, &m.Called, &m.Deleted, &m.Server, &audited, &m.Some, &m.AlwaysInView)
 	m.Stamp, m.Places = maildir.Recorded(stamp)
+	m.Audited = time.UnixMilli(audited).UTC()
 	if ignored != "" {
 		json.Unmarshal([]byte(ignored), &m.Ignored) // what is not readable is tried again
 	}
@@ -159,13 +163,13 @@ func (a *Account) Record(ctx context.Context, ms ...Mailbox) error {
 	}
 	return verb("record mailbox", a.s.Write(ctx, func(tx *sql.Tx) error {
 		return index.Each(tx, `UPDATE box SET validity = ?, objectid = ?, uidnext = ?, messages = ?, modseq = ?, stamp = ?, flags = ?,
-			keywords = ?, wildcard = ?, readonly = ?, ignored = ?, made = ?, called = ?, deleted = ?, server = ? WHERE id = ?`, ms, func(m *Mailbox) []any {
+			keywords = ?, wildcard = ?, readonly = ?, ignored = ?, made = ?, called = ?, deleted = ?, server = ?, audited = ? WHERE id = ?`, ms, func(m *Mailbox) []any {
 			ignored, _ := json.Marshal(m.Ignored)
 			if m.Ignored == (Ignored{}) {
 				ignored = nil
 			}
 			return []any{m.UIDValidity, m.MailboxID, m.UIDNext, m.Messages, int64(m.ModSeq), maildir.Record(m.Stamp, m.Places), m.PermanentFlags.Set,
-				string(m.PermanentFlags.Keywords), m.PermanentFlags.Any, m.ReadOnly, string(ignored), m.Made, m.Called, m.Deleted, m.Server, m.ID}
+				string(m.PermanentFlags.Keywords), m.PermanentFlags.Any, m.ReadOnly, string(ignored), m.Made, m.Called, m.Deleted, m.Server, m.Audited.UnixMilli(), m.ID}
 		}, nil)
 	}))
 }

@@ -42,6 +42,7 @@ type Then struct {
 type Delta struct {
 	Now      State
 	Read     bool           // the server was asked: all that changed there is in view
+	Compared bool           // likewise, and of each message that is there
 	Pairs    []plan.Pair    // of the base, in view, by UID
 	Messages []plan.Message // in view, by UID. A pair in view without one is gone
 	New      goimap.UIDSet  // messages that the base does not have, and that are not in view yet; "1:*" where nobody asked which there are
@@ -88,7 +89,7 @@ func (r *Reader) Since(ctx context.Context, m Mailbox, then Then, rows Rows, roo
 	if err != nil {
 		return d, err
 	}
-	d.Read = true
+	d.Read, d.Compared = true, seen.all
 	if err := d.align(ctx, rows, seen); err != nil {
 		return d, err
 	}

@@ -3,6 +3,7 @@ package mirror
 import (
 	"context"
 	"slices"
+	"time"
 
 	"postie/imap/base"
 	"postie/imap/changes"
@@ -39,6 +40,9 @@ func (r *run) record(ctx context.Context) error {
 			}
 			if ok {
 				m = reached(m, now)
+			}
+			if ok && b.delta.Compared && now.ModSeq > 0 {
+				m.Audited = r.Now().UTC().Truncate(time.Millisecond)
 			}
 		}
 		if m != b.Mailbox {

@@ -35,7 +35,12 @@ func (r *run) serverChanges(ctx context.Context, b *box) (err error) {
 		return err
 	}
 	then := changes.Then{State: stateOf(b.Mailbox), Base: b.known, Match: b.mustMatch}
-	if b.delta, err = r.reader.Since(ctx, remoteOf(b), then, r.rows(b), r.room); err != nil {
+	if r.audits(b) {
+		b.delta, err = r.audit(ctx, b, then)
+	} else {
+		b.delta, err = r.reader.Since(ctx, remoteOf(b), then, r.rows(b), r.room)
+	}
+	if err != nil {
 		return err
 	}
 	return cmp.Or(r.finish(ctx, b), r.newcomers(ctx, b))

@@ -22,7 +22,7 @@
 // Observe: observe.go. Here: local.go takes into view what maildir/look saw, file.go and keywords.go read a file, notmessage.go tells of
 // files that are no messages, unwanted.go of bodies that policy would not have brought.
 // There: imap/changes reads what changed and says what of it may be believed (remote.go, rows.go); unlisted.go asks once more for what
-// LIST leaves out, newcomers.go who is new, rights.go what is allowed; doubt.go tells of a server that contradicts itself.
+// LIST leaves out, newcomers.go who is new, rights.go what is allowed; doubt.go tells of a server that contradicts itself, audit.go finds one that keeps something back.
 //
 // After a crash: recover.go finds out what became of what was begun, plan.Resume decides, apply_settle.go settles it.
 //
@@ -32,7 +32,7 @@
 // comes down; changes.Reader.Find finds again what went up, uploadsizes.go asks in what size and with what date it is kept there;
 // breakers.go gets past messages that end the connection; uids.go makes sets of UIDs.
 //
-// Record: record.go, firstsync.go; Beside Run: fetch.go, bodies on demand.
+// Record: record.go, firstsync.go; Beside Run: fetch.go, bodies on demand; fetchagain.go, what is damaged or missing.
 //
 // # After a crash
 //
@@ -76,6 +76,9 @@ type Options struct {
 	Named     bool           // events of what was done say what is known of the message
 	Log       *slog.Logger   // nil: nothing is logged
 	Now       func() time.Time
+
+	// AuditEvery is how long a mailbox goes without being compared whole; 0: a week.
+	AuditEvery time.Duration
 
 	// Step, if not nil, is told before each durable step and each command that changes the server: crash tests stop there.
 	Step func(step string)
@@ -128,7 +131,9 @@ type run struct {
 	putOff       []string        // mailboxes in which this pass put something off
 	contradicted map[string]bool // mailboxes of which it was told that the server contradicts itself
 	breaks       breakage
-	asking       bool            // for one message that was put aside
+	asking       bool // for one message that was put aside
+	auditing     *box // it is compared whole; nil: none is
+	auditChosen  bool
 	told         map[string]bool // failures that were told of
 	report       Report
 	mu           sync.Mutex // guards Progress and report, which the committing goroutine touches too
