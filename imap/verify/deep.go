@@ -26,7 +26,7 @@ func (r *run) deep(ctx context.Context, m mailbox) error {
 		if err != nil {
 			return err
 		}
-		if row.Key == "" || row.State != plan.Agreed || !r.reads(row.Message) {
+		if row.Key == "" || row.State != plan.Agreed && row.State != index.Arriving || !r.reads(row.Message) { // arriving: a repair was stopped
 			continue
 		}
 		if rows = append(rows, row); len(rows) < batch {

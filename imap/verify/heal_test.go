@@ -1,0 +1,153 @@
+package verify
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	goimap "github.com/emersion/go-imap/v2"
+
+	"postie/imap/mirror"
+	"postie/maildir/index"
+	"postie/maildir/verify"
+	"postie/testdata/dovecot"
+)
+
+// clean demands that nothing differs, octet for octet, and that a sync has nothing to do.
+func (c *copied) clean(when string, messages int) {
+	c.Helper()
+	if said, counts := c.verify(deep); len(said) > 0 || counts.Messages != messages || counts.Files != messages {
+		c.Errorf("%s: %q, %+v", when, said, counts)
+	}
+}
+
+// repair fetches again what a Run finds damaged or missing, and stops before a step.
+func (c *copied) repair(stop int) (steps int, aside []string) {
+	c.Helper()
+	c.opened(func(s *index.Store) error {
+		var wanted []mirror.Again
+		_, err := Run(c.Context(), Options{Account: index.Login{User: c.user, Host: "localhost"}, IMAP: c.imap(), Store: s, Root: c.root, Policy: c.policy, Deep: true, Report: func(d verify.Difference) error {
+			if d.Kind == verify.Damaged || d.Kind == verify.Missing {
+				wanted = append(wanted, mirror.Again{Mailbox: d.Mailbox, UID: d.UID, Message: d.Message.ID})
+			}
+			return nil
+		}})
+		c.ok(err)
+		type stopped struct{}
+		defer func() {
+			if r := recover(); r != nil && r != any(stopped{}) {
+				panic(r)
+			}
+		}()
+		_, err = mirror.FetchAgain(c.Context(), mirror.Options{Account: index.Login{User: c.user, Host: "localhost"}, IMAP: c.imap(), Store: s, Root: c.root, Policy: c.policy,
+			Step: func(name string) {
+				if name == "base putting aside" || strings.HasPrefix(name, "put aside") { // the others are in a transaction
+					if steps++; steps == stop {
+						panic(stopped{})
+					}
+				}
+			}}, wanted, func(_, path string) { aside = append(aside, path) })
+		return err
+	})
+	return steps, aside
+}
+
+// What is damaged, missing, or was never brought comes again; flags that are not pushed yet stay, the damaged file is kept, and nothing
+// is deleted there. Stopped at any step, the next sync brings the rest.
+func TestRepair(t *testing.T) {
+	server := dovecot.Start(t, dovecot.Options{Users: []string{"u0", "u1", "u2"}})
+	for stop := range 3 {
+		t.Run(fmt.Sprint("stopped at step ", stop), func(t *testing.T) {
+			t.Parallel()
+			c := newCopied(t, server, fmt.Sprint("u", stop))
+			c.put("INBOX", 0, 8, goimap.FlagSeen)
+			c.sync()
+			path := c.file("INBOX", 3)
+			c.edit(path, flip)
+			c.ok(os.Rename(path, strings.TrimSuffix(path, "S")+"FS"), os.Remove(c.file("INBOX", 5)), os.Remove(c.file("INBOX", 6)))
+			c.exec("DELETE FROM pair WHERE uid = 7", "DELETE FROM message WHERE subject = 'letter 6'")
+			if stop > 0 {
+				c.repair(stop)
+			}
+			if _, aside := c.repair(0); stop == 0 && len(aside) != 1 {
+				t.Errorf("put aside: %q", aside)
+			}
+			c.sync()
+			c.clean("after repair", 8)
+			if f := c.file("INBOX", 3); !strings.HasSuffix(f, ":2,FS") {
+				t.Errorf("its flags are %s", filepath.Base(f))
+			}
+			kept, err := filepath.Glob(filepath.Join(c.root, "INBOX", ".postie.damaged-*"))
+			if c.ok(err); len(kept) != 1 {
+				t.Errorf("kept: %q", kept)
+			}
+		})
+	}
+}
+
+// A copy of the tree that is taken at any moment of a run, as restic and borg take it, restores to a state that the next sync heals:
+// nothing is lost on the server, nothing is doubled. Beside the files the database alone is enough once a run has ended.
+func TestSnapshots(t *testing.T) {
+	server := dovecot.Start(t, dovecot.Options{})
+	c := newCopied(t, server, "alice")
+	c.put("INBOX", 0, 12, goimap.FlagSeen)
+	c.sync()
+	c.put("INBOX", 12, 24)
+	c.store("INBOX", 2, goimap.FlagFlagged)
+	var copies []string
+	root := c.root
+	snapshot := func() {
+		to := filepath.Join(dovecot.Dir(t), "copy")
+		c.ok(os.CopyFS(to, os.DirFS(root)))
+		c.ok(times(root, to))
+		copies = append(copies, to)
+	}
+	n := 0
+	c.opened(func(s *index.Store) error {
+		_, err := mirror.Run(t.Context(), mirror.Options{Account: index.Login{User: c.user, Host: "localhost"}, IMAP: c.imap(), Store: s, Root: c.root, Policy: c.policy, Batch: 4,
+			Now: func() time.Time { return time.Now().Add(time.Hour) }, Step: func(string) {
+				if n++; n%3 == 1 {
+					snapshot()
+				}
+			}})
+		return err
+	})
+	snapshot()
+	last := copies[len(copies)-1]
+	for _, suffix := range []string{"-wal", "-shm", "-journal"} {
+		if info, err := os.Stat(filepath.Join(last, ".postie.db"+suffix)); err == nil && info.Size() > 0 {
+			t.Errorf("after a run %s holds %d octets", info.Name(), info.Size())
+		}
+		os.Remove(filepath.Join(last, ".postie.db"+suffix))
+	}
+	for i, to := range copies {
+		c.root = to
+		c.sync()
+		c.clean(fmt.Sprintf("copy %d of %d", i, len(copies)), 24)
+	}
+	if len(copies) < 5 {
+		t.Errorf("%d copies", len(copies))
+	}
+}
+
+// times gives a copy the times of what it was made from.
+func times(from, to string) error {
+	var all []string
+	err := filepath.WalkDir(from, func(path string, _ fs.DirEntry, err error) error {
+		all = append(all, path)
+		return err
+	})
+	for _, path := range slices.Backward(all) {
+		info, statErr := os.Stat(path)
+		rel, relErr := filepath.Rel(from, path)
+		if err == nil && statErr == nil && relErr == nil {
+			err = os.Chtimes(filepath.Join(to, rel), time.Time{}, info.ModTime())
+		}
+	}
+	return err
+}
