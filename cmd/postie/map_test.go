@@ -13,6 +13,7 @@ The tests of the whole program, by the first word of their file:
 	read_     list, search, show, status: without a server, while others write, on a terminal
 	act_      mark, move, delete, free
 	watch_    what stays connected: devices, trouble, endurance
+	restore_  the recipe of the README
 	retry_    what is tried again
 	supply_   what the program is built from
 	bench_    benchmarks beside mpop and mbsync, and the promise about memory
