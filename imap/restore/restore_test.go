@@ -1,6 +1,7 @@
 package restore
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"testing"
@@ -54,4 +55,29 @@ func TestPartly(t *testing.T) {
 	put(t, want, "INBOX/cur/3.b:2,T", letter(3), 3)
 	a.equal(here(t, want), "flags united")
 	a.rests(other)
+}
+
+// Where the server takes many messages with one command, and many mailboxes are missing, the number of commands depends on neither of them.
+func TestCommands(t *testing.T) {
+	servers := rungs()
+	for name, most := range map[string]int64{"full": 10, "no MULTIAPPEND": 300} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a := street(t, servers[name])(t)
+			root := dovecot.Dir(t)
+			for n := range 300 {
+				put(t, root, fmt.Sprintf("box%d/cur/%d.a:2,S", n%10, n), letter(n), n)
+			}
+			if r := a.restore(root); r.Uploaded != 300 || r.Created != 10 {
+				t.Errorf("%+v", r)
+			}
+			if n := a.appends.Load(); n > most {
+				t.Errorf("%d APPENDs, want at most %d", n, most)
+			}
+			const others = 30 // login, LIST, SELECT, LOGOUT; CREATE and SUBSCRIBE for each, in a flight
+			if n := a.trips.Load(); n > most+others {
+				t.Errorf("%d answers", n)
+			}
+		})
+	}
 }
