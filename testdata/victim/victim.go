@@ -14,6 +14,9 @@ import (
 // envRole says what the process is to do in place of running tests.
 const envRole = "POSTIE_TEST_VICTIM"
 
+// envTrace has another process between this one and the test: a Fault, as JSON.
+const envTrace = "POSTIE_TEST_FAULT"
+
 // Main belongs into TestMain: it runs the tests and what is to be done after them, or in a process that [Command] made plays the role that it
 // was given.
 func Main(m *testing.M, roles map[string]func() error, after ...func()) {
@@ -24,6 +27,9 @@ func Main(m *testing.M, roles map[string]func() error, after ...func()) {
 			do()
 		}
 		os.Exit(code)
+	}
+	if spec := os.Getenv(envTrace); spec != "" {
+		role = func() error { return trace(spec) }
 	}
 	if err := role(); err != nil {
 		fmt.Println(err)
