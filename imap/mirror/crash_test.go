@@ -2,6 +2,7 @@ package mirror
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -53,11 +54,16 @@ func killedRun() error {
 	if deed := os.Getenv(envDeed); deed != "" {
 		do = deeds()[deed]
 	}
-	_, err = d.do(do, func(o *Options) {
-		o.Batch = 2
-		o.Step = victim.Before(last)
-	})
-	return err
+	end := make(chan error, 1)
+	go func() { // which a device ends whose index cannot be opened
+		err := errors.New("the index cannot be opened")
+		defer func() { end <- err }()
+		_, err = d.do(do, func(o *Options) {
+			o.Batch = 2
+			o.Step = victim.Before(last)
+		})
+	}()
+	return <-end
 }
 
 // template is an account and a Maildir root with changes of every kind on both sides, to be copied for each crash.
@@ -231,7 +237,12 @@ func TestKilledAtEveryStep(t *testing.T) {
 
 // victim is a run, or a deed, of the device in another process that kills itself before a step.
 func (d *device) victim(step int, deed string) *exec.Cmd {
-	return victim.Command("sync", fmt.Sprint(envStep, "=", step), fmt.Sprint(envPort, "=", d.server.IMAP), envRoot+"="+d.root, envUser+"="+d.user, envDeed+"="+deed)
+	return victim.Command("sync", d.order(step, deed)...)
+}
+
+// order is what the process of a victim has to know.
+func (d *device) order(step int, deed string) []string {
+	return []string{fmt.Sprint(envStep, "=", step), fmt.Sprint(envPort, "=", d.server.IMAP), envRoot + "=" + d.root, envUser + "=" + d.user, envDeed + "=" + deed}
 }
 
 // kill runs a device and kills it before a step, which it names; false: the run came to its end.

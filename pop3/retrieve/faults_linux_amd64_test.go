@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -13,8 +14,17 @@ import (
 	"postie/testdata/victim"
 )
 
-// long asks for all of what is otherwise tried in part.
-func long() bool { return os.Getenv("POSTIE_TEST_LONG") != "" }
+// every says at which calls a fault is tried, and whether in every way: at some in one way each, with POSTIE_TEST_LONG=1 at each in all, with
+// POSTIE_TEST_EVERY=N at each N-th in all.
+func every(some int) (stride int, all bool) {
+	if n, err := strconv.Atoi(os.Getenv("POSTIE_TEST_EVERY")); err == nil {
+		return n, true
+	}
+	if os.Getenv("POSTIE_TEST_LONG") != "" {
+		return 1, true
+	}
+	return some, false
+}
 
 // begun is a maildrop of which three messages were fetched and kept, and which has six now, three of them new.
 func begun(t *testing.T, o pop3test.Options) (*world, []pop3test.Message) {
@@ -59,13 +69,12 @@ func TestSystemCallFails(t *testing.T) {
 		os.RemoveAll(string(w.dir))
 		tried++
 	}
-	for at := 1; at <= count; at++ {
-		if long() {
-			for _, way := range ways {
+	stride, all := every(17)
+	for at := 1 + (stride-1)/3; at <= count; at += stride {
+		for n, way := range ways {
+			if all || n == at/stride%len(ways) {
 				try(at, way)
 			}
-		} else if at%17 == 5 {
-			try(at, ways[at%len(ways)])
 		}
 	}
 	t.Logf("%d calls, %d faults", count, tried)
@@ -75,13 +84,14 @@ func TestSystemCallFails(t *testing.T) {
 // what chance has it. One more run, and nothing is lost, nothing is doubled, nothing was deleted on the server that is not here whole.
 func TestPowerCut(t *testing.T) {
 	t.Parallel()
-	first, stride, images := 3, 19, victim.Images+1
-	if long() {
-		first, stride, images = 1, 1, victim.Images+4
+	images := victim.Images + 1
+	stride, all := every(19)
+	if all {
+		images = victim.Images + 4
 	}
 	cuts := 0
 	changing := []string{"open", "write", "pwrite", "truncate", "fsync", "rename", "link", "unlink", "mkdir"}
-	for at := first; ; at += stride {
+	for at := 1 + (stride-1)/3; ; at += stride {
 		w, maildrop := begun(t, pop3test.Options{})
 		before := filepath.Join(t.TempDir(), "before")
 		if err := os.CopyFS(before, os.DirFS(string(w.dir))); err != nil {
