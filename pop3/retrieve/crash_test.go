@@ -3,8 +3,10 @@ package retrieve
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -189,4 +191,68 @@ func TestOrderOfSteps(t *testing.T) {
 	if got := strings.Join(steps, ","); got != want {
 		t.Errorf("steps %s\nwant  %s", got, want)
 	}
+}
+
+// Killed with -9 at a durable step while files are renamed here and mail comes there: 20 rounds, 300 with POSTIE_TEST_LONG=1.
+func TestKilledBesideChanges(t *testing.T) {
+	t.Parallel()
+	rounds := 20
+	if os.Getenv("POSTIE_TEST_LONG") != "" {
+		rounds = 300
+	}
+	w := newWorld(t, pop3test.Options{})
+	random := rand.New(rand.NewPCG(1, 2))
+	all, kills, renames := few(10*rounds), 0, 0
+	next := 0
+	come := func(n int) {
+		n = min(n, len(all)-next)
+		w.server.Append("alice", all[next:next+n]...)
+		next += n
+	}
+	for round := range rounds {
+		come(3)
+		end := make(chan bool, 1)
+		go func() {
+			killed := false
+			defer func() { end <- killed }() // also when the test is over
+			killed = w.killed(1 + (round*5)%23)
+		}()
+		for running := true; running; {
+			select {
+			case killed := <-end:
+				if running = false; killed {
+					kills++
+				}
+			default:
+				renames += w.renameOne(random)
+				if random.IntN(20) == 0 && next < 10*(round+1) {
+					come(1)
+				}
+			}
+		}
+		if round%5 == 4 {
+			w.recovers(all[:next], fmt.Sprint("round ", round))
+		}
+	}
+	w.recovers(all[:next], "in the end")
+	t.Logf("%d kills, %d renames beside them", kills, renames)
+	if kills < rounds/2 || renames == 0 {
+		t.Errorf("only %d kills, %d renames", kills, renames)
+	}
+}
+
+// renameOne gives a file of the Maildir other flags, and says how many it renamed.
+func (w *world) renameOne(random *rand.Rand) int {
+	sub := []string{"new", "cur"}[random.IntN(2)]
+	files, _ := os.ReadDir(filepath.Join(string(w.dir), sub))
+	if len(files) == 0 {
+		return 0
+	}
+	name := files[random.IntN(len(files))].Name()
+	base, _, _ := strings.Cut(name, ":2,")
+	to := filepath.Join(string(w.dir), "cur", base+":2,"+[]string{"", "F", "S", "FS"}[random.IntN(4)])
+	if os.Rename(filepath.Join(string(w.dir), sub, name), to) != nil {
+		return 0 // the run has renamed it
+	}
+	return 1
 }
