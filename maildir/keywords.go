@@ -135,7 +135,7 @@ func (d Dir) Keywords() (KeywordTable, error) {
 }
 
 func (d Dir) readKeywords() (KeywordTable, string, error) {
-	b, err := os.ReadFile(d.sub(keywordFile))
+	b, err := ReadBeside(d.sub(keywordFile), true)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return KeywordTable{}, "", fmt.Errorf("read keywords: %w", err)
 	}

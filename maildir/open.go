@@ -2,8 +2,10 @@ package maildir
 
 import (
 	"errors"
+	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"syscall"
 )
 
@@ -52,4 +54,20 @@ func kindOf(mode fs.FileMode) string {
 		return "a socket"
 	}
 	return "a device"
+}
+
+// ReadBeside reads a small file that lies beside the mail, in whole. What is no file is an error: whoever puts a pipe there must not make
+// us wait. links says whether a symbolic link is followed. Errors: *NotMessage; those of the system.
+func ReadBeside(path string, links bool) ([]byte, error) {
+	if links {
+		if to, err := filepath.EvalSymlinks(path); err == nil {
+			path = to
+		}
+	}
+	f, _, err := Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, 1<<20))
 }

@@ -35,9 +35,7 @@ func (r *run) download(ctx context.Context, ops []plan.Op) error {
 	if !r.asking {
 		ops = r.askable(b, ops)
 	}
-	if n, err := b.dir.CleanTmp(r.Now()); err != nil || n > 0 {
-		r.Log.Info("cleaned tmp", "mailbox", b.Name, "files", n, "error", err)
-	}
+	r.cleanTmp(b)
 	in := r.newIntake(context.WithoutCancel(ctx))
 	for part := range slices.Chunk(ops, ahead) {
 		if _, err = r.receiveAll(ctx, b, part, in); err != nil {
@@ -45,6 +43,13 @@ func (r *run) download(ctx context.Context, ops []plan.Op) error {
 		}
 	}
 	return cmp.Or(in.Close(), err)
+}
+
+// cleanTmp takes what runs that were killed left in a mailbox.
+func (r *run) cleanTmp(b *box) {
+	if n, err := b.dir.CleanTmp(r.Now()); err != nil || n > 0 {
+		r.Log.Info("cleaned tmp", "mailbox", b.Name, "files", n, "error", err)
+	}
 }
 
 // receiveAll fetches messages, and names those that are not there any more. What came short is not stored; what may have is asked for

@@ -121,6 +121,7 @@ type run struct {
 	said         []string             // notices of this run
 	before       []string             // those of the last run
 	unseen       []string             // mailboxes that no run has looked at yet; see first
+	killed       bool                 // the last run was: what it left in the folders tmp/ goes
 	first        bool                 // no run has come to its end: that are all
 	again        bool                 // something was done that only another look can make an agreement of
 	room         int                  // for how many newcomers there is room in this plan
@@ -211,6 +212,12 @@ func (r *run) pass(ctx context.Context, first bool) error {
 	if err := r.folders(ctx); err != nil {
 		return err
 	}
+	for _, b := range r.boxes {
+		if r.killed && b.here {
+			r.cleanTmp(b)
+		}
+	}
+	r.killed = false
 	if first {
 		if err := r.chosen(); err != nil {
 			return err

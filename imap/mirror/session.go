@@ -81,6 +81,7 @@ func (s *Session) locked(ctx context.Context, do func(*run) error) (Report, erro
 		return r.report, err
 	}
 	defer lock.Release()
+	r.killed = lock.Killed && !r.DryRun
 	before := s.octets()
 	err = do(r)
 	s.Options.IMAP.ShortSets = r.IMAP.ShortSets // as this run had to find out

@@ -33,6 +33,8 @@ func (e *Locked) Error() string {
 // removes while there is mail in it, and on files beside the database; those of a maildrop can be removed by somebody, so each
 // write looks whether they are still what others would lock (Lost).
 type Lock struct {
+	Killed bool // the run that held it last did not release it: it was killed
+
 	s     *Store
 	root  *flock.Flock   // the folder; nil on network file systems, which lock files only
 	files []*flock.Flock // in the order in which they were taken; the last is ours alone
@@ -223,8 +225,13 @@ func (s *Store) hold(ctx context.Context, l *Lock) error {
 		return err
 	}
 	s.held.Store(l, nil)
+	info, err := last.Stat()
+	l.Killed = err == nil && info.Size() > 0
 	if err := label(last, whoWeAre()); err != nil {
 		return fmt.Errorf("write lock: %w", err)
+	}
+	if l.Killed {
+		s.sweep()
 	}
 	return s.write(ctx, func(*sql.Tx) error { return nil }) // see kept
 }
@@ -237,6 +244,16 @@ func whoWeAre() string {
 		command += " " + os.Args[1]
 	}
 	return fmt.Sprintf("pid %d on %s since %s (%s)\n", os.Getpid(), host, time.Now().UTC().Format(time.RFC3339), command)
+}
+
+// sweep removes what a killed run left of small files that it was about to replace (replace): it takes milliseconds, so an old one is nobody's.
+func (s *Store) sweep() {
+	left, _ := filepath.Glob(filepath.Join(plain(string(s.root)), ".postie.*.tmp"))
+	for _, path := range left {
+		if info, err := os.Lstat(path); err == nil && info.Mode().IsRegular() && time.Since(info.ModTime()) > time.Minute {
+			os.Remove(path)
+		}
+	}
 }
 
 // label writes into a locked file who holds it.

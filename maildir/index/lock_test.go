@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -268,4 +269,56 @@ func TestLockWaits(t *testing.T) {
 	}
 	// A reader needs no lock.
 	want(t, "messages", len(all(t, b)), 0)
+}
+
+// A lock that a second one may have excludes nobody.
+func TestLockGivenTwice(t *testing.T) {
+	f := fileLock(filepath.Join(t.TempDir(), "lock"))
+	if _, err := f.TryLock(); err != nil || excludes(f) != nil {
+		t.Errorf("%v, %v", err, excludes(f))
+	}
+	f.Unlock() // as a file system has it that grants locks and keeps none
+	if _, ok := errors.AsType[*NoLocks](excludes(f)); !ok {
+		t.Error("it is said to hold")
+	}
+}
+
+// Whatever lies where our own files should: what a link leads to stays as it is, or is not made, and a pipe stops nobody.
+func TestNoFilesBesideTheMail(t *testing.T) {
+	kinds := map[string]func(path, victim string) error{
+		"link":     func(path, victim string) error { return os.Symlink(victim, path) },
+		"dangling": func(path, victim string) error { return os.Symlink(victim+"-none", path) },
+		"pipe":     func(path, _ string) error { return syscall.Mkfifo(path, 0o600) },
+		"folder":   func(path, _ string) error { return os.Mkdir(path, 0o700) },
+	}
+	for _, name := range []string{".postie.db", ".postie.db-wal", ".postie.db-journal", ".postie.id", ".postie.lock", ".postie.open"} {
+		for kind, make := range kinds {
+			root, dir := newRoot(t), t.TempDir()
+			victim := filepath.Join(dir, "victim")
+			if err := errors.Join(os.WriteFile(victim, nil, 0o600), make(filepath.Join(string(root), name), victim)); err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			s, err := Open(ctx, root, nil)
+			if err == nil {
+				var l *Lock
+				if l, err = s.Lock(ctx, 0); err == nil {
+					l.Release()
+				}
+				s.Close()
+			}
+			if ctx.Err() != nil {
+				t.Errorf("%s is a %s: it waits", name, kind)
+			}
+			cancel()
+			left, _ := os.ReadDir(dir)
+			if text, _ := os.ReadFile(victim); len(text) > 0 || len(left) != 1 {
+				t.Errorf("%s is a %s: written were %q, %v", name, kind, text, left)
+			}
+			harmless := name == ".postie.open" && kind == "pipe" || name == ".postie.id" && (kind == "link" || kind == "dangling")
+			if err == nil && !harmless {
+				t.Errorf("%s is a %s: not a word", name, kind)
+			}
+		}
+	}
 }

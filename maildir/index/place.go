@@ -117,7 +117,10 @@ func idFile(root string) string { return filepath.Join(root, ".postie.id") }
 
 // rootID reads the id of a root, "" when it has none that can be one.
 func rootID(root string) (string, error) {
-	b, err := os.ReadFile(idFile(root))
+	b, err := maildir.ReadBeside(idFile(root), false)
+	if none, ok := errors.AsType[*maildir.NotMessage](err); ok && none.Kind == "a symbolic link" {
+		return "", nil // a new one takes its place
+	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return "", err
 	}

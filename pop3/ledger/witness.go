@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -59,7 +58,10 @@ func (l *Ledger) witness(root maildir.Dir) string {
 
 // witnessed reads it. A file that is not there, or says nothing, has seen nothing.
 func (l *Ledger) witnessed(root maildir.Dir) (int64, error) {
-	text, err := os.ReadFile(l.witness(root))
+	text, err := maildir.ReadBeside(l.witness(root), false)
+	if none, ok := errors.AsType[*maildir.NotMessage](err); ok && none.Kind == "a symbolic link" {
+		return 0, nil // a new one takes its place
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return 0, nil
 	}

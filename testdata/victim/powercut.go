@@ -67,7 +67,7 @@ type change struct {
 }
 
 // naming gives a name in a folder to a file, or takes it away. The two of a rename hang together: what is gone under its old name is
-// there under its new one.
+// there under its new one; and if that is in another folder, it may for a time be there under both.
 type naming struct {
 	at    int
 	path  string
@@ -234,7 +234,12 @@ func AfterPowerCut(before, root string, ops []Op, image int, into string) error 
 	}
 	kept := make([]bool, len(d.loose))
 	for i, c := range d.loose {
-		kept[i] = chance(image == 1 || image == 3) && (c.needs < 0 || kept[c.needs])
+		kept[i] = chance(image == 1 || image == 3)
+		if c.needs >= 0 && filepath.Dir(c.path) == filepath.Dir(d.loose[c.needs].path) {
+			kept[i] = kept[c.needs]
+		} else if c.needs >= 0 {
+			kept[i] = kept[i] && kept[c.needs]
+		}
 	}
 	d.settle(kept)
 	for _, path := range sorted(d.solid) {
