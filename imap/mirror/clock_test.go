@@ -106,7 +106,7 @@ func TestTmpAfterKills(t *testing.T) {
 
 // A keyword table that is no file stops nobody: the mailbox fails, and says why. A link to one is followed and kept as it leads.
 func TestKeywordTableIsNoFile(t *testing.T) {
-	d := newDevice(t, dovecot.Start(t, dovecot.Options{}), dovecot.Options{})
+	d := newDevice(t, dovecot.Options{})
 	s := d.remote()
 	d.put(s, "INBOX", 0, 3, "work")
 	d.sync()

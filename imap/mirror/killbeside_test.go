@@ -114,7 +114,7 @@ func TestKilledBesideChanges(t *testing.T) {
 	if os.Getenv("POSTIE_TEST_LONG") != "" {
 		rounds = 300
 	}
-	d := newDevice(t, dovecot.Start(t, dovecot.Options{}), dovecot.Options{})
+	d := newDevice(t, dovecot.Options{})
 	b := &busy{device: d, s: d.remote(), rand: rand.New(rand.NewPCG(1, 2)), next: 24, gone: map[int]bool{}}
 	b.policy.AllowMassDelete = true
 	b.put(b.s, "INBOX", 0, b.next)

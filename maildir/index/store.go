@@ -130,17 +130,6 @@ func (s *Store) begin(ctx context.Context, root string, o *Options) error {
 	return err
 }
 
-// unlinked makes sure that the database and its journals are files: SQLite would write into, and make, what a link leads to.
-func (s *Store) unlinked() error {
-	for _, suffix := range []string{"", "-wal", "-shm", "-journal"} {
-		info, err := os.Lstat(s.path() + suffix)
-		if err == nil && !info.Mode().IsRegular() {
-			return fmt.Errorf("%s%s is no file, as a link or a folder is none: remove it, or have the state in another folder (state = …)", s.path(), suffix)
-		}
-	}
-	return nil
-}
-
 // connect opens the database under a shared lock. When it cannot be used as it is, repair does what is needed under
 // the exclusive lock, which no process that has the database open lets us have, and connect tries anew.
 func (s *Store) connect(ctx context.Context) error {
