@@ -92,7 +92,7 @@ func (b *busy) renameOne() {
 	}
 }
 
-// settled demands that runs that nobody disturbs make both sides equal, with each letter once that nobody deleted.
+// settled demands that runs that nobody disturbs make both sides equal, with each letter once, unless somebody deleted it.
 func (b *busy) settled(when string) {
 	b.Helper()
 	b.sync()
@@ -101,8 +101,9 @@ func (b *busy) settled(when string) {
 	b.rest()
 	places := spots(b.here())
 	for n := range b.next {
-		if want := map[bool]int{true: 0, false: 1}[b.gone[n]]; len(places[n]) != want {
-			b.Errorf("%s: letter %d is here %d times, want %d", when, n, len(places[n]), want)
+		// One that was deleted beside a run that was killed may be back, as one that nobody knew yet; but not twice.
+		if found := len(places[n]); found > 1 || found == 0 && !b.gone[n] {
+			b.Errorf("%s: letter %d is here %d times", when, n, found)
 		}
 	}
 }

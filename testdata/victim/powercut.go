@@ -66,8 +66,7 @@ type change struct {
 	data   []byte // nil: the file ends at offset
 }
 
-// naming gives a name in a folder to a file, or takes it away. The two of a rename hang together: what is gone under its old name is
-// there under its new one; and if that is in another folder, it may for a time be there under both.
+// naming gives a name in a folder to a file, or takes it away. The two of a rename are one, as file systems with a journal have it.
 type naming struct {
 	at    int
 	path  string
@@ -163,6 +162,9 @@ func (d *disk) sync(path string, n *inode, before int) {
 			}
 		}
 	}
+	for i, c := range d.loose {
+		kept[i] = kept[i] || c.needs >= 0 && kept[c.needs]
+	}
 	d.settle(kept)
 }
 
@@ -235,10 +237,8 @@ func AfterPowerCut(before, root string, ops []Op, image int, into string) error 
 	kept := make([]bool, len(d.loose))
 	for i, c := range d.loose {
 		kept[i] = chance(image == 1 || image == 3)
-		if c.needs >= 0 && filepath.Dir(c.path) == filepath.Dir(d.loose[c.needs].path) {
+		if c.needs >= 0 {
 			kept[i] = kept[c.needs]
-		} else if c.needs >= 0 {
-			kept[i] = kept[i] && kept[c.needs]
 		}
 	}
 	d.settle(kept)
