@@ -203,15 +203,20 @@ func (f *fetching) step(ctx context.Context, do string, op retrieve.Op) ui.Step 
 func (f *fetching) showPlan(ctx context.Context, plan retrieve.Plan, p retrieve.Policy, s *ui.Summary) {
 	s.Bytes = 0
 	for _, op := range plan.Ops {
+		compare := op.Action == retrieve.Fetch && len(op.Against) > 0
 		if op.Action == retrieve.Fetch {
-			s.New++
 			s.Bytes += op.Item.Size
+		}
+		if op.Action == retrieve.Fetch && !compare {
+			s.New++
 		}
 		do := map[retrieve.Action]string{retrieve.Fetch: "fetch", retrieve.RecordOnly: "note as already stored",
 			retrieve.Drop: "delete on the server", retrieve.Skip: "skip", retrieve.Wait: "leave alone for now"}[op.Action]
 		switch {
 		case op.Action == retrieve.Drop:
 			s.DeletedRemote++
+		case compare:
+			do = "read and compare"
 		case op.Action == retrieve.Fetch && p.Keep.Mode == retrieve.Delete:
 			do = "fetch and delete on the server"
 			s.DeletedRemote++

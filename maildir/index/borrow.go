@@ -111,14 +111,13 @@ func (s *Store) readOnly(path string) *sql.DB {
 	return db
 }
 
-// elsewhere makes an empty database that Close removes, for a dry run over mail that has none.
-func (s *Store) elsewhere(ctx context.Context, root string) error {
-	root, err := realPath(root)
-	if err != nil {
-		return err
+// rehearse makes a copy of the database, or an empty one where there is none or none that can be read, which Close removes: for a dry run.
+func (s *Store) rehearse(ctx context.Context, root, state string) error {
+	err := s.borrow(ctx, root, state, nil)
+	if err == nil {
+		err = s.own(ctx)
 	}
-	s.root = maildir.Dir(root)
-	return s.own(ctx)
+	return err
 }
 
 // own makes the copy that can be written, in a folder that Close removes, of what was lent until now.

@@ -32,7 +32,7 @@ type Options struct {
 	Log   *slog.Logger     // nil: nothing is logged
 	Now   func() time.Time // nil: time.Now
 	Read  bool             // where the database cannot be written, write into a copy that Close removes; see Writable
-	Dry   bool             // where there is no database yet, nothing is made: it lies in a folder that Close removes
+	Dry   bool             // nothing is made or changed: all is done to a copy, or to an empty database, that Close removes
 }
 
 // Store is the index of one Maildir root. Its methods may be called side by side, in one process and in several.
@@ -73,8 +73,8 @@ func Open(ctx context.Context, root maildir.Dir, o *Options) (*Store, error) {
 		s.now = o.Now
 	}
 	var err error
-	if o.Dry && lender(string(root), o.State) == "" {
-		err = s.elsewhere(ctx, string(root))
+	if o.Dry {
+		err = s.rehearse(ctx, string(root), o.State)
 	} else {
 		err = s.begin(ctx, string(root), o)
 	}
@@ -260,7 +260,7 @@ func (s *Store) owns(root string) error {
 // SetAside returns where Open found or put a database that it could not go on with, because it was damaged or
 // because its root was wiped or replaced; or "". The index is then empty: call Refresh.
 func (s *Store) SetAside() string {
-	if s.why != nil {
+	if s.temp != "" {
 		return "" // the damage is the copy's
 	}
 	return s.aside

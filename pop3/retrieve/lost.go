@@ -3,7 +3,9 @@ package retrieve
 import (
 	"context"
 	"slices"
+	"strings"
 
+	"postie/maildir/index"
 	"postie/pop3/ledger"
 )
 
@@ -19,8 +21,9 @@ func (r *run) notice(ctx context.Context) error {
 		if lost, ok := changed[c.ID]; ok {
 			c.Lost = lost
 		}
-		if c.WithFolder() && r.view.Missing[c.Key] && !slices.Contains(r.view.Lost, c.Lost) {
-			r.view.Lost = append(r.view.Lost, c.Lost)
+		folder := strings.TrimPrefix(c.Lost, index.Inbox+"/") // as Options.Lost calls it
+		if c.WithFolder() && r.view.Missing[c.Key] && !slices.Contains(r.view.Lost, folder) {
+			r.view.Lost = append(r.view.Lost, folder)
 		}
 	}
 	if r.DryRun {
@@ -66,5 +69,8 @@ func Losses(v View, p Policy) map[int64]string {
 // lost names the folders that held messages, and are not there.
 func (r *run) lost(ctx context.Context) ([]string, error) {
 	lost, err := r.Store.LostFolders(ctx)
+	if len(r.Lost) > 0 { // which says it more exactly
+		lost = slices.DeleteFunc(lost, func(name string) bool { return name == index.Inbox })
+	}
 	return append(slices.Clone(r.Lost), lost...), err
 }

@@ -66,7 +66,11 @@ func (w *world) runIn(ctx context.Context, p Policy, change ...func(*Options)) (
 	if err := w.dir.Ensure(); err != nil {
 		w.Fatal(err)
 	}
-	store, err := index.Open(w.Context(), w.dir, &index.Options{Now: func() time.Time { return w.now }})
+	var wanted Options
+	for _, f := range change {
+		f(&wanted)
+	}
+	store, err := index.Open(w.Context(), w.dir, &index.Options{Now: func() time.Time { return w.now }, Dry: wanted.DryRun})
 	if err != nil {
 		w.Fatal(err)
 	}

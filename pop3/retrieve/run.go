@@ -153,6 +153,11 @@ func (r *run) run(ctx context.Context) error {
 		return err
 	}
 	plan := Diff(r.view, r.Policy)
+	if r.DryRun && plan.Guard == nil {
+		if err := r.rehearse(ctx, &plan); err != nil {
+			return err
+		}
+	}
 	r.announce(plan)
 	switch {
 	case plan.Guard != nil:
