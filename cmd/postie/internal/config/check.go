@@ -36,6 +36,8 @@ func (a *Account) problems() []problem {
 	wrong(a.User == "" && !tunnel, "is missing", "write the name you log in with", "user", "tunnel")
 	wrong(a.Maildir == "", "is missing", `write the folder that gets the mail: maildir = "~/Mail/`+a.Name+`"`, "maildir")
 
+	wrong(a.State != "" && a.Maildir != "" && inside(resolved(a.Maildir), resolved(a.State)), fmt.Sprintf("%q lies inside the Maildir, among its mail", a.State), "remove it: index and locks then lie in the root itself; or name a folder elsewhere", "state", "maildir")
+
 	wrong(a.TLS == None && a.Host != "" && !a.MayCleartext(), fmt.Sprintf("without TLS the password would cross the network to %s in the clear", a.Host), `write tls = "implicit" or "starttls", or allow_cleartext = true if you must`, "tls", "allow_cleartext", "tunnel", "proxy")
 	wrong(a.TLS == None && a.TLSFingerprint != "", `means nothing with tls = "none"`, "remove one of them", "tls_fingerprint", "tls")
 	wrong(a.TLS == None && a.TLSCA != "", `means nothing with tls = "none"`, "remove one of them", "tls_ca", "tls")

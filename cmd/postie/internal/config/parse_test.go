@@ -182,6 +182,8 @@ func TestParseRefuses(t *testing.T) {
 		{"oauth2 without client_id", imap + "[account.home.oauth2]\nprovider = \"google\"\n", `c.toml:6: account.home.oauth2.client_id: is missing`},
 		{"oauth2 without URLs", imap + "oauth2 = { client_id = \"x\", auth_url = \"https://a.example\" }\n", `c.toml:6: account.home.oauth2.token_url: is missing; only for provider = "google"`},
 		{"oauth2 in the clear", imap + "oauth2 = { client_id = \"x\", token_url = \"http://t.example/\", auth_url = \"https://t.example/\" }\n", `"http://t.example/" is not HTTPS`},
+		{"state among the mail", pop + "state = \"/m/cur\"\n", `account.home.state: "/m/cur" lies inside the Maildir, among its mail`},
+		{"state in a mailbox", pop + "state = \"/m/.Archive/x\"\n", `account.home.state: "/m/.Archive/x" lies inside the Maildir, among its mail`},
 		{"empty path", pop + "state = \"\"\n", `account.home.state: is empty`},
 		{"somebody's home", pop + "state = \"~bob/x\"\n", `"~bob": the home of another user is not looked up`},
 	} {
