@@ -85,7 +85,8 @@ func (f *syncFlags) terms(t config.Terms) plan.Terms {
 		bodies = plan.Bodies{None: true}
 	}
 	direction := map[config.Direction]plan.Direction{config.Pull: plan.Pull, config.Archive: plan.Archive, config.Push: plan.Push}[t.Direction]
-	return plan.Terms{Bodies: bodies, Direction: direction, Revert: t.LocalChanges == config.RevertChanges}
+	return plan.Terms{Bodies: bodies, Direction: direction, Revert: t.LocalChanges == config.RevertChanges,
+		DeleteAfter: t.DeleteAfter, DeleteFlagged: t.DeleteFlagged, KeepFor: t.KeepFor}
 }
 
 // patterns are the mailboxes wanted: those of -m in place of those of the account.

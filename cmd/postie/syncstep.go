@@ -27,7 +27,7 @@ func (s *syncing) step(op plan.Op, m index.Message) ui.Step {
 // eventOf is the name of the event that tells of an operation; "": none does.
 func eventOf(k plan.Kind) string {
 	return map[plan.Kind]string{plan.Flags: "flags", plan.Move: "move", plan.Trash: "move",
-		plan.Expunge: "delete", plan.Remove: "delete", plan.Mark: "delete"}[k]
+		plan.Expunge: "delete", plan.Remove: "delete", plan.Mark: "delete", plan.Clear: "delete"}[k]
 }
 
 // which names the message that an operation is about, as people can find it: "UID 17" there, a key here, "" for a mailbox.
@@ -70,6 +70,7 @@ func sentence(op plan.Op, message string) string {
 		plan.Expunge:      "delete WHICH on the server",
 		plan.Trash:        "move WHICH to TO on the server",
 		plan.Mark:         "mark WHICH as deleted on the server",
+		plan.Clear:        "delete WHICH on the server, which keeps its copy here" + size,
 		plan.Remove:       "delete WHICH here",
 		plan.Forget:       "forget WHICH",
 		plan.Drop:         "delete this mailbox SIDE",

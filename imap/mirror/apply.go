@@ -104,6 +104,8 @@ func (r *run) group(ctx context.Context, ops []plan.Op) error {
 		return r.flag(ctx, ops)
 	case plan.Expunge, plan.Mark:
 		return r.delete(ctx, ops)
+	case plan.Clear:
+		return r.clear(ctx, ops)
 	case plan.Trash:
 		return r.trash(ctx, ops)
 	case plan.Remove:

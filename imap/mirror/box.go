@@ -18,12 +18,14 @@ import (
 
 // box is a mailbox in a run: what the index knows, what is seen on either side, and what the run did to it.
 type box struct {
-	base.Mailbox             // ID 0: not known
-	known        bool        // there is a base
-	outside      bool        // not part of this run
-	terms        *plan.Terms // that are its own; nil: the policy's
-	mustMatch    bool        // its UIDs mean nothing any more, or nobody knows yet what they mean: plan.Rematch
-	newbase      []plan.Pair // after Rematch
+	base.Mailbox                         // ID 0: not known
+	known        bool                    // there is a base
+	outside      bool                    // not part of this run
+	terms        *plan.Terms             // that are its own; nil: the policy's
+	mustMatch    bool                    // its UIDs mean nothing any more, or nobody knows yet what they mean: plan.Rematch
+	newbase      []plan.Pair             // after Rematch
+	due          []plan.Pair             // of an archive: to go from the server
+	copies       map[goimap.UID][32]byte // SHA-256 of what was verified of them
 	maildirSide
 	serverSide
 	effects

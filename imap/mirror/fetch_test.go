@@ -221,7 +221,7 @@ func TestFetchLockedOrOffline(t *testing.T) {
 
 // deeds are what a victim may be killed at, other than a run.
 func deeds() map[string]func(context.Context, Options) (Report, error) {
-	return map[string]func(context.Context, Options) (Report, error){"fetch": fetching(1, 2, 3), "free": freeing(1, 2, 3)}
+	return map[string]func(context.Context, Options) (Report, error){"fetch": fetching(1, 2, 3), "free": freeing(1, 2, 3), "clear": clearing}
 }
 
 func freeing(ids ...int64) func(context.Context, Options) (Report, error) {

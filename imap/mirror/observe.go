@@ -138,10 +138,13 @@ func (r *run) observeServer(ctx context.Context, b *box) (err error) {
 
 // view is the mailbox as a plan sees it.
 func (r *run) view(ctx context.Context, b *box) (plan.Mailbox, error) {
+	if err := r.due(ctx, b); err != nil {
+		return plan.Mailbox{}, err
+	}
 	v := plan.Mailbox{
 		Name: b.Name, Known: b.known, Exist: b.exist(), Outside: b.outside, Unstable: b.unstable, Lost: b.emptied, Anew: b.anew, Called: b.Called, Deleted: b.Deleted,
 		UIDValidity: b.delta.Now.UIDValidity, MailboxID: b.delta.Now.MailboxID, ModSeq: b.delta.Now.ModSeq, PermanentFlags: b.delta.Now.PermanentFlags, ReadOnly: b.delta.Now.ReadOnly,
-		Terms: b.terms, Expunges: b.expunges, Files: plan.Seq(b.files), Messages: plan.Seq(b.delta.Messages), Pending: b.pending,
+		Terms: b.terms, Due: b.due, Expunges: b.expunges, Files: plan.Seq(b.files), Messages: plan.Seq(b.delta.Messages), Pending: b.pending,
 		Base: plan.Base{UIDValidity: b.UIDValidity, MailboxID: b.MailboxID, ByUID: plan.Seq(b.delta.Pairs), ByKey: plan.Seq(b.byKey)},
 	}
 	if es := b.left[empty]; len(es) > 0 {
@@ -163,7 +166,7 @@ func (r *run) view(ctx context.Context, b *box) (plan.Mailbox, error) {
 	if b.newbase != nil {
 		v.Known, v.Count, v.Base = b.known || b.remote != nil, len(b.newbase), plan.BaseOf(b.newbase)
 	}
-	if b.newbase == nil && (!b.intact() || len(b.pending) > 0 || b.exist() != plan.Both) { // something may be deleted
+	if b.newbase == nil && (!b.intact() || len(b.due) > 0 || len(b.pending) > 0 || b.exist() != plan.Both) { // something may be deleted
 		var err error
 		if v.Count, err = r.base.Count(ctx, b.ID); err != nil {
 			return v, err

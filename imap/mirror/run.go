@@ -185,6 +185,11 @@ func (r *run) run(ctx context.Context) (err error) {
 		return err
 	}
 	if !r.DryRun {
+		if err := r.letGo(ctx); err != nil {
+			return err
+		}
+	}
+	if !r.DryRun {
 		if err := r.base.Said(ctx, r.said); err != nil {
 			return err
 		}

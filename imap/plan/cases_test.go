@@ -21,7 +21,7 @@ var update = flag.Bool("update", false, "write what the plans are now into testd
 // TestCases runs testdata/*.txt. A case is what base, Maildir and server show, and the plan that follows:
 //
 //	== name
-//	policy expunge trash=Trash create=here max=30% allow bodies=none bodies=100 pull archive push revert
+//	policy expunge trash=Trash create=here max=30% allow bodies=none bodies=100 pull archive push revert clear flagged
 //	box NAME facts…       new here there gone called=NAME deleted readonly closed damaged folder=new unstable outside noexpunge keeps=FS
 //	                      pull archive count=9 validity=5/6 id=x/y modseq=9
 //	a | 1 S | FS | S      message a: base, here, there
@@ -30,7 +30,7 @@ var update = flag.Bool("update", false, "write what the plans are now into testd
 //
 // A message's letter is its identity: equal letters are equal copies. Cells are words: a number is the UID in the base,
 // letters are flags ("S,work"; "-" none), "." is: not there, "=" is: as the base has it. In base: nobody, freed, marked, withheld,
-// orphan, archived, key=k, remote=FS, size=n. Here: key=k, unread, pending, delete, to=BOX, letter=b, date=n. There: uid=n, bare, date=n,
+// orphan, archived, due, key=k, remote=FS, size=n. Here: key=k, unread, pending, delete, to=BOX, letter=b, date=n. There: uid=n, bare, date=n,
 // size=n, rewritten (its header), mod=n. Headers of a mailbox that is matched again are seen by those only who ask.
 func TestCases(t *testing.T) {
 	files, _ := filepath.Glob("testdata/*.txt")
@@ -79,6 +79,7 @@ type boxLines struct {
 	byUID    map[imap.UID]Identity
 	files    []File
 	messages []Message
+	due      []maildir.Key
 }
 
 func caseOf(t *testing.T, text string) threeway {
@@ -137,6 +138,10 @@ func (c *threeway) setPolicy(t *testing.T, words []string) {
 			c.policy.Direction = Archive
 		case "push":
 			c.policy.Direction = Push
+		case "clear":
+			c.policy.DeleteAfter = time.Hour
+		case "flagged":
+			c.policy.DeleteFlagged = true
 		case "revert":
 			c.policy.Revert = true
 		case "age":
@@ -262,6 +267,8 @@ func (s *boxLines) base(t *testing.T, p *Pair, words []string) {
 			p.State = Orphan
 		case "archived":
 			p.State = Archived
+		case "due":
+			s.due = append(s.due, p.Key)
 		case "key":
 			p.Key = maildir.Key(value)
 		case "size":
@@ -355,6 +362,11 @@ func (s *boxLines) into(m *Mailbox) {
 	base := BaseOf(s.pairs)
 	m.Base.ByUID, m.Base.ByKey = base.ByUID, base.ByKey
 	m.Files, m.Messages = Seq(s.files), Seq(s.messages)
+	for _, p := range s.pairs {
+		if slices.Contains(s.due, p.Key) {
+			m.Due = append(m.Due, p)
+		}
+	}
 	if m.Count == 0 {
 		m.Count = len(s.pairs)
 	}

@@ -62,6 +62,10 @@ func (d *differ) settle(t *trio, op Op) Op {
 	default:
 		op.Push, op.Pull, op.Pair = merge(t.pair, t.file.Flags, t.message.Flags, k)
 	}
+	if t.on.policy.Direction == Archive { // a mail program may remove for good what is marked so
+		op.Pull.Add.Set &^= trashed
+		op.Pair.Local = op.Pull.On(t.file.Flags)
+	}
 	op.Pair.Key, op.Pair.UID, op.Pair.State = t.file.Key, t.message.UID, Agreed
 	op.Pair.Freed = t.pair.Freed && op.Pair.Key == ""
 	op.Since = max(t.message.ModSeq, t.on.ModSeq)
@@ -253,7 +257,7 @@ func (d *differ) revive(t *trio, reason string) {
 	op := t.op(Download, Local, reason)
 	op.Key = ""
 	op.Pair = t.tombstone(Agreed)
-	op.Pair.Key, op.Pair.Local = "", t.message.Flags
+	op.Pair.Key, op.Pair.Local = "", t.home.comes(t.message.Flags)
 	d.download(t.home, op)
 }
 

@@ -45,6 +45,7 @@ func Diff(boxes []Mailbox, p Policy) (Plan, error) {
 	d.each(d.decide)
 	for _, b := range d.boxes {
 		d.newcomers(b)
+		d.clear(b)
 	}
 	for _, b := range d.boxes {
 		d.place(b)
@@ -195,10 +196,18 @@ func (d *differ) newcomers(b *box) {
 	}
 	for _, m := range b.messages {
 		if !m.taken {
-			pair := Pair{UID: m.it.UID, Local: m.it.Flags, Remote: m.it.Flags, Size: m.it.ID.Size, Date: m.it.ID.Date}
+			pair := Pair{UID: m.it.UID, Local: b.comes(m.it.Flags), Remote: m.it.Flags, Size: m.it.ID.Size, Date: m.it.ID.Date}
 			d.download(b, Op{Pair: pair, Reason: "new there"})
 		}
 	}
+}
+
+// comes are the flags with which a message comes here: into an archive without \Deleted.
+func (b *box) comes(f maildir.Flags) maildir.Flags {
+	if b.policy.Direction == Archive {
+		f.Set &^= trashed
+	}
+	return f
 }
 
 // upload plans the way up of a file that the server does not have; op says why, and which row speaks of it.

@@ -24,6 +24,7 @@ type Guard struct {
 	Side      Side   // where the deletions would be done; with Orphans where they are
 	Would, Of int    // messages to be deleted, or orphaned, of so many known ones
 	Folder    string // FolderLost: which
+	Clears    bool   // their copies here were verified, and they are to go from the server alone
 	Omits     bool   // nothing is deleted there: those that are gone here would be left out for good
 	Anew      bool   // FolderLost: there is another one in its place
 }
@@ -38,6 +39,8 @@ func (g Guard) Error() string {
 		gone = "was made anew here, and nothing that it held is left"
 	}
 	switch {
+	case g.Clears:
+		return fmt.Sprintf("%s: clearing the server of %d of %d messages, whose copies here are verified, was refused", g.Mailbox, g.Would, g.Of)
 	case g.Omits && g.Cause == Vanished:
 		return fmt.Sprintf("%s is gone here, with %d messages: leaving them out for good was refused", g.Mailbox, g.Would)
 	case g.Omits && g.Cause == FolderLost:
@@ -74,6 +77,7 @@ type tally struct {
 	orphans int
 	trashed int // messages that it is the trash of
 	puts    int // messages that are put into it on the server
+	clears  int // of expunge: those that stay here
 	omits   int // messages that stay there, and whose files are gone here
 }
 
@@ -88,6 +92,10 @@ func (t *tally) count(op Op, b *box) {
 		t.expunge++
 	case Mark:
 		t.expunge++
+		t.stays++
+	case Clear:
+		t.expunge++
+		t.clears++
 		t.stays++
 	case Forget:
 		t.forgets++
@@ -129,7 +137,10 @@ func (d *differ) guard(b *box, guarded map[string]Cause) (gs []Guard) {
 		many := would > 10 && float64(would) > d.policy.MaxDelete*float64(b.Count)
 		if cause == Vanished && b.Exist == s || cause == FolderLost && s == Remote || cause == TooMany && many {
 			guarded[b.Name] = max(cause, guarded[b.Name])
-			gs = append(gs, Guard{b.Name, cause, s, would, b.Count, b.Lost, s == Remote && !b.changes(s), b.Anew})
+			g := Guard{Mailbox: b.Name, Cause: cause, Side: s, Would: would, Of: b.Count, Folder: b.Lost, Anew: b.Anew}
+			g.Clears = s == Remote && cause == TooMany && t.clears > t.omits
+			g.Omits = s == Remote && !b.changes(s) && !g.Clears
+			gs = append(gs, g)
 		}
 	}
 	return gs

@@ -28,6 +28,7 @@ const (
 	Expunge                      // set \Deleted and UID EXPUNGE
 	Trash                        // UID MOVE to To, the trash
 	Mark                         // set \Deleted, no more
+	Clear                        // expunge a message of which an archive holds a verified copy, if that copy is as it was
 	Remove                       // remove the file Key
 	Forget                       // remove the row: both sides are rid of it
 	Drop                         // delete the mailbox on Side, if it is empty still, and its base (Both: only that)
@@ -35,7 +36,7 @@ const (
 
 func (k Kind) String() string {
 	return [...]string{"?", "settle", "rename", "create", "adopt", "move", "upload", "download", "note", "flags",
-		"expunge", "trash", "mark", "remove", "forget", "drop"}[k]
+		"expunge", "trash", "mark", "clear", "remove", "forget", "drop"}[k]
 }
 
 // Op is one step of a plan, for one message or one mailbox.

@@ -181,6 +181,7 @@ type Mailbox struct {
 	Later          bool   // its messages are looked at later in the run: what is missing there elsewhere may be in it, and waits
 	base           string // the name that Base was given under, if that is another
 	Terms          *Terms // nil: those of the policy
+	Due            []Pair // of an Archive: those whose copies were verified as long ago as DeleteAfter says
 	Outside        bool   // not part of this run: Files, and Messages if they are given with Base.ByUID, only show where things were moved to
 }
 
@@ -230,6 +231,10 @@ type Terms struct {
 	Bodies    Bodies
 	Direction Direction
 	Revert    bool // with Pull and Archive: what was changed here is put back, but for what is new here
+	// An Archive: the server is rid of a message so long after its copy was verified; 0: never. Not of one that is flagged, unless DeleteFlagged.
+	DeleteAfter   time.Duration
+	DeleteFlagged bool
+	KeepFor       time.Duration // bodies of older messages are dropped here, once they were verified; 0: never
 }
 
 // Direction says which side is the original. Nothing on that side is changed.

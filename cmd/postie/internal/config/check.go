@@ -53,6 +53,11 @@ func (a *Account) problems() []problem {
 	wrong(token && a.Auth != "auto" && a.Auth != "xoauth2" && a.Auth != "oauthbearer", fmt.Sprintf("%q cannot carry an OAuth2 token", a.Auth), `write "auto", "xoauth2" or "oauthbearer"`, "auth")
 	wrong(a.Auth == "external" && a.ClientCert == "" && !tunnel, `"external" needs a client certificate`, "set client_cert", "auth", "client_cert")
 	wrong(a.Protocol == IMAP && a.Auth == "apop", `"apop" does not fit an imap account, only pop3 ones`, `write "auto"`, "auth")
+	const archive = `needs direction = "archive": elsewhere a deletion on the server is one here too`
+	wrong(a.DeleteAfter > 0 && a.Direction != Archive, archive, "", "delete_after", "direction")
+	for _, own := range a.Own {
+		wrong(own.DeleteAfter > 0 && own.Direction != Archive, own.Pattern+": delete_after "+archive, "", "mailbox")
+	}
 	return list
 }
 

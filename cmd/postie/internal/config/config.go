@@ -106,11 +106,14 @@ type Account struct {
 
 // Terms are what one mailbox may have otherwise than others.
 type Terms struct {
-	Bodies       Bodies
-	Direction    Direction
-	LocalChanges LocalChanges
+	Bodies        Bodies
+	Direction     Direction
+	LocalChanges  LocalChanges
+	DeleteAfter   time.Duration // 0: never
+	DeleteFlagged bool
+	KeepFor       time.Duration // 0: for ever
 
-	bodiesSaid bool
+	said map[string]bool // keys of a table below mailbox
 }
 
 // Own are the terms of the mailboxes that a pattern fits. What it does not say is as the account says.

@@ -15,19 +15,43 @@ import (
 
 // inherit fills in what a table does not say. A table that says how local changes are treated need not say the direction.
 func (t *Terms) inherit(from Terms) {
-	if !t.bodiesSaid {
+	if !t.said["bodies"] {
 		t.Bodies = from.Bodies
 	}
+	if !t.said["delete_after"] {
+		t.DeleteAfter = from.DeleteAfter
+	}
+	if !t.said["delete_flagged"] {
+		t.DeleteFlagged = from.DeleteFlagged
+	}
+	if !t.said["keep_for"] {
+		t.KeepFor = from.KeepFor
+	}
 	t.Direction, t.LocalChanges = cmp.Or(t.Direction, from.Direction), cmp.Or(t.LocalChanges, from.LocalChanges)
+	if t.Direction != Archive && !t.said["delete_after"] {
+		t.DeleteAfter = 0
+	}
 }
 
 // fields are the keys of a table below mailbox.
 func (t *Terms) fields() []field {
 	return []field{
-		{name: "bodies", set: func(v value) { v.bodies(&t.Bodies); t.bodiesSaid = true }},
+		{name: "bodies", set: func(v value) { v.bodies(&t.Bodies); t.said["bodies"] = true }},
 		{name: "direction", set: func(v value) { v.direction(&t.Direction) }},
 		{name: "local_changes", set: func(v value) { v.localChanges(&t.LocalChanges) }},
+		{name: "delete_after", set: func(v value) { v.never(&t.DeleteAfter); t.said["delete_after"] = true }},
+		{name: "delete_flagged", set: func(v value) { v.boolean(&t.DeleteFlagged); t.said["delete_flagged"] = true }},
+		{name: "keep_for", set: func(v value) { v.never(&t.KeepFor); t.said["keep_for"] = true }},
 	}
+}
+
+// never reads a duration; "" is 0.
+func (v value) never(to *time.Duration) {
+	if v.toml == "" {
+		*to = 0
+		return
+	}
+	v.duration(to)
 }
 
 func (v value) direction(to *Direction) { oneOf(v, to, Both, Pull, Archive, Push) }
@@ -50,7 +74,7 @@ func (v value) own(to *[]Own) {
 		case v.toml == nil:
 			continue
 		}
-		own := Own{Pattern: pattern}
+		own := Own{Pattern: pattern, Terms: Terms{said: map[string]bool{}}}
 		v.table(own.fields()...)
 		*to = append(*to, own)
 	}
@@ -127,6 +151,9 @@ func (a *Account) fields() []field {
 		{"bodies", IMAP, func(v value) { v.bodies(&a.Bodies) }},
 		{"direction", IMAP, func(v value) { v.direction(&a.Direction) }},
 		{"local_changes", IMAP, func(v value) { v.localChanges(&a.LocalChanges) }},
+		{"delete_after", IMAP, func(v value) { v.never(&a.DeleteAfter) }},
+		{"delete_flagged", IMAP, func(v value) { v.boolean(&a.DeleteFlagged) }},
+		{"keep_for", IMAP, func(v value) { v.never(&a.KeepFor) }},
 		{"mailbox", IMAP, func(v value) { v.own(&a.Own) }},
 		{"expunge", IMAP, func(v value) { v.boolean(&a.Expunge) }},
 		{"trash", IMAP, func(v value) {

@@ -60,6 +60,8 @@ func written(k Key, v string) error {
 	switch k.Path {
 	case "tunnel":
 		delete(account, "host")
+	case "delete_after", "mailbox.delete_after":
+		account["direction"] = `"archive"`
 	case "client_key":
 		account["client_cert"] = `"me.pem"`
 	case "allow_cleartext":

@@ -127,6 +127,9 @@ func (t Terms) show(b *bytes.Buffer) {
 	fmt.Fprintf(b, "bodies = %s\n", t.Bodies.toml())
 	text(b, "direction", t.Direction)
 	text(b, "local_changes", t.LocalChanges)
+	line(b, "delete_after", FormatDuration(t.DeleteAfter), t.DeleteAfter > 0)
+	line(b, "delete_flagged", true, t.DeleteFlagged)
+	line(b, "keep_for", FormatDuration(t.KeepFor), t.KeepFor > 0)
 }
 
 func (o *OAuth2) show(b *bytes.Buffer, account string) {

@@ -31,7 +31,7 @@ type unit struct {
 }
 
 func durations() []unit {
-	return []unit{{"w", int64(7 * 24 * time.Hour)}, {"d", int64(24 * time.Hour)}, {"h", int64(time.Hour)}, {"m", int64(time.Minute)}, {"s", int64(time.Second)}, {"ms", int64(time.Millisecond)}}
+	return []unit{{"y", int64(365 * 24 * time.Hour)}, {"w", int64(7 * 24 * time.Hour)}, {"d", int64(24 * time.Hour)}, {"h", int64(time.Hour)}, {"m", int64(time.Minute)}, {"s", int64(time.Second)}, {"ms", int64(time.Millisecond)}}
 }
 
 func sizes() []unit {
@@ -41,7 +41,7 @@ func sizes() []unit {
 	}
 }
 
-// ParseDuration reads numbers with units w, d, h, m, s and ms, such as "14d" or "1h30m". Zero is refused.
+// ParseDuration reads numbers with units y (365 days), w, d, h, m, s and ms, such as "14d" or "1h30m". Zero is refused.
 func ParseDuration(s string) (time.Duration, error) {
 	var sum int64
 	for rest := s; rest != "" || s == ""; {

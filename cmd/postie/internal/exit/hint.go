@@ -210,6 +210,9 @@ func toOutput(err error) bool {
 // guardHint says how to go on from what the guard stopped: deletions, or mail that is only here.
 func guardHint(err error, allowed string) string {
 	for _, g := range guards(err) {
+		if g.Clears {
+			return "delete_after does this for the first time, or after a long while. If that is meant: " + allowed
+		}
 		if g.Omits {
 			return "to have them again: local_changes = \"revert\" in the configuration. If they were deleted on purpose: " + allowed
 		}

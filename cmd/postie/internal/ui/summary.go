@@ -19,6 +19,7 @@ type Summary struct {
 	Moved         int     `json:"moved"`
 	DeletedLocal  int     `json:"deleted_local"`
 	DeletedRemote int     `json:"deleted_remote"`
+	Cleared       int64   `json:"cleared,omitempty"` // octets that the server was rid of, by delete_after
 	Skipped       int     `json:"skipped"`
 	Present       int     `json:"present,omitempty"` // restore: messages that were there
 	Bytes         int64   `json:"bytes"`             // what came from the server, after decompression
@@ -40,6 +41,7 @@ func (s Summary) Then(next Summary) Summary {
 	next.Moved += s.Moved
 	next.DeletedLocal += s.DeletedLocal
 	next.DeletedRemote += s.DeletedRemote
+	next.Cleared += s.Cleared
 	next.Bytes += s.Bytes
 	return next
 }
@@ -100,7 +102,11 @@ func (s Summary) parts() []string {
 	add(s.FlagsPushed, "flags of %d updated on the server", "update flags of %d on the server")
 	add(s.Moved, "%d moved", "move %d")
 	add(s.DeletedLocal, "%d deleted here", "delete %d here")
-	add(s.DeletedRemote, "%d deleted on the server", "delete %d on the server")
+	won := ""
+	if s.Cleared > 0 {
+		won = " (" + Size(s.Cleared) + " won there)"
+	}
+	add(s.DeletedRemote, "%d deleted on the server"+won, "delete %d on the server"+won)
 	add(s.Present, "%d were there", "%d are there")
 	add(s.Skipped, "%d skipped", "skip %d")
 	add(s.Failed, "%d failed", "%d failed")
