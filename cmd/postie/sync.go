@@ -149,7 +149,7 @@ func (s *syncing) options(ctx context.Context, flags *syncFlags) (o mirror.Optio
 func numbersOf(r mirror.Report) ui.Summary {
 	return ui.Summary{New: r.New, Uploaded: r.Uploaded, FlagsPulled: r.FlagsPulled, FlagsPushed: r.FlagsPushed,
 		Moved: r.Moved, DeletedLocal: r.DeletedLocal, DeletedRemote: r.DeletedRemote, Skipped: r.Skipped,
-		Failed: r.Failed, Mailboxes: r.Mailboxes, Bytes: r.Bytes}
+		Failed: r.Failed, Mailboxes: r.Mailboxes, Bytes: r.Bytes, Cleared: r.Cleared}
 }
 
 // show translates an event.
