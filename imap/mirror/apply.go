@@ -119,7 +119,7 @@ func (r *run) group(ctx context.Context, ops []plan.Op) error {
 // prepare writes down what observing found out: mailboxes that are known from now on, and bases that were matched again.
 func (r *run) prepare(ctx context.Context) error {
 	for _, b := range r.boxes {
-		if b.outside || b.remote == nil && b.newbase == nil || !b.here || b.spoiled {
+		if b.outside || b.remote == nil && b.newbase == nil || !b.here || b.spoiled && !b.partial {
 			continue
 		}
 		if err := r.enter(ctx, b); err != nil {

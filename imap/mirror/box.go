@@ -70,6 +70,7 @@ type serverSide struct {
 	pending  []plan.PendingChange // for messages that have no body here
 	expunges bool                 // an EXPUNGE would take only what is ours
 	forbids  forbids
+	partial  bool // of some of its messages nobody knows who they are
 }
 
 // effects are what this run did to a mailbox, or could not do.

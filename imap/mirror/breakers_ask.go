@@ -1,7 +1,6 @@
 package mirror
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,8 +19,6 @@ import (
 // message is, so it takes no part in the plan. It is found in halves, over new connections, and remembered as a Breaker without a size.
 
 const errOften = problem("the connection ended too often while the server was asked for sizes or headers of its messages: the mailbox is left as it is")
-
-const errMatch = problem("which file is which of its messages cannot be told, since the connection ends at one of them: the mailbox is left as it is")
 
 // nameless is a message at which the connection ends when the server is asked for its size or header.
 type nameless struct {
@@ -66,9 +63,7 @@ func (r *run) identifyThere(ctx context.Context, b *box, set goimap.UIDSet, ask 
 		switch n := changes.Count(rest); {
 		case n == 1 && ended > 1: // not the line, but the message
 			gone.AddSet(rest)
-			if err := r.leaveOut(nameless{mailbox: b.Name, uid: rest[0].Start, ask: ask, broke: why}); err != nil {
-				return gone, err
-			}
+			r.leaveOut(nameless{mailbox: b.Name, uid: rest[0].Start, ask: ask, broke: why})
 		case n == 1:
 			parts = slices.Insert(parts, 0, rest)
 		case n > 1 && some: // servers answer in order, so it is most likely the first that did not come
@@ -93,15 +88,11 @@ func (r *run) identifyOnce(ctx context.Context, b *box, set goimap.UIDSet, ask c
 	return gone, err
 }
 
-// leaveOut keeps a message out of the plan, which may go on without it, unless the mailbox is matched: its file would look as if it had
-// been deleted there.
-func (r *run) leaveOut(m nameless) error {
+// leaveOut keeps a message out of the plan, which goes on without it. Where the mailbox is matched its file matches nothing, and waits.
+func (r *run) leaveOut(m nameless) {
 	r.spoil(m.op())
+	r.byName[m.mailbox].partial = true
 	r.breaks.nameless = append(r.breaks.nameless, m)
-	if m.ask.Strict {
-		return errMatch
-	}
-	return nil
 }
 
 // identifiable leaves out of a set the messages that are asked for last, or not in this run.
@@ -131,17 +122,15 @@ func (r *run) identifiable(ctx context.Context, b *box, set goimap.UIDSet, ask c
 			r.fail(m.op(), &BreaksError{Tries: last.Tries, Again: again})
 			m.told = true
 		}
-		err = cmp.Or(r.leaveOut(m), err)
+		r.leaveOut(m)
 	}
 	if len(mine) > 0 {
 		r.spoil(plan.Op{Mailbox: b.Name})
+		b.partial = true
 	}
 	left.AddSet(known)
 	left.AddSet(mine)
-	if ask.Strict && err == nil && len(left) > 0 {
-		err = errMatch
-	}
-	return changes.Less(set, left), left, err
+	return changes.Less(set, left), left, nil
 }
 
 // concrete makes of "1:*" the messages that there are.

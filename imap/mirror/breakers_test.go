@@ -2,6 +2,8 @@ package mirror
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -178,23 +180,49 @@ func TestBreakerHeader(t *testing.T) {
 	d.quiet()
 }
 
-// While a mailbox is matched its file would look as if it had been deleted there: that mailbox is left as it is, named, and the others come.
+// While a mailbox is matched, the file of such a message matches nothing: it waits, and is neither uploaded nor deleted, not even by
+// --allow-mass-delete. The others are matched, and come.
 func TestBreakerWhileMatching(t *testing.T) {
-	t.Parallel()
 	w := newStreet(t, dovecot.Options{})
 	for _, how := range []string{"end", "BYE"} {
-		var asked atomic.Int32
-		d := w.device(t, breaks(5, headers, how, &asked))
-		s := d.remote()
-		beginning(d, s)
-		d.create(s, "Z")
-		d.put(s, "Z", 90, 93)
-		d.deliver("INBOX", 700)
-		for n, came := range []int{7, 0} {
-			r, err := d.run(nil)
-			if err != nil || r.New != came || r.Failed != 2 || r.Mailboxes != 1 || r.DeletedLocal+r.DeletedRemote+r.Uploaded+len(r.Guards) > 0 || !strings.Contains(strings.Join(d.failures(), ""), "INBOX5") {
-				t.Errorf("run %d: %+v, %v, %v", n, r, err, d.failures())
-			}
+		for name, before := range map[string]func(d *device){
+			"first sync": func(d *device) {
+				d.deliver("INBOX", 1)
+				d.deliver("INBOX", 3)
+			},
+			"lost database": func(d *device) {
+				d.sync()
+				d.ok(os.Remove(filepath.Join(d.root, ".postie.db")))
+			},
+		} {
+			t.Run(how+" "+name, func(t *testing.T) {
+				t.Parallel()
+				var asked atomic.Int32
+				d := w.device(t)
+				s := d.remote()
+				beginning(d, s)
+				d.create(s, "Z")
+				d.put(s, "Z", 90, 93)
+				before(d)
+				d.quirks = quirks{breaks(5, headers, how, &asked)}
+				came := map[string]int{"first sync": 13, "lost database": 0}[name]
+				for n := range 3 {
+					d.policy.AllowMassDelete = n == 1
+					r, err := d.run(nil)
+					if err != nil || r.New != came || r.Failed != 1 || r.DeletedLocal+r.DeletedRemote+r.Uploaded+len(r.Guards) > 0 || !strings.Contains(strings.Join(d.failures(), ""), "INBOX5") {
+						t.Errorf("run %d: %+v, %v, %v", n, r, err, d.failures())
+					}
+					came = 0
+				}
+				d.policy.AllowMassDelete = false
+				d.quirks = nil
+				d.clock += 7 * time.Hour
+				if r := d.sync(); r.New+r.Uploaded+r.DeletedLocal+r.DeletedRemote > 0 {
+					t.Errorf("mended: %+v", r)
+				}
+				d.equal()
+				d.quiet()
+			})
 		}
 	}
 }

@@ -3,21 +3,29 @@ package mirror
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"postie/imap/plan"
 )
 
-// planned makes the plan. Before a guard says that very many messages are gone on the server, it is asked in one more way: where
-// SEARCH finds some of them, nothing of that mailbox is believed to be gone.
+// emptiedThere says whether all messages of a mailbox are gone on the server, as it has it.
+func (b *box) emptiedThere() bool {
+	return b.delta.Read && b.delta.Doubt == nil && b.delta.Now.Messages == 0 && len(b.delta.Pairs) > 0 && len(b.delta.Messages) == 0
+}
+
+// planned makes the plan. Before a guard says that very many messages are gone on the server, or a mailbox is emptied here, the server is
+// asked in one more way: where SEARCH finds some of them, nothing of that mailbox is believed to be gone.
 func (r *run) planned(ctx context.Context, views []plan.Mailbox) (plan.Plan, error) {
 	p, err := plan.Diff(views, r.Policy)
 	if err != nil {
 		return p, fmt.Errorf("plan: %w", err)
 	}
 	again := false
-	for _, g := range p.Guards {
-		b := r.byName[g.Mailbox]
-		if g.Cause != plan.TooMany || g.Side != plan.Local || b == nil || b.remote == nil || b.mustMatch {
+	for _, b := range r.boxes {
+		guarded := slices.ContainsFunc(p.Guards, func(g plan.Guard) bool {
+			return g.Mailbox == b.Name && g.Cause == plan.TooMany && g.Side == plan.Local
+		})
+		if b.remote == nil || b.mustMatch || b.outside || !guarded && !b.emptiedThere() {
 			continue
 		}
 		if err := r.reader.Search(ctx, remoteOf(b), &b.delta); err != nil {

@@ -107,6 +107,7 @@ const (
 	errUIDs        = changes.ErrUIDs
 	errValidity    = problem("its UIDVALIDITY changed meanwhile")
 	errUntold      = changes.ErrUntold
+	errLists       = problem("the server lists no mailbox at all: of those that are not known here only INBOX can be looked at")
 	errName        = problem("its name on the server cannot be used in a command: rename it there, with another program")
 	errGone        = problem("the message is not there any more")
 	errEmpty       = problem("the file holds nothing")

@@ -62,6 +62,18 @@ func falsehoods() map[string]falsehood {
 		}),
 		"LIST leaves a mailbox out": instead(`^\* LIST .*`, nothing),
 		"LIST says OK only":         onlyOK(`^LIST`),
+		"STORE says OK only":        onlyOK(`^UID STORE`),
+		"EXPUNGE says OK only":      onlyOK(`^(UID )?EXPUNGE`),
+		"MOVE says OK only":         onlyOK(`^UID MOVE`),
+		"APPEND says OK only":       onlyOK(`^APPEND`),
+		"ends at SELECT":            ends(`^SELECT "?A"? `),
+		"ends at FETCH":             ends(`^UID FETCH`),
+		"ends at SEARCH":            ends(`^UID SEARCH`),
+		"ends at STORE":             ends(`^UID STORE`),
+		"ends at EXPUNGE":           ends(`^UID EXPUNGE`),
+		"ends at MOVE":              ends(`^UID MOVE`),
+		"ends at APPEND":            ends(`^APPEND`),
+		"ends at LIST and STATUS":   ends(`^(LIST|STATUS)`),
 		"VANISHED at SELECT":        beforeAnswer(`^SELECT .*QRESYNC`, "* VANISHED (EARLIER) %d:%d"),
 		"VANISHED at any time":      beforeAnswer(`^(UID FETCH|UID SEARCH|NOOP)`, "* VANISHED %d:%d"),
 	}
@@ -149,5 +161,34 @@ func onlyOK(command string) falsehood {
 			d.Say(said...)
 			return ""
 		}}
+	}
+}
+
+// ends ends the connection at a command, before it is done or after.
+func ends(command string) falsehood {
+	re := regexp.MustCompile(command)
+	return func(l *liar) imaptest.Quirk {
+		return imaptest.Quirk{
+			Hears: func(d *imaptest.Dialogue, command string) string {
+				if _, rest, _ := strings.Cut(command, " "); !re.MatchString(rest) {
+					return command
+				}
+				if said := l.perhaps(command, func() []string { return nil }); len(said) == 0 {
+					d.Close()
+					return ""
+				}
+				return command
+			},
+			Says: func(d *imaptest.Dialogue, response string) []string {
+				if !re.MatchString(d.Answers(response)) {
+					return []string{response}
+				}
+				said := l.perhaps(response, func() []string { return nil })
+				if len(said) == 0 {
+					d.Close()
+				}
+				return said
+			},
+		}
 	}
 }

@@ -153,6 +153,7 @@ func (r *run) view(ctx context.Context, b *box) (plan.Mailbox, error) {
 	if r.Now().UnixMilli()-b.Ignored.At < refusalLasts.Milliseconds() {
 		v.PermanentFlags.Not = b.Ignored.Flags
 	}
+	v.Partial = b.partial
 	v.Later = r.breaks.waits(looking(b))
 	v.Closed, v.Expunges = b.forbids.insert, v.Expunges && !b.forbids.expunge
 	if b.forbids.delete {
@@ -262,11 +263,18 @@ func (r *run) doubts(ctx context.Context, views []plan.Mailbox) ([]plan.Mailbox,
 		set.AddNum(d.UID)
 		sets[d.Mailbox] = set
 	}
-	for _, b := range r.boxes {
-		if len(sets[b.Name]) > 0 {
-			if _, err := r.identifyThere(ctx, b, sets[b.Name], changes.Ask{Header: true, Whole: true}); err != nil {
-				return nil, r.at(looking(b), err)
-			}
+	for i := range views {
+		b := r.byName[views[i].Name]
+		if len(sets[b.Name]) == 0 {
+			continue
+		}
+		gone, err := r.identifyThere(ctx, b, sets[b.Name], changes.Ask{Header: true, Whole: true})
+		if err != nil {
+			return nil, r.at(looking(b), err)
+		}
+		if b.partial { // they are newcomers, and take no part in the plan
+			b.delta.Messages = slices.DeleteFunc(slices.Clone(b.delta.Messages), func(m plan.Message) bool { return gone.Contains(m.UID) })
+			views[i].Messages, views[i].Partial = plan.Seq(b.delta.Messages), true
 		}
 	}
 	return views, nil // they share the slices that the headers were put into

@@ -56,7 +56,9 @@ func TestOfferedAndRefused(t *testing.T) {
 			}}
 			d := w.device(t, slices.Concat(o.rung, quirks{counts, imaptest.Refuse(o.command, 0, o.answer)})...)
 			scenario(d)
-			asked.Store(0)
+			if asked.Swap(0) == 0 {
+				t.Error("it was never asked")
+			}
 			d.put(d.remote(), "INBOX", 500, 501)
 			d.sync()
 			d.equal()

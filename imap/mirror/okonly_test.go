@@ -9,6 +9,10 @@ import (
 	"testing"
 	"time"
 
+	goimap "github.com/emersion/go-imap/v2"
+
+	"postie/imap"
+	"postie/imap/changes"
 	"postie/imap/imaptest"
 	"postie/maildir"
 	"postie/testdata/dovecot"
@@ -163,4 +167,50 @@ func TestAppendedNowhere(t *testing.T) {
 	if _, err := os.Stat(d.dir("INBOX").Path(d.file("INBOX", 100))); err != nil {
 		t.Error(err)
 	}
+}
+
+// Few messages, or one, that are gone by what STATUS and SELECT say: SEARCH is asked before the mailbox is emptied here.
+func TestEmptiedBySayingSo(t *testing.T) {
+	w := newStreet(t, dovecot.Options{})
+	for name, rung := range map[string]quirks{"QRESYNC": nil, "CONDSTORE": condstore(), "old": old()} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := w.device(t, rung...)
+			s := d.remote()
+			beginning(d, s)
+			d.create(s, "One")
+			d.put(s, "One", 40, 41)
+			d.sync()
+			none := quirks{imaptest.Replace(`(STATUS "?(?:A|One)"? .*MESSAGES) \d+`, "$1 0"), imaptest.Replace(`^\* (1|4) EXISTS`, "* 0 EXISTS")}
+			d.quirks = append(none, rung...)
+			r, err := d.run(nil)
+			if err != nil || r.Failed != 2 || r.DeletedLocal > 0 {
+				t.Errorf("%+v, %v, %v", r, err, d.failures())
+			}
+			d.quirks = rung
+			d.sync()
+			d.equal()
+			d.select_(s, "One")
+			_, err = s.Store(context.Background(), changes.Every(), goimap.StoreFlagsAdd, []imap.Flag{goimap.FlagDeleted}, 0)
+			d.ok(err, s.ExpungeAll(context.Background()))
+			if r := d.sync(); r.DeletedLocal != 1 {
+				t.Errorf("%+v", r)
+			}
+			d.quiet()
+		})
+	}
+}
+
+// A server whose LIST names nothing, asked either way, in a first sync: INBOX comes, and that the others are not known is said, and no success.
+func TestListsNothing(t *testing.T) {
+	d := newStreet(t, dovecot.Options{}).device(t, imaptest.Replace(`^\* LIST .*`, ""), imaptest.Replace(`^\* LSUB .*`, ""), imaptest.Replace(`^\* STATUS "?A"?.*`, ""))
+	beginning(d, d.remote())
+	r, err := d.run(nil)
+	if err != nil || r.New != 8 || r.Failed != 1 || !strings.Contains(strings.Join(d.failures(), ""), "lists no mailbox at all") {
+		t.Errorf("%+v, %v, %v", r, err, d.failures())
+	}
+	d.quirks = nil
+	d.sync()
+	d.equal()
+	d.quiet()
 }

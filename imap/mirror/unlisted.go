@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"postie/imap"
 	"postie/imap/naming"
@@ -27,7 +28,11 @@ func (r *run) unlisted(ctx context.Context, all []imap.Mailbox) error {
 				r.listed(&plain[i])
 			}
 		}
-		missing = r.missingThere(append(all, plain...))
+		all = append(all, plain...)
+		missing = r.missingThere(all)
+	}
+	if named := func(p string) bool { return !strings.ContainsAny(p, "*%") }; len(all) == 0 && r.first && (len(r.Mailboxes) == 0 || !slices.ContainsFunc(r.Mailboxes, named)) {
+		r.fail(plan.Op{}, errLists)
 	}
 	names := make([]string, len(missing))
 	for i, b := range missing {

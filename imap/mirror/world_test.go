@@ -62,7 +62,8 @@ type device struct {
 	policy   plan.Policy
 	patterns []string
 	store    *index.Store
-	clock    time.Duration // ahead of the real time, so that mtimes are settled
+	context  context.Context // of runs; nil: one that does not end
+	clock    time.Duration   // ahead of the real time, so that mtimes are settled
 	events   []Event
 	trips    *atomic.Int64 // answers with a tag
 	prefix   string
@@ -148,7 +149,7 @@ func (d *device) do(what func(context.Context, Options) (Report, error), change 
 	if change != nil {
 		change(&o)
 	}
-	return what(context.Background(), o)
+	return what(cmp.Or(d.context, context.Background()), o)
 }
 
 // sync demands that a run goes well.

@@ -217,6 +217,8 @@ func (d *differ) upload(b *box, f File, s State, op Op) {
 	op.Pair = Pair{Key: f.Key, Local: f.Flags, Remote: b.PermanentFlags.only(f.Flags), Size: f.ID.Size, Date: f.ID.Date}
 	switch {
 	case s == Archived:
+	case s == Orphan && b.Partial:
+		d.open[b.Name] = true // whoever could not tell has said so
 	case s == Orphan && b.policy.Direction == BothWays && !d.policy.AllowMassDelete:
 		d.tally[b].orphans++
 	case f.ID.Hash == [32]byte{}:

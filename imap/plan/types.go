@@ -178,6 +178,7 @@ type Mailbox struct {
 	Lost           string // of its Maildir's new/ and cur/ the one that held messages, as the base knows, and is not there any more
 	Damaged        bool   // files came into it that hold nothing: any that is missing may have been one
 	Unstable       bool   // the scan never came to rest: files may be there that it does not show, of any mailbox
+	Partial        bool   // of some of its messages nobody knows who they are: an Orphan may be one of them, and waits
 	Later          bool   // its messages are looked at later in the run: what is missing there elsewhere may be in it, and waits
 	base           string // the name that Base was given under, if that is another
 	Terms          *Terms // nil: those of the policy
