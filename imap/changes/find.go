@@ -2,6 +2,7 @@ package changes
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -108,9 +109,11 @@ func (r *Reader) among(ctx context.Context, rows Rows, set goimap.UIDSet, wanted
 		sure int
 	}
 	var hits []hit
+	var sick error // what is looked for may be one that the server cannot give
 	var header message.Header
 	for m, err := range r.Headers(ctx, set) {
-		if _, missing := errors.AsType[*imap.MissingError](err); missing {
+		if missing, ok := errors.AsType[*imap.MissingError](err); ok {
+			sick = cmp.Or(sick, missing.Err)
 			continue
 		}
 		if err != nil {
@@ -139,6 +142,9 @@ func (r *Reader) among(ctx context.Context, rows Rows, set goimap.UIDSet, wanted
 		if !known {
 			h.q.Found, h.q.Message, taken[h.m.UID] = h.m.UID, h.m, true
 		}
+	}
+	if slices.ContainsFunc(wanted, func(q *Target) bool { return q.Found == 0 }) {
+		return sick
 	}
 	return nil
 }

@@ -1,7 +1,9 @@
 package mirror
 
 import (
+	"context"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -37,6 +39,18 @@ func cutAt(command string, n int) quirks {
 	}}
 }
 
+// once lets a run have one connection: where that is cut, the run is over.
+func once(o *Options) {
+	dial, dialed := o.IMAP.Dial, false
+	o.IMAP.Dial = func(ctx context.Context) (net.Conn, error) {
+		if dialed {
+			return nil, net.ErrClosed
+		}
+		dialed = true
+		return dial(ctx)
+	}
+}
+
 func oldest() quirks {
 	return append(old(), imaptest.Without("UIDPLUS"), imaptest.Without("ESEARCH"), imaptest.Replace(`^\* OK \[UIDNEXT.*`, ""), imaptest.Replace(` UIDNEXT \d+`, ""))
 }
@@ -56,7 +70,7 @@ func TestManyUploadsCut(t *testing.T) {
 				d.deliver("INBOX", n)
 			}
 			d.quirks = append(cutAt("APPEND", 30), q...)
-			if _, err := d.run(nil); err == nil {
+			if _, err := d.run(once); err == nil {
 				t.Fatal("nothing was cut")
 			}
 			there := len(d.there()["INBOX"])
@@ -91,7 +105,7 @@ func TestManyCopiesCut(t *testing.T) {
 				d.ok(err)
 			}
 			d.quirks = append(cutAt("UID COPY", 1), q...)
-			if _, err := d.run(nil); err == nil {
+			if _, err := d.run(once); err == nil {
 				t.Fatal("nothing was cut")
 			}
 			d.quirks = q
@@ -126,7 +140,7 @@ func TestCutAmongFilesOfOneMessageID(t *testing.T) {
 		}
 		return c
 	}}}, cutAt("APPEND", 1)...)
-	if _, err := d.run(nil); err == nil {
+	if _, err := d.run(once); err == nil {
 		t.Fatal("nothing was cut")
 	}
 	d.quirks = nil
@@ -150,7 +164,7 @@ func TestRenamedAfterAnUploadThatWasCut(t *testing.T) {
 				d.sync()
 				d.deliver("INBOX", 100)
 				d.quirks = append(cutAt("APPEND", 1), q...)
-				if _, err := d.run(nil); err == nil {
+				if _, err := d.run(once); err == nil {
 					t.Fatal("nothing was cut")
 				}
 				d.quirks = q
@@ -176,7 +190,7 @@ func TestRenamedAfterAnUploadThatWasCut(t *testing.T) {
 // What was cut off cannot be looked for, since the server refuses: nothing is done twice meanwhile.
 func TestCutAndRefused(t *testing.T) {
 	w := newStreet(t, dovecot.Options{})
-	for _, command := range []string{`^SELECT "?INBOX`, `^UID FETCH .*HEADER`} {
+	for command, times := range map[string]int{`^SELECT "?INBOX`: 1, `^UID FETCH .*HEADER`: 0} {
 		t.Run(command, func(t *testing.T) {
 			t.Parallel()
 			d := w.device(t)
@@ -186,11 +200,11 @@ func TestCutAndRefused(t *testing.T) {
 				d.deliver("INBOX", n)
 			}
 			d.quirks = cutAt("APPEND", 4)
-			if _, err := d.run(nil); err == nil {
+			if _, err := d.run(once); err == nil {
 				t.Fatal("nothing was cut")
 			}
 			d.deliver("A", 200)
-			d.quirks = quirks{imaptest.Refuse(command, 1, "NO [UNAVAILABLE] not so fast")}
+			d.quirks = quirks{imaptest.Refuse(command, times, "NO [UNAVAILABLE] not so fast")}
 			if r, err := d.run(nil); err != nil || r.Failed > 1 || r.Uploaded != 1 {
 				t.Errorf("%+v %v", r, err)
 			}
