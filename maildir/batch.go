@@ -11,15 +11,15 @@ import (
 // syncers is how many fsyncs are under way at once: the disk merges the flushes of those that wait together.
 const syncers = 32
 
-// Batch publishes drafts, of one Maildir or of several, at the price of few disk flushes. The zero value is ready.
-// Not for use by several goroutines at once. From Add on the batch discards a draft that it gives up.
+// Batch publishes deliveries, of one Maildir or of several, at the price of few disk flushes. The zero value is ready.
+// Not for use by several goroutines at once. From Add on the batch discards a delivery that it gives up.
 //
 // Crash order: files are durable in tmp/ (Sync) before any name in new/ or cur/ points to them (Publish), and these
 // names are durable when Publish returns. In between the caller may record what is about to appear.
 //
 // # How files become durable
 //
-// Writing starts when a draft is added (sync_file_range, Linux only), and Sync fsyncs the files, 32 at a time ("range+parallel32").
+// Writing starts when a delivery is added (sync_file_range, Linux only), and Sync fsyncs the files, 32 at a time ("range+parallel32").
 // BenchmarkDurable, median / worst milliseconds for 256 files, the ways in turn; Linux 6.18, ext4 on a virtual disk where
 // one fsync costs 35 µs, 2 cores, busy with other work too from the third line on:
 //
@@ -35,7 +35,7 @@ const syncers = 32
 // that others set its price; it reports write errors since Linux 5.8 only, and does not pass through every FUSE file system.
 // fsync is safe everywhere, and 32 that wait together share the disk's flushes, which matters where a flush is dear.
 //
-// A file stays open until Sync, so that a batch holds a descriptor for each draft: a write error in between is sure to be
+// A file stays open until Sync, so that a batch holds a descriptor for each delivery: a write error in between is sure to be
 // reported only to the descriptor that wrote. (Linux keeps it with the inode for whoever opens the file next, but may
 // drop the inode.) Go raises the limit of descriptors to what the system allows.
 type Batch struct {
@@ -43,7 +43,7 @@ type Batch struct {
 	// "fsync FILE", "rename FILE", "fsync-dir DIR" (crash tests stop there).
 	Step func(step string)
 
-	drafts []*Draft
+	deliveries []*Delivery
 }
 
 func (b *Batch) step(verb, path string) {
@@ -52,18 +52,18 @@ func (b *Batch) step(verb, path string) {
 	}
 }
 
-// Add stages a draft that is written in full, and gives the key that it will have. It is written out, not yet durable;
-// an error met here is reported by Sync. Keywords become letters of the draft's Maildir in Sync, which lists new ones in
+// Add stages a delivery that is written in full, and gives the key that it will have. It is written out, not yet durable;
+// an error met here is reported by Sync. Keywords become letters of the delivery's Maildir in Sync, which lists new ones in
 // its keyword table; those for which no letter is left are not in the name.
-func (b *Batch) Add(f *Draft, flags Flags) Key {
+func (b *Batch) Add(f *Delivery, flags Flags) Key {
 	f.stage(flags)
-	b.drafts = append(b.drafts, f)
+	b.deliveries = append(b.deliveries, f)
 	return f.key
 }
 
-// Bytes is the size of the drafts on disk, in octets.
+// Bytes is the size of the deliveries on disk, in octets.
 func (b *Batch) Bytes() (n int64) {
-	for _, f := range b.drafts {
+	for _, f := range b.deliveries {
 		n += f.disk
 	}
 	return n
@@ -75,7 +75,7 @@ func (b *Batch) Sync() error {
 	b.assignLetters()
 	var wg sync.WaitGroup
 	slots := make(chan struct{}, syncers)
-	for _, f := range b.drafts {
+	for _, f := range b.deliveries {
 		if f.err != nil || f.state != staged {
 			continue
 		}
@@ -94,7 +94,7 @@ func (b *Batch) Sync() error {
 // a file name uses it, else a crash would leave letters without a meaning.
 func (b *Batch) assignLetters() {
 	wanted := map[Dir][]string{}
-	for _, f := range b.drafts {
+	for _, f := range b.deliveries {
 		if f.state == staged && f.flags.Keywords != "" {
 			wanted[f.dir] = append(wanted[f.dir], f.flags.Keywords.Names()...)
 		}
@@ -104,7 +104,7 @@ func (b *Batch) assignLetters() {
 		err   error
 	}
 	tables := map[Dir]*result{}
-	for _, f := range b.drafts {
+	for _, f := range b.deliveries {
 		if f.state != staged || f.flags.Keywords == "" {
 			continue
 		}
@@ -121,12 +121,12 @@ func (b *Batch) assignLetters() {
 }
 
 // Publish renames what was synced into new/, or cur/ when it has flags, and then fsyncs each folder once. Those that fail
-// are named in Failures: if the rename failed the draft is discarded; if the fsync of the folder failed the
+// are named in Failures: if the rename failed the delivery is discarded; if the fsync of the folder failed the
 // message is there, but a crash may take it. What was added after the last Sync stays for the next one.
 func (b *Batch) Publish() error {
 	var folders []string
-	in := map[string][]*Draft{}
-	for _, f := range b.drafts {
+	in := map[string][]*Delivery{}
+	for _, f := range b.deliveries {
 		if f.state != durable {
 			continue
 		}
@@ -151,24 +151,24 @@ func (b *Batch) Publish() error {
 		}
 	}
 	err := b.drop()
-	b.drafts = slices.DeleteFunc(b.drafts, func(f *Draft) bool { return f.state == published })
+	b.deliveries = slices.DeleteFunc(b.deliveries, func(f *Delivery) bool { return f.state == published })
 	return err
 }
 
 // Close discards what is not published. The batch is empty afterwards and may be used again.
 func (b *Batch) Close() error {
 	var errs []error
-	for _, f := range b.drafts {
+	for _, f := range b.deliveries {
 		errs = append(errs, f.Close())
 	}
-	b.drafts = nil
+	b.deliveries = nil
 	return errors.Join(errs...)
 }
 
-// drop takes the drafts that failed out of the batch.
+// drop takes the deliveries that failed out of the batch.
 func (b *Batch) drop() error {
 	var fails Failures
-	b.drafts = slices.DeleteFunc(b.drafts, func(f *Draft) bool {
+	b.deliveries = slices.DeleteFunc(b.deliveries, func(f *Delivery) bool {
 		if f.err != nil {
 			fails = append(fails, Failure{f.key, f.err})
 			f.Close() // what cannot be removed either, CleanTmp takes

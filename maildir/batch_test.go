@@ -12,8 +12,8 @@ import (
 	"testing"
 )
 
-// Len is the number of drafts in the batch.
-func (b *Batch) Len() int { return len(b.drafts) }
+// Len is the number of deliveries in the batch.
+func (b *Batch) Len() int { return len(b.deliveries) }
 
 // Commit is Sync, and Publish of what was synced.
 func (b *Batch) Commit() error {
@@ -38,7 +38,7 @@ func crash(f func()) {
 	f()
 }
 
-func add(t testing.TB, b *Batch, d Dir, text string, flags Flags) *Draft {
+func add(t testing.TB, b *Batch, d Dir, text string, flags Flags) *Delivery {
 	t.Helper()
 	f, err := d.Create()
 	must(t, err)
@@ -87,7 +87,7 @@ func TestBatchOrder(t *testing.T) {
 	if !slices.Equal(got, want) {
 		t.Errorf("%q", got)
 	}
-	for f, flags := range map[*Draft]string{f1: "", f2: ":2,Sa", f3: "", f4: ":2,ab"} {
+	for f, flags := range map[*Delivery]string{f1: "", f2: ":2,Sa", f3: "", f4: ":2,ab"} {
 		e := f.Entry()
 		if want := fmt.Sprintf("%s,S=%d%s", f.Key(), f.Wire().Size, flags); e.Name != want || e.New != (flags == "") {
 			t.Errorf("%+v, want %s", e, want)

@@ -17,7 +17,7 @@ const tmpAge = 36 * time.Hour
 // CleanTmp removes the leftovers of crashes from tmp/, and says how many: files that were not touched for 36 hours before now,
 // whoever made them, and those of ours whose process has died.
 //
-// Age is counted from ctime: a draft in use may well have the mtime of a message from years ago ([Draft.SetTime]).
+// Age is counted from ctime: a delivery in use may well have the mtime of a message from years ago ([Delivery.SetTime]).
 func (d Dir) CleanTmp(now time.Time) (int, error) {
 	n := 0
 	var errs []error

@@ -70,19 +70,19 @@ func NewIntake[T any](limit int, step func(string), ledger Ledger[T]) *Intake[T]
 
 func (in *Intake[T]) begin() { in.current = &portion[T]{files: Batch{Step: in.step}} }
 
-// Create begins a draft in dir. A batch holds a descriptor for each message: where there are none left, it waits until
+// Create begins a delivery in dir. A batch holds a descriptor for each message: where there are none left, it waits until
 // all that was added is durable.
-func (in *Intake[T]) Create(dir Dir) (*Draft, error) {
-	draft, err := dir.Create()
+func (in *Intake[T]) Create(dir Dir) (*Delivery, error) {
+	delivery, err := dir.Create()
 	if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
 		in.drain()
-		draft, err = dir.Create()
+		delivery, err = dir.Create()
 	}
-	return draft, err
+	return delivery, err
 }
 
-// Stage puts a draft that is written in full into the current batch, and gives the key that it will have. Add must follow.
-func (in *Intake[T]) Stage(f *Draft, flags Flags) Key { return in.current.files.Add(f, flags) }
+// Stage puts a delivery that is written in full into the current batch, and gives the key that it will have. Add must follow.
+func (in *Intake[T]) Stage(f *Delivery, flags Flags) Key { return in.current.files.Add(f, flags) }
 
 // Add puts a message into the current batch: key is what Stage gave for its file, or "" where it needs none. It waits while a
 // full batch finds the one before not yet durable. The error is that of an earlier batch: nothing more will be stored.

@@ -21,64 +21,58 @@ ACCOUNT/MAILBOX, or MAILBOX where there is one account. In the Maildir of a POP3
 	return cmd
 }
 
-// mailboxes does something to the mailboxes of accounts.
-func (a *app) mailboxes(ctx context.Context, names []string, r reading, do func(*library.Library) error) (err error) {
-	l, err := a.library(ctx, names, r)
-	if err != nil {
-		return err
-	}
-	defer l.Closing(&err)
-	return do(l)
-}
-
-func (a *app) mailboxListCommand() *cobra.Command {
+// onMailboxes is a command that does something to mailboxes: to those of the accounts that named picks from its arguments; nil: of all.
+func (a *app) onMailboxes(cmd *cobra.Command, named func(args []string) []string, do func(ctx context.Context, l *library.Library, args []string) error) *cobra.Command {
 	var flags reading
-	cmd := &cobra.Command{
-		Use:     "list [ACCOUNT...]",
-		Short:   "Show the mailboxes, and what the next sync does to them on the server",
-		Example: "  postie mailbox list\n  postie mailbox list work --json",
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.mailboxes(cmd.Context(), args, flags, func(l *library.Library) error { return l.ListMailboxes(cmd.Context()) })
-		},
+	cmd.RunE = func(cmd *cobra.Command, args []string) (err error) {
+		var accounts []string
+		if named != nil {
+			accounts = named(args)
+		}
+		l, err := a.library(cmd.Context(), accounts, flags)
+		if err != nil {
+			return err
+		}
+		defer l.Closing(&err)
+		return do(cmd.Context(), l, args)
 	}
 	flags.register(cmd.Flags())
 	return cmd
 }
 
+func (a *app) mailboxListCommand() *cobra.Command {
+	all := func(args []string) []string { return args }
+	return a.onMailboxes(&cobra.Command{
+		Use:     "list [ACCOUNT...]",
+		Short:   "Show the mailboxes, and what the next sync does to them on the server",
+		Example: "  postie mailbox list\n  postie mailbox list work --json",
+	}, all, func(ctx context.Context, l *library.Library, _ []string) error { return l.ListMailboxes(ctx) })
+}
+
 func (a *app) mailboxCreateCommand() *cobra.Command {
-	var flags reading
-	cmd := &cobra.Command{
+	return a.onMailboxes(&cobra.Command{
 		Use:     "create MAILBOX",
 		Short:   "Make a mailbox",
 		Example: "  postie mailbox create work/Lists/golang",
 		Args:    cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.mailboxes(cmd.Context(), nil, flags, func(l *library.Library) error { return l.CreateMailbox(cmd.Context(), args[0]) })
-		},
-	}
-	flags.register(cmd.Flags())
-	return cmd
+	}, nil, func(ctx context.Context, l *library.Library, args []string) error {
+		return l.CreateMailbox(ctx, args[0])
+	})
 }
 
 func (a *app) mailboxRenameCommand() *cobra.Command {
-	var flags reading
-	cmd := &cobra.Command{
+	return a.onMailboxes(&cobra.Command{
 		Use:     "rename MAILBOX NAME",
 		Short:   "Give a mailbox, and those below it, another name",
 		Long:    "rename gives a mailbox another name, and those below it with it. The next sync renames it on the server too; nothing is sent or fetched again.",
 		Example: "  postie mailbox rename work/Lists work/Groups",
 		Args:    cobra.ExactArgs(2),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.mailboxes(cmd.Context(), nil, flags, func(l *library.Library) error { return l.RenameMailbox(cmd.Context(), args[0], args[1]) })
-		},
-	}
-	flags.register(cmd.Flags())
-	return cmd
+	}, nil, func(ctx context.Context, l *library.Library, args []string) error {
+		return l.RenameMailbox(ctx, args[0], args[1])
+	})
 }
 
 func (a *app) mailboxDeleteCommand() *cobra.Command {
-	var flags reading
-	var yes bool
 	cmd := &cobra.Command{
 		Use:   "delete MAILBOX",
 		Short: "Delete a mailbox with the messages in it",
@@ -87,12 +81,10 @@ IMAP: the next sync deletes them on the server too, or moves the messages to the
 allows at once wait for sync --allow-mass-delete.`,
 		Example: "  postie mailbox delete work/Lists/old --yes",
 		Args:    cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.mailboxes(cmd.Context(), nil, flags, func(l *library.Library) error { return l.DeleteMailbox(cmd.Context(), args[0], yes) })
-		},
 	}
 	cmd.Flags().SortFlags = false
-	cmd.Flags().BoolVar(&yes, "yes", false, "delete the messages in it without asking")
-	flags.register(cmd.Flags())
-	return cmd
+	yes := cmd.Flags().Bool("yes", false, "delete the messages in it without asking")
+	return a.onMailboxes(cmd, nil, func(ctx context.Context, l *library.Library, args []string) error {
+		return l.DeleteMailbox(ctx, args[0], *yes)
+	})
 }

@@ -97,11 +97,11 @@ func (r *run) receiveOnce(ctx context.Context, b *box, ops []plan.Op, in *maildi
 			if doubtful == nil {
 				doubtful = map[goimap.UID]maildir.Wire{}
 			}
-			doubtful[m.UID] = a.draft.Wire()
-			a.draft.Close()
-		case a.verdict == message.CutOff, a.verdict == message.Doubtful && before[m.UID] != a.draft.Wire():
+			doubtful[m.UID] = a.delivery.Wire()
+			a.delivery.Close()
+		case a.verdict == message.CutOff, a.verdict == message.Doubtful && before[m.UID] != a.delivery.Wire():
 			r.fail(op, a.short())
-			a.draft.Close()
+			a.delivery.Close()
 		default:
 			if err := add(in, a); err != nil {
 				return nil, nil, err

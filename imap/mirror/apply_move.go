@@ -133,7 +133,7 @@ func (r *run) transfer(ctx context.Context, b, to *box, ops []plan.Op) (t transf
 	b.pushed = true
 	var intents []base.Intent
 	move, verb := r.session.Move, "move"
-	if !r.session.Has(goimap.CapMove) || b.forbids.expunge { // RFC 6851 section 4.1: MOVE needs that right
+	if !r.session.Has(goimap.CapMove) || b.forbids.Expunge { // RFC 6851 section 4.1: MOVE needs that right
 		move, verb = r.session.Copy, "copy"
 		if intents, err = r.intendCopies(ctx, b, to, ops); err != nil {
 			return t, err

@@ -14,7 +14,7 @@ import (
 // arrival is a message that came in whole.
 type arrival struct {
 	op        plan.Op
-	draft     *maildir.Draft
+	delivery  *maildir.Delivery
 	agreement base.Agreement
 	row       base.Row
 	announced int64 // octets, by RFC822.SIZE
@@ -23,40 +23,40 @@ type arrival struct {
 
 // short is the error of a message of which less came than the server said.
 func (a *arrival) short() error {
-	return &message.Short{Announced: a.announced, Came: a.draft.Wire().Size}
+	return &message.Short{Announced: a.announced, Came: a.delivery.Wire().Size}
 }
 
 // receive streams one message into tmp/. It returns nil without an error when the line broke, which the session
 // reports next.
 func (r *run) receive(b *box, op plan.Op, m imap.Message, header *message.Header, in *maildir.Intake[*arrival]) (*arrival, error) {
-	draft, err := in.Create(b.dir)
+	delivery, err := in.Create(b.dir)
 	if err != nil {
 		return nil, err
 	}
 	defer r.inHand()()
 	header.Reset()
-	whole, err := draft.Fill(m.Body, header, func(n int) { r.emit(Received{n}) })
+	whole, err := delivery.Fill(m.Body, header, func(n int) { r.emit(Received{n}) })
 	if !whole {
-		draft.Close()
+		delivery.Close()
 		return nil, err
 	}
-	draft.SetTime(m.Date)
+	delivery.SetTime(m.Date)
 	p := op.Pair
 	p.Date, p.Size = m.Date, m.Size
 	if m.Size < 0 {
-		p.Size = draft.Wire().Size
+		p.Size = delivery.Wire().Size
 	}
-	msg := &index.Message{Mailbox: b.Name, Wire: draft.Wire(), Header: header.Hash(), Date: m.Date, Flags: p.Local,
+	msg := &index.Message{Mailbox: b.Name, Wire: delivery.Wire(), Header: header.Hash(), Date: m.Date, Flags: p.Local,
 		Summary: message.Summarize(header.Bytes())}
 	if m.Date.IsZero() {
 		msg.Date = r.Now()
 	}
 	announced := max(m.Size, op.Pair.Size) // it may have been told only when the mailbox was observed
-	verdict := message.Judge(announced, draft.Wire().Size, header.Done(), header.Body())
-	if draft.Wire().Size == 0 && announced > 0 {
+	verdict := message.Judge(announced, delivery.Wire().Size, header.Done(), header.Body())
+	if delivery.Wire().Size == 0 && announced > 0 {
 		verdict = message.CutOff
 	}
-	return &arrival{op: op, draft: draft, announced: announced, verdict: verdict, agreement: base.Agreement{Mailbox: b.ID, UID: op.UID, Key: op.Key, Pair: p,
+	return &arrival{op: op, delivery: delivery, announced: announced, verdict: verdict, agreement: base.Agreement{Mailbox: b.ID, UID: op.UID, Key: op.Key, Pair: p,
 		EmailID: m.EmailID, Message: msg, Pending: r.fulfilled(b, op.UID)}}, nil
 }
 
@@ -67,7 +67,7 @@ func (r *run) newIntake(ctx context.Context) *maildir.Intake[*arrival] {
 
 // add puts a message into the current batch.
 func add(in *maildir.Intake[*arrival], a *arrival) error {
-	a.agreement.Pair.Key = in.Stage(a.draft, a.agreement.Pair.Local)
+	a.agreement.Pair.Key = in.Stage(a.delivery, a.agreement.Pair.Local)
 	return in.Add(a, a.agreement.Pair.Key)
 }
 
@@ -81,10 +81,10 @@ type arrivals struct {
 func (l arrivals) Arriving(all []*arrival) (err error) {
 	as := make([]base.Agreement, len(all))
 	for i, a := range all {
-		a.agreement.Entry = a.draft.Entry()
+		a.agreement.Entry = a.delivery.Entry()
 		if m := a.agreement.Message; !m.Wire.Exact {
-			if m.Own, err = a.draft.Own(); err != nil { // then it is known by its key only
-				l.r.Log.Warn("message cannot be read", "key", a.draft.Key(), "err", err)
+			if m.Own, err = a.delivery.Own(); err != nil { // then it is known by its key only
+				l.r.Log.Warn("message cannot be read", "key", a.delivery.Key(), "err", err)
 			}
 		}
 		as[i] = a.agreement

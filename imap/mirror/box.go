@@ -69,7 +69,7 @@ type serverSide struct {
 	finished goimap.UIDSet        // in a dry run: copied by a run that was stopped, and not there any more when that is settled
 	pending  []plan.PendingChange // for messages that have no body here
 	expunges bool                 // an EXPUNGE would take only what is ours
-	forbids  forbids
+	forbids  changes.Forbidden
 	partial  bool // of some of its messages nobody knows who they are
 }
 

@@ -23,7 +23,7 @@ func (r *run) expunge(ctx context.Context, b *box, set goimap.UIDSet) (marked go
 	if _, err := r.store(ctx, b, set, trashed, 0, map[goimap.UID]maildir.Flags{}); err != nil {
 		return nil, err
 	}
-	if b.forbids.expunge {
+	if b.forbids.Expunge {
 		return r.left(ctx, b, set)
 	}
 	if r.session.Has(goimap.CapUIDPlus) {
@@ -38,8 +38,7 @@ func (r *run) expunge(ctx context.Context, b *box, set goimap.UIDSet) (marked go
 		}
 		return r.unexpunged(ctx, b, set)
 	}
-	foreign, err := r.foreign(ctx, r.expungeable(b, set))
-	if err != nil || foreign {
+	if ours, err := r.reader.OnlyOurs(ctx, b.server, r.expungeable(b, set)); err != nil || !ours {
 		return set, err
 	}
 	r.step("expunge")
@@ -99,37 +98,4 @@ func (r *run) expungeable(b *box, set goimap.UIDSet) goimap.UIDSet {
 		}
 	}
 	return ours
-}
-
-// canExpunge finds out whether a deletion would take away only what we deleted. Without UIDPLUS an EXPUNGE takes
-// everything that is marked, by whomever.
-func (r *run) canExpunge(ctx context.Context, b *box) error {
-	b.expunges = r.session.Has(goimap.CapUIDPlus)
-	if b.expunges || b.remote == nil || b.delta.Now.ReadOnly {
-		return nil
-	}
-	ours := r.expungeable(b, b.missing)
-	if len(ours) == 0 {
-		b.expunges = true // nothing is to be deleted, as far as we know
-		return nil
-	}
-	if _, err := r.selected(ctx, b, nil); err != nil {
-		return err
-	}
-	foreign, err := r.foreign(ctx, ours)
-	b.expunges = !foreign
-	return err
-}
-
-// foreign says whether a message is marked in the selected mailbox that is not one of ours.
-func (r *run) foreign(ctx context.Context, ours goimap.UIDSet) (bool, error) {
-	marked, err := r.session.SearchDeleted(ctx)
-	for _, part := range marked {
-		for uid := range imap.UIDs(goimap.UIDSet{part}) {
-			if !ours.Contains(uid) {
-				return true, err
-			}
-		}
-	}
-	return false, err
 }

@@ -133,7 +133,7 @@ func (r *run) observeServer(ctx context.Context, b *box) (err error) {
 	if err != nil {
 		return err
 	}
-	return cmp.Or(r.canExpunge(ctx, b), r.rights(ctx, b))
+	return r.permissions(ctx, b)
 }
 
 // view is the mailbox as a plan sees it.
@@ -155,10 +155,7 @@ func (r *run) view(ctx context.Context, b *box) (plan.Mailbox, error) {
 	}
 	v.Partial = b.partial
 	v.Later = r.breaks.waits(looking(b))
-	v.Closed, v.Expunges = b.forbids.insert, v.Expunges && !b.forbids.expunge
-	if b.forbids.delete {
-		v.PermanentFlags.Set &^= maildir.FlagTrashed
-	}
+	v = b.forbids.In(v)
 	if b.remote == nil {
 		v.UIDValidity, v.MailboxID = 0, ""
 		b.Ignored = base.Ignored{}

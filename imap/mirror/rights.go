@@ -8,39 +8,40 @@ import (
 
 	"postie/imap/changes"
 	"postie/imap/plan"
-	"postie/maildir"
 )
 
-// forbids are the rights that the user lacks in a mailbox.
-type forbids struct{ insert, delete, expunge bool }
-
-// rights asks what the user may do in a mailbox, where the server tells (RFC 4314) and something is to be done, or waits for a
-// right: what is forbidden then is not tried and not planned, and what is not any more is done.
-func (r *run) rights(ctx context.Context, b *box) error {
-	b.forbids = forbids{}
-	if !r.session.Has(goimap.CapACL) || b.remote == nil || !r.pushes(b) {
-		return nil
-	}
-	may, err := r.session.MyRights(ctx, b.server)
-	if err != nil {
-		if single(err) {
-			err = nil // then what is tried tells
-		}
+// permissions finds out what may be done in a mailbox, where something is to be done there, or waits for a right: what is forbidden then is
+// not tried and not planned, and what is not any more is done.
+func (r *run) permissions(ctx context.Context, b *box) error {
+	if err := r.canExpunge(ctx, b); err != nil {
 		return err
 	}
-	b.forbids = forbids{!may.Insert, !may.Delete, !may.Expunge}
-	if b.forbids.expunge && !b.forbids.delete && len(b.missing) > 0 && r.Policy.Expunge {
+	b.forbids = changes.Forbidden{}
+	if b.remote == nil || !r.pushes(b) {
+		return nil
+	}
+	var err error
+	if b.forbids, err = r.reader.Forbidden(ctx, b.server, &b.delta); err != nil {
+		return err
+	}
+	if b.forbids.Expunge && !b.forbids.Delete && len(b.missing) > 0 && r.Policy.Expunge {
 		r.note(b.Name, "the server does not permit to expunge there: what is deleted here is only marked there")
 	}
-	if b.delta.Now.ReadOnly && (may.Insert || may.Delete) || b.delta.Now.PermanentFlags.Set&maildir.FlagTrashed == 0 && may.Delete {
-		// Rights were given back, and nothing else had changed, so nobody had looked.
-		s, err := r.selected(ctx, b, nil)
-		if err != nil {
-			return err
-		}
-		b.delta.Now.PermanentFlags, b.delta.Now.ReadOnly = changes.PermanentFlags(s), s.ReadOnly
-	}
 	return nil
+}
+
+// canExpunge finds out whether a deletion would take away only what we deleted.
+func (r *run) canExpunge(ctx context.Context, b *box) (err error) {
+	b.expunges = r.session.Has(goimap.CapUIDPlus)
+	if b.expunges || b.remote == nil || b.delta.Now.ReadOnly {
+		return nil
+	}
+	ours := r.expungeable(b, b.missing)
+	if b.expunges = len(ours) == 0; b.expunges { // nothing is to be deleted, as far as we know
+		return nil
+	}
+	b.expunges, err = r.reader.OnlyOurs(ctx, b.server, ours)
+	return err
 }
 
 // pushes says whether something here may have to go to the server, but for flags.

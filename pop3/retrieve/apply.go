@@ -97,32 +97,32 @@ func matchOf(it pop3.Item, c *Copy, read bool) ledger.Match {
 
 // arrival is a message that came to its end, or was refused.
 type arrival struct {
-	op      Op
-	refused error // then all else is empty
-	draft   *maildir.Draft
-	receipt ledger.Receipt
-	message index.Message
-	equal   *Copy // it is this one: draft is not to be kept
-	verdict message.Verdict
-	dots    bool // it is to be read again, with its dots
+	op       Op
+	refused  error // then all else is empty
+	delivery *maildir.Delivery
+	receipt  ledger.Receipt
+	message  index.Message
+	equal    *Copy // it is this one: delivery is not to be kept
+	verdict  message.Verdict
+	dots     bool // it is to be read again, with its dots
 }
 
 // receive streams one message into tmp/. It returns nil without an error when the line broke, which the session
 // reports next.
 func (r *run) receive(op Op, m pop3.Message, header *message.Header, in *maildir.Intake[*arrival]) (*arrival, error) {
-	draft, err := in.Create(r.Dir)
+	delivery, err := in.Create(r.Dir)
 	if err != nil {
 		return nil, err
 	}
 	defer r.inHand()()
 	header.Reset()
-	whole, err := draft.Fill(m.Body, header, func(n int) { r.emit(Received{n}) })
+	whole, err := delivery.Fill(m.Body, header, func(n int) { r.emit(Received{n}) })
 	if !whole {
-		draft.Close()
+		delivery.Close()
 		return nil, err
 	}
-	a := &arrival{op: op, draft: draft}
-	a.receipt = ledger.Receipt{UIDL: named(op.Item, header.Hash()), Listed: op.Item.Size, Wire: draft.Wire(), Header: header.Hash(), Read: true}
+	a := &arrival{op: op, delivery: delivery}
+	a.receipt = ledger.Receipt{UIDL: named(op.Item, header.Hash()), Listed: op.Item.Size, Wire: delivery.Wire(), Header: header.Hash(), Read: true}
 	a.message = index.Message{Mailbox: index.Inbox, Wire: a.receipt.Wire, Header: a.receipt.Header,
 		Date: r.Now(), Summary: message.Summarize(header.Bytes())}
 	a.equal = r.equal(op, a.receipt.Wire)
@@ -130,7 +130,7 @@ func (r *run) receive(op Op, m pop3.Message, header *message.Header, in *maildir
 		a.op.Damaged, a.equal = a.equal, nil
 	}
 	if a.equal != nil {
-		draft.Close()
+		delivery.Close()
 	} else {
 		a.dots = m.Dots.Kept(op.Item.Size, a.receipt.Wire.Size)
 		a.verdict = r.sizes.judge(op.Item.Size, a.receipt.Wire.Size, header.Done(), header.Body())

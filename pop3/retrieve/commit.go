@@ -23,8 +23,8 @@ func (r *run) add(in *maildir.Intake[*arrival], a *arrival) error {
 	if a.op.Damaged != nil { // as the copy that it takes the place of
 		flags.Set = r.places[a.op.Damaged.Key].entry.Set
 	}
-	a.receipt.Key = in.Stage(a.draft, flags)
-	a.message.Entry, a.message.Flags = a.draft.Entry(), flags
+	a.receipt.Key = in.Stage(a.delivery, flags)
+	a.message.Entry, a.message.Flags = a.delivery.Entry(), flags
 	return in.Add(a, a.receipt.Key)
 }
 
@@ -40,8 +40,8 @@ func (l receipts) Arriving(all []*arrival) error {
 	for i, a := range all {
 		if !a.message.Wire.Exact {
 			var err error
-			if a.message.Own, err = a.draft.Own(); err != nil { // then nobody can verify the file
-				l.r.Log.Warn("message cannot be read", "key", a.draft.Key(), "err", err)
+			if a.message.Own, err = a.delivery.Own(); err != nil { // then nobody can verify the file
+				l.r.Log.Warn("message cannot be read", "key", a.delivery.Key(), "err", err)
 			}
 		}
 		rows[i] = a.receipt
@@ -99,7 +99,7 @@ func (r *run) stored(arrivals []*arrival, messages []index.Message) {
 	for i, a := range arrivals {
 		if a.op.Damaged != nil {
 			damaged := r.places[a.op.Damaged.Key]
-			if err := damaged.replaced(r.Dir.Path(a.draft.Entry())); err != nil {
+			if err := damaged.replaced(r.Dir.Path(a.delivery.Entry())); err != nil {
 				r.Log.Info("damaged copy stays", "file", damaged.entry.Name, "error", err)
 			}
 		}

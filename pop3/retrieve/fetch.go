@@ -174,15 +174,15 @@ func (r *run) release(held []*arrival, in *maildir.Intake[*arrival]) error {
 		case a.refused != nil:
 			r.fail(a.op.Item, a.refused)
 		case a.dots:
-			a.draft.Close()
+			a.delivery.Close()
 			op := a.op
 			op.Dots = true
 			r.suspects = append(r.suspects, suspect{op: op, first: op.Item, err: errors.New("the server does not double dots at the begin of a line: to be asked for once more")})
 		case a.verdict == message.CutOff:
-			a.draft.Close()
+			a.delivery.Close()
 			r.fail(a.op.Item, short)
 		case a.verdict == message.Doubtful && !r.agrees(a):
-			a.draft.Close()
+			a.delivery.Close()
 			r.suspects = append(r.suspects, suspect{op: a.op, first: a.op.Item, err: short, wire: a.receipt.Wire})
 		default:
 			if err := r.add(in, a); err != nil {
@@ -203,8 +203,8 @@ func (r *run) agrees(a *arrival) bool {
 func (r *run) discard(held []*arrival) {
 	for _, a := range held {
 		delete(r.taken, a.equal)
-		if a.draft != nil {
-			a.draft.Close()
+		if a.delivery != nil {
+			a.delivery.Close()
 		}
 	}
 }

@@ -14,20 +14,20 @@ import (
 	"time"
 )
 
-// bufferSize is what a Draft writes at once. Buffers are kept for the next message: 10,000 of them, made anew each time,
+// bufferSize is what a Delivery writes at once. Buffers are kept for the next message: 10,000 of them, made anew each time,
 // were more than half of what a fetch allocated.
 const bufferSize = 64 << 10
 
 var buffers = sync.Pool{New: func() any { return new([bufferSize]byte) }}
 
-// Draft is a message on its way in: an io.Writer that takes the wire form in any chunking and writes the LF form to a
+// Delivery is a message on its way in: an io.Writer that takes the wire form in any chunking and writes the LF form to a
 // file in tmp/. CRLF becomes LF; anything else (bare CR, bare LF, NUL, 8-bit) stays as it is. It ends in a [Batch], or is
 // discarded by Close. Not for use by several goroutines at once.
-type Draft struct {
+type Delivery struct {
 	dir   Dir
 	key   Key
 	file  *messageFile // nil once durable
-	buf   []byte       // room from buffers, once something is written; nil once complete: a batch may hold hundreds of drafts
+	buf   []byte       // room from buffers, once something is written; nil once complete: a batch may hold hundreds of deliveries
 	hash  hash.Hash
 	size  int64 // octets of the wire form
 	disk  int64 // octets of the LF form
@@ -52,7 +52,7 @@ const (
 )
 
 // Create begins a message: a new file in tmp/ with mode 0600, named by its key.
-func (d Dir) Create() (*Draft, error) {
+func (d Dir) Create() (*Delivery, error) {
 	key := NewKey(time.Now())
 	path := d.sub("tmp", string(key))
 	file, err := createMessageFile(path)
@@ -62,12 +62,12 @@ func (d Dir) Create() (*Draft, error) {
 	if err != nil {
 		return nil, fmt.Errorf("create message: %w", err)
 	}
-	return &Draft{dir: d, key: key, file: file, hash: sha256.New()}, nil
+	return &Delivery{dir: d, key: key, file: file, hash: sha256.New()}, nil
 }
 
 // Write takes a piece of the wire form. It is buffered: an error (a full disk) may show in a later Write or in Batch.Sync.
-// After an error the draft is good for nothing but Close.
-func (f *Draft) Write(p []byte) (int, error) {
+// After an error the delivery is good for nothing but Close.
+func (f *Delivery) Write(p []byte) (int, error) {
 	if f.state != writing && f.err == nil {
 		return 0, fmt.Errorf("write message: %w", fs.ErrClosed)
 	}
@@ -87,10 +87,10 @@ func (f *Draft) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Fill writes all of a message into the draft, and its beginning into header too, which ignores what it does not want. It
+// Fill writes all of a message into the delivery, and its beginning into header too, which ignores what it does not want. It
 // tells received how many octets came, many times. whole is false where the message did not come to its end: for an
-// error of the draft, or, without an error, because from broke off.
-func (f *Draft) Fill(from io.Reader, header io.Writer, received func(octets int)) (whole bool, err error) {
+// error of the delivery, or, without an error, because from broke off.
+func (f *Delivery) Fill(from io.Reader, header io.Writer, received func(octets int)) (whole bool, err error) {
 	w := filling{f, header, received, nil}
 	buf := buffers.Get().(*[bufferSize]byte)
 	defer buffers.Put(buf)
@@ -100,7 +100,7 @@ func (f *Draft) Fill(from io.Reader, header io.Writer, received func(octets int)
 
 // filling tells a failure to store from one to read.
 type filling struct {
-	draft    *Draft
+	delivery *Delivery
 	header   io.Writer
 	received func(int)
 	err      error
@@ -108,13 +108,13 @@ type filling struct {
 
 func (w *filling) Write(p []byte) (n int, err error) {
 	w.header.Write(p)
-	n, w.err = w.draft.Write(p)
+	n, w.err = w.delivery.Write(p)
 	w.received(len(p))
 	return n, w.err
 }
 
 // line takes a piece with no LF but at its end.
-func (f *Draft) line(p []byte) {
+func (f *Delivery) line(p []byte) {
 	text, lf := bytes.CutSuffix(p, []byte("\n"))
 	if f.held && len(text) > 0 {
 		f.put('\r')
@@ -137,7 +137,7 @@ func (f *Draft) line(p []byte) {
 	}
 }
 
-func (f *Draft) put(p ...byte) {
+func (f *Delivery) put(p ...byte) {
 	f.disk += int64(len(p))
 	for len(p) > 0 && f.err == nil {
 		if len(f.buf) == cap(f.buf) {
@@ -148,7 +148,7 @@ func (f *Draft) put(p ...byte) {
 	}
 }
 
-func (f *Draft) makeRoom() {
+func (f *Delivery) makeRoom() {
 	if f.buf == nil {
 		f.buf = buffers.Get().(*[bufferSize]byte)[:0]
 		return
@@ -157,14 +157,14 @@ func (f *Draft) makeRoom() {
 }
 
 // letGo gives the buffer back.
-func (f *Draft) letGo() {
+func (f *Delivery) letGo() {
 	if f.buf != nil {
 		buffers.Put((*[bufferSize]byte)(f.buf[:bufferSize]))
 		f.buf = nil
 	}
 }
 
-func (f *Draft) flush() {
+func (f *Delivery) flush() {
 	if len(f.buf) > 0 {
 		_, err := f.file.Write(f.buf)
 		f.fail("write message", err)
@@ -172,37 +172,37 @@ func (f *Draft) flush() {
 	}
 }
 
-func (f *Draft) fail(verb string, err error) {
+func (f *Delivery) fail(verb string, err error) {
 	if f.err == nil && err != nil {
 		f.err = fmt.Errorf("%s: %w", verb, err)
 	}
 }
 
 // Wire describes what was written so far.
-func (f *Draft) Wire() Wire {
+func (f *Delivery) Wire() Wire {
 	w := Wire{Size: f.size, Exact: !f.lossy}
 	f.hash.Sum(w.Hash[:0])
 	return w
 }
 
-// Own is the hash of the wire form that the file gives, which is not Wire's where that is not Exact. The draft must be durable.
-func (f *Draft) Own() ([32]byte, error) {
+// Own is the hash of the wire form that the file gives, which is not Wire's where that is not Exact. The delivery must be durable.
+func (f *Delivery) Own() ([32]byte, error) {
 	w, err := WireAt(f.tmp())
 	return w.Hash, err
 }
 
 // SetTime gives the file's mtime (IMAP INTERNALDATE); zero leaves it at the time of writing. Call it before Batch.Add.
-func (f *Draft) SetTime(t time.Time) { f.mtime = t }
+func (f *Delivery) SetTime(t time.Time) { f.mtime = t }
 
 // Key is the key of the message: its name in tmp/, and in new/ or cur/ up to the first ',' or ':'.
-func (f *Draft) Key() Key { return f.key }
+func (f *Delivery) Key() Key { return f.key }
 
 // Entry is what the message is once published. Known after Batch.Add; with keywords, after Batch.Sync.
-func (f *Draft) Entry() Entry { return f.entry }
+func (f *Delivery) Entry() Entry { return f.entry }
 
 // stage writes out what is buffered. The file stays open until Batch.Sync: only an fsync of the descriptor that wrote is
 // sure to hear of every write error. Errors stick, for Batch.Sync to report.
-func (f *Draft) stage(flags Flags) {
+func (f *Delivery) stage(flags Flags) {
 	if f.state != writing {
 		f.fail("add message", fs.ErrClosed)
 		return
@@ -223,7 +223,7 @@ func (f *Draft) stage(flags Flags) {
 }
 
 // sync makes the file durable in tmp/ and closes it.
-func (f *Draft) sync() {
+func (f *Delivery) sync() {
 	f.fail("fsync message", f.file.Sync())
 	f.fail("write message", f.file.Close())
 	f.file = nil
@@ -233,16 +233,16 @@ func (f *Draft) sync() {
 }
 
 // name decides under which name the message will be published.
-func (f *Draft) name(l letterSet) {
+func (f *Delivery) name(l letterSet) {
 	base := EntryOf(string(f.key)+",S="+strconv.FormatInt(f.disk, 10), true)
 	f.entry = base.withFlags(f.flags.Set, l)
 }
 
-func (f *Draft) tmp() string { return f.dir.sub("tmp", string(f.key)) }
+func (f *Delivery) tmp() string { return f.dir.sub("tmp", string(f.key)) }
 
 // Close discards the message unless it was published, also when it is part of a batch. It is safe to call it again,
 // and after publishing.
-func (f *Draft) Close() error {
+func (f *Delivery) Close() error {
 	if f.state >= published {
 		return nil
 	}

@@ -35,7 +35,7 @@ var conversions = []struct {
 }
 
 // deliver writes wire, cut into pieces of n octets, and publishes it.
-func deliver(t testing.TB, d Dir, wire string, n int) *Draft {
+func deliver(t testing.TB, d Dir, wire string, n int) *Delivery {
 	t.Helper()
 	f, err := d.Create()
 	must(t, err)
@@ -54,7 +54,7 @@ func deliver(t testing.TB, d Dir, wire string, n int) *Draft {
 }
 
 // check compares a file with what the naive way makes of it.
-func check(t testing.TB, path string, f *Draft, wire string) {
+func check(t testing.TB, path string, f *Delivery, wire string) {
 	t.Helper()
 	disk, err := os.ReadFile(path)
 	must(t, err)
@@ -72,7 +72,7 @@ func check(t testing.TB, path string, f *Draft, wire string) {
 	}
 }
 
-func TestDraft(t *testing.T) {
+func TestDelivery(t *testing.T) {
 	d := newDir(t)
 	for _, c := range conversions {
 		for n := 1; n <= len(c.wire)+1; n++ {
@@ -100,7 +100,7 @@ func TestDraftLarge(t *testing.T) {
 	}
 }
 
-func FuzzDraft(f *testing.F) {
+func FuzzDelivery(f *testing.F) {
 	for _, c := range conversions {
 		f.Add(c.wire, uint8(1))
 	}
@@ -208,7 +208,7 @@ func message(size int) []byte {
 	return []byte(strings.Repeat(line, size/len(line)+1)[:size-2] + "\r\n")
 }
 
-func BenchmarkDraft(b *testing.B) {
+func BenchmarkDelivery(b *testing.B) {
 	for name, size := range map[string]int{"12KB": 12 << 10, "10MB": 10 << 20} {
 		b.Run(name, func(b *testing.B) {
 			d, m := newDir(b), message(size)
