@@ -10,11 +10,12 @@ import (
 	"postie/imap/changes"
 	"postie/imap/plan"
 	"postie/maildir"
+	"postie/maildir/index"
 )
 
 // settle carries out what was decided of the things that a run which was stopped had begun. A dry run does it in a copy of the index, and
 // does nothing to disk or server, so that it can plan what the next run will do after it.
-func (r *run) settle(ctx context.Context, all []*begun) error {
+func (c *recovery) settle(ctx context.Context, all []*begun) error {
 	downloads, intended := map[*box][]*begun{}, map[*box][]*begun{}
 	for _, p := range all {
 		if p.Op.Kind == plan.Download {
@@ -23,24 +24,24 @@ func (r *run) settle(ctx context.Context, all []*begun) error {
 			intended[p.to] = append(intended[p.to], p)
 		}
 	}
-	for _, b := range r.boxes {
-		if err := r.settleDownloads(ctx, b, downloads[b]); err != nil {
+	for _, b := range c.boxes {
+		if err := c.settleDownloads(ctx, b, downloads[b]); err != nil {
 			return err
 		}
 	}
-	if !r.DryRun {
-		if err := r.base.ApplyPending(ctx, r.Layout); err != nil {
+	if !c.DryRun {
+		if err := c.base.ApplyPending(ctx, c.Layout); err != nil {
 			return err
 		}
 	}
-	if err := r.settleIntents(ctx, nil, intended[nil]); err != nil {
+	if err := c.settleIntents(ctx, nil, intended[nil]); err != nil {
 		return err
 	}
-	for _, to := range r.boxes {
-		if err := r.settleIntents(ctx, to, intended[to]); err != nil && !single(err) {
-			return r.at(looking(to), err)
+	for _, to := range c.boxes {
+		if err := c.settleIntents(ctx, to, intended[to]); err != nil && !single(err) {
+			return c.at(looking(to), err)
 		} else if err != nil {
-			r.leaveBegun(to, intended[to], err)
+			c.leaveBegun(to, intended[to], err)
 		}
 	}
 	return nil
@@ -48,16 +49,16 @@ func (r *run) settle(ctx context.Context, all []*begun) error {
 
 // settleDownloads confirms the files that are there, after their names are durable: one may have been renamed without its folder being
 // fsynced. The others are asked for again.
-func (r *run) settleDownloads(ctx context.Context, b *box, all []*begun) error {
+func (c *recovery) settleDownloads(ctx context.Context, b *box, all []*begun) error {
 	if len(all) == 0 {
 		return nil
 	}
-	if b.here && !r.DryRun {
+	if b.here && !c.DryRun {
 		parts, err := b.dir.Parts()
 		if err != nil {
 			return err
 		}
-		r.step("fsync-dir " + b.Name)
+		c.step("fsync-dir " + b.Name)
 		if err := b.dir.SyncBut(parts.Lost); err != nil {
 			return err
 		}
@@ -71,13 +72,13 @@ func (r *run) settleDownloads(ctx context.Context, b *box, all []*begun) error {
 		}
 	}
 	b.AlwaysInView = b.AlwaysInView || len(lost) > 0
-	r.step("base resume")
-	return r.base.Arrived(ctx, found, lost)
+	c.step("base resume")
+	return c.base.Arrived(ctx, found, lost)
 }
 
 // settleIntents records what became of uploads and copies to one mailbox: an upload that was done is agreed; a copy that was done is completed
 // by deleting the original, and the comparison then finds message and file in their new place.
-func (r *run) settleIntents(ctx context.Context, to *box, all []*begun) error {
+func (c *recovery) settleIntents(ctx context.Context, to *box, all []*begun) error {
 	var void []base.Intent
 	var as []base.Agreement
 	var uploaded []plan.Op
@@ -85,7 +86,7 @@ func (r *run) settleIntents(ctx context.Context, to *box, all []*begun) error {
 	for _, p := range all {
 		switch p.outcome {
 		case plan.GivenUp:
-			r.stuck[p.box.Name+"\x00"+string(p.intent.Key)] = true
+			c.stuck[p.box.Name+"\x00"+string(p.intent.Key)] = true
 		case plan.Undone:
 			void = append(void, p.intent)
 		case plan.Halfway:
@@ -95,14 +96,14 @@ func (r *run) settleIntents(ctx context.Context, to *box, all []*begun) error {
 			p.box.Stamp = maildir.Stamp{} // the file is to be compared
 		}
 	}
-	if err := r.close(ctx, as, void); err != nil {
+	if err := c.close(ctx, as, void); err != nil {
 		return err
 	}
 	for _, op := range uploaded {
-		r.settled(op)
+		c.settled(op)
 	}
-	for _, b := range r.boxes {
-		if err := r.completeMoves(ctx, b, copied[b]); err != nil {
+	for _, b := range c.boxes {
+		if err := c.completeMoves(ctx, b, copied[b]); err != nil {
 			return err
 		}
 	}
@@ -117,11 +118,11 @@ func (p *begun) agreement() base.Agreement {
 }
 
 // completeMoves deletes the originals of copies.
-func (r *run) completeMoves(ctx context.Context, b *box, all []*begun) error {
+func (c *recovery) completeMoves(ctx context.Context, b *box, all []*begun) error {
 	if len(all) == 0 {
 		return nil
 	}
-	marked, err := r.expungeCopied(ctx, b, uids(all, func(p *begun) goimap.UID { return p.intent.UID }))
+	marked, err := c.expungeCopied(ctx, b, uids(all, func(p *begun) goimap.UID { return p.intent.UID }))
 	if err != nil && !forbidden(err) {
 		return err
 	}
@@ -132,7 +133,7 @@ func (r *run) completeMoves(ctx context.Context, b *box, all []*begun) error {
 			void = append(void, p.intent)
 			continue
 		}
-		a, err := r.tombstone(ctx, b, plan.Op{UID: p.intent.UID})
+		a, err := c.tombstone(ctx, b, plan.Op{UID: p.intent.UID})
 		if err != nil {
 			return err
 		}
@@ -140,47 +141,54 @@ func (r *run) completeMoves(ctx context.Context, b *box, all []*begun) error {
 		as = append(as, a)
 	}
 	b.remote.Status = nil // it is another since
-	if err := r.close(ctx, as, void); err != nil {
+	if err := c.close(ctx, as, void); err != nil {
 		return err
 	}
 	for _, p := range all {
-		r.settled(p.told)
+		c.settled(p.told)
 	}
 	return nil
 }
 
 // expungeCopied takes the originals of copies away; those that stay are marked only. In a dry run they are no more than left out of view.
-func (r *run) expungeCopied(ctx context.Context, b *box, set goimap.UIDSet) (marked goimap.UIDSet, err error) {
-	if r.DryRun {
+func (c *recovery) expungeCopied(ctx context.Context, b *box, set goimap.UIDSet) (marked goimap.UIDSet, err error) {
+	if c.DryRun {
 		b.finished = set
 		return nil, nil
 	}
-	s, err := r.selected(ctx, b, nil)
+	s, err := c.selected(ctx, b, nil)
 	if err != nil {
 		return nil, err
 	}
 	if s.ReadOnly || b.uidsReassigned(changes.State{UIDValidity: plan.UIDValidity(s.UIDValidity), UIDNext: s.UIDNext}) {
 		return nil, nil
 	}
-	return r.expunge(ctx, b, set)
+	return c.expunge(ctx, b, set)
 }
 
 // close records what became of intents.
-func (r *run) close(ctx context.Context, as []base.Agreement, void []base.Intent) error {
+func (c *recovery) close(ctx context.Context, as []base.Agreement, void []base.Intent) error {
 	if len(as)+len(void) == 0 {
 		return nil
 	}
-	r.step("base resume")
-	return cmp.Or(r.base.Agree(ctx, as), r.base.Settled(ctx, void...))
+	c.step("base resume")
+	return cmp.Or(c.base.Agree(ctx, as), c.base.Settled(ctx, void...))
 }
 
 // settled tells of something that a run which was stopped left open. A dry run has it in its plan.
-func (r *run) settled(op plan.Op) {
-	if r.DryRun {
-		r.unsettled = append(r.unsettled, op)
+func (c *recovery) settled(op plan.Op) {
+	if c.DryRun {
+		c.unsettled = append(c.unsettled, op)
 	} else {
-		r.done(op)
+		c.done(op)
 	}
+}
+
+// rehearsal is what a dry run keeps, so that it can plan what comes after the first rounds though it carries nothing out.
+type rehearsal struct {
+	scratch   *index.Store // a copy of the index, in which what was left open is settled; nil: nothing was
+	aside     []string     // mailboxes whose Maildir is another one's by then
+	unsettled []plan.Op    // what the first rounds would do
 }
 
 // rehearse lets a dry run go on with a copy of the index, in which it may write.

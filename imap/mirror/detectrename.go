@@ -12,43 +12,46 @@ import (
 	"postie/maildir/index"
 )
 
-// putReplacedAside is a round for mailboxes that were renamed on the server and whose name was given to a new one: an archive that was put
+// replacement is what a run does about mailboxes that were replaced by others of their names.
+type replacement struct{ *run }
+
+// putAside is a round for mailboxes that were renamed on the server and whose name was given to a new one: an archive that was put
 // aside. Compared by name the old files would be orphans, and their messages new. A dry run notes the new names in a copy of the index,
 // where the Maildirs stay as they lie.
-func (r *run) putReplacedAside(ctx context.Context) error {
-	ops, err := r.replaced(ctx)
+func (c *replacement) putAside(ctx context.Context) error {
+	ops, err := c.find(ctx)
 	if err != nil || len(ops) == 0 {
 		return err
 	}
 	for _, op := range ops {
-		if err := r.putAside(ctx, op); err != nil && !single(err) {
+		if err := c.rename(ctx, op); err != nil && !single(err) {
 			return err
 		} else if err != nil {
-			r.leaveReplaced(op, err)
+			c.leave(op, err)
 		}
 	}
-	return r.folders(ctx)
+	return c.folders(ctx)
 }
 
-// replaced finds such mailboxes, and plans to give their Maildirs the names that they have now.
-func (r *run) replaced(ctx context.Context) (ops []plan.Op, err error) {
-	for _, old := range r.boxes {
-		for _, b := range r.boxes {
+// find finds such mailboxes, and plans to give their Maildirs the names that they have now.
+func (c *replacement) find(ctx context.Context) (ops []plan.Op, err error) {
+	for _, old := range c.boxes {
+		for _, b := range c.boxes {
 			claimed := func(op plan.Op) bool { return op.To == b.Name }
 			if !mayBeRenamed(old, b) || slices.ContainsFunc(ops, claimed) {
 				continue
 			}
 			op := plan.Op{Kind: plan.Rename, Side: plan.Local, Mailbox: old.Name, To: b.Name, Reason: "is called that there, and its name is another's: the same UIDVALIDITY, UIDs and sizes"}
-			if r.unseeable(b) {
+			if c.unseeable(b) {
 				old.outside = true // nobody can tell
 				continue
 			}
-			same, err := r.same(ctx, b, old)
+			same, err := c.same(ctx, b, old)
 			if err != nil && !single(err) {
-				return ops, r.at(looking(b), err)
+				return ops, c.at(looking(b), err)
 			}
 			if err != nil {
-				r.leaveReplaced(op, err)
+				c.leave(op, err)
 			}
 			if err == nil && same {
 				ops = append(ops, op)
@@ -59,10 +62,10 @@ func (r *run) replaced(ctx context.Context) (ops []plan.Op, err error) {
 	return ops, nil
 }
 
-// leaveReplaced leaves two mailboxes as they are.
-func (r *run) leaveReplaced(op plan.Op, err error) {
-	r.byName[op.Mailbox].outside, r.byName[op.To].outside = true, true
-	r.fail(plan.Op{Kind: plan.Rename, Mailbox: op.Mailbox, To: op.To}, err)
+// leave leaves two mailboxes as they are.
+func (c *replacement) leave(op plan.Op, err error) {
+	c.byName[op.Mailbox].outside, c.byName[op.To].outside = true, true
+	c.fail(plan.Op{Kind: plan.Rename, Mailbox: op.Mailbox, To: op.To}, err)
 }
 
 // mayBeRenamed says whether the base of old may be that of b, of which nothing is known: old has another UIDVALIDITY now, and b has its.
@@ -79,9 +82,9 @@ func mayBeRenamed(old, b *box) bool {
 const sample = 32
 
 // same says whether most of the first messages of a base are in the mailbox b, under the same UIDs and in the same sizes.
-func (r *run) same(ctx context.Context, b, old *box) (bool, error) {
+func (c *replacement) same(ctx context.Context, b, old *box) (bool, error) {
 	sizes := map[goimap.UID]int64{}
-	for row, err := range r.base.ByUID(ctx, old.ID, nil) {
+	for row, err := range c.base.ByUID(ctx, old.ID, nil) {
 		if err != nil {
 			return false, err
 		}
@@ -92,7 +95,7 @@ func (r *run) same(ctx context.Context, b, old *box) (bool, error) {
 	if len(sizes) == 0 {
 		return false, nil
 	}
-	if s, err := r.selected(ctx, b, nil); err != nil || old.MailboxID != "" && s.MailboxID != "" && s.MailboxID != old.MailboxID {
+	if s, err := c.selected(ctx, b, nil); err != nil || old.MailboxID != "" && s.MailboxID != "" && s.MailboxID != old.MailboxID {
 		return false, err
 	}
 	var set goimap.UIDSet
@@ -100,7 +103,7 @@ func (r *run) same(ctx context.Context, b, old *box) (bool, error) {
 		set.AddNum(uid)
 	}
 	same := 0
-	for m, err := range r.reader.Headers(ctx, set, "Message-ID") {
+	for m, err := range c.reader.Headers(ctx, set, "Message-ID") {
 		if err != nil && !is[*imap.MissingError](err) {
 			return false, err
 		}
@@ -111,31 +114,31 @@ func (r *run) same(ctx context.Context, b, old *box) (bool, error) {
 	return 2*same > len(sizes), nil
 }
 
-// putAside gives the base and the Maildir of a mailbox the name that it has now. A run that was stopped in between finds the Maildir there already.
-func (r *run) putAside(ctx context.Context, op plan.Op) error {
-	old, b := r.byName[op.Mailbox], r.byName[op.To]
+// rename gives the base and the Maildir of a mailbox the name that it has now. A run that was stopped in between finds the Maildir there already.
+func (c *replacement) rename(ctx context.Context, op plan.Op) error {
+	old, b := c.byName[op.Mailbox], c.byName[op.To]
 	to := old.Mailbox
 	to.Name, to.Folder, to.Stamp, to.Places = b.Name, b.Folder, maildir.Stamp{}, maildir.Places{}
-	if r.DryRun {
-		if err := r.rehearse(ctx); err != nil {
+	if c.DryRun {
+		if err := c.rehearse(ctx); err != nil {
 			return err
 		}
 		if old.here {
 			to.Folder = old.Folder
-			r.aside = append(r.aside, old.Name)
+			c.aside = append(c.aside, old.Name)
 		}
-		r.unsettled = append(r.unsettled, op)
-		return r.base.Enter(ctx, &to)
+		c.unsettled = append(c.unsettled, op)
+		return c.base.Enter(ctx, &to)
 	}
 	if old.here {
-		if err := r.renameHere(old, b); err != nil {
+		if err := c.renameHere(old, b); err != nil {
 			return err
 		}
 	}
-	r.step("base rename")
-	if err := r.base.Enter(ctx, &to); err != nil {
+	c.step("base rename")
+	if err := c.base.Enter(ctx, &to); err != nil {
 		return err
 	}
-	r.done(op)
+	c.done(op)
 	return nil
 }

@@ -93,14 +93,15 @@ func (r *run) bodyless(ctx context.Context, ids []int64, unknown map[string]goim
 		b := r.box(m.Name)
 		b.Mailbox, b.delta.Now, b.known, b.here = m, stateOf(m), true, true
 		b.dir = maildir.Dir(filepath.Join(r.Root, m.Folder))
-		begun, err := r.downloadsBegun(ctx, b)
+		c := &recovery{r}
+		begun, err := c.downloadsBegun(ctx, b)
 		if err != nil {
 			return nil, err
 		}
 		for _, p := range begun {
 			p.outcome, _ = plan.Resume(p.Begun)
 		}
-		if err := r.settleDownloads(ctx, b, begun); err != nil {
+		if err := c.settleDownloads(ctx, b, begun); err != nil {
 			return nil, err
 		}
 		rows, err := r.base.OfMessages(ctx, m.ID, ids)

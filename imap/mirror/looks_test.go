@@ -77,9 +77,9 @@ func looksOnly(d *device, when string) (begun, replaced int) {
 				return err
 			}
 			d.ok(r.connect(ctx), r.folders(ctx))
-			aside, err := r.replaced(ctx)
+			aside, err := (&replacement{r}).find(ctx)
 			d.ok(err)
-			open, err := r.leftOpen(ctx)
+			open, err := (&recovery{r}).leftOpen(ctx)
 			d.ok(err)
 			r.Policy.Now = r.Now()
 			views, err := r.observe(ctx)

@@ -30,9 +30,13 @@ type begun struct {
 	file    *index.Message // of an upload
 }
 
+// recovery is what a run does about one that was stopped.
+type recovery struct{ *run }
+
 // recover is the first round: it settles what a run that was stopped left open, since what is compared afterwards stands on it.
 func (r *run) recover(ctx context.Context) error {
-	all, err := r.leftOpen(ctx)
+	c := &recovery{r}
+	all, err := c.leftOpen(ctx)
 	if err != nil {
 		return err
 	}
@@ -44,28 +48,28 @@ func (r *run) recover(ctx context.Context) error {
 			return err
 		}
 	}
-	return r.settle(ctx, all)
+	return c.settle(ctx, all)
 }
 
 // leftOpen observes what a run that was stopped left open.
-func (r *run) leftOpen(ctx context.Context) (all []*begun, err error) {
-	for _, b := range r.boxes {
+func (c *recovery) leftOpen(ctx context.Context) (all []*begun, err error) {
+	for _, b := range c.boxes {
 		if b.ID == 0 {
 			continue
 		}
-		downloads, err := r.downloadsBegun(ctx, b)
+		downloads, err := c.downloadsBegun(ctx, b)
 		if err != nil {
 			return nil, err
 		}
 		all = append(all, downloads...)
 	}
-	intended, err := r.intentsBegun(ctx)
+	intended, err := c.intentsBegun(ctx)
 	return append(all, intended...), err
 }
 
 // downloadsBegun finds out what became of the files that were about to be published in a mailbox.
-func (r *run) downloadsBegun(ctx context.Context, b *box) ([]*begun, error) {
-	rows, err := r.base.Arriving(ctx, b.ID)
+func (c *recovery) downloadsBegun(ctx context.Context, b *box) ([]*begun, error) {
+	rows, err := c.base.Arriving(ctx, b.ID)
 	if err != nil || len(rows) == 0 {
 		return nil, err
 	}
@@ -90,13 +94,13 @@ func (r *run) downloadsBegun(ctx context.Context, b *box) ([]*begun, error) {
 }
 
 // intentsBegun finds out what became of uploads and copies: of all that lead to one mailbox together.
-func (r *run) intentsBegun(ctx context.Context) (all []*begun, err error) {
-	intents, err := r.base.Intents(ctx)
+func (c *recovery) intentsBegun(ctx context.Context) (all []*begun, err error) {
+	intents, err := c.base.Intents(ctx)
 	if err != nil {
 		return nil, err
 	}
 	byID := map[int64]*box{}
-	for _, b := range r.boxes {
+	for _, b := range c.boxes {
 		byID[b.ID] = b
 	}
 	open := map[*box][]*begun{}
@@ -113,19 +117,19 @@ func (r *run) intentsBegun(ctx context.Context) (all []*begun, err error) {
 		p.Op.Mailbox, p.Op.To = p.box.Name, p.to.Name
 		open[p.to] = append(open[p.to], p)
 	}
-	for _, to := range r.boxes {
+	for _, to := range c.boxes {
 		if len(open[to]) == 0 {
 			continue
 		}
-		if r.unseeable(to) {
-			r.leaveBegun(to, open[to], nil)
+		if c.unseeable(to) {
+			c.leaveBegun(to, open[to], nil)
 			continue
 		}
-		known, err := r.seekAll(ctx, to, open[to])
+		known, err := c.seekAll(ctx, to, open[to])
 		if err != nil && !single(err) {
-			return nil, r.at(looking(to), err)
+			return nil, c.at(looking(to), err)
 		} else if err != nil {
-			r.leaveBegun(to, open[to], err)
+			c.leaveBegun(to, open[to], err)
 			continue
 		}
 		all = append(all, known...)
@@ -134,22 +138,22 @@ func (r *run) intentsBegun(ctx context.Context) (all []*begun, err error) {
 }
 
 // leaveBegun leaves mailboxes as they are: what may be there already must not be done again.
-func (r *run) leaveBegun(to *box, all []*begun, err error) {
+func (c *recovery) leaveBegun(to *box, all []*begun, err error) {
 	for _, p := range all {
 		p.box.outside = true
 	}
 	to.outside = true
 	if err != nil {
-		r.refuse(plan.Op{Mailbox: to.Name}, err)
+		c.refuse(plan.Op{Mailbox: to.Name}, err)
 	}
 }
 
 // seekAll looks for what was to appear in a mailbox. It leaves out that of which it cannot be told what it is.
-func (r *run) seekAll(ctx context.Context, to *box, all []*begun) (known []*begun, err error) {
+func (c *recovery) seekAll(ctx context.Context, to *box, all []*begun) (known []*begun, err error) {
 	var wanted []*changes.Target
 	from := ^goimap.UID(0)
 	for _, p := range all {
-		err := r.describe(ctx, p)
+		err := c.describe(ctx, p)
 		if p.Void = errors.Is(err, fs.ErrNotExist); p.Void {
 			known = append(known, p)
 			continue
@@ -158,7 +162,7 @@ func (r *run) seekAll(ctx context.Context, to *box, all []*begun) (known []*begu
 			return nil, err
 		}
 		if err != nil {
-			r.fail(plan.Op{Mailbox: p.box.Name, UID: p.intent.UID, Key: p.intent.Key}, err)
+			c.fail(plan.Op{Mailbox: p.box.Name, UID: p.intent.UID, Key: p.intent.Key}, err)
 			continue
 		}
 		known, wanted = append(known, p), append(wanted, &p.target)
@@ -168,7 +172,7 @@ func (r *run) seekAll(ctx context.Context, to *box, all []*begun) (known []*begu
 		from = min(from, max(p.intent.UIDNext, 1))
 	}
 	if len(wanted) > 0 {
-		err = r.reader.Find(ctx, to.server, r.rows(to), from, wanted, map[goimap.UID]bool{})
+		err = c.reader.Find(ctx, to.server, c.rows(to), from, wanted, map[goimap.UID]bool{})
 	}
 	for _, p := range known {
 		p.Found = p.target.Found
@@ -177,25 +181,25 @@ func (r *run) seekAll(ctx context.Context, to *box, all []*begun) (known []*begu
 }
 
 // describe says what to look for. An error that is fs.ErrNotExist: nobody knows.
-func (r *run) describe(ctx context.Context, p *begun) error {
+func (c *recovery) describe(ctx context.Context, p *begun) error {
 	if uid := p.intent.UID; uid != 0 {
-		known, err := changes.Known(ctx, r.rows(p.box), uid)
+		known, err := changes.Known(ctx, c.rows(p.box), uid)
 		if err != nil || !known {
 			return cmp.Or(err, error(fs.ErrNotExist))
 		}
-		id, err := r.base.Identify(ctx, p.box.ID, plan.Pair{UID: uid})
+		id, err := c.base.Identify(ctx, p.box.ID, plan.Pair{UID: uid})
 		p.target = changes.Target{MessageID: id.MessageID, Header: id.Header, EmailID: id.EmailID}
 		return err
 	}
-	at, e, err := r.anywhere(ctx, p.box, p.intent.Key)
+	at, e, err := c.anywhere(ctx, p.box, p.intent.Key)
 	if err == nil {
-		p.file, err = r.readFile(ctx, at.dir, e)
+		p.file, err = c.readFile(ctx, at.dir, e)
 	}
 	if errors.Is(err, fs.ErrNotExist) || err == errEmpty || is[*maildir.NotMessage](err) {
 		return p.recall()
 	}
 	if err == nil {
-		p.file, err = r.sent(p.file, at.dir.Path(e))
+		p.file, err = c.sent(p.file, at.dir.Path(e))
 	}
 	if err != nil {
 		return err
@@ -220,12 +224,12 @@ func (p *begun) recall() error {
 }
 
 // anywhere finds the file of a key in its mailbox, or in the one that somebody moved it to.
-func (r *run) anywhere(ctx context.Context, b *box, key maildir.Key) (*box, maildir.Entry, error) {
-	e, err := r.entry(ctx, b, key)
+func (c *recovery) anywhere(ctx context.Context, b *box, key maildir.Key) (*box, maildir.Entry, error) {
+	e, err := c.entry(ctx, b, key)
 	if !errors.Is(err, fs.ErrNotExist) {
 		return b, e, err
 	}
-	for _, o := range r.boxes {
+	for _, o := range c.boxes {
 		if o == b || !o.here {
 			continue
 		}

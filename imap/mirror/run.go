@@ -11,8 +11,8 @@
 //
 // # Where things are
 //
-// Run and its passes: run.go; the connection, which may stay from one run to the next (Session): session.go; what a run tells: event.go; what fails, and whether the run goes on: failure.go; what a dry run reports:
-// preview.go.
+// Run and its rounds: run.go; the connection, which may stay from one run to the next (Session): session.go; what a run tells: event.go;
+// what fails, and whether the run goes on: failure.go; what a dry run reports: preview.go.
 //
 // Mailboxes: folders.go finds them, each a box (box.go); imap/naming says what they are called on either side; chosen.go makes sure
 // that those are there which were asked for by name, shared.go that the root is no other account's. walk.go finds the Maildirs of
@@ -32,7 +32,7 @@
 // comes down; changes.Reader.Find finds again what went up, uploadsizes.go asks in what size and with what date it is kept there;
 // breakers.go gets past messages that end the connection; uids.go makes sets of UIDs.
 //
-// Record: record.go, firstsync.go; Beside Run: fetch.go, bodies on demand; fetchagain.go, what is damaged or missing.
+// Record: record.go, firstsync.go. Beside Run: fetch.go, bodies on demand; fetchagain.go, what is damaged or missing.
 //
 // # After a crash
 //
@@ -109,6 +109,7 @@ type Report struct {
 type run struct {
 	Options
 	*line
+	rehearsal
 	base         *base.Account
 	naming       naming.Scheme
 	boxes        []*box // sorted by name
@@ -126,9 +127,6 @@ type run struct {
 	again        bool                 // something was done that only another look can make an agreement of
 	room         int                  // for how many newcomers there is room in this plan
 	outlook      outlook
-	scratch      *index.Store    // in a dry run: a copy of the index, in which what was left open is settled
-	aside        []string        // in a dry run: mailboxes whose Maildir is another one\'s by then
-	unsettled    []plan.Op       // in a dry run: what would be settled
 	putOff       []string        // mailboxes in which this pass put something off
 	contradicted map[string]bool // mailboxes of which it was told that the server contradicts itself
 	breaks       breakage
@@ -228,7 +226,7 @@ func (r *run) pass(ctx context.Context, first bool) error {
 			return err
 		}
 	}
-	if err := r.putReplacedAside(ctx); err != nil {
+	if err := (&replacement{r}).putAside(ctx); err != nil {
 		return err
 	}
 	if err := r.recover(ctx); err != nil {
