@@ -2,6 +2,7 @@ package mirror
 
 import (
 	"context"
+	"slices"
 
 	goimap "github.com/emersion/go-imap/v2"
 )
@@ -41,6 +42,13 @@ func (r *run) uploadSizes(ctx context.Context, b *box, batch []*upload) error {
 // notThere tells of uploads of which the server said where they are, and that are not there. If that were agreed, the file would be
 // removed as if somebody had deleted the message.
 func (r *run) notThere(ctx context.Context, batch []*upload, there goimap.UIDSet) error {
+	if slices.ContainsFunc(batch, func(p *upload) bool { return p.uid != 0 && !there.Contains(p.uid) }) {
+		all, err := r.session.SearchAll(ctx) // two answers have to agree
+		if err != nil {
+			return err
+		}
+		there.AddSet(all)
+	}
 	for _, p := range batch {
 		if p.uid == 0 || there.Contains(p.uid) {
 			continue
