@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"slices"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -13,7 +15,6 @@ import (
 	"postie/cmd/postie/internal/library"
 	"postie/imap/plan"
 	"postie/maildir/verify"
-	"time"
 )
 
 type verifyFlags struct {
@@ -95,6 +96,11 @@ func (a *app) verify(ctx context.Context, names []string, f *verifyFlags) (err e
 	if err != nil {
 		return err
 	}
+	if f.repair {
+		if err := a.onlyIMAP(accounts); err != nil {
+			return err
+		}
+	}
 	asItIs := f.manifest == "" // what others did since the last look is a difference
 	l, err := library.Open(ctx, library.Options{UI: a.ui, Session: a.session(), Wait: time.Duration(a.wait), AsItIs: asItIs}, accounts, len(names) > 0)
 	if err != nil {
@@ -106,4 +112,18 @@ func (a *app) verify(ctx context.Context, names []string, f *verifyFlags) (err e
 	}
 	policy := func(a config.Account) plan.Policy { return new(syncFlags).policy(a) }
 	return inspect.Verify(ctx, l, inspect.Options{Local: f.local, Deep: f.deep, Repair: f.repair, Sample: verify.Sample{N: f.sample, Seed: f.seed}, Policy: policy})
+}
+
+// onlyIMAP says that --repair is for IMAP: of a POP3 account's mail the server need not have anything any more.
+func (a *app) onlyIMAP(accounts []config.Account) error {
+	pop3 := func(a config.Account) bool { return a.Protocol == config.POP3 }
+	if !slices.ContainsFunc(accounts, func(a config.Account) bool { return !pop3(a) }) {
+		return exit.Usage(errors.New("--repair is for IMAP accounts"), "without it verify says what is damaged or missing; restore that from a backup")
+	}
+	for _, account := range accounts {
+		if pop3(account) {
+			a.ui.Notice(account.Name, "is a POP3 account: it is compared, and not repaired")
+		}
+	}
+	return nil
 }
