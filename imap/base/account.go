@@ -204,7 +204,7 @@ func (a *Account) Orphan(ctx context.Context, id int64) error {
 		for _, q := range []string{
 			"DELETE FROM message WHERE id IN (SELECT message FROM pair WHERE box = ? AND key IS NULL)",
 			"DELETE FROM pair WHERE box = ? AND key IS NULL",
-			fmt.Sprintf("UPDATE pair SET uid = NULL, state = %d WHERE box = ?", plan.Orphan),
+			fmt.Sprintf("UPDATE pair SET uid = NULL, state = %d WHERE box = ? AND state <> %d", plan.Orphan, plan.Archived),
 			"UPDATE box SET validity = 0, uidnext = 0, messages = 0, modseq = 0 WHERE id = ?",
 		} {
 			if _, err := tx.Exec(q, id); err != nil {

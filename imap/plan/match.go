@@ -145,7 +145,9 @@ func (d *differ) renamed(t *trio, exact, there bool) {
 	if t.at != nil || t.pair.Key == "" || t.pair.UID == 0 || (t.on != nil) != there {
 		return
 	}
-	if f := d.files.find(t.who(), in(d.files, t.home, t.who(), exact)); f != nil {
+	fits := in(d.files, t.home, t.who(), exact)
+	came := func(f *newcomer[File]) bool { return fits(f) && (t.pair.State == Agreed || f.state != Archived) } // what stayed here did not come back
+	if f := d.files.find(t.who(), came); f != nil {
 		t.take(f)
 	}
 }

@@ -329,7 +329,9 @@ func (w *world) agree(op Op, r row) {
 		if op.Side&Remote != 0 {
 			b.validity = w.server[op.Mailbox].validity
 			for i := range b.rows {
-				b.rows[i].UID, b.rows[i].State = 0, Orphan
+				if b.rows[i].State != Archived {
+					b.rows[i].UID, b.rows[i].State = 0, Orphan
+				}
 			}
 		}
 		return

@@ -18,7 +18,7 @@ type Kind uint8
 const (
 	Settle       Kind = iota + 1 // what a run that was stopped left undone: write down the upload of Key (UID is its), or delete UID, which was copied to To
 	Rename                       // Mailbox is called To elsewhere: rename it on Side (0: nowhere), and the base's
-	Create                       // make Mailbox on Side; on the server, rows of an earlier life that are left lose their UID: Orphan
+	Create                       // make Mailbox on Side; on the server, rows of an earlier life that are left lose their UID: Orphan, but for Archived ones
 	RecordOnly                   // nothing but Pair to write down
 	Move                         // Side Remote: UID MOVE; Side Local: rename the file, under a new key if To knows that one (no Key: only the row moves)
 	Upload                       // APPEND the file Key with Pair.Remote and its mtime
