@@ -150,7 +150,7 @@ func (r *run) view(ctx context.Context, b *box) (plan.Mailbox, error) {
 	if es := b.left[empty]; len(es) > 0 {
 		v.Damaged = !slices.Contains(r.before, b.Name+": "+leftAlone(empty, es))
 	}
-	if r.Now().UnixMilli()-b.Ignored.At < refusalLasts.Milliseconds() {
+	if r.Policy.Now.UnixMilli()-b.Ignored.At < refusalLasts.Milliseconds() {
 		v.PermanentFlags.Not = b.Ignored.Flags
 	}
 	v.Partial = b.partial
