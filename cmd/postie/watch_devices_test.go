@@ -19,11 +19,10 @@ import (
 // watcher is a `postie watch` in this process.
 type watcher struct {
 	*testing.T
-	in      *interruption
-	out     *output
-	ended   chan struct{}
-	code    int
-	stopped bool
+	in    *interruption
+	out   *output
+	ended chan struct{}
+	code  int
 }
 
 // output is what was printed so far.

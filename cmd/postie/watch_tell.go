@@ -107,9 +107,7 @@ func flagWords(c plan.Change) string {
 			words = append(words, f.isnt)
 		}
 	}
-	for _, k := range c.Add.Keywords.Names() {
-		words = append(words, k)
-	}
+	words = append(words, c.Add.Keywords.Names()...)
 	for _, k := range c.Remove.Keywords.Names() {
 		words = append(words, "not "+k)
 	}

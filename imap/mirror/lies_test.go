@@ -20,9 +20,9 @@ import (
 // either side, a run that left something out says so, and a run or two with an honest server make both sides equal, nothing lost and
 // nothing doubled. POSTIE_TEST_SEED asks for another history, POSTIE_TEST_ROUNDS or POSTIE_TEST_LONG=1 for a longer one.
 func TestLies(t *testing.T) {
-	seed, rounds := uint64(time.Now().UnixNano()), 8
+	seed, rounds := uint64(1), 8
 	if os.Getenv("POSTIE_TEST_LONG") != "" {
-		rounds = 300
+		seed, rounds = uint64(time.Now().UnixNano()), 300
 	}
 	fmt.Sscan(os.Getenv("POSTIE_TEST_SEED"), &seed)
 	fmt.Sscan(os.Getenv("POSTIE_TEST_ROUNDS"), &rounds)

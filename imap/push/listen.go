@@ -69,10 +69,10 @@ func (e *Ear) wait(ctx context.Context, s *imap.Session, way Way) error {
 	}
 	began := now
 	if err := e.idle(ctx, s, min(limit, until.Sub(now))); err != nil {
-		e.patience.died(time.Now().Sub(began))
+		e.patience.died(time.Since(began))
 		return err
 	}
-	e.patience.lasted(time.Now().Sub(began))
+	e.patience.lasted(time.Since(began))
 	return nil
 }
 

@@ -65,6 +65,9 @@ func TestRehearsal(t *testing.T) {
 func (w *world) files() map[string]string {
 	all := map[string]string{}
 	w.must(filepath.WalkDir(string(w.dir), func(path string, e os.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
 		info, err := e.Info()
 		if err == nil && !strings.HasSuffix(path, "-shm") && !strings.HasSuffix(path, "-wal") && !e.IsDir() {
 			all[path] = fmt.Sprint(info.Size(), info.ModTime())
