@@ -132,6 +132,9 @@ func (s *Shelf) canBe(name string) error {
 	if err := index.CheckName(name); err != nil {
 		return err
 	}
+	if slices.Contains(parts, ".") || slices.Contains(parts, "..") {
+		return exit.Usage(fmt.Errorf("%s: a mailbox is not called . or ..", name), "write the whole name: Lists/golang")
+	}
 	if back, ok := layout.Mailbox(layout.Folder(parts)); !ok || !slices.Equal(back, parts) {
 		return exit.Usage(fmt.Errorf("%s is too long for the name of a folder", name), "take a shorter one")
 	}

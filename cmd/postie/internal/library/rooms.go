@@ -111,6 +111,9 @@ func (l *Library) CreateMailbox(ctx context.Context, text string) error {
 	if err == nil && p.Known {
 		err = exit.Usage(fmt.Errorf("there is a mailbox %s already", p.Name), "")
 	}
+	if err == nil && l.isAccount(p.Name) {
+		err = exit.Usage(fmt.Errorf("%s is an account: a mailbox of that name would be taken for it", p.Name), "take another name")
+	}
 	if err == nil {
 		err = s.canBe(p.Name)
 	}
@@ -121,6 +124,11 @@ func (l *Library) CreateMailbox(ctx context.Context, text string) error {
 		return err
 	}
 	return l.made(s, p.Name)
+}
+
+// isAccount says whether an account is called so.
+func (l *Library) isAccount(name string) bool {
+	return slices.Contains(l.accounts(), name)
 }
 
 // pending makes a usage error of a name that waits for the next sync.
