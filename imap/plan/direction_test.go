@@ -64,7 +64,7 @@ func TestArchive(t *testing.T) {
 			}
 			here, there := p.contents()
 			for c, n := range here {
-				if (n > 1 || terms.Direction == Pull && there[c] == 0) && !p.renumbered {
+				if n > 1 || terms.Direction == Pull && there[c] == 0 && !p.renumbered {
 					p.Fatalf("%v: %s is here %d times, there %d times\n%s", terms, c, n, there[c], p.w)
 				}
 			}
@@ -91,7 +91,7 @@ func (p *people) disaster() {
 	case action == 6:
 		clear(w.server[box].msgs)
 	default:
-		p.renumbered = true // and with new UIDs nobody can tell what vanished, or was moved away, from what was new here
+		p.renumbered = true // and with new UIDs nobody can tell what vanished from what was new here
 		msgs := w.server[box].msgs
 		w.makeServer(box)
 		for _, u := range slices.Sorted(maps.Keys(msgs)) {

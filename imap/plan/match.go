@@ -129,6 +129,13 @@ func (d *differ) locate() {
 	d.each(d.messageMoved)
 	d.each(d.parted)
 	d.reunite()
+	for _, exact := range []bool{true, false} {
+		for _, b := range d.boxes {
+			for _, f := range b.files {
+				d.strayed(f, exact)
+			}
+		}
+	}
 }
 
 func (d *differ) each(do func(*trio)) {
@@ -249,6 +256,24 @@ func (d *differ) reunite() {
 	})
 }
 
+// strayed finds the message of an orphan in another mailbox: it was moved there while its own got new UIDs, or while nobody had a base.
+func (d *differ) strayed(f *newcomer[File], exact bool) {
+	if f.taken || f.state != Orphan || f.box.Outside {
+		return
+	}
+	m := d.messages.find(f.it.ID, func(m *newcomer[Message]) bool {
+		return m.box != f.box && d.takes(m.box, Local) && (!exact || m.it.ID.Date.Equal(f.it.ID.Date))
+	})
+	if m == nil {
+		return
+	}
+	t := f.box.trio(Pair{Key: f.it.Key, Size: m.it.ID.Size, Date: m.it.ID.Date})
+	base := united(f.it.Flags, m.it.Flags)
+	t.pair.Local, t.pair.Remote = base, base
+	t.take(f)
+	t.follow(m)
+}
+
 func (t *trio) take(f *newcomer[File]) {
 	f.taken, t.file, t.at, t.was = true, f.it, f.box, f.state
 }
@@ -290,6 +315,13 @@ func Doubts(boxes []Mailbox, p Policy) (doubts []Doubt, pairs []Missing, err err
 			pairs = append(pairs, t.home.missing(t.pair))
 		}
 	})
+	for _, b := range d.boxes {
+		for _, f := range b.files {
+			for _, n := range f.it.ID.Sizes() {
+				missing[n] = missing[n] || f.state == Orphan
+			}
+		}
+	}
 	for _, b := range d.boxes {
 		for _, t := range b.bodyless {
 			pairs = append(pairs, b.missing(t.pair))
