@@ -215,3 +215,31 @@ func TestMailboxes(t *testing.T) {
 		})
 	}
 }
+
+// Messages are moved on the server while their mailbox gets a new UIDVALIDITY, or while the database here is lost: their files go with them,
+// nothing is fetched again, nothing is doubled, and what the guard would propose uploads nothing.
+func TestMovedWhileUIDsChange(t *testing.T) {
+	for name, change := range map[string]func(*device){"UIDVALIDITY": func(d *device) { d.turn(1234567) }, "database": (*device).forget} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := newDevice(t, dovecot.Options{})
+			s := d.remote()
+			d.create(s, "A")
+			d.create(s, "B")
+			d.put(s, "INBOX", 0, 20)
+			d.put(s, "A", 20, 25)
+			d.sync()
+			for n := 3; n < 6; n++ {
+				d.away(s, n, "INBOX", []string{"A", "B"}[n%2])
+			}
+			d.ok(s.Close())
+			change(d)
+			d.policy.AllowMassDelete = true
+			if r := d.sync(); r.New+r.Uploaded+r.DeletedLocal+r.DeletedRemote != 0 || r.Moved != 3 || len(r.Guards) != 0 {
+				t.Errorf("%+v", r)
+			}
+			d.equal()
+			d.rest()
+		})
+	}
+}
