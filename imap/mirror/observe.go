@@ -162,6 +162,7 @@ func (r *run) view(ctx context.Context, b *box) (plan.Mailbox, error) {
 		v.PermanentFlags, v.ReadOnly = plan.PermanentFlags{Flags: maildir.Flags{Set: changes.AllFlags}, Any: true}, false // what is made anew, in all likelihood
 	}
 	if b.newbase != nil {
+		v.Fresh = !b.known
 		v.Known, v.Count, v.Base = b.known || b.remote != nil, len(b.newbase), plan.BaseOf(b.newbase)
 	}
 	if b.newbase == nil && (!b.intact() || len(b.due) > 0 || len(b.pending) > 0 || b.exist() != plan.Both) { // something may be deleted

@@ -404,6 +404,7 @@ func (c threeway) plan() string {
 		for _, p := range pairs {
 			fmt.Fprintln(&b, "rematch", m.Name, p.UID, string(p.Key), [...]string{"agreed", "marked", "withheld", "orphan", "archived"}[p.State], between(maildir.Flags{}, p.Local), between(maildir.Flags{}, p.Remote))
 		}
+		m.Fresh = !m.Known
 		m.Base, m.Known, m.Count = BaseOf(pairs), true, len(pairs)
 	}
 	doubts, missing, err := Doubts(c.boxes, c.policy)

@@ -256,9 +256,10 @@ func (d *differ) reunite() {
 	})
 }
 
-// strayed finds the message of an orphan in another mailbox: it was moved there while its own got new UIDs, or while nobody had a base.
+// strayed finds the message of an orphan in another mailbox: it was moved there while its own got new UIDs. Where nothing was ever agreed
+// the user's folders are left as they are.
 func (d *differ) strayed(f *newcomer[File], exact bool) {
-	if f.taken || f.state != Orphan || f.box.Outside {
+	if f.taken || f.state != Orphan || f.box.Outside || f.box.Fresh {
 		return
 	}
 	m := d.messages.find(f.it.ID, func(m *newcomer[Message]) bool {
@@ -318,7 +319,7 @@ func Doubts(boxes []Mailbox, p Policy) (doubts []Doubt, pairs []Missing, err err
 	for _, b := range d.boxes {
 		for _, f := range b.files {
 			for _, n := range f.it.ID.Sizes() {
-				missing[n] = missing[n] || f.state == Orphan
+				missing[n] = missing[n] || f.state == Orphan && !b.Fresh
 			}
 		}
 	}

@@ -162,6 +162,7 @@ type Mailbox struct {
 	Pending  []PendingChange
 
 	Known bool // there is a base; else the mailbox is new to us
+	Fresh bool // nothing was ever agreed about it: the base is what Rematch made
 	Count int  // pairs in the whole base, however little of it is in view
 	Exist Side // where it is now
 
