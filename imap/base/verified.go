@@ -41,6 +41,12 @@ func (a *Account) verifiedTable(ctx context.Context) error {
 	return a.s.Part(ctx, "imap verified", []string{verifiedSchema})
 }
 
+// someVerified says whether there may be verified copies; to ask changes nothing.
+func (a *Account) someVerified(ctx context.Context) (bool, error) {
+	n, err := index.Rows(ctx, a.s, index.Number, "SELECT count(*) FROM sqlite_schema WHERE name = 'verified'")
+	return err == nil && n[0] > 0, verb("read verified copies", err)
+}
+
 // Verify writes down what became of comparing copies in a mailbox. at is when.
 func (a *Account) Verify(ctx context.Context, box int64, validity plan.UIDValidity, vs []Verified, at time.Time) error {
 	err := a.verifiedTable(ctx)
@@ -73,8 +79,8 @@ func (a *Account) Unverified(ctx context.Context, box int64, validity plan.UIDVa
 // VerifiedBefore gives the pairs of a mailbox whose copies were verified before a time, and are the same files still, with the SHA-256 of
 // what was read of each. With a date, only those of messages from before that date.
 func (a *Account) VerifiedBefore(ctx context.Context, box int64, validity plan.UIDValidity, before, date time.Time) ([]Row, map[imap.UID][32]byte, error) {
-	if err := a.verifiedTable(ctx); err != nil {
-		return nil, nil, verb("read verified copies", err)
+	if some, err := a.someVerified(ctx); err != nil || !some {
+		return nil, nil, err
 	}
 	old := int64(math.MaxInt64)
 	if !date.IsZero() {
@@ -104,8 +110,8 @@ func (a *Account) VerifiedBefore(ctx context.Context, box int64, validity plan.U
 // ArchivedBefore gives the pairs of a mailbox that are here only, from before that date, whose files were verified while the server had
 // them too.
 func (a *Account) ArchivedBefore(ctx context.Context, box int64, date time.Time) ([]Row, error) {
-	if err := a.verifiedTable(ctx); err != nil {
-		return nil, verb("read verified copies", err)
+	if some, err := a.someVerified(ctx); err != nil || !some {
+		return nil, err
 	}
 	rows, err := index.Rows(ctx, a.s, scanRow, pairColumns+`p.state = ? AND p.uid IS NULL AND p.date < ? AND EXISTS
 		(SELECT 1 FROM verified v WHERE v.box = p.box AND v.key = p.key AND v.at > 0)`, box, plan.Archived, date.UnixMilli())
