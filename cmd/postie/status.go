@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -16,18 +17,34 @@ import (
 )
 
 func (a *app) statusCommand() *cobra.Command {
-	var flags reading
+	var flags statusFlags
 	cmd := &cobra.Command{
 		Use:   "status [ACCOUNT...]",
 		Short: "Tell what is here, and how the last runs went",
 		Long: `status tells of each mailbox how many messages it has, how many are unread, and how many changes wait for the next sync;
-and of each account when it was last retrieved, and what went wrong since. It asks no server.`,
-		Example: "  postie status\n  postie status home --json",
-		RunE:    func(cmd *cobra.Command, args []string) error { return a.status(cmd.Context(), args, flags) },
+and of each account when it was last retrieved, and what went wrong since. It asks no server.
+
+--check is for cron and Nagios: one line, and exit code 3 if an account was never retrieved, or last failed in a way that does not pass by
+itself (a refused login, the deletion guard, messages that could not be had), or with --max-age had no success for that long.`,
+		Example: "  postie status\n  postie status home --json\n  postie status --check --max-age 2h",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if flags.maxAge != 0 && !flags.check {
+				return exit.Usage(errors.New("--max-age needs --check"), "")
+			}
+			return a.status(cmd.Context(), args, flags)
+		},
 	}
 	cmd.Flags().SortFlags = false
 	flags.register(cmd.Flags())
+	cmd.Flags().BoolVar(&flags.check, "check", false, "say in one line whether all is well: exit code 0 or 3")
+	cmd.Flags().Var(&flags.maxAge, "max-age", "with --check: how long ago the last success may be")
 	return cmd
+}
+
+type statusFlags struct {
+	reading
+	check  bool
+	maxAge duration
 }
 
 // accountStatus is a line of status --json: what is known of an account.
@@ -45,6 +62,7 @@ type accountStatus struct {
 	Error     ui.OrNull       `json:"error"`
 	Exit      int             `json:"exit"`
 	Next      ui.OrNull       `json:"next"` // what to do
+	noAccount bool            // a Maildir that was given by -d
 }
 
 type mailboxStatus struct {
@@ -55,8 +73,8 @@ type mailboxStatus struct {
 	Waiting  int    `json:"waiting"`
 }
 
-func (a *app) status(ctx context.Context, names []string, r reading) (err error) {
-	l, err := a.library(ctx, names, r)
+func (a *app) status(ctx context.Context, names []string, f statusFlags) (err error) {
+	l, err := a.library(ctx, names, f.reading)
 	if err != nil {
 		return err
 	}
@@ -90,6 +108,9 @@ func (a *app) status(ctx context.Context, names []string, r reading) (err error)
 		}
 		all = append(all, one)
 	}
+	if f.check {
+		return a.checkStatus(all, time.Duration(f.maxAge), time.Now())
+	}
 	if err := table.Close(); err != nil {
 		return err
 	}
@@ -101,6 +122,47 @@ func (a *app) status(ctx context.Context, names []string, r reading) (err error)
 		a.ui.Print("\n" + text)
 	}
 	return nil
+}
+
+// checkStatus says in one line whether all accounts are well, and of each that is not why.
+func (a *app) checkStatus(all []accountStatus, maxAge time.Duration, now time.Time) error {
+	var ill []string
+	for _, one := range all {
+		if why := one.ill(maxAge, now); why != "" {
+			ill = append(ill, one.Account+": "+why)
+			a.ui.Error(ui.Failure{Account: one.Account, Err: errors.New(why), Hint: string(one.Next), Exit: exit.Partial})
+		}
+	}
+	if len(ill) == 0 {
+		a.ui.Print("ok: " + ui.Count(len(all), "account"))
+		return nil
+	}
+	a.ui.Print(fmt.Sprintf("not well: %d of %s: %s", len(ill), ui.Count(len(all), "account"), strings.Join(ill, "; ")))
+	return exit.Reported(exit.Partial)
+}
+
+// ill says why somebody should look after an account; "": nobody need. A failure that may pass by itself is none until no success came for
+// so long; 0: for ever.
+func (s accountStatus) ill(maxAge time.Duration, now time.Time) string {
+	failed := ""
+	if !s.Failure.IsZero() {
+		failed, _, _ = strings.Cut(string(s.Error), "\n")
+	}
+	switch age := now.Sub(s.Success.Time); {
+	case s.noAccount:
+		return ""
+	case s.Success.IsZero() && failed != "":
+		return "no run has succeeded yet: " + failed
+	case s.Success.IsZero():
+		return "no run yet"
+	case failed != "" && s.Exit != exit.Connection && s.Exit != exit.InUse:
+		return failed
+	case maxAge > 0 && age > maxAge && failed != "":
+		return "no success in the last " + config.FormatDuration(maxAge) + ": " + failed
+	case maxAge > 0 && age > maxAge:
+		return "no success in the last " + config.FormatDuration(maxAge) + ", and no run since"
+	}
+	return ""
 }
 
 func waiting(n int) string {
@@ -119,7 +181,7 @@ func statusOf(ctx context.Context, s *library.Shelf, a config.Account, counts []
 		one.Unread += m.Unread
 		one.Waiting += m.Waiting
 	}
-	if a.Host == "" { // -d: no account
+	if one.noAccount = a.Host == "" && len(a.Tunnel) == 0; one.noAccount { // -d
 		return one, nil
 	}
 	run, err := s.Index.LastRun(ctx, string(a.Protocol), index.Login{User: a.User, Host: a.Host})
