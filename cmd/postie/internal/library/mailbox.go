@@ -133,7 +133,7 @@ func (s *Shelf) canBe(name string) error {
 		return err
 	}
 	if slices.Contains(parts, ".") || slices.Contains(parts, "..") {
-		return exit.Usage(fmt.Errorf("%s: a mailbox is not called . or ..", name), "write the whole name: Lists/golang")
+		return exit.Usage(fmt.Errorf("%s: a mailbox cannot be called . or .. in its name", name), "write the whole name: Lists/golang")
 	}
 	if back, ok := layout.Mailbox(layout.Folder(parts)); !ok || !slices.Equal(back, parts) {
 		return exit.Usage(fmt.Errorf("%s is too long for the name of a folder", name), "take a shorter one")
