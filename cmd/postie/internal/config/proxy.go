@@ -16,6 +16,9 @@ func parseProxy(s string) (Proxy, error) {
 	if err != nil || u.Scheme != "socks5" && u.Scheme != "socks5h" || u.Hostname() == "" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
 		return Proxy{}, errors.New("is not the address of a SOCKS5 proxy")
 	}
+	if _, err := parseHost(u.Hostname()); err != nil {
+		return Proxy{}, errors.New("is not the address of a SOCKS5 proxy")
+	}
 	port := u.Port()
 	if port == "" {
 		port = "1080"

@@ -34,7 +34,7 @@ func FuzzUnits(f *testing.F) {
 
 // The address of a proxy is read as what it says, and its errors repeat nothing of it: it may hold a password.
 func FuzzProxy(f *testing.F) {
-	for _, s := range []string{"socks5://u:p%40@h:1", "socks5h://[::1]", "socks5://h/", "http://h", "socks5://:@h:0", "socks5://h:99999"} {
+	for _, s := range []string{"socks5://u:p%40@h:1", "socks5h://[::1]", "socks5://h/", "http://h", "socks5://:@h:0", "socks5://::", "socks5://h:99999"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
