@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 )
 
@@ -110,18 +111,17 @@ func Ghost(after int, gone string) Quirk {
 
 // FlagsAgain says the flags of each message once more, with or without its UID, before what comes next.
 func FlagsAgain(uid bool) Quirk {
-	var again string
-	return Quirk{Says: func(_ *Dialogue, response string) (out []string) {
-		if again != "" {
-			out = append(out, again)
+	var last sync.Map // what is to be said again in a dialogue
+	return Quirk{Says: func(d *Dialogue, response string) (out []string) {
+		if again, ok := last.LoadAndDelete(d); ok {
+			out = append(out, again.(string))
 		}
-		again = ""
 		if seq, items, ok := fetch(response); ok {
 			flags, others := part(items, "FLAGS")
 			if those, _ := part(others, "UID"); uid {
 				flags = append(flags, those...)
 			}
-			again = join(seq, flags)
+			last.Store(d, join(seq, flags))
 		}
 		return append(out, response)
 	}}

@@ -47,10 +47,14 @@ func TestClockJumps(t *testing.T) {
 						}
 					}
 					question := 0
-					r, err := d.run(func(o *Options) {
+					now := func(o *Options) {
 						o.Now = func() time.Time { question++; return time.Now().Add(jump(run, question)) }
-					})
+					}
+					r, err := d.run(now)
 					deleted := map[bool]int{true: 1}[run == 3]
+					if err == nil && r.DeletedRemote < deleted { // a folder whose time jumps may not be at rest: then it waits for the next run
+						r, err = d.run(now)
+					}
 					if err != nil || r.Failed+len(r.Guards)+r.DeletedLocal > 0 || r.DeletedRemote != deleted {
 						t.Fatalf("run %d: %+v %v", run, r, err)
 					}

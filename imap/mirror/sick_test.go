@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"postie/imap/imaptest"
@@ -107,7 +108,7 @@ func refusesOne(uid int, part, gives, why string) imaptest.Quirk {
 	asks := regexp.MustCompile(`^UID FETCH (\S+) .*` + part)
 	this := regexp.MustCompile(fmt.Sprintf(`^\* \d+ FETCH .*\bUID %d .*BODY\[`, uid))
 	refusal := " NO " + why
-	fell := false // in the answer to this command
+	var fallen sync.Map // dialogues, in the answer to this command
 	return imaptest.Quirk{
 		Hears: func(d *imaptest.Dialogue, command string) string {
 			tag, rest, _ := strings.Cut(command, " ")
@@ -119,13 +120,14 @@ func refusesOne(uid int, part, gives, why string) imaptest.Quirk {
 		},
 		Says: func(d *imaptest.Dialogue, response string) []string {
 			tag, _, _ := strings.Cut(response, " ")
+			_, fell := fallen.Load(d)
 			switch command := d.Answers(response); {
 			case d.Selected != "INBOX":
 			case fell && command != "":
-				fell = false
+				fallen.Delete(d)
 				return []string{tag + refusal}
 			case strings.Contains(response, "BODY[") && (this.MatchString(response) && (part != whole || strings.Contains(response, "BODY[]")) || fell && gives == "those before"):
-				fell = true
+				fallen.Store(d, true)
 				return nil
 			}
 			return []string{response}
