@@ -121,18 +121,29 @@ func (in *Intake[T]) Close() error {
 	return in.err
 }
 
+// errEnded is the error of an Intake whose Step or Ledger ended the goroutine that called it (runtime.Goexit, as FailNow of a test).
+var errEnded = errors.New("ended while a batch was made durable")
+
 func (in *Intake[T]) work() {
 	defer close(in.done)
 	for p := range in.queue {
-		if len(p.items) == 0 {
-			continue
-		}
-		if in.err = in.commit(p); in.err != nil {
-			p.files.Close()
-			close(in.failed)
+		if len(p.items) > 0 && !in.commits(p) {
 			return
 		}
 	}
+}
+
+// commits says whether a batch became durable. Whatever ends it otherwise, those who wait for it are told.
+func (in *Intake[T]) commits(p *portion[T]) bool {
+	in.err = errEnded
+	defer func() {
+		if in.err != nil {
+			p.files.Close()
+			close(in.failed)
+		}
+	}()
+	in.err = in.commit(p)
+	return in.err == nil
 }
 
 // commit makes a batch durable, in crash order.

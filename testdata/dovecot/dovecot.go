@@ -241,15 +241,20 @@ func (s *Server) configure(o Options) error {
 
 // own gives all below path to the user as whom the server reads mail, where that is another one than ours.
 func (s *Server) own(path string) error {
-	if s.uid == os.Getuid() {
-		return nil
-	}
 	return filepath.WalkDir(path, func(name string, _ fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
-		return os.Lchown(name, s.uid, s.gid)
+		return s.give(name)
 	})
+}
+
+// give gives one file to that user.
+func (s *Server) give(name string) error {
+	if s.uid == os.Getuid() {
+		return nil
+	}
+	return os.Lchown(name, s.uid, s.gid)
 }
 
 func freePort() (int, error) {
@@ -320,20 +325,20 @@ func (s *Server) Stop() {
 // Deliver puts messages (wire or LF form) into the user's INBOX as an MTA would, without a running server's help.
 func (s *Server) Deliver(t testing.TB, user string, messages ...[]byte) {
 	t.Helper()
-	for _, sub := range []string{"cur", "new", "tmp"} {
-		if err := os.MkdirAll(filepath.Join(s.Home(user), "Maildir", sub), 0o700); err != nil {
+	dir := filepath.Join(s.Home(user), "Maildir")
+	for _, folder := range []string{dir, filepath.Join(dir, "cur"), filepath.Join(dir, "new"), filepath.Join(dir, "tmp")} {
+		if err := errors.Join(os.MkdirAll(folder, 0o700), s.give(folder)); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for _, m := range messages {
 		s.delivered++
-		name := filepath.Join(s.Home(user), "Maildir", "new", fmt.Sprintf("%d.M%06dP%d.test", time.Now().Unix(), s.delivered, os.Getpid()))
-		if err := os.WriteFile(name, bytes.ReplaceAll(m, []byte("\r\n"), []byte("\n")), 0o600); err != nil {
+		name := fmt.Sprintf("%d.M%06dP%d.test", time.Now().Unix(), s.delivered, os.Getpid())
+		tmp := filepath.Join(dir, "tmp", name)
+		err := errors.Join(os.WriteFile(tmp, bytes.ReplaceAll(m, []byte("\r\n"), []byte("\n")), 0o600), s.give(tmp), os.Rename(tmp, filepath.Join(dir, "new", name)))
+		if err != nil {
 			t.Fatal(err)
 		}
-	}
-	if err := s.own(filepath.Join(s.Home(user), "Maildir")); err != nil {
-		t.Fatal(err)
 	}
 }
 
