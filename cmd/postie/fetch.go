@@ -119,7 +119,7 @@ func (f *fetching) run(ctx context.Context, policy retrieve.Policy) (retrieve.Re
 	if f.store, err = f.stores.Of(ctx, f.account); err != nil {
 		return retrieve.Report{}, err
 	}
-	options, err := f.line()
+	options, err := f.line(ctx)
 	if err != nil {
 		return retrieve.Report{}, err
 	}
@@ -144,11 +144,11 @@ func (f *fetching) run(ctx context.Context, policy retrieve.Policy) (retrieve.Re
 }
 
 // line is how to connect; watch keeps it, and with it what it knows of passwords.
-func (f *fetching) line() (pop3.Options, error) {
+func (f *fetching) line(ctx context.Context) (pop3.Options, error) {
 	if f.watched != nil && f.watched.pop3.Dial != nil {
 		return f.watched.pop3, nil
 	}
-	o, err := f.app.session().POP3(f.account, f.terminal)
+	o, err := f.app.session().POP3(ctx, f.account, f.terminal)
 	if f.watched != nil {
 		f.watched.pop3 = o
 	}

@@ -132,7 +132,7 @@ func (s *syncing) options(ctx context.Context, flags *syncFlags) (o mirror.Optio
 	if s.store, err = s.stores.Of(ctx, s.account); err != nil {
 		return o, err
 	}
-	if o, err = library.MirrorOptions(s.account, s.store, s.app.session(), s.terminal); err != nil {
+	if o, err = library.MirrorOptions(ctx, s.account, s.store, s.app.session(), s.terminal); err != nil {
 		return o, err
 	}
 	s.task.Phase("connecting", ui.Amount{})

@@ -64,7 +64,9 @@ func TokenCommand(argv, environ []string, limit time.Duration) func(context.Cont
 		s, err := f.do(ctx, func(Secret) bool { return false }, func(ctx context.Context) (Secret, error) {
 			return command(ctx, argv, environ, limit)
 		})
-		if err != nil {
+		if notStarted(err) {
+			return "", unreadable("token_command "+argv[0], err)
+		} else if err != nil {
 			return "", blame("token_command "+argv[0], err)
 		}
 		return s.Reveal(), nil

@@ -10,6 +10,7 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+	"golang.org/x/term"
 )
 
 // Terminal asks questions on the terminal that postie was started from, one at a time: give the same one to the sources
@@ -34,6 +35,19 @@ func (t *Terminal) hold() (resume func()) {
 		return func() {}
 	}
 	return t.Hold()
+}
+
+// there says whether somebody can be asked; t may be nil.
+func (t *Terminal) there() bool {
+	if t == nil {
+		return false
+	}
+	tty, err := os.OpenFile(t.path, os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		return false
+	}
+	defer tty.Close()
+	return term.IsTerminal(int(tty.Fd()))
 }
 
 // Ask writes the question and reads a line without echo. When ctx ends the terminal is as it was before. The error is

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
+	"strings"
 	"time"
 )
 
@@ -36,8 +38,8 @@ type SourceError struct {
 func (e *SourceError) Error() string { return e.Way + ": " + e.Err.Error() }
 func (e *SourceError) Unwrap() error { return e.Err }
 
-// UnreadableError is a SourceError of a file that cannot be read or a variable that is not set: the configuration is wrong,
-// and known to be so before any server is asked.
+// UnreadableError is a SourceError that is known before any server is asked: a command that is not there, a file that cannot be
+// read, a variable that is not set, a keyring that holds nothing for the account. The configuration is wrong.
 type UnreadableError struct{ SourceError }
 
 func (e *UnreadableError) Unwrap() error { return &e.SourceError }
@@ -68,6 +70,9 @@ func (s *Source) ask(ctx context.Context) (Secret, error) {
 	case len(s.Command) > 0:
 		defer s.Terminal.hold()()
 		secret, err := command(ctx, s.Command, s.Environ, s.Timeout)
+		if notStarted(err) {
+			return secret, unreadable("password_command "+s.Command[0], err)
+		}
 		return secret, blame("password_command "+s.Command[0], err)
 	case s.File != "":
 		secret, err := readPrivate(s.File)
@@ -85,27 +90,33 @@ func (s *Source) ask(ctx context.Context) (Secret, error) {
 func (s *Source) stored(ctx context.Context) (Secret, error) {
 	secret, err := s.Vault.Get(ctx, PasswordKey(s.User, s.Host))
 	if errors.Is(err, fs.ErrNotExist) {
-		err = fmt.Errorf("%w: store the password with `postie login %s`", err, s.Account)
+		return secret, unreadable("keyring", fmt.Errorf("%w: store the password with `postie login %s`", err, s.Account))
 	}
 	return secret, blame("keyring", err)
 }
 
-// find tries what needs no configuration; fs.ErrNotExist means: not here, go on.
+// find tries what needs no configuration.
 func (s *Source) find(ctx context.Context) (Secret, error) {
-	for _, way := range []struct {
-		name string
-		ask  func(context.Context) (Secret, error)
-	}{
-		{"systemd credential postie." + s.Account, s.systemd},
-		{"netrc", s.netrc},
-		{"terminal", s.prompt},
-	} {
-		secret, err := way.ask(ctx)
-		if !errors.Is(err, fs.ErrNotExist) {
-			return secret, blame(way.name, err)
-		}
+	secret, err := s.lying(ctx)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return secret, err
 	}
-	return Secret{}, &NoSecretError{s.Account, s.User, s.Host}
+	if secret, err = s.prompt(ctx); errors.Is(err, fs.ErrNotExist) {
+		return secret, &NoSecretError{s.Account, s.User, s.Host}
+	}
+	return secret, blame("terminal", err)
+}
+
+// lying looks where a password may lie without the configuration saying so; fs.ErrNotExist: it lies nowhere.
+func (s *Source) lying(ctx context.Context) (Secret, error) {
+	secret, err := s.systemd(ctx)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return secret, blame("systemd credential postie."+s.Account, err)
+	}
+	if secret, err = s.netrc(ctx); !errors.Is(err, fs.ErrNotExist) {
+		return secret, blame("netrc", err)
+	}
+	return Secret{}, err
 }
 
 func (s *Source) prompt(ctx context.Context) (Secret, error) {
@@ -127,13 +138,53 @@ func environment(name string) (Secret, error) {
 	return s, validate(s)
 }
 
-// Early asks now for a password that costs nobody anything, so that what is wrong with it is known before a server is.
-func (s *Source) Early() error {
-	if len(s.Command) > 0 || !s.Password.IsZero() || s.File == "" && s.Env == "" {
-		return nil
+// Early says, before any server is asked, what is wrong with the place where the password is to be found: an *UnreadableError, a
+// *NoSecretError, or a *SourceError of what is found and cannot be used. A command is not run and nobody is asked on the terminal;
+// that the command is there and may be run, and that there is a terminal, is looked at. ctx ends the wait for a keyring.
+func (s *Source) Early(ctx context.Context) error {
+	switch {
+	case s.Password.IsZero() && len(s.Command) > 0:
+		return Executable("password_command", s.Command)
+	case s.Password.IsZero() && s.File == "" && s.Env == "" && s.Vault == nil:
+		_, err := s.lying(ctx)
+		if errors.Is(err, fs.ErrNotExist) && !s.Terminal.there() {
+			return &NoSecretError{s.Account, s.User, s.Host}
+		} else if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		return err
 	}
-	_, err := s.Secret(context.Background())
+	_, err := s.Secret(ctx)
 	return err
+}
+
+// Executable says whether a command of the configuration could be run: its key and argv. The error is an *UnreadableError.
+func Executable(key string, argv []string) error {
+	_, err := exec.LookPath(argv[0])
+	if err == nil && len(argv) > 2 && argv[0] == "sh" && argv[1] == "-c" {
+		name, err := shellHas(argv[2])
+		return unreadable(key+" "+name, err)
+	}
+	return unreadable(key+" "+argv[0], err)
+}
+
+// shellHas asks the shell whether it has the command that a line begins with. What is not plainly a command's name (an assignment, a
+// parenthesis, a variable) is left to the run.
+func shellHas(line string) (name string, err error) {
+	name, _, _ = strings.Cut(strings.TrimSpace(line), " ")
+	if name == "" || strings.Trim(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+./") != "" {
+		return name, nil
+	}
+	if !strings.Contains(name, "/") && exec.Command("sh", "-c", `command -v -- "$1"`, "sh", name).Run() == nil {
+		return name, nil
+	}
+	_, err = exec.LookPath(name)
+	return name, err
+}
+
+// notStarted says whether a command failed before it ran: it is missing, or it or its interpreter may not be run.
+func notStarted(err error) bool {
+	return errors.As(err, new(*exec.Error)) || errors.As(err, new(*fs.PathError))
 }
 
 func unreadable(way string, err error) error {

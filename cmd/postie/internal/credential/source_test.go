@@ -106,6 +106,74 @@ func TestSources(t *testing.T) {
 	}
 }
 
+// What is wrong with a password's source is known before any server is asked, and no command is run for it.
+func TestEarly(t *testing.T) {
+	home := alone(t)
+	dir := t.TempDir()
+	keyring.MockInit()
+	stored := Vault{Keyring: true}
+	if _, err := stored.Set(t.Context(), PasswordKey("alice", "h.test"), NewSecret(word)); err != nil {
+		t.Fatal(err)
+	}
+	ran := filepath.Join(dir, "ran")
+	script := func(name, text string, mode fs.FileMode) string {
+		return write(t, filepath.Join(dir, name), text, mode)
+	}
+	for _, c := range []struct {
+		name   string
+		source *Source
+		fails  string // "": nothing is wrong
+	}{
+		{"literal", &Source{Password: NewSecret(word)}, ""},
+		{"command", &Source{Command: []string{"touch", ran}}, ""},
+		{"command with a path", &Source{Command: []string{script("there", "#!/bin/sh\ntouch "+ran, 0o700)}}, ""},
+		{"command is missing", &Source{Command: []string{"postie-has-no-such-command"}}, "password_command postie-has-no-such-command: exec"},
+		{"command's path is missing", &Source{Command: []string{filepath.Join(dir, "none")}}, "no such file"},
+		{"command may not be run", &Source{Command: []string{script("plain", "#!/bin/sh", 0o600)}}, "permission denied"},
+		{"command is a folder", &Source{Command: []string{dir}}, "password_command " + dir},
+		{"line of a shell", &Source{Command: []string{"sh", "-c", "if true; then touch " + ran + "; fi"}}, ""},
+		{"line that is more than a name", &Source{Command: []string{"sh", "-c", "X=1 postie-has-no-such-command"}}, ""},
+		{"line of what is missing", &Source{Command: []string{"sh", "-c", "postie-has-no-such-command --now"}}, "password_command postie-has-no-such-command"},
+		{"line of what may not be run", &Source{Command: []string{"sh", "-c", script("plain2", "#!/bin/sh", 0o600) + " x"}}, "permission denied"},
+		{"file is missing", &Source{File: filepath.Join(dir, "none")}, "no such file"},
+		{"file is open to all", &Source{File: script("open", word, 0o644)}, "chmod 600"},
+		{"variable is not set", &Source{Env: "POSTIE_NO_SUCH"}, "not set"},
+		{"keyring", &Source{Vault: &stored, User: "alice", Host: "h.test"}, ""},
+		{"keyring without it", &Source{Vault: &stored, User: "bob", Host: "h.test", Account: "b"}, "postie login b"},
+		{"nothing", &Source{Account: "home"}, "no password for account home"},
+		{"nothing, no terminal", &Source{Account: "home", Terminal: NewTerminal(script("tty", "", 0o600))}, "no password for account home"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			err := c.source.Early(t.Context())
+			switch {
+			case c.fails == "" && err != nil, c.fails != "" && (err == nil || !strings.Contains(err.Error(), c.fails)):
+				t.Errorf("%v, not %q", err, c.fails)
+			case c.fails != "" && !errors.As(err, new(*UnreadableError)) && !errors.As(err, new(*NoSecretError)):
+				t.Errorf("a plain %T", err)
+			}
+		})
+	}
+	if _, err := os.Lstat(ran); err == nil {
+		t.Error("a command was run")
+	}
+	write(t, filepath.Join(home, ".netrc"), "machine h.test login alice password from-netrc", 0o600)
+	if err := (&Source{Account: "home", User: "alice", Host: "h.test"}).Early(t.Context()); err != nil {
+		t.Errorf("with a netrc: %v", err)
+	}
+}
+
+// A command whose interpreter is missing cannot be started either.
+func TestCommandNotStarted(t *testing.T) {
+	odd := write(t, filepath.Join(t.TempDir(), "odd"), "#!/no/such/interpreter\n", 0o700)
+	_, err := (&Source{Command: []string{odd}}).Secret(t.Context())
+	if !errors.As(err, new(*UnreadableError)) {
+		t.Errorf("%T: %v", err, err)
+	}
+	if _, err = TokenCommand([]string{odd}, nil, 0)(t.Context()); !errors.As(err, new(*UnreadableError)) {
+		t.Errorf("%T: %v", err, err)
+	}
+}
+
 func TestSourceOrder(t *testing.T) {
 	home := alone(t)
 	credentials := t.TempDir()

@@ -210,7 +210,7 @@ func (c *checking) server(ctx context.Context) {
 // stage is the step that an error of a visit belongs to.
 func stage(err error, v *session.Visit) string {
 	switch {
-	case v.Asked:
+	case v.Asked, exit.Is[*credential.SourceError](err), exit.Is[*credential.NoSecretError](err):
 		return "login"
 	case exit.Is[*connect.CertificateError](err), exit.Is[*connect.HandshakeError](err), exit.RefusedTLS(err):
 		return "tls"

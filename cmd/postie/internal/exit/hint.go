@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"os/exec"
 	"strings"
 	"syscall"
 	"time"
@@ -42,6 +43,9 @@ func goneThere(err error) bool {
 func Hint(err error, account string) string {
 	if u, ok := errors.AsType[*UsageError](err); ok {
 		return u.hint
+	}
+	if Is[*credential.UnreadableError](err) {
+		return secretHint(err)
 	}
 	if token, ok := errors.AsType[*credential.TokenError](err); ok {
 		return tokenHint(token)
@@ -121,6 +125,17 @@ func thereHint(err error, account string) string {
 		return "try again later, or with --retry 5m"
 	case Is[*imap.ProtocolError](err), Is[*imap.UnreadableError](err), Is[*pop3.ProtocolError](err):
 		return "the same command with -vv shows the dialogue"
+	}
+	return ""
+}
+
+// secretHint is about a password's source that cannot be used.
+func secretHint(err error) string {
+	switch {
+	case errors.Is(err, exec.ErrNotFound):
+		return "install it, or write its whole path: cron and systemd look into fewer folders than a shell"
+	case errors.Is(err, fs.ErrPermission):
+		return "let who runs postie read it or, if it is a command, run it"
 	}
 	return ""
 }

@@ -80,7 +80,7 @@ func server(ctx context.Context, l *library.Library, s *library.Shelf, a config.
 		task.Done()
 		return t.conclude(c, 0, exit.Cause(ctx, err))
 	}
-	mirroring, err := library.MirrorOptions(a, s.Store, l.Session, terminal)
+	mirroring, err := library.MirrorOptions(ctx, a, s.Store, l.Session, terminal)
 	var c verify.Counts
 	if err == nil {
 		mirroring.Wait, mirroring.Log, mirroring.Policy, mirroring.Mailboxes = l.Wait, l.UI.Logger().With("account", a.Name), o.Policy(a), a.Mailboxes
@@ -97,7 +97,7 @@ func server(ctx context.Context, l *library.Library, s *library.Shelf, a config.
 
 // pop3 compares a maildrop.
 func pop3(ctx context.Context, l *library.Library, s *library.Shelf, a config.Account, o Options, terminal *credential.Terminal, report func(verify.Difference) error, came func(int64)) (verify.Counts, error) {
-	options, err := l.Session.POP3(a, terminal)
+	options, err := l.Session.POP3(ctx, a, terminal)
 	if err != nil {
 		return verify.Counts{}, err
 	}

@@ -47,7 +47,7 @@ func (l *Library) fetch(ctx context.Context, i *Item) error {
 	}
 	terminal := credential.NewTerminal("")
 	terminal.Hold = l.UI.Hold
-	o, err := MirrorOptions(account, i.Store, l.Session, terminal)
+	o, err := MirrorOptions(ctx, account, i.Store, l.Session, terminal)
 	if err != nil {
 		return err
 	}
@@ -104,8 +104,8 @@ func Fields(u *ui.UI, i Item, all []mail.Field) []ui.Field {
 
 // MirrorOptions turns an account and its index into the options of a run. Who waits for a lock and who logs is left to the
 // caller.
-func MirrorOptions(account config.Account, s *Store, line session.Options, terminal *credential.Terminal) (mirror.Options, error) {
-	options, err := line.IMAP(account, terminal)
+func MirrorOptions(ctx context.Context, account config.Account, s *Store, line session.Options, terminal *credential.Terminal) (mirror.Options, error) {
+	options, err := line.IMAP(ctx, account, terminal)
 	return mirror.Options{
 		Account: index.Login{User: account.User, Host: account.Host},
 		IMAP:    options,

@@ -4,17 +4,20 @@ package session
 
 import (
 	"cmp"
+	"context"
+	"errors"
+	"strings"
+	"sync"
 	"time"
 
 	goimap "github.com/emersion/go-imap/v2"
+	"github.com/emersion/go-sasl"
 
 	"postie/cmd/postie/internal/config"
 	"postie/cmd/postie/internal/connect"
 	"postie/cmd/postie/internal/credential"
 	"postie/imap"
 	"postie/pop3"
-	"strings"
-	"sync"
 )
 
 // Options are what the command line says about all connections.
@@ -42,8 +45,9 @@ func (o Options) connecting(a config.Account) *connect.Options {
 	}
 }
 
-// login turns an account into what answers a server's question who we are.
-func (s Options) login(a config.Account, terminal *credential.Terminal) (*credential.Login, error) {
+// login turns an account into what answers a server's question who we are. What is known to be wrong with the account's secret
+// before any server is asked is the error. ctx ends the wait for a keyring.
+func (s Options) login(ctx context.Context, a config.Account, terminal *credential.Terminal) (*credential.Login, error) {
 	o := credential.Options{
 		User: a.User, Host: a.Host, Port: a.Port, Protocol: string(a.Protocol), Mechanism: a.Auth,
 		AllowCleartext: a.AllowCleartext, Loopback: a.Loopback() || len(a.Tunnel) > 0, ClientCertificate: a.ClientCert != "",
@@ -51,6 +55,9 @@ func (s Options) login(a config.Account, terminal *credential.Terminal) (*creden
 	}
 	switch {
 	case len(a.TokenCommand) > 0:
+		if err := credential.Executable("token_command", a.TokenCommand); err != nil {
+			return nil, err
+		}
 		o.Token = credential.TokenCommand(a.TokenCommand, s.Environ, 0)
 	case a.OAuth2 != nil:
 		oauth, err := OAuth(a)
@@ -70,12 +77,18 @@ func (s Options) login(a config.Account, terminal *credential.Terminal) (*creden
 			}
 			source.Vault = &v
 		}
-		if err := source.Early(); err != nil {
+		if err := source.Early(ctx); err != nil && !(proved(a) && errors.As(err, new(*credential.NoSecretError))) {
 			return nil, err
 		}
 		o.Secret, o.Forget = source.Secret, source.Forget
 	}
 	return credential.NewLogin(o), nil
+}
+
+// proved says whether the server may know the user without a password: by a certificate, or by who ran the tunnel (PREAUTH). That
+// there is none is then known only when it asks.
+func proved(a config.Account) bool {
+	return a.ClientCert != "" || len(a.Tunnel) > 0 || strings.EqualFold(a.Auth, sasl.External)
 }
 
 // Vault is where postie keeps secrets.
@@ -103,10 +116,10 @@ func OAuth(a config.Account) (*credential.OAuth, error) {
 		ClientSecret: credential.NewSecret(string(o.ClientSecret)), Vault: v}, err
 }
 
-// POP3 turns an account into a session's options.
-func (o Options) POP3(account config.Account, terminal *credential.Terminal) (pop3.Options, error) {
+// POP3 turns an account into a session's options. ctx ends the wait for a keyring.
+func (o Options) POP3(ctx context.Context, account config.Account, terminal *credential.Terminal) (pop3.Options, error) {
 	line := o.connecting(account)
-	auth, err := o.login(account, terminal)
+	auth, err := o.login(ctx, account, terminal)
 	if err != nil {
 		return pop3.Options{}, err
 	}
@@ -139,10 +152,10 @@ func (o Options) alerts(account string) func(imap.Event) {
 	}
 }
 
-// IMAP turns an account into a session's options.
-func (o Options) IMAP(account config.Account, terminal *credential.Terminal) (imap.Options, error) {
+// IMAP turns an account into a session's options. ctx ends the wait for a keyring.
+func (o Options) IMAP(ctx context.Context, account config.Account, terminal *credential.Terminal) (imap.Options, error) {
 	line := o.connecting(account)
-	auth, err := o.login(account, terminal)
+	auth, err := o.login(ctx, account, terminal)
 	if err != nil {
 		return imap.Options{}, err
 	}

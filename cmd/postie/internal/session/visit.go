@@ -30,14 +30,14 @@ type Visit struct {
 func (o Options) Visit(ctx context.Context, account config.Account, terminal *credential.Terminal) (*Visit, error) {
 	v := &Visit{}
 	if account.Protocol == config.POP3 {
-		s, err := o.POP3(account, terminal)
+		s, err := o.POP3(ctx, account, terminal)
 		if err == nil {
 			v.login, s.Login = s.Login, v
 			v.POP3, err = pop3.Connect(ctx, s)
 		}
 		return v, exit.Cause(ctx, err)
 	}
-	s, err := o.IMAP(account, terminal)
+	s, err := o.IMAP(ctx, account, terminal)
 	if err == nil {
 		v.login, s.Login = s.Login, v
 		v.IMAP, err = imap.Connect(ctx, s)
