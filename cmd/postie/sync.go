@@ -75,6 +75,14 @@ func (f *syncFlags) policy(a config.Account) plan.Policy {
 		Trash: a.Trash, Create: create, Terms: f.terms(a.Terms)}
 }
 
+// apply says in the options of a run what account and flags want.
+func (f *syncFlags) apply(a config.Account, o *mirror.Options) {
+	o.Mailboxes, o.Policy = f.patterns(a), f.policy(a)
+	for _, own := range a.Own {
+		o.Terms = append(o.Terms, mirror.Terms{Pattern: own.Pattern, Terms: f.terms(own.Terms)})
+	}
+}
+
 // terms are what account, or a table of mailboxes, and flags say of a mailbox, flags first.
 func (f *syncFlags) terms(t config.Terms) plan.Terms {
 	bodies := plan.Bodies{None: t.Bodies.None, MaxSize: int64(t.Bodies.MaxSize), MaxAge: t.Bodies.MaxAge}
@@ -138,10 +146,8 @@ func (s *syncing) options(ctx context.Context, flags *syncFlags) (o mirror.Optio
 	s.task.Phase("connecting", ui.Amount{})
 	o.Named, o.InHand = s.app.json || s.watched != nil, s.gate.hold
 	o.Wait, o.Log = time.Duration(s.app.wait), s.app.ui.Logger().With("account", s.account.Name)
-	for _, own := range s.account.Own {
-		o.Terms = append(o.Terms, mirror.Terms{Pattern: own.Pattern, Terms: flags.terms(own.Terms)})
-	}
-	o.Mailboxes, o.Policy, o.DryRun, o.Progress = flags.patterns(s.account), flags.policy(s.account), s.dryRun, s.show
+	flags.apply(s.account, &o)
+	o.DryRun, o.Progress = s.dryRun, s.show
 	return o, nil
 }
 

@@ -13,7 +13,6 @@ import (
 	"postie/cmd/postie/internal/exit"
 	"postie/cmd/postie/internal/inspect"
 	"postie/cmd/postie/internal/library"
-	"postie/imap/plan"
 	"postie/maildir/verify"
 )
 
@@ -110,8 +109,7 @@ func (a *app) verify(ctx context.Context, names []string, f *verifyFlags) (err e
 	if f.manifest != "" {
 		return inspect.Against(ctx, l, f.manifest, f.after)
 	}
-	policy := func(a config.Account) plan.Policy { return new(syncFlags).policy(a) }
-	return inspect.Verify(ctx, l, inspect.Options{Local: f.local, Deep: f.deep, Repair: f.repair, Sample: verify.Sample{N: f.sample, Seed: f.seed}, Policy: policy})
+	return inspect.Verify(ctx, l, inspect.Options{Local: f.local, Deep: f.deep, Repair: f.repair, Sample: verify.Sample{N: f.sample, Seed: f.seed}, Policy: new(syncFlags).apply})
 }
 
 // onlyIMAP says that --repair is for IMAP: of a POP3 account's mail the server need not have anything any more.

@@ -115,6 +115,19 @@ func give(rows []Row, err error, yield func(Row, error) bool) bool {
 	return true
 }
 
+// WithoutUID gives the pairs of a mailbox that are not on the server, in the order in which they were written down.
+func (a *Account) WithoutUID(ctx context.Context, box int64) iter.Seq2[Row, error] {
+	return func(yield func(Row, error) bool) {
+		for last := int64(0); ; {
+			rows, err := index.Rows(ctx, a.s, scanRow, pairColumns+"p.uid IS NULL AND p.id > ? ORDER BY p.id LIMIT ?", box, last, pairPage)
+			if !give(rows, err, yield) || len(rows) < pairPage {
+				return
+			}
+			last = rows[len(rows)-1].ID
+		}
+	}
+}
+
 // OfMessages gives the pairs of a mailbox whose messages have these NUMBERs.
 func (a *Account) OfMessages(ctx context.Context, box int64, ids []int64) ([]Row, error) {
 	list, err := json.Marshal(ids)

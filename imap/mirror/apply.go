@@ -224,8 +224,15 @@ func (r *run) doneTo(op plan.Op, m index.Message) {
 	r.emit(Done{op, m})
 }
 
-// adopt writes down what needs no doing.
+// adopt writes down what needs no doing. A mailbox that is here alone, as its direction has it, is made known then.
 func (r *run) adopt(ctx context.Context, ops []plan.Op) error {
+	for _, name := range []string{ops[0].Mailbox, ops[0].To} {
+		if b := r.byName[name]; b != nil {
+			if err := r.enter(ctx, b); err != nil {
+				return err
+			}
+		}
+	}
 	for part := range slices.Chunk(ops, maildir.BatchMessages) {
 		as := make([]base.Agreement, len(part))
 		for i, op := range part {

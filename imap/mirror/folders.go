@@ -87,11 +87,11 @@ func (r *run) nameless(b *box) bool {
 	return false
 }
 
-// termsOf are the terms of the mailbox that are its own; nil: there are none.
-func (r *run) termsOf(name string) *plan.Terms {
-	for i, t := range r.Terms {
+// TermsOf are the terms of a mailbox that are its own; nil: there are none.
+func (o Options) TermsOf(name string) *plan.Terms {
+	for i, t := range o.Terms {
 		if naming.Patterns([]string{t.Pattern}).Match(name) {
-			return &r.Terms[i].Terms
+			return &o.Terms[i].Terms
 		}
 	}
 	return nil
@@ -101,7 +101,7 @@ func (r *run) box(name string) *box {
 	b := r.byName[name]
 	if b == nil {
 		b = &box{maildirSide: maildirSide{entries: map[maildir.Key]maildir.Entry{}, fresh: map[maildir.Key]*index.Message{}, unread: map[maildir.Key]error{}}}
-		b.Name, b.terms = name, r.termsOf(name)
+		b.Name, b.terms = name, r.TermsOf(name)
 		r.byName[name] = b
 	}
 	return b

@@ -46,28 +46,16 @@ func (r *run) octets(ctx context.Context, m mailbox, rows []base.Row) error {
 		return nil
 	}
 	var set goimap.UIDSet
-	ids, byUID := make([]int64, len(rows)), map[goimap.UID]base.Row{}
-	for i, row := range rows {
+	byUID := map[goimap.UID]base.Row{}
+	known, owns, err := r.known(ctx, rows)
+	if err != nil {
+		return err
+	}
+	for _, row := range rows {
 		set.AddNum(row.UID)
-		ids[i], byUID[row.UID] = row.Message, row
-	}
-	ms, err := r.Store.ByIDs(ctx, ids)
-	if err != nil {
-		return err
-	}
-	owns, err := r.Store.Owns(ctx, ids)
-	if err != nil {
-		return err
-	}
-	known := map[int64]index.Message{}
-	for _, one := range ms {
-		known[one.ID] = one
-		d, err := r.tree.File(ctx, one, owns[one.ID], &r.Counts)
-		if err != nil {
-			return err
-		}
-		if d != nil && (d.Kind == verify.Damaged || d.Kind == verify.Unreadable) { // all else was told before
-			if err := r.Tell(*d); err != nil {
+		byUID[row.UID] = row
+		if one, ok := known[row.Message]; ok {
+			if err := r.read(ctx, one, owns[one.ID]); err != nil {
 				return err
 			}
 		}

@@ -9,7 +9,6 @@
 package verify
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"maps"
@@ -35,11 +34,12 @@ type Options struct {
 	Store     *index.Store
 	Root      string
 	Layout    maildir.Layout
-	Mailboxes []string      // patterns, "!" leaves out; nil: all but Gmail's virtual ones
-	Policy    plan.Policy   // which bodies are wanted here, and which mailboxes are made; Now is filled in
-	Wait      time.Duration // for the lock of the root: 0 not at all, <0 for ever
-	Deep      bool          // compare octets: server, file and hash
-	Sample    verify.Sample // with Deep: of so many messages only
+	Mailboxes []string                         // patterns, "!" leaves out; nil: all but Gmail's virtual ones
+	Policy    plan.Policy                      // what is wanted: a difference that it makes is none; Now is filled in
+	Terms     func(mailbox string) *plan.Terms // those that are a mailbox's own, nil: it has none; nil: none has
+	Wait      time.Duration                    // for the lock of the root: 0 not at all, <0 for ever
+	Deep      bool                             // compare octets: server, file and hash
+	Sample    verify.Sample                    // with Deep: of so many messages only
 	Now       func() time.Time
 	Report    func(verify.Difference) error // nil: nobody is told
 	Came      func(octets int64)            // of bodies; nil: nobody is told
@@ -65,14 +65,16 @@ func Run(ctx context.Context, o Options) (verify.Counts, error) {
 		r.Now = time.Now
 	}
 	r.Policy.Now = r.Now()
-	if o.Store.Writable() == nil { // no sync may change meanwhile what is compared
-		lock, err := o.Store.Lock(ctx, o.Wait)
-		if err != nil {
-			return r.Counts, err
-		}
-		defer lock.Release()
+	var read *verify.Sample
+	if r.Deep {
+		read = &r.Sample
 	}
-	err := r.run(ctx)
+	tree, release, err := verify.Begin(ctx, verify.Options{Store: r.Store, Root: r.Root, Layout: r.Layout, Now: r.Now}, read,
+		func(ctx context.Context) (*index.Lock, error) { return r.Store.Lock(ctx, r.Wait) })
+	defer release()
+	if r.tree = tree; err == nil {
+		err = r.run(ctx)
+	}
 	if r.session != nil {
 		r.session.Close()
 	}
@@ -83,17 +85,8 @@ func (r *run) run(ctx context.Context) (err error) {
 	if r.base, err = base.Open(ctx, r.Store, r.Account); err != nil {
 		return err
 	}
-	r.tree, err = verify.Look(ctx, verify.Options{Store: r.Store, Root: r.Root, Layout: r.Layout, Now: r.Now})
-	if err != nil {
-		return err
-	}
 	if err := r.broken(ctx); err != nil {
 		return err
-	}
-	if r.Deep {
-		if err := r.Sample.Pick(ctx, r.Store); err != nil {
-			return err
-		}
 	}
 	o := r.IMAP
 	o.Naming = true
@@ -101,16 +94,16 @@ func (r *run) run(ctx context.Context) (err error) {
 		return err
 	}
 	r.reader = changes.NewReader(r.session)
-	pairs, err := r.mailboxes(ctx)
+	known, err := r.mailboxes(ctx)
 	if err != nil {
 		return err
 	}
-	for _, m := range pairs {
+	for _, m := range known {
 		if err := r.mailbox(ctx, m); err != nil {
 			return err
 		}
 	}
-	if err := r.strays(pairs); err != nil {
+	if err := r.strays(known); err != nil {
 		return err
 	}
 	return r.session.Logout(ctx)
@@ -129,14 +122,23 @@ func (r *run) broken(ctx context.Context) error {
 	return err
 }
 
-// mailbox is one that the base has, under its name there.
+// mailbox is one that the base has.
 type mailbox struct {
 	base.Mailbox
-	server string
+	server string // its name there; "": it is here alone, as its direction has it
 }
 
-// mailboxes are those that are on both sides. It tells of the others.
-func (r *run) mailboxes(ctx context.Context) (both []mailbox, err error) {
+// policy is that of a mailbox.
+func (r *run) policy(name string) plan.Policy {
+	var of plan.Mailbox
+	if r.Terms != nil {
+		of.Terms = r.Terms(name)
+	}
+	return r.Policy.Of(&of)
+}
+
+// mailboxes are those whose messages are compared. It tells of the others.
+func (r *run) mailboxes(ctx context.Context) (all []mailbox, err error) {
 	known, err := r.base.Mailboxes(ctx)
 	if err != nil {
 		return nil, err
@@ -174,48 +176,69 @@ func (r *run) mailboxes(ctx context.Context) (both []mailbox, err error) {
 		if !naming.Patterns(r.Mailboxes).Match(b.Name) || b.UIDValidity == 0 && !b.Some {
 			continue
 		}
-		server, err := r.there(ctx, b, there)
+		server, found, err := r.there(ctx, b, there)
 		if err != nil {
 			return nil, err
 		}
-		if server != "" {
-			both = append(both, mailbox{b, server})
+		if !found {
+			found, err = r.alone(ctx, b)
+		}
+		if err != nil {
+			return nil, err
+		}
+		if found {
+			all = append(all, mailbox{b, server})
 		}
 	}
-	return both, nil
+	return all, nil
 }
 
 // unknown tells of a mailbox that the base does not have.
 func (r *run) unknown(name string) error {
-	if r.Policy.Create&plan.Local == 0 {
+	if r.Policy.Create&plan.Local == 0 || !r.policy(name).Direction.Changes(plan.Local) {
 		return nil // it is not wanted here
 	}
 	return r.Tell(verify.Difference{Kind: verify.MailboxMissing, Mailbox: name, Detail: "the mailbox is on the server, and not here"})
 }
 
-// there gives the name of a mailbox on the server, and tells of one that is not there. What LIST leaves out is asked for once more.
-func (r *run) there(ctx context.Context, b base.Mailbox, listed map[string]imap.Mailbox) (string, error) {
+// there gives the name of a mailbox on the server. What LIST leaves out is asked for once more.
+func (r *run) there(ctx context.Context, b base.Mailbox, listed map[string]imap.Mailbox) (server string, found bool, err error) {
 	r.Counts.Mailboxes++
 	if m, ok := listed[b.Name]; ok {
-		return m.Name, nil
+		return m.Name, true, nil
 	}
 	server, ok := b.Server, b.Server != ""
 	if !ok {
 		server, ok = r.naming.Theirs(b.Name)
 	}
 	if ok {
-		_, err := r.session.Examine(ctx, server, nil)
+		_, err = r.session.Examine(ctx, server, nil)
 		if e, refused := errors.AsType[*imap.Error](err); err == nil {
-			return server, nil
+			return server, true, nil
 		} else if !refused || e.Status == "BYE" {
-			return "", err
+			return "", false, err
+		}
+	}
+	return "", false, nil
+}
+
+// alone tells of a mailbox that is not on the server, and says whether it is here alone since its direction has it so.
+func (r *run) alone(ctx context.Context, b base.Mailbox) (meant bool, err error) {
+	direction := r.policy(b.Name).Direction
+	if direction != plan.BothWays {
+		held, err := r.base.Held(ctx, b.ID)
+		if err != nil || held == 0 {
+			return held == 0, err
 		}
 	}
 	d := verify.Difference{Kind: verify.MailboxGone, Mailbox: b.Name, Detail: "the mailbox is not on the server"}
-	if b.Called != "" || b.Deleted {
+	switch {
+	case b.Called != "" || b.Deleted:
 		d.Kind, d.Detail = verify.NotPushed, "the mailbox was "+map[bool]string{true: "deleted", false: "renamed"}[b.Deleted]+" here"
+	case direction.Keeps():
+		d.Kind, d.Detail = verify.NotPulled, "the mailbox is gone there: what was in it stays here"
 	}
-	return "", r.Tell(d)
+	return false, r.Tell(d)
 }
 
 // strays tells of files that the index does not know, in mailboxes that are compared: the next sync takes them up.
@@ -230,6 +253,9 @@ func (r *run) strays(compared []mailbox) error {
 			continue
 		}
 		d := verify.Difference{Kind: verify.NotPushed, Mailbox: p.Mailbox, Path: p.Dir.Path(p.Entry), Detail: "the file is new here"}
+		if !r.policy(p.Mailbox).Direction.Changes(plan.Remote) {
+			d.Kind, d.Detail = verify.Unknown, "the file is new here, and nothing is put there"
+		}
 		if err := r.Tell(d); err != nil {
 			return err
 		}
@@ -250,9 +276,15 @@ func single(err error) bool {
 
 // mailbox compares one mailbox.
 func (r *run) mailbox(ctx context.Context, m mailbox) error {
-	err := r.examine(ctx, m)
-	if err == nil && r.Deep {
-		err = r.deep(ctx, m)
+	w := &walk{run: r, m: m, terms: r.policy(m.Name), late: map[goimap.UID]imap.Message{}}
+	var err error
+	if m.server != "" {
+		if err = w.examine(ctx); err == nil && r.Deep {
+			err = r.deep(ctx, m)
+		}
+	}
+	if err == nil {
+		err = w.onlyHere(ctx)
 	}
 	if err == errValidity {
 		return r.Tell(verify.Difference{Kind: verify.OtherUIDs, Mailbox: m.Name, Detail: err.Error()})
@@ -264,18 +296,18 @@ func (r *run) mailbox(ctx context.Context, m mailbox) error {
 }
 
 // examine selects a mailbox and compares what the server says of its messages.
-func (r *run) examine(ctx context.Context, m mailbox) error {
-	s, err := r.session.Examine(ctx, m.server, nil)
+func (w *walk) examine(ctx context.Context) error {
+	s, err := w.session.Examine(ctx, w.m.server, nil)
 	switch {
 	case err != nil:
 		return err
 	case s.UIDValidity == 0 || s.NotSticky:
 		return changes.ErrUIDs
-	case plan.UIDValidity(s.UIDValidity) != m.UIDValidity:
+	case plan.UIDValidity(s.UIDValidity) != w.m.UIDValidity:
 		return errValidity
 	}
-	w := &walk{run: r, m: m, now: changes.StateOf(s), late: map[goimap.UID]imap.Message{}}
-	return cmp.Or(w.all(ctx), w.onlyHere(ctx))
+	w.now = changes.StateOf(s)
+	return w.all(ctx)
 }
 
 const errValidity = changes.Problem("its UIDVALIDITY changed: the next sync finds out which message is which")

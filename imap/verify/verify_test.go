@@ -42,6 +42,8 @@ type copied struct {
 	user   string
 	root   string
 	policy plan.Policy
+	terms  []mirror.Terms
+	later  time.Duration // how much later than now it is, for a sync
 	quirks []imaptest.Quirk
 	lines  []string // that we sent, in the last run
 }
@@ -130,23 +132,34 @@ func (c *copied) exec(statements ...string) {
 	})
 }
 
-func (c *copied) sync() {
+func (c *copied) sync() { c.Helper(); c.run(false) }
+
+// rests demands that a sync has nothing to do.
+func (c *copied) rests() {
 	c.Helper()
-	c.opened(func(s *index.Store) error {
-		r, err := mirror.Run(c.Context(), mirror.Options{Account: index.Login{User: c.user, Host: "localhost"}, IMAP: c.imap(), Store: s, Root: c.root, Policy: c.policy,
-			Now: func() time.Time { return time.Now().Add(time.Hour) }})
+	if p := c.run(true).Plan; len(p.Ops)+len(p.Guards) > 0 {
+		c.Errorf("a sync has to do: %v %v", p.Ops, p.Guards)
+	}
+}
+
+func (c *copied) run(dry bool) (r mirror.Report) {
+	c.Helper()
+	c.opened(func(s *index.Store) (err error) {
+		r, err = mirror.Run(c.Context(), mirror.Options{DryRun: dry, Account: index.Login{User: c.user, Host: "localhost"}, IMAP: c.imap(), Store: s, Root: c.root, Policy: c.policy, Terms: c.terms,
+			Now: func() time.Time { return time.Now().Add(c.later + time.Hour) }})
 		if err == nil && r.Failed > 0 {
 			c.Errorf("%+v", r)
 		}
 		return err
 	})
+	return r
 }
 
 // verify gives what a Run tells.
 func (c *copied) verify(change func(*Options)) (said []string, counts verify.Counts) {
 	c.Helper()
 	c.opened(func(s *index.Store) (err error) {
-		o := Options{Account: index.Login{User: c.user, Host: "localhost"}, IMAP: c.imap(), Store: s, Root: c.root, Policy: c.policy, Report: func(d verify.Difference) error {
+		o := Options{Account: index.Login{User: c.user, Host: "localhost"}, IMAP: c.imap(), Store: s, Root: c.root, Policy: c.policy, Terms: mirror.Options{Terms: c.terms}.TermsOf, Report: func(d verify.Difference) error {
 			said = append(said, fmt.Sprintf("%s %s %d: %s", d.Kind, d.Mailbox, d.UID, d.Detail))
 			return nil
 		}}

@@ -3,6 +3,7 @@ package verify
 import (
 	"context"
 	"fmt"
+	"io/fs"
 	"iter"
 	"os"
 	"path/filepath"
@@ -26,6 +27,7 @@ const batch = 256
 type walk struct {
 	*run
 	m      mailbox
+	terms  plan.Policy
 	now    changes.State
 	late   map[goimap.UID]imap.Message // that came out of order, or before their pairs: few
 	unseen []base.Row                  // pairs whose message did not come in its place
@@ -128,6 +130,10 @@ func (w *walk) stragglers(ctx context.Context) error {
 
 // unknownThere tells of a message that has no pair.
 func (w *walk) unknownThere(m imap.Message) error {
+	if !w.terms.Direction.Changes(plan.Local) {
+		w.Counts.OneSide++
+		return nil
+	}
 	d := verify.Difference{Kind: verify.NotPulled, Mailbox: w.m.Name, UID: m.UID, Detail: "the message is new there"}
 	breaker, broken := w.breakers[w.m.ID][m.UID]
 	switch {
@@ -236,31 +242,18 @@ func (w *walk) local(d *verify.Difference, p matched) error {
 	if p.Key == "" {
 		return w.bodyless(d, p)
 	}
-	place, ok := w.tree.Place(d.Message)
-	if !ok {
-		d.Path = w.Store.Path(d.Message)
-		if w.tree.Missing(p.Message) {
-			return w.tell(d, verify.Missing, "its file is gone: the next sync takes that for a deletion")
-		}
-		return nil
-	}
-	d.Path = place.Dir.Path(place.Entry)
-	if moved := w.tree.Displaced(d.Message, place); moved != nil {
-		if err := w.Tell(*moved); err != nil {
-			return err
-		}
+	place, ok, err := w.file(d, p.Row)
+	if err != nil || !ok {
+		return err
 	}
 	if flags := w.table.Flags(place.Entry, p.Local.Keywords); place.Mailbox == w.m.Name && !flags.Same(p.Local) {
 		if err := w.tell(d, verify.NotPushed, "the flags here are %s, and %s were agreed", words(flags), words(p.Local)); err != nil {
 			return err
 		}
 	}
-	info, err := os.Lstat(d.Path)
-	if err != nil || w.tree.Closed[place.Mailbox] != nil { // renamed at this moment, or told of
-		return nil
-	}
-	if info.Size() != place.Entry.Size && place.Entry.Size >= 0 && !maildir.Compressed(d.Path) && !w.reads(p.Message) {
-		return w.tell(d, verify.Damaged, "it has %d octets on disk in place of %d", info.Size(), place.Entry.Size)
+	info, err := w.sized(d, p.Row, place)
+	if err != nil || info == nil {
+		return err
 	}
 	switch at := info.ModTime().Unix(); {
 	case p.Date.IsZero() || p.there.Date.IsZero() || at == p.Date.Unix():
@@ -272,42 +265,52 @@ func (w *walk) local(d *verify.Difference, p matched) error {
 	return nil
 }
 
+// file looks where the file of a pair is, and tells of one that is missing, or elsewhere than it was.
+func (w *walk) file(d *verify.Difference, row base.Row) (place verify.Place, ok bool, err error) {
+	if place, ok = w.tree.Place(d.Message); !ok {
+		d.Path = w.Store.Path(d.Message)
+		if w.tree.Missing(row.Message) {
+			err = w.tell(d, verify.Missing, "its file is gone%s", w.next(row))
+		}
+		return place, false, err
+	}
+	d.Path = place.Dir.Path(place.Entry)
+	if moved := w.tree.Displaced(d.Message, place); moved != nil {
+		err = w.Tell(*moved)
+	}
+	return place, true, err
+}
+
+// next says what the next sync makes of a file that is missing.
+func (w *walk) next(row base.Row) string {
+	switch {
+	case row.UID == 0:
+		return ""
+	case w.terms.Direction.Changes(plan.Remote):
+		return ": the next sync takes that for a deletion"
+	case w.terms.Revert:
+		return ": the next sync brings it again"
+	}
+	return ": the next sync leaves it out from then on"
+}
+
+// sized tells of a file that has another size than its name says; nil: it did, or the file cannot be looked at.
+func (w *walk) sized(d *verify.Difference, row base.Row, place verify.Place) (fs.FileInfo, error) {
+	info, err := os.Lstat(d.Path)
+	if err != nil || w.tree.Closed[place.Mailbox] != nil { // renamed at this moment, or told of
+		return nil, nil
+	}
+	if info.Size() != place.Entry.Size && place.Entry.Size >= 0 && !maildir.Compressed(d.Path) && !w.reads(row.Message) {
+		return nil, w.tell(d, verify.Damaged, "it has %d octets on disk in place of %d", info.Size(), place.Entry.Size)
+	}
+	return info, nil
+}
+
 // bodyless judges a message of which only the summary is here.
 func (w *walk) bodyless(d *verify.Difference, p matched) error {
-	if w.Policy.Wants(p.Pair) {
+	if w.terms.Wants(p.Pair) && w.terms.Direction.Changes(plan.Local) {
 		return w.tell(d, verify.NotPulled, "its body is wanted, and not here yet")
 	}
 	w.Counts.Bodyless++
 	return nil
-}
-
-// onlyHere tells of what waits to go there.
-func (w *walk) onlyHere(ctx context.Context) error {
-	rows, err := w.base.AlwaysInView(ctx, w.m.ID)
-	if err != nil {
-		return err
-	}
-	for _, row := range rows {
-		if row.UID != 0 || row.Key == "" {
-			continue
-		}
-		if row.State == plan.Archived {
-			w.Counts.Archived++
-			continue
-		}
-		d, err := w.difference(ctx, row)
-		if err != nil {
-			return err
-		}
-		if err := w.tell(&d, verify.NotPushed, "the message is only here"); err != nil {
-			return err
-		}
-	}
-	pending, err := w.base.Pending(ctx, w.m.ID)
-	for _, c := range pending {
-		if err == nil {
-			err = w.Tell(verify.Difference{Kind: verify.NotPushed, Mailbox: w.m.Name, UID: c.UID, Detail: "a change to the message waits for the next sync"})
-		}
-	}
-	return err
 }

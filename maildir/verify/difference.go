@@ -65,6 +65,7 @@ type Counts struct {
 	There     int   // messages that were read on the server
 	Unhashed  int   // files that are there, and of which no hash is known
 	Archived  int   // messages that were kept here when they vanished on the server
+	OneSide   int   // messages that are on one side only, and are to be: the direction of their mailbox has it so
 	Altered   int   // messages that the server keeps in other octets than were sent to it, since they were
 	OwnDates  int   // files that had another date than the server's message when they were matched with it
 	Bodyless  int   // messages without a body here, as policy or their user wants it

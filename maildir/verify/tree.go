@@ -120,6 +120,26 @@ func Look(ctx context.Context, o Options) (*Tree, error) {
 	return t, nil
 }
 
+// Begin locks what is compared, so that no run changes it meanwhile, chooses the sample (nil: no octets are compared), and looks where the files
+// are. What cannot be written is not locked. Errors: those of lock, of Sample.Pick and of Look.
+func Begin(ctx context.Context, o Options, sample *Sample, lock func(context.Context) (*index.Lock, error)) (t *Tree, release func() error, err error) {
+	release = func() error { return nil }
+	if o.Store.Writable() == nil {
+		held, err := lock(ctx)
+		if err != nil {
+			return nil, release, err
+		}
+		release = held.Release
+	}
+	if sample != nil {
+		err = sample.Pick(ctx, o.Store)
+	}
+	if err == nil {
+		t, err = Look(ctx, o)
+	}
+	return t, release, err
+}
+
 // others adds the Maildirs that the index does not know.
 func (t *Tree) others() error {
 	found, err := t.Layout.Maildirs(t.Root, false)

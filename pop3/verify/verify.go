@@ -30,6 +30,7 @@ type Options struct {
 	Store    *index.Store
 	Dir      maildir.Dir   // the root that Store belongs to
 	MaxSize  int64         // octets; larger messages are not fetched; 0: any are
+	Keeps    bool          // what is deleted here stays there
 	Wait     time.Duration // for the lock: 0 not at all, <0 for ever
 	Deep     bool          // compare octets
 	Sample   verify.Sample // with Deep: of so many messages only
@@ -60,14 +61,16 @@ type kept struct {
 // session, of the index and of Report.
 func Run(ctx context.Context, o Options) (verify.Counts, error) {
 	r := &run{Options: o, Teller: verify.Teller{To: o.Report}, copies: map[string][]kept{}, broken: map[string]ledger.Breaker{}, asked: map[pop3.Number]kept{}}
-	if o.Store.Writable() == nil {
-		lock, err := o.Store.LockMaildrop(ctx, o.Maildrop, o.Wait)
-		if err != nil {
-			return r.Counts, err
-		}
-		defer lock.Release()
+	var read *verify.Sample
+	if r.Deep {
+		read = &r.Sample
 	}
-	err := r.run(ctx)
+	tree, release, err := verify.Begin(ctx, verify.Options{Store: r.Store, Root: string(r.Dir), Layout: maildir.MaildirPlusPlus, Now: r.Now}, read,
+		func(ctx context.Context) (*index.Lock, error) { return r.Store.LockMaildrop(ctx, r.Maildrop, r.Wait) })
+	defer release()
+	if r.tree = tree; err == nil {
+		err = r.run(ctx)
+	}
 	if r.session != nil {
 		r.session.Close()
 	}
@@ -75,15 +78,7 @@ func Run(ctx context.Context, o Options) (verify.Counts, error) {
 }
 
 func (r *run) run(ctx context.Context) (err error) {
-	if r.tree, err = verify.Look(ctx, verify.Options{Store: r.Store, Root: string(r.Dir), Layout: maildir.MaildirPlusPlus, Now: r.Now}); err != nil {
-		return err
-	}
 	r.Mailboxes = len(r.tree.Mailboxes)
-	if r.Deep {
-		if err := r.Sample.Pick(ctx, r.Store); err != nil {
-			return err
-		}
-	}
 	if err := r.receipts(ctx); err != nil {
 		return err
 	}
@@ -219,7 +214,10 @@ func (r *run) listed(it pop3.Item) error {
 		delete(r.copies, it.UIDL)
 	}
 	r.asked[it.Number], d.Message = k, k.message
-	if k.message.ID == 0 {
+	switch {
+	case k.message.ID == 0 && r.Keeps:
+		r.OneSide++
+	case k.message.ID == 0:
 		d.Kind, d.Detail = verify.NotPushed, "the message was deleted here, and the server has it"
 		if err := r.Tell(d); err != nil {
 			return err

@@ -150,6 +150,19 @@ func TestVerify(t *testing.T) {
 	}
 }
 
+// With keep, what is deleted here stays there: that is counted, and is no difference.
+func TestKept(t *testing.T) {
+	c := newCopied(t, pop3test.Options{})
+	c.ok(os.Remove(c.path(3)))
+	_, err := c.store.Refresh(t.Context())
+	c.ok(err)
+	for _, deep := range []bool{false, true} {
+		if said, counts := c.verify(func(o *Options) { o.Keeps, o.Deep = true, deep }); len(said) > 0 || counts.OneSide != 1 || counts.Messages != 8 {
+			t.Errorf("said %q, %+v", said, counts)
+		}
+	}
+}
+
 // A server without UIDL cannot be compared message by message: that is said.
 func TestWithoutUIDL(t *testing.T) {
 	c := newCopied(t, pop3test.Options{Without: []string{"UIDL"}})

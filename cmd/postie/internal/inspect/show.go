@@ -47,6 +47,7 @@ type outcome struct {
 	Unhashed    int       `json:"unhashed"`    // files of which no hash is known
 	Bodyless    int       `json:"bodyless"`    // messages whose bodies are not wanted here
 	Archived    int       `json:"archived"`    // messages that are kept here and are gone on the server
+	OneSide     int       `json:"one_side"`    // messages that are on one side only, since the direction of their mailbox has it so
 	Altered     int       `json:"altered"`     // that the server keeps in other octets than were sent to it
 	OwnDates    int       `json:"own_dates"`   // files that had another date when they were matched with the server's
 	Differences int       `json:"differences"` // faults
@@ -125,7 +126,7 @@ func (t *telling) conclude(c verify.Counts, repaired int, err error) int {
 		code = exit.Partial
 	}
 	o := outcome{Event: "verified", Account: t.name, Protocol: string(t.account.Protocol), Form: t.form, OK: code == exit.OK, Mailboxes: c.Mailboxes, Messages: c.Messages, Files: c.Files,
-		Octets: c.Octets, There: c.There, Unhashed: c.Unhashed, Bodyless: c.Bodyless, Archived: c.Archived, Altered: c.Altered, OwnDates: c.OwnDates, Differences: c.Faults, Waiting: c.Waiting,
+		Octets: c.Octets, There: c.There, Unhashed: c.Unhashed, Bodyless: c.Bodyless, Archived: c.Archived, OneSide: c.OneSide, Altered: c.Altered, OwnDates: c.OwnDates, Differences: c.Faults, Waiting: c.Waiting,
 		Repaired: repaired, Seconds: math.Round(time.Since(t.began).Seconds()*100) / 100, Exit: code}
 	if t.sample.N > 0 {
 		o.Seed = &t.sample.Seed
@@ -156,6 +157,7 @@ func (o outcome) text() string {
 	add(o.Unhashed, "%d of which no hash is known")
 	add(o.Bodyless, "%d without a body here")
 	add(o.Archived, "%d archived")
+	add(o.OneSide, "%d on one side only, as direction has it")
 	add(o.Altered, "%d kept otherwise by the server")
 	add(o.OwnDates, "%d with a date of their own")
 	add(o.Waiting, "%d waiting or new")

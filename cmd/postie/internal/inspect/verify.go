@@ -13,7 +13,6 @@ import (
 	"postie/cmd/postie/internal/library"
 	"postie/cmd/postie/internal/ui"
 	"postie/imap/mirror"
-	"postie/imap/plan"
 	imapverify "postie/imap/verify"
 	"postie/maildir/index"
 	"postie/maildir/verify"
@@ -26,7 +25,7 @@ type Options struct {
 	Deep   bool
 	Repair bool
 	Sample verify.Sample
-	Policy func(config.Account) plan.Policy
+	Policy func(config.Account, *mirror.Options) // says what the account wants, as a sync does
 }
 
 // Verify compares the mail of a library, and tells what differs.
@@ -83,9 +82,10 @@ func server(ctx context.Context, l *library.Library, s *library.Shelf, a config.
 	mirroring, err := library.MirrorOptions(ctx, a, s.Store, l.Session, terminal)
 	var c verify.Counts
 	if err == nil {
-		mirroring.Wait, mirroring.Log, mirroring.Policy, mirroring.Mailboxes = l.Wait, l.UI.Logger().With("account", a.Name), o.Policy(a), a.Mailboxes
+		mirroring.Wait, mirroring.Log = l.Wait, l.UI.Logger().With("account", a.Name)
+		o.Policy(a, &mirroring)
 		c, err = imapverify.Run(ctx, imapverify.Options{Account: mirroring.Account, IMAP: mirroring.IMAP, Store: s.Index, Root: mirroring.Root, Layout: mirroring.Layout,
-			Mailboxes: mirroring.Mailboxes, Policy: mirroring.Policy, Wait: l.Wait, Deep: o.Deep, Sample: o.Sample, Report: report, Came: came})
+			Mailboxes: mirroring.Mailboxes, Policy: mirroring.Policy, Terms: mirroring.TermsOf, Wait: l.Wait, Deep: o.Deep, Sample: o.Sample, Report: report, Came: came})
 	}
 	task.Done()
 	repaired := 0
@@ -102,7 +102,7 @@ func pop3(ctx context.Context, l *library.Library, s *library.Shelf, a config.Ac
 		return verify.Counts{}, err
 	}
 	return pop3verify.Run(ctx, pop3verify.Options{Maildrop: index.Login{User: a.User, Host: a.Host}, POP3: options, Store: s.Index, Dir: s.Dir, Wait: l.Wait,
-		Deep: o.Deep, Sample: o.Sample, Report: report, Came: came})
+		Keeps: a.Keep.Mode == config.KeepForever || a.Keep.Mode == config.KeepFor, Deep: o.Deep, Sample: o.Sample, Report: report, Came: came})
 }
 
 // mendable says whether a difference is one that fetching again mends.
