@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"net"
@@ -71,12 +70,7 @@ type rivals struct {
 }
 
 func newRivals(b *testing.B, users ...string) *rivals {
-	f := &rivals{B: b, server: dovecot.Start(b, dovecot.Options{Users: users}), binary: filepath.Join(b.TempDir(), "postie")}
-	build := exec.Command("go", "build", "-o", f.binary, ".")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		b.Fatalf("build: %v\n%s", err, out)
-	}
+	f := &rivals{B: b, server: dovecot.Start(b, dovecot.Options{Users: users}), binary: released(b)}
 	_, err := exec.LookPath("mpop")
 	f.hasMpop = err == nil
 	return f
@@ -292,12 +286,7 @@ func TestMemory(t *testing.T) {
 		t.Fatal(err)
 	}
 	server.Deliver(t, "alice", append(all, large)...)
-	binary := filepath.Join(t.TempDir(), "postie")
-	build := exec.CommandContext(context.Background(), "go", "build", "-o", binary, ".") // not under the race detector, which costs memory
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
-	}
+	binary := released(t) // not under the race detector, which costs memory
 	cmd := exec.Command(binary, "fetch", fmt.Sprintf("pop3://alice@%s:%d", dovecot.Host, server.POP3), "--tls", "none",
 		"--password-env", "PW", "-d", filepath.Join(dovecot.Dir(t), "inbox"))
 	cmd.Env = append(os.Environ(), "PW="+dovecot.Password)
@@ -308,4 +297,16 @@ func TestMemory(t *testing.T) {
 	if peak == 0 && runtime.GOOS == "linux" || peak > maxMemory {
 		t.Errorf("peak memory %d MiB, want at most %d", peak>>20, maxMemory>>20)
 	}
+}
+
+// released builds the program as it is released, which is how .ci/run has built it before.
+func released(t testing.TB) string {
+	t.Helper()
+	binary := filepath.Join(t.TempDir(), "postie")
+	build := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-o", binary, ".")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build: %v\n%s", err, out)
+	}
+	return binary
 }

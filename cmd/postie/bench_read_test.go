@@ -32,7 +32,7 @@ func BenchmarkRead(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
-	binary := filepath.Join(b.TempDir(), "postie")
+	binary := released(b)
 	must := func(cmd *exec.Cmd) time.Duration {
 		began := time.Now()
 		if out, err := cmd.CombinedOutput(); err != nil {
@@ -40,9 +40,6 @@ func BenchmarkRead(b *testing.B) {
 		}
 		return time.Since(began)
 	}
-	build := exec.Command("go", "build", "-o", binary, ".")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	must(build)
 	time.Sleep(3 * time.Second) // mtimes of the last moments are not trusted, and the folder would be scanned each time
 	b.Logf("postie index: %v", must(exec.Command(binary, "index", "-d", dir)))
 	must(exec.Command(binary, "list", "-d", dir, "--limit", "1"))
