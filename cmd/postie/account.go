@@ -32,7 +32,6 @@ func (a *app) accounts(args []string, p config.Protocol, c *connection) ([]confi
 		if err != nil {
 			return nil, err
 		}
-		a.hooks.Store(&file.Hooks)
 		named, err := file.Select(names, p)
 		if err != nil {
 			return nil, err

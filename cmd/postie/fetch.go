@@ -57,6 +57,7 @@ Without an account all POP3 accounts are fetched, several side by side.`,
 	f.IntVar(&flags.limit, "limit", 0, "fetch at most `N` messages per account")
 	f.BoolVar(&flags.allowMassDelete, "allow-mass-delete", false, "delete on the server even if most of what is to go there is gone or damaged here")
 	flags.register(f)
+	a.registerExec(f)
 	return cmd
 }
 
@@ -169,9 +170,7 @@ func (f *fetching) show(e retrieve.Event) {
 		f.task.Add(ui.Amount{Messages: 1})
 	case retrieve.Stored:
 		f.stored++
-		if f.watched != nil {
-			f.watched.arrived(index.Inbox, e.Message)
-		}
+		f.arrived(index.Inbox, f.store, e.Message)
 		if !f.app.json && f.app.verbose == 0 {
 			return // nobody would see it
 		}

@@ -116,6 +116,11 @@ func (c *connection) register(f *pflag.FlagSet) {
 	f.IntVar(&c.jobs, "jobs", 4, "`N` accounts are at work side by side")
 }
 
+// registerExec registers --exec.
+func (a *app) registerExec(f *pflag.FlagSet) {
+	f.StringVar(&a.exec, "exec", "", "run `COMMAND` (given to sh) for each new message, and for trouble: $POSTIE_TITLE and $POSTIE_TEXT say what")
+}
+
 // registerLogin registers those that say how to connect.
 func (c *connection) registerLogin(f *pflag.FlagSet) {
 	f.StringVar(&c.passwordCommand, "password-command", "", "`COMMAND` that prints the password (given to sh)")

@@ -38,6 +38,7 @@ func rooms() map[string][]string {
 			"cmd/postie/internal/near", "cmd/postie/internal/paths", "cmd/postie/internal/session", "cmd/postie/internal/ui", "imap/mirror", "imap/naming", "maildir", "maildir/message", "maildir/index", "maildir/index/query", "maildir/mbox", "maildir/source"},
 		"cmd/postie/internal/inspect": {"cmd/postie/internal/config", "cmd/postie/internal/credential", "cmd/postie/internal/exit", "cmd/postie/internal/library", "cmd/postie/internal/ui",
 			"imap/mirror", "imap/plan", "imap/verify", "pop3/verify", "maildir", "maildir/index", "maildir/look", "maildir/manifest", "maildir/verify"},
+		"cmd/postie/internal/hook":    {"cmd/postie/internal/config", "cmd/postie/internal/ui"},
 		"cmd/postie/internal/near":    nil,
 		"cmd/postie/internal/manual":  {"cmd/postie/internal/config", "cmd/postie/internal/exit"},
 		"cmd/postie/internal/paths":   nil,

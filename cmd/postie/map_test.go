@@ -11,6 +11,7 @@ The tests of the whole program, by the first word of their file:
 	fetch_    POP3
 	sync_     IMAP, with devices that share an account: fleet_ is the account and its devices
 	read_     list, search, show, status: without a server, while others write, on a terminal
+	hook_     commands of the user: the recipes of the README
 	act_      mark, move, delete, free
 	watch_    what stays connected: devices, trouble, endurance
 	restore_  the recipe of the README

@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -35,7 +34,7 @@ type app struct {
 	color   string
 	timeout duration
 	wait    wait
-	hooks   atomic.Pointer[config.Hooks] // nil: there are none
+	exec    string // of --exec: told of each message
 
 	interruption *interruption
 

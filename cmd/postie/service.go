@@ -179,7 +179,7 @@ func (a *app) jobs(args []string, flags *serviceFlags) (service.Kind, []service.
 		job := common
 		job.Verb, job.Accounts = "watch", args
 		for _, account := range accounts {
-			flags.add(&job, file, account)
+			flags.add(&job, account)
 		}
 		return kind, []service.Job{job}, nil
 	}
@@ -187,7 +187,7 @@ func (a *app) jobs(args []string, flags *serviceFlags) (service.Kind, []service.
 	for _, account := range accounts {
 		job := common
 		job.Verb, job.Accounts = map[config.Protocol]string{config.POP3: "fetch", config.IMAP: "sync"}[account.Protocol], []string{account.Name}
-		flags.add(&job, file, account)
+		flags.add(&job, account)
 		jobs = append(jobs, job)
 	}
 	return kind, jobs, nil
@@ -214,11 +214,11 @@ func (s *serviceFlags) fit(kind service.Kind, accounts []config.Account) error {
 }
 
 // add tells a job what it does for an account.
-func (s *serviceFlags) add(job *service.Job, file *config.Config, account config.Account) {
+func (s *serviceFlags) add(job *service.Job, account config.Account) {
 	if s.credential != "" {
 		job.Credentials = append(job.Credentials, service.Credential{Account: account.Name, File: paths.Absolute(s.credential)})
 	}
-	job.Commands = job.Commands || len(account.Password.Command)+len(account.TokenCommand)+len(account.Tunnel)+len(file.Hooks.NewMail) > 0
+	job.Commands = job.Commands || len(account.Password.Command)+len(account.TokenCommand)+len(account.Tunnel) > 0 || account.Hooks.Any()
 	for _, dir := range []string{account.Maildir, account.State, tokens(account)} {
 		if dir != "" && !slices.Contains(job.Writes, dir) {
 			job.Writes = append(job.Writes, dir)

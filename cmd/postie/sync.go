@@ -55,6 +55,7 @@ Without an account all IMAP accounts are synced, several side by side.`,
 	f.StringVar(&flags.bodies, "bodies", "", "`WHICH` bodies come down: all or none (summaries only)")
 	f.BoolVar(&flags.allowMassDelete, "allow-mass-delete", false, "delete even if most of a mailbox, or all of it, is gone on one side")
 	flags.register(f)
+	a.registerExec(f)
 	return cmd
 }
 
@@ -176,6 +177,7 @@ func (s *syncing) show(e mirror.Event) {
 			s.stored++
 			s.task.Add(ui.Amount{Messages: 1})
 		}
+		s.news.did(e.Op)
 		if s.watched != nil {
 			s.watched.happened(e.Op, e.About)
 		}
@@ -186,9 +188,7 @@ func (s *syncing) show(e mirror.Event) {
 		step.Event = eventOf(e.Op.Kind)
 		u.Did(step)
 	case mirror.Stored:
-		if s.watched != nil {
-			s.watched.arrived(e.Mailbox, e.Message)
-		}
+		s.arrived(e.Mailbox, s.store, e.Message)
 		if s.app.json || s.app.verbose > 0 {
 			m := library.Message(s.account, s.store, e.Message)
 			m.UID = ui.UID(e.UID)

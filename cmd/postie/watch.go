@@ -52,6 +52,7 @@ SIGHUP reads the configuration again. fetch, sync and all reading commands work 
 	f.SortFlags = false
 	f.IntVar(&flags.jobs, "jobs", 4, "`N` accounts are at work side by side")
 	f.BoolVar(&flags.times, "times", false, "put the time before each line")
+	a.registerExec(f)
 	return cmd
 }
 
@@ -121,7 +122,6 @@ func (w *watch) read() ([]config.Account, error) {
 	if err := distinct(picked); err != nil {
 		return nil, err
 	}
-	w.hooks.Store(&file.Hooks)
 	return picked, w.apart(picked)
 }
 
@@ -184,7 +184,7 @@ func (w *watch) add(account config.Account) *watched {
 	}
 	rules := agenda.Defaults(account.Interval, rand.Float64)
 	it := &watched{watch: w, account: account, agenda: agenda.New(rules, w.hosts[host], time.Now().Add(agenda.Stagger(len(w.accounts)))),
-		trouble: agenda.Trouble{Grace: max(agenda.Grace, account.Retry)}, ear: push.New(),
+		trouble: agenda.Trouble{Grace: max(agenda.Grace, account.Retry)}, ear: push.New(), hooks: newHooking(w.app, account.Name),
 		woke: make(chan struct{}, 1), renewed: make(chan struct{}, 1), quit: make(chan struct{})}
 	w.accounts[account.Name] = it
 	return it

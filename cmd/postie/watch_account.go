@@ -28,14 +28,15 @@ type watched struct {
 	renewed chan struct{} // the configuration was read again
 	quit    chan struct{} // closed: it is not watched any more
 
-	rootID  string            // of the Maildir, since a run found it; "": none did yet
-	line    imap.Options      // how to connect; without Dial: it is not known yet
-	pop3    pop3.Options      // likewise
-	least   time.Duration     // POP3: between two logins, as the server wants it
-	most    time.Duration     // POP3: how long it keeps messages; 0: it does not say
-	session *mirror.Session   // IMAP: stays connected between runs; nil: there was none yet
-	up      bool              // it was connected when the last run ended
-	ear     *push.Ear         // of the session
+	rootID  string          // of the Maildir, since a run found it; "": none did yet
+	line    imap.Options    // how to connect; without Dial: it is not known yet
+	pop3    pop3.Options    // likewise
+	least   time.Duration   // POP3: between two logins, as the server wants it
+	most    time.Duration   // POP3: how long it keeps messages; 0: it does not say
+	session *mirror.Session // IMAP: stays connected between runs; nil: there was none yet
+	up      bool            // it was connected when the last run ended
+	ear     *push.Ear       // of the session
+	hooks   *hooking
 	local   *dirwatch.Watcher // IMAP: of the Maildirs; nil: not yet
 
 	did    map[maildir.Key]bool // messages that the last run changed here
@@ -48,6 +49,9 @@ type watched struct {
 func (a *watched) loop(ctx context.Context) {
 	defer a.agenda.Gone()
 	defer a.close()
+	ended := make(chan struct{})
+	defer close(ended)
+	a.running.Go(func() { a.hooks.loop(ctx, ended) })
 	for {
 		task, ok := a.wait(ctx)
 		if !ok {

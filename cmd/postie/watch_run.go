@@ -174,15 +174,14 @@ func (a *watched) conclude(ctx context.Context, j *job, s ui.Summary, err error)
 		err, code = failures(s.Failed-s.Mailboxes, s.Mailboxes), exit.Partial
 	}
 	kind := kindOf(err, code)
-	a.report(kind, err, code)
-	if j != nil {
+	told := a.report(kind, err, code)
+	if j == nil { // it came to no run
+		j = &job{app: a.app, account: a.account, watched: a}
+	} else {
 		j.remember(ctx, err, exit.Hint(err, a.account.Name), code)
-		a.after(ctx, j, &s, &err, &code)
 	}
-	s.Account, s.Protocol, s.OK, s.Exit = a.account.Name, string(a.account.Protocol), err == nil, code
-	if err != nil {
-		s.Error = ui.OrNull(err.Error())
-	}
+	j.complete(&s, err, code)
+	a.hooks.add(j.ran(s, err, told))
 	a.summarize(s)
 	text := ""
 	if err != nil {
@@ -192,8 +191,8 @@ func (a *watched) conclude(ctx context.Context, j *job, s ui.Summary, err error)
 	return agenda.Outcome{Kind: kind, Asked: exit.Answer(err).Wait, Least: a.least, Most: a.most}
 }
 
-// report tells of an error once, and that it is over.
-func (a *watched) report(kind agenda.Kind, err error, code int) {
+// report tells of an error once, and that it is over. It says whether it told of an error.
+func (a *watched) report(kind agenda.Kind, err error, code int) (told bool) {
 	text := ""
 	if err != nil {
 		text = err.Error()
@@ -212,19 +211,7 @@ func (a *watched) report(kind agenda.Kind, err error, code int) {
 	if kind == agenda.Done {
 		a.trouble.Well(a.now)
 	}
-}
-
-// after is what follows a run: hooks.
-func (a *watched) after(ctx context.Context, j *job, s *ui.Summary, err *error, code *int) {
-	if s.New == 0 || ctx.Err() != nil {
-		return
-	}
-	if hookErr := a.newMail(ctx, a.account, s.New); hookErr != nil {
-		j.fail(ui.Failure{Account: a.account.Name, Err: hookErr, Hint: "the mail is stored; check [hooks] in the configuration", Exit: exit.Partial})
-		if *err == nil {
-			*err, *code, s.HookFailed = hookErr, exit.Partial, true
-		}
-	}
+	return v.Error
 }
 
 // interrupted tells what is left of a run that was ended.

@@ -30,6 +30,7 @@ type job struct {
 	watched  *watched // nil: it is one run, not one of many
 
 	planned, stored int // messages to retrieve, and those that are safe
+	news            news
 }
 
 // each works on accounts side by side, tells how each went, and says in the end how all went. do returns the numbers of
@@ -100,7 +101,7 @@ func failures(messages, mailboxes int) error {
 	return fmt.Errorf("%s failed; %s", strings.Join(parts, " and "), rest)
 }
 
-// conclude tells how the work on an account went, runs the hook, and returns the exit code.
+// conclude tells how the work on an account went, runs the hooks, and returns the exit code.
 func (j *job) conclude(ctx context.Context, s ui.Summary, err error) int {
 	j.task.Done()
 	a, account := j.app, j.account
@@ -113,18 +114,15 @@ func (j *job) conclude(ctx context.Context, s ui.Summary, err error) int {
 		err, code = failures(s.Failed-s.Mailboxes, s.Mailboxes), exit.Partial
 	}
 	j.remember(ctx, err, exit.Hint(err, account.Name), code)
-	if s.New > 0 && !j.dryRun && ctx.Err() == nil {
-		if hookErr := a.newMail(ctx, account, s.New); hookErr != nil {
-			a.ui.Error(ui.Failure{Account: account.Name, Err: hookErr, Hint: "the mail is stored; check [hooks] in the configuration", Exit: exit.Partial})
-			if err == nil {
-				err, code, s.HookFailed = hookErr, exit.Partial, true
+	j.complete(&s, err, code)
+	if !j.dryRun && !j.aside && ctx.Err() == nil {
+		if hookErr := a.hook(ctx, j.ran(s, err, err != nil)); hookErr != nil && ctx.Err() == nil {
+			a.hookFailed(account.Name, hookErr)
+			if s.HookFailed = err == nil; s.HookFailed {
+				code = exit.Partial
+				j.complete(&s, hookErr, code)
 			}
 		}
-	}
-	s.Account, s.Protocol = account.Name, string(account.Protocol)
-	s.OK, s.Exit, s.DryRun = err == nil, code, j.dryRun
-	if err != nil {
-		s.Error = ui.OrNull(err.Error())
 	}
 	a.ui.Summary(s)
 	return code

@@ -21,9 +21,28 @@ type Config struct {
 	Hooks    Hooks
 }
 
-// Hooks are commands, as argv without a shell, that run after something happened.
+// Hooks are commands, as argv without a shell, that run after a run of an account. In an account nil is as [hooks] says, and an empty
+// list is none, until Load put both together.
 type Hooks struct {
-	NewMail []string // after an account brought something new
+	NewMail []string // it brought something new
+	Changed []string // it changed something here or on the server
+	Error   []string // it failed, or a part of it did
+	Done    []string // it ended, however
+}
+
+// Any says whether there is one.
+func (h Hooks) Any() bool { return len(h.NewMail)+len(h.Changed)+len(h.Error)+len(h.Done) > 0 }
+
+// inherit fills in what an account does not say.
+func (h *Hooks) inherit(from Hooks) {
+	for _, one := range []struct {
+		to   *[]string
+		from []string
+	}{{&h.NewMail, from.NewMail}, {&h.Changed, from.Changed}, {&h.Error, from.Error}, {&h.Done, from.Done}} {
+		if *one.to == nil || len(one.from) == 0 && len(*one.to) == 0 {
+			*one.to = one.from
+		}
+	}
 }
 
 // Protocol of an account: it decides between fetch and sync.
@@ -89,6 +108,7 @@ type Account struct {
 	Retry       time.Duration // failures that may pass are tried again for that long; 0: not at all
 	Interval    time.Duration // how often watch looks at everything; POP3: fetches
 	IndexBodies bool          // full text of bodies is indexed
+	Hooks       Hooks         // those of [hooks] among them, unless the account has others
 
 	Keep Keep // POP3: what becomes of stored messages on the server
 

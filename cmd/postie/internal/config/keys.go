@@ -145,6 +145,7 @@ func (a *Account) fields() []field {
 		{"retry", "", func(v value) { v.duration(&a.Retry) }},
 		{"interval", "", func(v value) { v.duration(&a.Interval) }},
 		{"index_bodies", "", func(v value) { v.boolean(&a.IndexBodies) }},
+		{"hooks", "", func(v value) { v.table(a.Hooks.fields()...) }},
 		{"keep", POP3, func(v value) { v.keep(&a.Keep) }},
 		{"layout", IMAP, func(v value) { oneOf(v, &a.Layout, LayoutFS, LayoutMaildir) }},
 		{"mailboxes", IMAP, func(v value) { v.patterns(&a.Mailboxes) }},

@@ -47,6 +47,9 @@ func parse(name string, data []byte, mode fs.FileMode) (*Config, error) {
 			v.table(c.Hooks.fields()...)
 		}},
 	)
+	for i := range c.Accounts {
+		c.Accounts[i].Hooks.inherit(c.Hooks)
+	}
 	p.checkRoots(c.Accounts)
 	p.checkMode(mode)
 	if err := join(p.problems); err != nil {
@@ -58,8 +61,20 @@ func parse(name string, data []byte, mode fs.FileMode) (*Config, error) {
 // fields are the keys of [hooks].
 func (h *Hooks) fields() []field {
 	return []field{
-		{name: "new_mail", set: func(v value) { v.argv(&h.NewMail) }},
+		{name: "new_mail", set: func(v value) { v.hook(&h.NewMail) }},
+		{name: "changed", set: func(v value) { v.hook(&h.Changed) }},
+		{name: "error", set: func(v value) { v.hook(&h.Error) }},
+		{name: "done", set: func(v value) { v.hook(&h.Done) }},
 	}
+}
+
+// hook reads a command, or an empty list: no command, whatever [hooks] says.
+func (v value) hook(to *[]string) {
+	if list, ok := v.toml.([]any); ok && len(list) == 0 {
+		*to = []string{}
+		return
+	}
+	v.argv(to)
 }
 
 // report notes a problem at path, or at the nearest table above it that the file names.

@@ -51,6 +51,9 @@ tls = "starttls"
 bodies = { max_size = "10MB", max_age = "2w" }
 direction = "archive"
 local_changes = "revert"
+[account."bob@example.org".hooks]
+new_mail = []
+error = ["page", "me"]
 [account."bob@example.org".mailbox."Lists/*"]
 bodies = "none"
 [account."bob@example.org".mailbox.Drafts]
@@ -72,6 +75,7 @@ maildir = "/var/tunnelled"
 
 [hooks]
 new_mail = ["notmuch", "new"]
+done = ["true"]
 `
 
 func TestParseReadsEveryKey(t *testing.T) {
@@ -80,13 +84,14 @@ func TestParseReadsEveryKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	common := Hooks{NewMail: []string{"notmuch", "new"}, Done: []string{"true"}}
 	want := []Account{{
 		Name: "home", Protocol: POP3, Host: "pop.example.org", Port: 1995, TLS: Implicit, TLSCA: "/etc/postie/ca.pem",
 		TLSFingerprint: "sha256:aabb" + strings.Repeat("0", 59) + "a", User: "alice",
 		Password: Password{Command: []string{"pass", "show", "mail/alice"}}, Auth: "cram-md5",
 		Maildir: "/home/alice/Mail/home", State: "/etc/postie/state", Keep: Keep{KeepFor, 14 * 24 * time.Hour},
 		ClientCert: "/etc/cert.pem", ClientKey: "/etc/postie/key.pem", MaxDelete: 0.125, Interval: 5 * time.Minute,
-		Proxy: Proxy{"[::1]:1080", "u", "p"},
+		Proxy: Proxy{"[::1]:1080", "u", "p"}, Hooks: common,
 	}, {
 		Name: "bob@example.org", Protocol: IMAP, Host: "imap.example.org", Port: 143, TLS: StartTLS, User: "bob", Auth: "auto",
 		Maildir: "/etc/postie/work", Layout: LayoutMaildir, Mailboxes: []string{"*", "!Junk"}, Trash: "Trash", Create: CreateLocal,
@@ -95,16 +100,17 @@ func TestParseReadsEveryKey(t *testing.T) {
 			{"Lists/*", Terms{Bodies: Bodies{None: true}, Direction: Archive, LocalChanges: RevertChanges}},
 			{"Drafts", Terms{Bodies: Bodies{MaxSize: 10e6, MaxAge: 14 * 24 * time.Hour}, Direction: Both, LocalChanges: KeepChanges}},
 		},
+		Hooks:  Hooks{NewMail: []string{}, Error: []string{"page", "me"}, Done: common.Done},
 		OAuth2: &OAuth2{Provider: "other", ClientID: "id", ClientSecret: "hush", TokenURL: "https://login.example.org/token", DeviceURL: "http://127.0.0.1:9/device", RedirectURL: "http://localhost/back", Scopes: []string{"mail"}},
 	}, {
 		Name: "tunnelled", Protocol: IMAP, Port: 143, TLS: None, Tunnel: []string{"ssh", "host", "/usr/lib/dovecot/imap"}, Auth: "auto",
 		Maildir: "/var/tunnelled", Layout: LayoutFS, Mailboxes: []string{"*"}, MaxDelete: 0.3, Expunge: true, Create: CreateBoth, IndexBodies: true, Interval: 15 * time.Minute,
-		Terms: Terms{Direction: Both, LocalChanges: KeepChanges},
+		Terms: Terms{Direction: Both, LocalChanges: KeepChanges}, Hooks: common,
 	}}
 	if d := cmp.Diff(want, c.Accounts, options()); d != "" {
 		t.Error(d)
 	}
-	if d := cmp.Diff(Hooks{NewMail: []string{"notmuch", "new"}}, c.Hooks); d != "" {
+	if d := cmp.Diff(common, c.Hooks); d != "" {
 		t.Error(d)
 	}
 }

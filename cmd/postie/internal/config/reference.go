@@ -101,7 +101,11 @@ func descriptions() map[string]Key {
 		"create":                 key("string", `"both"`, `"local"`, `On which side missing mailboxes are made: "both", "local", "remote" or "none".`),
 		"retry":                  key("string", "", `"2m"`, "A failure that may pass, such as a lost connection, is tried again for that long before it is told. By default the next run does."),
 		"without":                key("list of strings", "", `["CONDSTORE", "COMPRESS=DEFLATE"]`, "Capabilities that are not used although the server offers them, because it breaks there."),
-		"hooks.new_mail":         key("list of strings", "", `["notmuch", "new"]`, "A command, without a shell, that is run after an account brought something new. POSTIE_ACCOUNT, POSTIE_PROTOCOL, POSTIE_MAILDIR and POSTIE_NEW (how many) are set."),
+		"hooks":                  key("table", "", `{ new_mail = ["notmuch", "new"] }`, "A table [account.NAME.hooks]: hooks of this account, each in place of the one of [hooks]. An empty list: none."),
+		"hooks.new_mail":         key("list of strings", "", `["notmuch", "new"]`, "A command, without a shell, that is run after a run of an account brought something new. POSTIE_EVENT, POSTIE_ACCOUNT, POSTIE_PROTOCOL, POSTIE_MAILDIR, POSTIE_NEW (how many), POSTIE_MAILBOXES (a line for each in which something changed) and the other numbers of the summary are set (POSTIE_FLAGS_PULLED and so on); the summary, as with --json, is its standard input. watch gathers bursts."),
+		"hooks.changed":          key("list of strings", "", `["mu", "index"]`, "Likewise, after a run that changed anything here or on the server: new mail, flags, moved or deleted messages."),
+		"hooks.error":            key("list of strings", "", `["/usr/local/bin/page-me"]`, "Likewise, after a run that failed, or a part of which did: POSTIE_ERROR, POSTIE_HINT and POSTIE_EXIT are set. watch runs it when it tells of trouble, which it does once."),
+		"hooks.done":             key("list of strings", "", `["touch", "/run/user/1000/postie.done"]`, "Likewise, last, after each run that was not interrupted, however it ended: POSTIE_EXIT tells."),
 		"interval":               key("string", "5m (POP3), 15m (IMAP)", `"2m"`, "watch: how often a POP3 account is fetched. Of an IMAP account, of which the server tells what happens, how often all of it is looked at whatever it tells. A server that asks for longer pauses gets them."),
 	}
 }

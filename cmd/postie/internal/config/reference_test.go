@@ -41,7 +41,7 @@ func written(k Key, v string) error {
 	}
 	text, rest := "", ""
 	switch table, name, ok := strings.Cut(k.Path, "."); {
-	case table == "hooks":
+	case table == "hooks" && ok:
 		rest = "[hooks]\n" + name + " = " + v + "\n"
 	case table == "oauth2" && ok:
 		account["oauth2"] = `{ provider = "google", client_id = "id" }`

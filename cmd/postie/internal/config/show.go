@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/pelletier/go-toml/v2"
@@ -16,10 +17,11 @@ import (
 func (c *Config) Show(w io.Writer) error {
 	var b bytes.Buffer
 	for i := range c.Accounts {
-		c.Accounts[i].show(&b)
+		c.Accounts[i].show(&b, c.Hooks)
 	}
-	if len(c.Hooks.NewMail) > 0 {
-		fmt.Fprintf(&b, "[hooks]\nnew_mail = %s\n", quote(c.Hooks.NewMail))
+	if c.Hooks.Any() {
+		fmt.Fprintf(&b, "[hooks]\n")
+		c.Hooks.show(&b, Hooks{})
 	}
 	_, err := w.Write(bytes.TrimRight(b.Bytes(), "\n"))
 	if err == nil && b.Len() > 0 {
@@ -69,7 +71,7 @@ func hidden(b *bytes.Buffer, key string, set bool) {
 	}
 }
 
-func (a *Account) show(b *bytes.Buffer) {
+func (a *Account) show(b *bytes.Buffer, common Hooks) {
 	fmt.Fprintf(b, "[%s]\n", keyName("account", a.Name))
 	text(b, "protocol", a.Protocol)
 	text(b, "host", a.Host)
@@ -97,6 +99,7 @@ func (a *Account) show(b *bytes.Buffer) {
 	if a.Retry > 0 {
 		text(b, "retry", FormatDuration(a.Retry))
 	}
+	text(b, "interval", FormatDuration(a.Interval))
 	line(b, "index_bodies", a.IndexBodies, true)
 	if a.Protocol == POP3 {
 		line(b, "keep", a.Keep.toml(), true)
@@ -105,6 +108,10 @@ func (a *Account) show(b *bytes.Buffer) {
 	}
 	if a.OAuth2 != nil {
 		a.OAuth2.show(b, a.Name)
+	}
+	var own bytes.Buffer
+	if a.Hooks.show(&own, common); own.Len() > 0 {
+		fmt.Fprintf(b, "[%s]\n%s", keyName("account", a.Name, "hooks"), own.Bytes())
 	}
 	for _, own := range a.Own {
 		fmt.Fprintf(b, "[%s]\n", keyName("account", a.Name, "mailbox", own.Pattern))
@@ -130,6 +137,16 @@ func (t Terms) show(b *bytes.Buffer) {
 	line(b, "delete_after", FormatDuration(t.DeleteAfter), t.DeleteAfter > 0)
 	line(b, "delete_flagged", true, t.DeleteFlagged)
 	line(b, "keep_for", FormatDuration(t.KeepFor), t.KeepFor > 0)
+}
+
+// show writes the hooks that are not those of [hooks].
+func (h Hooks) show(b *bytes.Buffer, common Hooks) {
+	for _, one := range []struct {
+		key         string
+		argv, above []string
+	}{{"new_mail", h.NewMail, common.NewMail}, {"changed", h.Changed, common.Changed}, {"error", h.Error, common.Error}, {"done", h.Done, common.Done}} {
+		line(b, one.key, one.argv, one.argv != nil && !slices.Equal(one.argv, one.above))
+	}
 }
 
 func (o *OAuth2) show(b *bytes.Buffer, account string) {

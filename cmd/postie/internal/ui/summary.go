@@ -3,33 +3,35 @@ package ui
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 )
 
 // Summary is what came of a run on one account. Its JSON form is part of postie's contract.
 type Summary struct {
-	Event         string  `json:"event"` // set by UI.Summary
-	Account       string  `json:"account"`
-	Protocol      string  `json:"protocol"`
-	OK            bool    `json:"ok"`
-	New           int     `json:"new"`
-	Uploaded      int     `json:"uploaded"`
-	FlagsPulled   int     `json:"flags_pulled"` // messages
-	FlagsPushed   int     `json:"flags_pushed"` // messages
-	Moved         int     `json:"moved"`
-	DeletedLocal  int     `json:"deleted_local"`
-	DeletedRemote int     `json:"deleted_remote"`
-	Cleared       int64   `json:"cleared,omitempty"` // octets that the server was rid of, by delete_after
-	Skipped       int     `json:"skipped"`
-	Present       int     `json:"present,omitempty"` // restore: messages that were there
-	Bytes         int64   `json:"bytes"`             // what came from the server, after decompression
-	Seconds       float64 `json:"seconds"`
-	Error         OrNull  `json:"error"`
-	Exit          int     `json:"exit"`
-	Failed        int     `json:"failed,omitempty"`           // messages and mailboxes
-	Mailboxes     int     `json:"failed_mailboxes,omitempty"` // of those
-	DryRun        bool    `json:"dry_run,omitempty"`          // the numbers say what would be done
-	HookFailed    bool    `json:"-"`                          // and nothing else: what was to be done is done
+	Event         string   `json:"event"` // set by UI.Summary
+	Account       string   `json:"account"`
+	Protocol      string   `json:"protocol"`
+	OK            bool     `json:"ok"`
+	New           int      `json:"new"`
+	Uploaded      int      `json:"uploaded"`
+	FlagsPulled   int      `json:"flags_pulled"` // messages
+	FlagsPushed   int      `json:"flags_pushed"` // messages
+	Moved         int      `json:"moved"`
+	DeletedLocal  int      `json:"deleted_local"`
+	DeletedRemote int      `json:"deleted_remote"`
+	Cleared       int64    `json:"cleared,omitempty"` // octets that the server was rid of, by delete_after
+	Skipped       int      `json:"skipped"`
+	Present       int      `json:"present,omitempty"` // restore: messages that were there
+	Bytes         int64    `json:"bytes"`             // what came from the server, after decompression
+	Seconds       float64  `json:"seconds"`
+	Error         OrNull   `json:"error"`
+	Exit          int      `json:"exit"`
+	Failed        int      `json:"failed,omitempty"`           // messages and mailboxes
+	Mailboxes     int      `json:"failed_mailboxes,omitempty"` // of those
+	DryRun        bool     `json:"dry_run,omitempty"`          // the numbers say what would be done
+	Changed       []string `json:"mailboxes,omitempty"`        // in which something changed on either side, sorted
+	HookFailed    bool     `json:"-"`                          // and nothing else: what was to be done is done
 }
 
 // Then is what came of a run and of the one that took up where it broke off.
@@ -43,16 +45,31 @@ func (s Summary) Then(next Summary) Summary {
 	next.DeletedRemote += s.DeletedRemote
 	next.Cleared += s.Cleared
 	next.Bytes += s.Bytes
+	next.Changed = slices.Compact(slices.Sorted(slices.Values(slices.Concat(s.Changed, next.Changed))))
 	return next
+}
+
+// Encode gives the summary as the event that Summary prints with JSON, on a line.
+func (u *UI) Encode(s Summary) string {
+	line, err := encode(u.finished(s))
+	if err != nil {
+		return "" // not reached: a summary holds nothing that JSON cannot
+	}
+	return line
+}
+
+// finished is a summary as it is shown.
+func (u *UI) finished(s Summary) Summary {
+	s.Event, s.Error = "summary", OrNull(u.Hide(string(s.Error)))
+	s.Seconds = math.Round(s.Seconds*100) / 100
+	return s
 }
 
 // Summary prints the result of one account: a line on standard output, or the last event. A run that failed before
 // it did anything has only its error to tell, and that is printed by Error.
 func (u *UI) Summary(s Summary) error {
-	s.Event, s.Error = "summary", OrNull(u.Hide(string(s.Error)))
-	s.Seconds = math.Round(s.Seconds*100) / 100
 	if u.opt.JSON {
-		return u.Event(s)
+		return u.Event(u.finished(s))
 	}
 	if text := s.text(); text != "" && !u.opt.Quiet {
 		return u.log(&u.out, priorityInfo, text+"\n")
