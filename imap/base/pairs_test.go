@@ -102,7 +102,7 @@ m1 INBOX cur/k1:2,S "letter 1" /INBOX/cur/k1:2,S`)
 INBOX 3 k3 0 S| m3
 m3 INBOX cur/k3:2,S "letter 3" /INBOX/cur/k3:2,S
 m1 A/B cur/k1:2, "letter 1" /A/B/cur/k1:2,`)
-	id, err := a.Identify(ctx, other.ID, plan.Pair{UID: 9, Key: "k1"})
+	id, _, err := a.Identify(ctx, other.ID, plan.Pair{UID: 9, Key: "k1"})
 	if err != nil || id.EmailID != "E1" || id.MessageID != "1@x" || id.Hash[0] != 1 {
 		t.Errorf("%+v %v", id, err)
 	}

@@ -244,7 +244,7 @@ func (r *run) seek(ctx context.Context, b, to *box, ops []plan.Op, dest map[goim
 		if dest[op.UID] != 0 {
 			continue
 		}
-		id, err := r.base.Identify(ctx, b.ID, plan.Pair{UID: op.UID})
+		id, _, err := r.base.Identify(ctx, b.ID, plan.Pair{UID: op.UID})
 		if err != nil {
 			return err
 		}

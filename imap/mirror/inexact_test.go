@@ -1,7 +1,9 @@
 package mirror
 
 import (
+	"bytes"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -13,6 +15,8 @@ import (
 	"github.com/emersion/go-imap/v2/imapserver/imapmemserver"
 
 	"postie/imap"
+	"postie/imap/plan"
+	"postie/maildir"
 	"postie/maildir/index/query"
 	"postie/testdata/dovecot"
 )
@@ -94,6 +98,44 @@ func TestInexact(t *testing.T) {
 	d.rest()
 	if n := len(d.there()["A"]); n != 4 {
 		t.Errorf("%d there", n)
+	}
+}
+
+// What is put back from here on the server is known again, also where the file gives other octets than the server did: nothing is new then, and
+// nothing is deleted, whether the run before had seen that it was gone or not.
+func TestPutBack(t *testing.T) {
+	t.Parallel()
+	for _, direction := range []plan.Direction{plan.BothWays, plan.Archive} {
+		d := newDeviceOn(t, keeper(t), dovecot.Options{})
+		d.policy.Terms.Direction = direction
+		s := d.remote()
+		for n := range 4 {
+			_, err := s.Append(t.Context(), "INBOX", imap.Upload{Size: int64(len(crooked(n))), Body: strings.NewReader(crooked(n))})
+			d.ok(err)
+		}
+		d.sync()
+		_, err := s.Select(t.Context(), "INBOX", nil)
+		d.ok(err)
+		_, err = s.Store(t.Context(), goimap.UIDSetNum(1, 2, 3, 4), goimap.StoreFlagsAdd, []goimap.Flag{goimap.FlagDeleted}, 0)
+		d.ok(err, s.ExpungeAll(t.Context()))
+		if direction == plan.Archive {
+			d.sync()
+		}
+		for n := range 4 {
+			f, err := os.Open(d.dir("INBOX").Path(d.file("INBOX", n)))
+			d.ok(err)
+			wire, err := io.ReadAll(maildir.NewWireReader(f))
+			d.ok(err, f.Close())
+			_, err = s.Append(t.Context(), "INBOX", imap.Upload{Size: int64(len(wire)), Body: bytes.NewReader(wire)})
+			d.ok(err)
+		}
+		if r := d.sync(); r.New+r.Uploaded+r.DeletedRemote+r.DeletedLocal != 0 {
+			t.Errorf("%v: %+v", direction, r)
+		}
+		d.rest()
+		if n := len(d.there()["INBOX"]); n != 4 {
+			t.Errorf("%v: %d there", direction, n)
+		}
 	}
 }
 

@@ -204,7 +204,24 @@ func (r *run) who(ctx context.Context, b *box, p plan.Pair) (plan.Identity, erro
 			return m.ID, nil
 		}
 	}
-	return r.base.Identify(ctx, b.ID, p)
+	id, exact, err := r.base.Identify(ctx, b.ID, p)
+	if err == nil && !exact && p.Key != "" {
+		id.Own = r.ownSize(ctx, b, p.Key)
+	}
+	return id, err
+}
+
+// ownSize is how many octets a file gives, on the wire; 0: it is not there, or cannot be read.
+func (r *run) ownSize(ctx context.Context, b *box, key maildir.Key) int64 {
+	e, err := r.entry(ctx, b, key)
+	if err != nil {
+		return 0
+	}
+	w, err := maildir.WireAt(b.dir.Path(e))
+	if err != nil {
+		return 0
+	}
+	return w.Size
 }
 
 // rematch finds out which file is which message, where the UIDs do not tell.
@@ -246,6 +263,7 @@ func (r *run) doubts(ctx context.Context, views []plan.Mailbox) ([]plan.Mailbox,
 	if err != nil {
 		return nil, fmt.Errorf("plan: %w", err)
 	}
+	more := false // files that give other octets than came
 	byName := map[string]plan.Mailbox{}
 	for _, v := range views {
 		byName[v.Name] = v
@@ -253,6 +271,12 @@ func (r *run) doubts(ctx context.Context, views []plan.Mailbox) ([]plan.Mailbox,
 	for _, m := range missing {
 		if err := r.know(ctx, r.byName[m.Mailbox], byName[m.Mailbox], m.Pair); err != nil {
 			return nil, err
+		}
+		more = more || byName[m.Mailbox].Base.Known[m.Pair.ID()].Own != 0
+	}
+	if more {
+		if all, _, err = plan.Doubts(views, r.Policy); err != nil {
+			return nil, fmt.Errorf("plan: %w", err)
 		}
 	}
 	sets := map[string]goimap.UIDSet{}

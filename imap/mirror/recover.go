@@ -187,7 +187,7 @@ func (c *recovery) describe(ctx context.Context, p *begun) error {
 		if err != nil || !known {
 			return cmp.Or(err, error(fs.ErrNotExist))
 		}
-		id, err := c.base.Identify(ctx, p.box.ID, plan.Pair{UID: uid})
+		id, _, err := c.base.Identify(ctx, p.box.ID, plan.Pair{UID: uid})
 		p.target = changes.Target{MessageID: id.MessageID, Header: id.Header, EmailID: id.EmailID}
 		return err
 	}

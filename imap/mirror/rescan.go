@@ -34,7 +34,7 @@ func (r *run) rescan(ctx context.Context, demanded ...*look.Folder) error {
 			}
 		}
 		for _, row := range p.Left {
-			id, err := r.base.Identify(ctx, b.ID, row.Pair)
+			id, _, err := r.base.Identify(ctx, b.ID, row.Pair)
 			if err != nil {
 				return err
 			}
@@ -105,7 +105,7 @@ func (r *run) back(ctx context.Context, b *box, op plan.Op) (bool, error) {
 	if len(r.came) == 0 {
 		return false, nil
 	}
-	id, err := r.base.Identify(ctx, b.ID, plan.Pair{UID: op.UID, Key: op.Key, Size: op.Pair.Size})
+	id, _, err := r.base.Identify(ctx, b.ID, plan.Pair{UID: op.UID, Key: op.Key, Size: op.Pair.Size})
 	return slices.ContainsFunc(r.came, func(p passage) bool { return p.key == op.Key || p.id.Same(id) }), err
 }
 

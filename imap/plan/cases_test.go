@@ -30,7 +30,7 @@ var update = flag.Bool("update", false, "write what the plans are now into testd
 //
 // A message's letter is its identity: equal letters are equal copies. Cells are words: a number is the UID in the base,
 // letters are flags ("S,work"; "-" none), "." is: not there, "=" is: as the base has it. In base: nobody, freed, marked, withheld,
-// orphan, archived, due, key=k, remote=FS, size=n. Here: key=k, unread, pending, delete, to=BOX, letter=b, date=n. There: uid=n, bare, date=n,
+// orphan, archived, due, key=k, remote=FS, size=n, own=n (octets that the file gives). Here: key=k, unread, pending, delete, to=BOX, letter=b, date=n, known (its identity is the base's). There: uid=n, bare, date=n,
 // size=n, rewritten (its header), mod=n. Headers of a mailbox that is matched again are seen by those only who ask.
 func TestCases(t *testing.T) {
 	files, _ := filepath.Glob("testdata/*.txt")
@@ -80,6 +80,7 @@ type boxLines struct {
 	files    []File
 	messages []Message
 	due      []maildir.Key
+	own      int64 // of the pair that is read
 }
 
 func caseOf(t *testing.T, text string) threeway {
@@ -234,12 +235,14 @@ func identityOf(letter string) Identity {
 func (s *boxLines) line(t *testing.T, m *Mailbox, letter string, cells []string) {
 	id := identityOf(letter)
 	p := Pair{Size: id.Size}
+	s.own = 0
 	base := strings.Fields(cells[0])
 	known := base[0] != "."
 	if known {
 		p.Key = maildir.Key(letter)
 		s.base(t, &p, base)
 		s.pairs = append(s.pairs, p)
+		id.Own = s.own
 		s.ids[p.Key], s.byUID[p.UID] = id, id
 	}
 	if words := strings.Fields(cells[1]); words[0] != "." {
@@ -273,6 +276,8 @@ func (s *boxLines) base(t *testing.T, p *Pair, words []string) {
 			p.Key = maildir.Key(value)
 		case "size":
 			p.Size = int64(number(value))
+		case "own":
+			s.own = int64(number(value))
 		case "remote":
 			f := flagsOf(value)
 			remote = &f
@@ -307,7 +312,7 @@ func (s *boxLines) here(t *testing.T, m *Mailbox, p Pair, letter string, words [
 			f.ID = identityOf(value)
 		case key == "date":
 			f.ID.Date = day(number(value))
-		case key == "unread":
+		case key == "unread", w == "known":
 			f.ID = Identity{}
 		case key == "pending":
 			pending = &PendingChange{UID: p.UID}

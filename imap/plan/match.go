@@ -23,12 +23,16 @@ func (a Identity) Same(b Identity) bool {
 	return a.Header != none && a.Header == b.Header && a.fits(b)
 }
 
-// Sizes are the octets that a message may have elsewhere: all of them, or without the marks of other programs.
+// Sizes are the octets that a message may have elsewhere: all of them, without the marks of other programs, or those of its file.
 func (a Identity) Sizes() []int64 {
-	if a.Marks == 0 {
-		return []int64{a.Size}
+	sizes := []int64{a.Size}
+	if a.Marks != 0 {
+		sizes = append(sizes, a.Size-a.Marks)
 	}
-	return []int64{a.Size, a.Size - a.Marks}
+	if a.Own != 0 && a.Own != a.Size {
+		sizes = append(sizes, a.Own)
+	}
+	return sizes
 }
 
 // fits says whether two sizes may be those of one message. One side may be marked where the other is not, or may not
@@ -298,6 +302,7 @@ type Missing struct {
 // Doubts names what a Diff of these views has to know besides: the new messages that it could only recognise with their Message-ID and
 // header hash, which are those of the size of something that is missing, or new here; and the pairs that are missing somewhere, or
 // that a new file may be the body of. Mostly there are none. Messages that have either are not asked for again.
+// Once Known says of a pair what octets its file gives (Identity.Own), there may be more of the former.
 func Doubts(boxes []Mailbox, p Policy) (doubts []Doubt, pairs []Missing, err error) {
 	boxes, _, err = renamed(boxes, p)
 	if err != nil {
@@ -310,7 +315,9 @@ func Doubts(boxes []Mailbox, p Policy) (doubts []Doubt, pairs []Missing, err err
 	missing := map[int64]bool{}
 	d.each(func(t *trio) {
 		if t.on == nil {
-			missing[t.pair.Size] = true
+			for _, n := range t.who().Sizes() {
+				missing[n] = true
+			}
 		}
 		if t.on == nil || t.at == nil {
 			pairs = append(pairs, t.home.missing(t.pair))
