@@ -75,7 +75,7 @@ func (s *stranger) run(want int, args ...string) string {
 	before := s.files()
 	c := exec.Command(s.binary, append(args, "-d", string(s.mail))...)
 	c.Args[0], c.Dir = "postie", s.home
-	c.Env = []string{"TMPDIR=" + filepath.Join(s.home, "tmp"), "HOME=" + s.home}
+	c.Env = []string{"TMPDIR=" + filepath.Join(s.home, "tmp"), "HOME=" + s.home, "GORACE=" + os.Getenv("GORACE")}
 	if os.Geteuid() == 0 {
 		c.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
 	}

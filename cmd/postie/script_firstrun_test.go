@@ -1,6 +1,7 @@
 package main
 
 import (
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -21,7 +22,7 @@ func TestFirstRun(t *testing.T) {
 		Setup: func(e *testscript.Env) error {
 			w := newWorld(e.T().(testing.TB), dovecot.Options{})
 			w.mail.Deliver(t, "alice", messages.All()[0].Wire, messages.All()[1].Wire)
-			e.Vars = append(e.Vars, w.env...)
+			e.Vars = append(append(e.Vars, w.env...), "GORACE="+os.Getenv("GORACE"))
 			e.Setenv("HOME", e.WorkDir)
 			e.Setenv("NO_COLOR", "1")
 			return nil

@@ -43,6 +43,7 @@ func TestScripts(t *testing.T) {
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("HOME", e.WorkDir)
 			e.Setenv("NO_COLOR", "1")
+			e.Setenv("GORACE", os.Getenv("GORACE")) // .ci/run says there how programs end under the race detector
 			e.Values[stages{}] = map[string]*stage{}
 			e.Values[servers{}] = map[string]*pop3test.Server{}
 			return nil
