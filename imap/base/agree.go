@@ -21,11 +21,11 @@ type Agreement struct {
 	UID         imap.UID
 	Key         maildir.Key
 	Pair        plan.Pair
-	EmailID     string             // "": as it was
-	Entry       maildir.Entry      // of the file; zero: as it was
-	Message     *index.Message     // summary and wire form of one that is new, or whose body is; nil: as they were. Its ID is set
-	Intent      int64              // that is settled by it
-	Pending     plan.PendingChange // that it fulfils, as it was read; zero: none
+	EmailID     string                // "": as it was
+	Entry       maildir.Entry         // of the file; zero: as it was
+	Message     *index.Message        // summary and wire form of one that is new, or whose body is; nil: as they were. Its ID is set
+	Intent      int64                 // that is settled by it
+	Pending     maildir.PendingChange // that it fulfils, as it was read; zero: none
 }
 
 // Agree writes agreements down, all or nothing.

@@ -84,7 +84,7 @@ func (a *Account) keepFlags(ctx context.Context, m *index.Message, dir maildir.D
 	if now.Same(rows[0].Local) {
 		return nil
 	}
-	return a.Pend(ctx, rows[0].ID, plan.PendingChange{UID: rows[0].UID, Flags: &now})
+	return a.Pend(ctx, rows[0].ID, maildir.PendingChange{UID: rows[0].UID, Flags: &now})
 }
 
 // putAside gives a damaged file a name beside cur/, durably. It never takes one that is taken.

@@ -191,10 +191,10 @@ func TestRemembered(t *testing.T) {
 		t.Errorf("%+v %v", got, err)
 	}
 	f := maildir.Flags{Set: maildir.FlagSeen, Keywords: "work"}
-	must(t, a.Pend(ctx, in.ID, plan.PendingChange{UID: 1, Flags: &f}), a.Pend(ctx, in.ID, plan.PendingChange{UID: 2, To: "A"}),
-		a.Pend(ctx, in.ID, plan.PendingChange{UID: 3, Delete: true}), a.Pend(ctx, in.ID, plan.PendingChange{UID: 3}))
+	must(t, a.Pend(ctx, in.ID, maildir.PendingChange{UID: 1, Flags: &f}), a.Pend(ctx, in.ID, maildir.PendingChange{UID: 2, To: "A"}),
+		a.Pend(ctx, in.ID, maildir.PendingChange{UID: 3, Delete: true}), a.Pend(ctx, in.ID, maildir.PendingChange{UID: 3}))
 	ws, err := a.Pending(ctx, in.ID)
-	if err != nil || len(ws) != 2 || *ws[0].Flags != f || ws[1] != (plan.PendingChange{UID: 2, To: "A"}) {
+	if err != nil || len(ws) != 2 || *ws[0].Flags != f || ws[1] != (maildir.PendingChange{UID: 2, To: "A"}) {
 		t.Errorf("%+v %v", ws, err)
 	}
 	must(t, a.Agree(ctx, []Agreement{{Mailbox: in.ID, UID: 1}}))

@@ -14,18 +14,14 @@ import (
 )
 
 // Pending gives the local changes to messages of a mailbox that have no body, by UID.
-func (a *Account) Pending(ctx context.Context, box int64) ([]plan.PendingChange, error) {
+func (a *Account) Pending(ctx context.Context, box int64) ([]maildir.PendingChange, error) {
 	all, err := a.s.PendingChanges(ctx, "box = ? ORDER BY uid", box)
-	ws := make([]plan.PendingChange, len(all))
-	for i, c := range all {
-		ws[i] = plan.PendingChange(c)
-	}
-	return ws, verb("read pending changes", err)
+	return all, verb("read pending changes", err)
 }
 
 // Pend writes a local change down, in place of an older one to the same message. The zero change takes it back.
-func (a *Account) Pend(ctx context.Context, box int64, w plan.PendingChange) error {
-	return verb("record pending change", a.s.Write(ctx, func(tx *sql.Tx) error { return index.PutPending(tx, box, index.PendingChange(w)) }))
+func (a *Account) Pend(ctx context.Context, box int64, w maildir.PendingChange) error {
+	return verb("record pending change", a.s.Write(ctx, func(tx *sql.Tx) error { return index.PutPending(tx, box, w) }))
 }
 
 // ApplyPending does to files what was pending for their messages while they had none. layout is as for index.Store.Move.
@@ -46,14 +42,14 @@ func (a *Account) ApplyPending(ctx context.Context, layout maildir.Layout) error
 			continue
 		}
 		if err = a.apply(ctx, l.message, ws[0], l.local, layout); err == nil {
-			err = a.Pend(ctx, l.box, plan.PendingChange{UID: l.uid})
+			err = a.Pend(ctx, l.box, maildir.PendingChange{UID: l.uid})
 		}
 	}
 	return verb("apply pending changes", err)
 }
 
 // apply changes the file of a message. Flags are pending against those that were agreed.
-func (a *Account) apply(ctx context.Context, id int64, w index.PendingChange, local maildir.Flags, layout maildir.Layout) error {
+func (a *Account) apply(ctx context.Context, id int64, w maildir.PendingChange, local maildir.Flags, layout maildir.Layout) error {
 	ms, err := a.s.Select(ctx, "", "m.id = ?", id)
 	if f := w.Flags; err == nil && f != nil {
 		ms, err = a.s.Mark(ctx, ms, index.Between(local, *f))
@@ -71,7 +67,7 @@ func (a *Account) apply(ctx context.Context, id int64, w index.PendingChange, lo
 // message goes, and remains the change that it was.
 func (w *agreeing) pending(g *Agreement) error {
 	if g.Pending.UID != 0 {
-		set, keywords := index.PendingFlags(index.PendingChange(g.Pending))
+		set, keywords := index.PendingFlags(g.Pending)
 		if err := w.exec("DELETE FROM wish WHERE box = ? AND uid = ? AND flags IS ? AND keywords = ? AND dest = ? AND remove = ?",
 			g.Mailbox, g.UID, set, keywords, g.Pending.To, g.Pending.Delete); err != nil {
 			return err

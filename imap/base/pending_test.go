@@ -6,7 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"postie/imap/plan"
 	"postie/maildir"
 	"postie/maildir/index"
 )
@@ -15,13 +14,13 @@ import (
 func TestPendingGranted(t *testing.T) {
 	_, a, in, other := based(t)
 	ctx := t.Context()
-	seen, since := plan.PendingChange{UID: 1, To: "A"}, plan.PendingChange{UID: 1, Delete: true}
+	seen, since := maildir.PendingChange{UID: 1, To: "A"}, maildir.PendingChange{UID: 1, Delete: true}
 	again, moved := paired(in, 1, ""), paired(in, 9, "")
 	again.UID, moved.UID, moved.To = 1, 1, other.ID
 	gone := Agreement{Mailbox: in.ID, UID: 1}
 	for _, c := range []struct {
 		what  string
-		now   plan.PendingChange
+		now   maildir.PendingChange
 		agree Agreement
 		left  string // in INBOX and the other mailbox
 	}{

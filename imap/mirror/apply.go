@@ -13,38 +13,50 @@ import (
 	"postie/maildir/index"
 )
 
+// applier carries out plans. Each kind of operation is done by a type of its own.
+type applier struct {
+	*agreements
+	mender    *mender
+	mailboxes *mailboxChanges
+	downloads *downloads
+	uploads   *uploads
+	flags     *flags
+	deletions *deletions
+	moves     *moves
+}
+
 // apply carries the plan of a round out in its order. broken are mailboxes that could not be made or renamed: the next run's.
-func (r *run) apply(ctx context.Context, p *plan.Plan, broken map[string]bool) error {
-	if err := r.mend(ctx, p, broken); err != nil {
+func (a *applier) apply(ctx context.Context, p *plan.Plan, broken map[string]bool) error {
+	if err := a.mender.mend(ctx, p, broken); err != nil {
 		return err
 	}
-	if err := r.prepare(ctx); err != nil {
+	if err := a.prepare(ctx); err != nil {
 		return err
 	}
-	return r.carry(ctx, p.Ops, broken)
+	return a.carry(ctx, p.Ops, broken)
 }
 
 // carry carries operations out, group by group of those that one command can do.
-func (r *run) carry(ctx context.Context, all []plan.Op, broken map[string]bool) error {
+func (a *applier) carry(ctx context.Context, all []plan.Op, broken map[string]bool) error {
 	for i := 0; i < len(all); {
 		j := i + 1
-		for j < len(all) && together(all[i], all[j]) && !r.singly(all[i]) {
+		for j < len(all) && together(all[i], all[j]) && !a.breakers.singly(all[i]) {
 			j++
 		}
 		ops := all[i:j]
 		i = j
-		if op := ops[0]; op.Kind <= plan.Create && len(r.todo(ops)) == 0 {
+		if op := ops[0]; op.Kind <= plan.Create && len(a.breakers.todo(ops)) == 0 {
 			broken[op.Mailbox], broken[op.To], broken[op.From] = true, op.To != "", op.From != ""
 		}
 		if broken[ops[0].Mailbox] || broken[ops[0].To] || broken[ops[0].From] {
-			r.spoil(ops[0])
+			a.spoil(ops[0])
 			continue
 		}
-		if ops = r.todo(ops); len(ops) == 0 {
+		if ops = a.breakers.todo(ops); len(ops) == 0 {
 			continue
 		}
-		if err := r.brokeAt(ops, r.group(ctx, ops)); err != nil {
-			if err := r.failed(ops[0], err, broken); err != nil {
+		if err := a.breakers.brokeAt(ops, a.group(ctx, ops)); err != nil {
+			if err := a.failed(ops[0], err, broken); err != nil {
 				return err
 			}
 		}
@@ -56,19 +68,19 @@ func (r *run) carry(ctx context.Context, all []plan.Op, broken map[string]bool) 
 }
 
 // failed takes care of operations like this one that could not be done, for a reason that only concerns them; else it gives that back.
-func (r *run) failed(op plan.Op, err error, broken map[string]bool) error {
+func (a *applier) failed(op plan.Op, err error, broken map[string]bool) error {
 	if !single(err) {
 		return err
 	}
-	if b := r.byName[op.Mailbox]; b != nil {
+	if b := a.byName[op.Mailbox]; b != nil {
 		b.refused = true
 	}
 	if errors.Is(err, errNowReadOnly) {
-		r.again = true
-		r.spoil(op)
+		a.again = true
+		a.spoil(op)
 		return nil
 	}
-	r.refuse(plan.Op{Kind: op.Kind, Mailbox: op.Mailbox, To: op.To}, err)
+	a.refuse(plan.Op{Kind: op.Kind, Mailbox: op.Mailbox, To: op.To}, err)
 	if op.Kind == plan.Create || op.Kind == plan.Rename {
 		broken[op.Mailbox], broken[op.To] = true, op.To != ""
 		broken[op.From] = op.From != ""
@@ -81,70 +93,63 @@ func together(a, b plan.Op) bool {
 		!slices.Contains([]plan.Kind{plan.Create, plan.Rename, plan.Drop}, a.Kind)
 }
 
-func (r *run) group(ctx context.Context, ops []plan.Op) error {
+func (a *applier) group(ctx context.Context, ops []plan.Op) error {
 	switch op := ops[0]; op.Kind {
 	case plan.Create:
-		return r.create(ctx, op)
+		return a.mailboxes.create(ctx, op)
 	case plan.Rename:
-		return r.rename(ctx, op)
+		return a.mailboxes.rename(ctx, op)
 	case plan.RecordOnly, plan.Forget:
-		return r.adopt(ctx, ops)
+		return a.adopt(ctx, ops)
 	case plan.Move:
 		if op.Side == plan.Remote {
-			return r.moveThere(ctx, ops)
+			return a.moves.moveThere(ctx, ops)
 		}
-		return r.moveHere(ctx, ops)
+		return a.moves.moveHere(ctx, ops)
 	case plan.Upload:
-		return r.upload(ctx, ops)
+		return a.uploads.upload(ctx, ops)
 	case plan.Download:
-		return r.download(ctx, ops)
+		return a.downloads.download(ctx, ops)
 	case plan.FetchSummary:
-		return r.summarize(ctx, ops)
+		return a.downloads.summarize(ctx, ops)
 	case plan.Flags:
-		return r.flag(ctx, ops)
+		return a.flags.flag(ctx, ops)
 	case plan.Expunge, plan.Mark:
-		return r.delete(ctx, ops)
+		return a.deletions.delete(ctx, ops)
 	case plan.Clear:
-		return r.clear(ctx, ops)
+		return a.deletions.clear(ctx, ops)
 	case plan.Trash:
-		return r.trash(ctx, ops)
+		return a.moves.trash(ctx, ops)
 	case plan.Remove:
-		return r.remove(ctx, ops)
+		return a.deletions.remove(ctx, ops)
 	case plan.Drop:
-		return r.drop(ctx, op)
+		return a.mailboxes.drop(ctx, op)
 	}
 	return problem("no such operation: " + ops[0].String())
 }
 
 // prepare writes down what observing found out: mailboxes that are known from now on, and bases that were matched again.
-func (r *run) prepare(ctx context.Context) error {
-	for _, b := range r.boxes {
+func (a *applier) prepare(ctx context.Context) error {
+	for _, b := range a.boxes {
 		if b.outside || b.remote == nil && b.newbase == nil || !b.here || b.spoiled && !b.partial {
 			continue
 		}
-		if err := r.enter(ctx, b); err != nil {
+		if err := a.enter(ctx, b); err != nil {
 			return err
 		}
 		if b.newbase != nil {
-			r.step("base " + b.Name)
-			if err := r.base.Rebase(ctx, b.ID, b.rebased()); err != nil {
+			a.step("base " + b.Name)
+			if err := a.base.Rebase(ctx, b.ID, b.rebased()); err != nil {
 				return err
 			}
 		}
 		if b.newbase != nil || b.UIDValidity != b.delta.Now.UIDValidity {
-			if err := r.begin(ctx, b); err != nil {
+			if err := a.begin(ctx, b); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
-}
-
-// begin records what UIDs mean from now on; of it nothing was read to its end yet.
-func (r *run) begin(ctx context.Context, b *box) error {
-	b.UIDValidity, b.MailboxID, b.PermanentFlags, b.ReadOnly = b.delta.Now.UIDValidity, b.delta.Now.MailboxID, b.delta.Now.PermanentFlags, b.delta.Now.ReadOnly
-	b.UIDNext, b.Messages, b.ModSeq, b.Stamp = 0, 0, 0, maildir.Stamp{}
-	return r.base.Record(ctx, b.Mailbox)
 }
 
 // rebased are the agreements of a base that was matched again.
@@ -166,69 +171,11 @@ func (b *box) rebased() []base.Agreement {
 	return as
 }
 
-// agreement is that of an operation, by the rule that plan.Op gives.
-func (r *run) agreement(op plan.Op, p plan.Pair) base.Agreement {
-	b := r.byName[op.Mailbox]
-	a := base.Agreement{Mailbox: b.ID, UID: op.UID, Key: op.Key, Pair: p, Pending: r.fulfilled(b, op.UID)}
-	if op.To != "" && p != (plan.Pair{}) {
-		b = r.byName[op.To]
-		a.To = b.ID
-	}
-	if p.Key != "" {
-		a.Entry, a.Message = b.entries[p.Key], b.fresh[p.Key]
-	}
-	if m := b.message(p.UID); m != nil {
-		a.EmailID = m.ID.EmailID
-	}
-	return a
-}
-
-// fulfilled is the pending change of a message that need not wait any more.
-func (r *run) fulfilled(b *box, uid goimap.UID) plan.PendingChange {
-	w := b.pendingChange(uid)
-	if w == nil || w.To != "" && r.byName[w.To] == nil { // to a mailbox that is not there: it waits
-		return plan.PendingChange{}
-	}
-	return *w
-}
-
-// agree writes agreements down, and tells of their operations.
-func (r *run) agree(ctx context.Context, ops []plan.Op, as []base.Agreement) error {
-	if len(as) == 0 {
-		return nil
-	}
-	var known map[messageAt]index.Message
-	if r.Named { // now: of what is deleted nothing is known afterwards
-		var err error
-		if known, err = r.summaries(ctx, ops); err != nil {
-			return err
-		}
-	}
-	r.step("agree " + ops[0].Kind.String())
-	if err := r.base.Agree(ctx, as); err != nil {
-		return err
-	}
-	r.progressed(ops[0])
-	for _, op := range ops {
-		r.doneTo(op, known[messageOf(op)])
-	}
-	return nil
-}
-
-// done counts an operation of which no more is to be said, and tells of it.
-func (r *run) done(op plan.Op) { r.doneTo(op, index.Message{}) }
-
-// doneTo counts an operation on a message and tells of it.
-func (r *run) doneTo(op plan.Op, m index.Message) {
-	r.count(func(p *Report) { p.Add(op, r.Policy) })
-	r.emit(Done{op, m})
-}
-
 // adopt writes down what needs no doing. A mailbox that is here alone, as its direction has it, is made known then.
-func (r *run) adopt(ctx context.Context, ops []plan.Op) error {
+func (a *applier) adopt(ctx context.Context, ops []plan.Op) error {
 	for _, name := range []string{ops[0].Mailbox, ops[0].To} {
-		if b := r.byName[name]; b != nil {
-			if err := r.enter(ctx, b); err != nil {
+		if b := a.byName[name]; b != nil {
+			if err := a.enter(ctx, b); err != nil {
 				return err
 			}
 		}
@@ -236,9 +183,9 @@ func (r *run) adopt(ctx context.Context, ops []plan.Op) error {
 	for part := range slices.Chunk(ops, maildir.BatchMessages) {
 		as := make([]base.Agreement, len(part))
 		for i, op := range part {
-			as[i] = r.agreement(op, op.Pair)
+			as[i] = a.agreement(op, op.Pair)
 		}
-		if err := r.agree(ctx, part, as); err != nil {
+		if err := a.agree(ctx, part, as); err != nil {
 			return err
 		}
 	}

@@ -13,14 +13,22 @@ import (
 	"postie/maildir"
 )
 
+// deletions deletes messages, on either side.
+type deletions struct {
+	*agreements
+	files     *files
+	flags     *flags
+	rescanner *rescanner
+}
+
 // delete deletes messages on the server whose files are gone, or only marks them, as policy says.
-func (r *run) delete(ctx context.Context, ops []plan.Op) error {
-	b := r.byName[ops[0].Mailbox]
-	if err := r.opened(ctx, b); err != nil {
+func (d *deletions) delete(ctx context.Context, ops []plan.Op) error {
+	b := d.byName[ops[0].Mailbox]
+	if err := d.opened(ctx, b); err != nil {
 		return err
 	}
 	for part := range slices.Chunk(ops, maildir.BatchMessages) {
-		part, err := r.stillGone(ctx, b, part)
+		part, err := d.rescanner.stillGone(ctx, b, part)
 		if err != nil {
 			return err
 		}
@@ -29,11 +37,11 @@ func (r *run) delete(ctx context.Context, ops []plan.Op) error {
 		}
 		var marked goimap.UIDSet
 		if part[0].Kind == plan.Mark {
-			if err = r.mark(ctx, b, uids(part, opUID)); err == nil {
+			if err = d.mark(ctx, b, uids(part, opUID)); err == nil {
 				marked = slices.Clone(b.withheld)
 			}
 		} else {
-			marked, err = r.expunge(ctx, b, uids(part, opUID))
+			marked, err = d.expunge(ctx, b, uids(part, opUID))
 		}
 		if err != nil {
 			return err
@@ -41,12 +49,12 @@ func (r *run) delete(ctx context.Context, ops []plan.Op) error {
 		done := part[:0:0]
 		var as []base.Agreement
 		for _, op := range part {
-			a := r.agreement(op, op.Pair)
+			a := d.agreement(op, op.Pair)
 			if marked.Contains(op.UID) {
 				if b.marks(op.UID) {
 					continue // it was tried before, and counted
 				}
-				if a, err = r.tombstone(ctx, b, op); err != nil {
+				if a, err = d.tombstone(ctx, b, op); err != nil {
 					return err
 				}
 				if a.Pair.State == plan.Withheld {
@@ -55,7 +63,7 @@ func (r *run) delete(ctx context.Context, ops []plan.Op) error {
 			}
 			done, as = append(done, op), append(as, a)
 		}
-		if err := r.agree(ctx, done, as); err != nil {
+		if err := d.agree(ctx, done, as); err != nil {
 			return err
 		}
 	}
@@ -69,9 +77,9 @@ func (b *box) marks(uid goimap.UID) bool {
 }
 
 // tombstone is the agreement about a message that was to be expunged and could only be marked.
-func (r *run) tombstone(ctx context.Context, b *box, op plan.Op) (base.Agreement, error) {
+func (d *deletions) tombstone(ctx context.Context, b *box, op plan.Op) (base.Agreement, error) {
 	a := base.Agreement{Mailbox: b.ID, UID: op.UID}
-	for row, err := range r.base.ByUID(ctx, b.ID, goimap.UIDSetNum(op.UID)) {
+	for row, err := range d.base.ByUID(ctx, b.ID, goimap.UIDSetNum(op.UID)) {
 		if err != nil {
 			return a, err
 		}
@@ -82,7 +90,7 @@ func (r *run) tombstone(ctx context.Context, b *box, op plan.Op) (base.Agreement
 	}
 	if b.withheld.Contains(op.UID) {
 		a.Pair.State = plan.Withheld
-		r.note(b.Name, "the server does not permit to delete there: what was deleted here stays there")
+		d.note(b.Name, "the server does not permit to delete there: what was deleted here stays there")
 		return a, nil
 	}
 	a.Pair.State = plan.Marked
@@ -91,28 +99,28 @@ func (r *run) tombstone(ctx context.Context, b *box, op plan.Op) (base.Agreement
 }
 
 // remove deletes files whose messages are gone.
-func (r *run) remove(ctx context.Context, ops []plan.Op) error {
-	b := r.byName[ops[0].At()]
+func (d *deletions) remove(ctx context.Context, ops []plan.Op) error {
+	b := d.byName[ops[0].At()]
 	for part := range slices.Chunk(ops, maildir.BatchMessages) {
 		var done []plan.Op
 		var as []base.Agreement
 		for _, op := range part {
-			e, err := r.entry(ctx, b, op.Key)
+			e, err := d.files.entry(ctx, b, op.Key)
 			if err == nil {
-				r.step("remove " + string(op.Key))
+				d.step("remove " + string(op.Key))
 				err = b.dir.Remove(e)
 			}
 			if err != nil && !errors.Is(err, fs.ErrNotExist) {
-				r.fail(op, err)
+				d.fail(op, err)
 				continue
 			}
-			done, as = append(done, op), append(as, r.agreement(op, plan.Pair{}))
+			done, as = append(done, op), append(as, d.agreement(op, plan.Pair{}))
 		}
-		r.step("fsync-dir " + b.Name)
+		d.step("fsync-dir " + b.Name)
 		if err := b.dir.Sync(); err != nil {
 			return err
 		}
-		if err := r.agree(ctx, done, as); err != nil {
+		if err := d.agree(ctx, done, as); err != nil {
 			return err
 		}
 	}

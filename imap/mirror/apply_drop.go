@@ -7,30 +7,30 @@ import (
 )
 
 // drop removes a mailbox that everything has left, if it is empty still, and forgets it.
-func (r *run) drop(ctx context.Context, op plan.Op) error {
-	b := r.byName[op.Mailbox]
+func (c *mailboxChanges) drop(ctx context.Context, op plan.Op) error {
+	b := c.byName[op.Mailbox]
 	if op.Side&plan.Remote != 0 && b.remote != nil {
-		if err := r.dropThere(ctx, b); err != nil {
+		if err := c.dropThere(ctx, b); err != nil {
 			return err
 		}
 	}
 	if op.Side&plan.Local != 0 && b.here {
-		r.step("rmdir " + b.Folder)
+		c.step("rmdir " + b.Folder)
 		if err := b.dir.Drop(b.Folder == "."); err != nil {
 			return err
 		}
 	}
-	r.step("base drop")
-	if err := r.base.Drop(ctx, b.ID); err != nil {
+	c.step("base drop")
+	if err := c.base.Drop(ctx, b.ID); err != nil {
 		return err
 	}
 	b.ID = 0
-	r.done(op)
+	c.done(op)
 	return nil
 }
 
-func (r *run) dropThere(ctx context.Context, b *box) error {
-	found, err := r.session.Status(ctx, b.server)
+func (c *mailboxChanges) dropThere(ctx context.Context, b *box) error {
+	found, err := c.session.Status(ctx, b.server)
 	if err != nil {
 		return err
 	}
@@ -41,17 +41,17 @@ func (r *run) dropThere(ctx context.Context, b *box) error {
 	case st.Messages > 0:
 		return errFilled
 	}
-	if r.reader.Selected(b.server) {
-		if err := r.reader.Leave(ctx); err != nil {
+	if c.reader.Selected(b.server) {
+		if err := c.reader.Leave(ctx); err != nil {
 			return err
 		}
 	}
-	r.step("delete " + b.Name)
-	if err := r.session.Delete(ctx, b.server); err != nil {
+	c.step("delete " + b.Name)
+	if err := c.session.Delete(ctx, b.server); err != nil {
 		return err
 	}
 	if b.remote.Subscribed {
-		if err := r.session.Unsubscribe(ctx, b.server); err != nil && !single(err) {
+		if err := c.session.Unsubscribe(ctx, b.server); err != nil && !single(err) {
 			return err
 		}
 	}

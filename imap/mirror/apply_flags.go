@@ -15,22 +15,28 @@ import (
 	"postie/maildir"
 )
 
+// flags changes flags and keywords, on either side.
+type flags struct {
+	*agreements
+	files *files
+}
+
 // flag carries flag changes both ways: first to the server, which may refuse, then to the files.
-func (r *run) flag(ctx context.Context, ops []plan.Op) error {
-	b := r.byName[ops[0].Mailbox]
-	if to := r.byName[ops[0].To]; to != nil {
+func (f *flags) flag(ctx context.Context, ops []plan.Op) error {
+	b := f.byName[ops[0].Mailbox]
+	if to := f.byName[ops[0].To]; to != nil {
 		b = to
 	}
 	for part := range slices.Chunk(ops, maildir.BatchMessages) {
-		part, err := r.push(ctx, b, part)
+		part, err := f.push(ctx, b, part)
 		if err != nil {
 			return err
 		}
-		done, as, err := r.pull(ctx, b, part)
+		done, as, err := f.pull(ctx, b, part)
 		if err != nil {
 			return err
 		}
-		if err := r.agree(ctx, done, as); err != nil {
+		if err := f.agree(ctx, done, as); err != nil {
 			return err
 		}
 	}
@@ -39,7 +45,7 @@ func (r *run) flag(ctx context.Context, ops []plan.Op) error {
 
 // push stores flags on the server. It gives the operations that may go on; what somebody else changed in the meantime is
 // read again and merged by the next pass.
-func (r *run) push(ctx context.Context, b *box, ops []plan.Op) ([]plan.Op, error) {
+func (f *flags) push(ctx context.Context, b *box, ops []plan.Op) ([]plan.Op, error) {
 	type change struct {
 		plan.Change
 		since plan.ModSeq
@@ -61,13 +67,13 @@ func (r *run) push(ctx context.Context, b *box, ops []plan.Op) ([]plan.Op, error
 	if len(order) == 0 {
 		return ops, nil
 	}
-	if err := r.opened(ctx, b); err != nil {
+	if err := f.opened(ctx, b); err != nil {
 		return nil, err
 	}
 	var modified goimap.UIDSet
 	now := map[goimap.UID]maildir.Flags{}
 	for _, c := range order {
-		m, err := r.store(ctx, b, groups[c], c.Change, imap.ModSeq(c.since), now)
+		m, err := f.store(ctx, b, groups[c], c.Change, imap.ModSeq(c.since), now)
 		if err != nil {
 			return nil, err
 		}
@@ -76,17 +82,17 @@ func (r *run) push(ctx context.Context, b *box, ops []plan.Op) ([]plan.Op, error
 	ops = slices.DeleteFunc(slices.Clone(ops), func(op plan.Op) bool {
 		late := op.Push != (plan.Change{}) && modified.Contains(target(op))
 		if late {
-			r.again = true
-			r.spoil(op)
+			f.again = true
+			f.spoil(op)
 		}
 		return late
 	})
-	return ops, r.taken(ctx, b, ops, now)
+	return ops, f.taken(ctx, b, ops, now)
 }
 
 // taken finds out which flags the server has taken, and agrees no others: some servers say OK, and keep what they had. now is what it
 // said already; of the others it is asked once.
-func (r *run) taken(ctx context.Context, b *box, ops []plan.Op, now map[goimap.UID]maildir.Flags) error {
+func (f *flags) taken(ctx context.Context, b *box, ops []plan.Op, now map[goimap.UID]maildir.Flags) error {
 	var untold goimap.UIDSet
 	for _, op := range ops {
 		if _, told := now[target(op)]; op.Push != (plan.Change{}) && !told {
@@ -94,7 +100,7 @@ func (r *run) taken(ctx context.Context, b *box, ops []plan.Op, now map[goimap.U
 		}
 	}
 	if len(untold) > 0 {
-		for m, err := range r.session.FetchFlags(ctx, untold, 0, nil) {
+		for m, err := range f.session.FetchFlags(ctx, untold, 0, nil) {
 			if err != nil && !single(err) {
 				return err
 			}
@@ -118,9 +124,9 @@ func (r *run) taken(ctx context.Context, b *box, ops []plan.Op, now map[goimap.U
 	if ignored == (maildir.Flags{}) {
 		return nil
 	}
-	r.note(b.Name, "the server says OK to the flags "+plan.Change{Add: ignored}.String()[1:]+" and does not keep them: such changes stay here, and are tried again after 30 days")
-	b.Ignored = base.Ignored{Flags: b.Ignored.Or(ignored), At: r.Now().UnixMilli()}
-	return r.base.Record(ctx, b.Mailbox)
+	f.note(b.Name, "the server says OK to the flags "+plan.Change{Add: ignored}.String()[1:]+" and does not keep them: such changes stay here, and are tried again after 30 days")
+	b.Ignored = base.Ignored{Flags: b.Ignored.Or(ignored), At: f.Now().UnixMilli()}
+	return f.base.Record(ctx, b.Mailbox)
 }
 
 // target is the message, in the mailbox where it is, that a push is for.
@@ -133,9 +139,9 @@ func target(op plan.Op) goimap.UID {
 
 // store changes flags of messages in the selected mailbox, and names those that somebody else changed after since. now gets the flags
 // that they have afterwards, as far as the server says it.
-func (r *run) store(ctx context.Context, b *box, set goimap.UIDSet, c plan.Change, since imap.ModSeq, now map[goimap.UID]maildir.Flags) (modified goimap.UIDSet, err error) {
+func (f *flags) store(ctx context.Context, b *box, set goimap.UIDSet, c plan.Change, since imap.ModSeq, now map[goimap.UID]maildir.Flags) (modified goimap.UIDSet, err error) {
 	b.pushed = true
-	if !r.reader.ModSeqs() {
+	if !f.reader.ModSeqs() {
 		since = 0
 	}
 	for _, half := range []struct {
@@ -145,12 +151,12 @@ func (r *run) store(ctx context.Context, b *box, set goimap.UIDSet, c plan.Chang
 		if half.flags == (maildir.Flags{}) {
 			continue
 		}
-		r.step("store")
-		done, err := r.session.Store(ctx, set, half.op, changes.IMAPFlags(half.flags), since)
+		f.step("store")
+		done, err := f.session.Store(ctx, set, half.op, changes.IMAPFlags(half.flags), since)
 		if e, ok := errors.AsType[*imap.Error](err); ok && since != 0 && e.Status == "BAD" { // CONDSTORE is offered, and not known
-			r.session.Lose(goimap.CapCondStore)
+			f.session.Lose(goimap.CapCondStore)
 			since = 0
-			done, err = r.session.Store(ctx, set, half.op, changes.IMAPFlags(half.flags), 0)
+			done, err = f.session.Store(ctx, set, half.op, changes.IMAPFlags(half.flags), 0)
 		}
 		if err != nil {
 			return nil, err
@@ -173,20 +179,20 @@ func (r *run) store(ctx context.Context, b *box, set goimap.UIDSet, c plan.Chang
 
 // pull changes the flags of files. Letters that the keyword table does not list are somebody else's and stay. A file that is
 // gone, or changes all the time, is the next run's.
-func (r *run) pull(ctx context.Context, b *box, ops []plan.Op) (done []plan.Op, as []base.Agreement, err error) {
+func (f *flags) pull(ctx context.Context, b *box, ops []plan.Op) (done []plan.Op, as []base.Agreement, err error) {
 	changed := false
 	for _, op := range ops {
-		a := r.agreement(op, op.Pair)
+		a := f.agreement(op, op.Pair)
 		if op.Pull != (plan.Change{}) && op.Pair.Key != "" {
-			e, err := r.setFlags(ctx, b, op.Pair.Key, op.Pull)
+			e, err := f.setFlags(ctx, b, op.Pair.Key, op.Pull)
 			if err != nil {
 				if maildir.Hopeless(err) {
 					return nil, nil, err
 				}
 				if !errors.Is(err, fs.ErrNotExist) {
-					r.fail(op, err)
+					f.fail(op, err)
 				}
-				r.spoil(op)
+				f.spoil(op)
 				if op.Kind != plan.Move {
 					continue
 				}
@@ -198,7 +204,7 @@ func (r *run) pull(ctx context.Context, b *box, ops []plan.Op) (done []plan.Op, 
 		done, as = append(done, op), append(as, a)
 	}
 	if changed {
-		r.step("fsync-dir " + b.Name)
+		f.step("fsync-dir " + b.Name)
 		err = b.dir.Sync()
 	}
 	return done, as, err
@@ -215,24 +221,24 @@ func unpulled(op plan.Op) plan.Pair {
 const renames = 3
 
 // setFlags applies a change to a file as it is now.
-func (r *run) setFlags(ctx context.Context, b *box, key maildir.Key, c plan.Change) (maildir.Entry, error) {
+func (f *flags) setFlags(ctx context.Context, b *box, key maildir.Key, c plan.Change) (maildir.Entry, error) {
 	table, err := b.dir.AddKeywords(c.Add.Keywords)
 	if err != nil {
 		return maildir.Entry{}, err
 	}
 	for try := 1; ; try++ {
-		e, err := r.entry(ctx, b, key)
+		e, err := f.files.entry(ctx, b, key)
 		if err != nil {
 			return e, err
 		}
 		keywords, unlisted := table.Keywords(e.Letters)
-		f := c.On(maildir.Flags{Set: e.Set, Keywords: keywords})
-		letters, without := table.Letters(f.Keywords)
+		now := c.On(maildir.Flags{Set: e.Set, Keywords: keywords})
+		letters, without := table.Letters(now.Keywords)
 		if without != "" {
-			r.note(b.Name, "has more than 26 keywords: "+string(without)+" is kept in the index only")
+			f.note(b.Name, "has more than 26 keywords: "+string(without)+" is kept in the index only")
 		}
-		r.step("flags " + string(key))
-		if e, err = b.dir.SetFlags(e, f.Set, letters+unlisted); err == nil {
+		f.step("flags " + string(key))
+		if e, err = b.dir.SetFlags(e, now.Set, letters+unlisted); err == nil {
 			b.entries[key] = e
 			return e, nil
 		}

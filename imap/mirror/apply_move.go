@@ -15,15 +15,25 @@ import (
 	"postie/maildir"
 )
 
+// moves moves messages from one mailbox to another, on either side.
+type moves struct {
+	*agreements
+	files     *files
+	flags     *flags
+	downloads *downloads
+	deletions *deletions
+	rescanner *rescanner
+}
+
 // moveThere moves messages on the server whose files were moved here.
-func (r *run) moveThere(ctx context.Context, ops []plan.Op) error {
-	b, to := r.byName[ops[0].Mailbox], r.byName[ops[0].To]
+func (v *moves) moveThere(ctx context.Context, ops []plan.Op) error {
+	b, to := v.byName[ops[0].Mailbox], v.byName[ops[0].To]
 	for part := range slices.Chunk(ops, maildir.BatchMessages) {
-		part, err := r.push(ctx, b, part)
+		part, err := v.flags.push(ctx, b, part)
 		if err != nil {
 			return err
 		}
-		t, err := r.transfer(ctx, b, to, part)
+		t, err := v.transfer(ctx, b, to, part)
 		if err != nil {
 			return err
 		}
@@ -31,23 +41,23 @@ func (r *run) moveThere(ctx context.Context, ops []plan.Op) error {
 		var moved []plan.Op
 		for _, op := range part {
 			if op.Pair.UID = t.dest[op.UID]; op.Pair.UID == 0 {
-				r.spoil(op) // the next pass finds both halves in their new place
+				v.spoil(op) // the next pass finds both halves in their new place
 				continue
 			}
 			moved = append(moved, op)
 		}
-		done, as, err := r.pull(ctx, to, moved)
+		done, as, err := v.flags.pull(ctx, to, moved)
 		if err != nil {
 			return err
 		}
-		stones, err := r.tombstones(ctx, b, part, t.marked)
+		stones, err := v.tombstones(ctx, b, part, t.marked)
 		if err != nil {
 			return err
 		}
-		if err := r.agree(ctx, done, append(as, stones...)); err != nil {
+		if err := v.agree(ctx, done, append(as, stones...)); err != nil {
 			return err
 		}
-		if err := r.downloadMoved(ctx, done); err != nil {
+		if err := v.downloadMoved(ctx, done); err != nil {
 			return err
 		}
 	}
@@ -55,19 +65,19 @@ func (r *run) moveThere(ctx context.Context, ops []plan.Op) error {
 }
 
 // trash moves messages into the trash on the server.
-func (r *run) trash(ctx context.Context, ops []plan.Op) error {
-	b, to := r.byName[ops[0].Mailbox], r.byName[ops[0].To]
+func (v *moves) trash(ctx context.Context, ops []plan.Op) error {
+	b, to := v.byName[ops[0].Mailbox], v.byName[ops[0].To]
 	for part := range slices.Chunk(ops, maildir.BatchMessages) {
-		part, err := r.stillGone(ctx, b, part)
+		part, err := v.rescanner.stillGone(ctx, b, part)
 		if err != nil {
 			return err
 		}
-		t, err := r.transfer(ctx, b, to, part)
+		t, err := v.transfer(ctx, b, to, part)
 		if err != nil {
 			return err
 		}
 		part = except(part, t.lost)
-		stones, err := r.tombstones(ctx, b, part, t.marked)
+		stones, err := v.tombstones(ctx, b, part, t.marked)
 		if err != nil {
 			return err
 		}
@@ -78,16 +88,16 @@ func (r *run) trash(ctx context.Context, ops []plan.Op) error {
 				op.Pair, op.Body = plan.Pair{}, false // if it comes down from there, then as any other would
 			}
 			if op.Pair != (plan.Pair{}) || !t.marked.Contains(op.UID) {
-				as = append(as, r.agreement(*op, op.Pair))
+				as = append(as, v.agreement(*op, op.Pair))
 			}
 		}
 		if len(t.dest) < len(part) {
-			r.spoil(plan.Op{Mailbox: to.Name})
+			v.spoil(plan.Op{Mailbox: to.Name})
 		}
-		if err := r.agree(ctx, part, append(as, stones...)); err != nil {
+		if err := v.agree(ctx, part, append(as, stones...)); err != nil {
 			return err
 		}
-		if err := r.downloadMoved(ctx, part); err != nil {
+		if err := v.downloadMoved(ctx, part); err != nil {
 			return err
 		}
 	}
@@ -95,7 +105,7 @@ func (r *run) trash(ctx context.Context, ops []plan.Op) error {
 }
 
 // downloadMoved fetches what policy wants of messages that moved and that nobody has here.
-func (r *run) downloadMoved(ctx context.Context, ops []plan.Op) error {
+func (v *moves) downloadMoved(ctx context.Context, ops []plan.Op) error {
 	var wanted []plan.Op
 	for _, op := range ops {
 		if op.Body && op.Pair.UID != 0 {
@@ -105,7 +115,7 @@ func (r *run) downloadMoved(ctx context.Context, ops []plan.Op) error {
 	if len(wanted) == 0 {
 		return nil
 	}
-	return r.download(ctx, wanted)
+	return v.downloads.download(ctx, wanted)
 }
 
 // except are the operations but those on messages of a set.
@@ -122,31 +132,31 @@ type transferred struct {
 
 // transfer moves messages. Without MOVE that is COPY, \Deleted and EXPUNGE, step by step: an intent tells a run that comes
 // after a crash that the copy is no new message.
-func (r *run) transfer(ctx context.Context, b, to *box, ops []plan.Op) (t transferred, err error) {
+func (v *moves) transfer(ctx context.Context, b, to *box, ops []plan.Op) (t transferred, err error) {
 	set := uids(ops, opUID)
 	if len(set) == 0 {
 		return t, nil
 	}
-	if err := r.opened(ctx, b); err != nil {
+	if err := v.opened(ctx, b); err != nil {
 		return t, err
 	}
 	b.pushed = true
 	var intents []base.Intent
-	move, verb := r.session.Move, "move"
-	if !r.session.Has(goimap.CapMove) || b.forbids.Expunge { // RFC 6851 section 4.1: MOVE needs that right
-		move, verb = r.session.Copy, "copy"
-		if intents, err = r.intendCopies(ctx, b, to, ops); err != nil {
+	move, verb := v.session.Move, "move"
+	if !v.session.Has(goimap.CapMove) || b.forbids.Expunge { // RFC 6851 section 4.1: MOVE needs that right
+		move, verb = v.session.Copy, "copy"
+		if intents, err = v.intendCopies(ctx, b, to, ops); err != nil {
 			return t, err
 		}
 	}
-	r.step(verb)
+	v.step(verb)
 	copied, err := move(ctx, set, to.server)
 	if e, ok := errors.AsType[*imap.Error](err); ok && verb == "move" && e.Misunderstood() {
-		r.session.Lose(goimap.CapMove)
-		return r.transfer(ctx, b, to, ops)
+		v.session.Lose(goimap.CapMove)
+		return v.transfer(ctx, b, to, ops)
 	}
 	if err != nil {
-		return t, errors.Join(err, r.forgo(ctx, intents, err))
+		return t, errors.Join(err, v.forgo(ctx, intents, err))
 	}
 	t.dest = map[goimap.UID]goimap.UID{}
 	if to.kept() {
@@ -158,35 +168,35 @@ func (r *run) transfer(ctx context.Context, b, to *box, ops []plan.Op) (t transf
 		}
 	}
 	if len(copied.Source) < len(ops) {
-		if t.lost, err = r.happened(ctx, b, to, ops, t.dest, verb); err != nil {
+		if t.lost, err = v.happened(ctx, b, to, ops, t.dest, verb); err != nil {
 			return t, err
 		}
 	}
 	to.comes += len(ops) - changes.Count(t.lost)
 	if verb == "copy" {
-		if t.marked, err = r.expunge(ctx, b, changes.Less(set, t.lost)); err != nil {
+		if t.marked, err = v.deletions.expunge(ctx, b, changes.Less(set, t.lost)); err != nil {
 			return t, err
 		}
 	}
-	r.step("settle copies")
-	return t, r.base.Settled(ctx, intents...)
+	v.step("settle copies")
+	return t, v.base.Settled(ctx, intents...)
 }
 
 // happened looks for moved messages, where the server did not say what became of them (no UIDPLUS). That it said OK is no proof: what it
 // did not copy must not be deleted. It gives those that are where they were and nowhere else.
-func (r *run) happened(ctx context.Context, b, to *box, ops []plan.Op, dest map[goimap.UID]goimap.UID, verb string) (lost goimap.UIDSet, err error) {
+func (v *moves) happened(ctx context.Context, b, to *box, ops []plan.Op, dest map[goimap.UID]goimap.UID, verb string) (lost goimap.UIDSet, err error) {
 	found := dest
 	if !to.kept() {
 		found = map[goimap.UID]goimap.UID{}
 	}
 	if verb == "copy" || to.kept() {
-		if err := r.seek(ctx, b, to, ops, found); err != nil {
+		if err := v.seek(ctx, b, to, ops, found); err != nil {
 			return nil, err
 		}
 	}
-	more := r.reader.Selected(to.server) && r.session.Tally().Exists >= int64(to.delta.Now.Messages)+int64(to.comes+len(ops))
-	r.again = r.again || to.kept() && len(found) < len(ops) // the next pass finds them
-	if err := r.opened(ctx, b); err != nil || len(found) == len(ops) {
+	more := v.reader.Selected(to.server) && v.session.Tally().Exists >= int64(to.delta.Now.Messages)+int64(to.comes+len(ops))
+	v.again = v.again || to.kept() && len(found) < len(ops) // the next pass finds them
+	if err := v.opened(ctx, b); err != nil || len(found) == len(ops) {
 		return nil, err
 	}
 	for _, op := range ops {
@@ -198,21 +208,21 @@ func (r *run) happened(ctx context.Context, b, to *box, ops []plan.Op, dest map[
 		if more && to.kept() {
 			return nil, nil // they are there, and the server made something else of them
 		}
-		r.failAll(ops, lost, errNotCopied)
+		v.failAll(ops, lost, errNotCopied)
 		return lost, nil
 	}
-	lost, err = r.stillIn(ctx, lost)
+	lost, err = v.stillIn(ctx, lost)
 	if len(lost) > 0 {
-		r.session.Lose(goimap.CapMove)
-		r.again = true // by COPY
-		r.spoil(ops[0])
+		v.session.Lose(goimap.CapMove)
+		v.again = true // by COPY
+		v.spoil(ops[0])
 	}
 	return lost, err
 }
 
 // stillIn are those of some messages that are in the selected mailbox.
-func (r *run) stillIn(ctx context.Context, set goimap.UIDSet) (there goimap.UIDSet, err error) {
-	for m, err := range r.session.FetchFlags(ctx, set, 0, nil) {
+func (v *moves) stillIn(ctx context.Context, set goimap.UIDSet) (there goimap.UIDSet, err error) {
+	for m, err := range v.session.FetchFlags(ctx, set, 0, nil) {
 		if err != nil {
 			return there, err
 		}
@@ -224,16 +234,16 @@ func (r *run) stillIn(ctx context.Context, set goimap.UIDSet) (there goimap.UIDS
 }
 
 // failAll tells of those of the operations whose messages are in a set.
-func (r *run) failAll(ops []plan.Op, set goimap.UIDSet, err error) {
+func (v *moves) failAll(ops []plan.Op, set goimap.UIDSet, err error) {
 	for _, op := range ops {
 		if set.Contains(op.UID) {
-			r.fail(op, err)
+			v.fail(op, err)
 		}
 	}
 }
 
 // seek finds moved messages in their new mailbox where the server did not say what became of them (no UIDPLUS).
-func (r *run) seek(ctx context.Context, b, to *box, ops []plan.Op, dest map[goimap.UID]goimap.UID) error {
+func (v *moves) seek(ctx context.Context, b, to *box, ops []plan.Op, dest map[goimap.UID]goimap.UID) error {
 	from := max(to.delta.Now.UIDNext, to.next, 1)
 	if to.remote != nil && to.remote.Status != nil && !to.kept() {
 		from = max(from, to.remote.Status.UIDNext)
@@ -244,14 +254,14 @@ func (r *run) seek(ctx context.Context, b, to *box, ops []plan.Op, dest map[goim
 		if dest[op.UID] != 0 {
 			continue
 		}
-		id, _, err := r.base.Identify(ctx, b.ID, plan.Pair{UID: op.UID})
+		id, _, err := v.base.Identify(ctx, b.ID, plan.Pair{UID: op.UID})
 		if err != nil {
 			return err
 		}
 		wanted = append(wanted, &changes.Target{MessageID: id.MessageID, Header: id.Header, EmailID: id.EmailID})
 		whose = append(whose, op.UID)
 	}
-	if err := r.reader.Find(ctx, to.server, r.rows(to), from, wanted, map[goimap.UID]bool{}); err != nil {
+	if err := v.reader.Find(ctx, to.server, v.rows(to), from, wanted, map[goimap.UID]bool{}); err != nil {
 		return err
 	}
 	for i, q := range wanted {
@@ -264,14 +274,14 @@ func (r *run) seek(ctx context.Context, b, to *box, ops []plan.Op, dest map[goim
 }
 
 // forgo forgets intents that the server refused: nothing was copied.
-func (r *run) forgo(ctx context.Context, intents []base.Intent, err error) error {
+func (v *moves) forgo(ctx context.Context, intents []base.Intent, err error) error {
 	if !single(err) {
 		return nil
 	}
-	return r.base.Settled(ctx, intents...)
+	return v.base.Settled(ctx, intents...)
 }
 
-func (r *run) intendCopies(ctx context.Context, b, to *box, ops []plan.Op) ([]base.Intent, error) {
+func (v *moves) intendCopies(ctx context.Context, b, to *box, ops []plan.Op) ([]base.Intent, error) {
 	if !to.kept() {
 		return nil, nil // a trash that is not synchronised: a second copy in it does no harm
 	}
@@ -279,16 +289,16 @@ func (r *run) intendCopies(ctx context.Context, b, to *box, ops []plan.Op) ([]ba
 	for i, op := range ops {
 		intents[i] = base.Intent{Mailbox: b.ID, UID: op.UID, Key: op.Key, To: to.ID, UIDValidity: to.delta.Now.UIDValidity, UIDNext: to.delta.Now.UIDNext}
 	}
-	r.step("intend copies")
-	return intents, r.base.Intend(ctx, intents)
+	v.step("intend copies")
+	return intents, v.base.Intend(ctx, intents)
 }
 
 // tombstones are the agreements about messages that could only be marked. They come after those of their operations,
 // which take the old rows away.
-func (r *run) tombstones(ctx context.Context, b *box, ops []plan.Op, marked goimap.UIDSet) (as []base.Agreement, err error) {
+func (v *moves) tombstones(ctx context.Context, b *box, ops []plan.Op, marked goimap.UIDSet) (as []base.Agreement, err error) {
 	for _, op := range ops {
 		if marked.Contains(op.UID) {
-			a, err := r.tombstone(ctx, b, op)
+			a, err := v.deletions.tombstone(ctx, b, op)
 			if err != nil {
 				return nil, err
 			}
@@ -300,49 +310,49 @@ func (r *run) tombstones(ctx context.Context, b *box, ops []plan.Op, marked goim
 }
 
 // moveHere moves files whose messages were moved on the server.
-func (r *run) moveHere(ctx context.Context, ops []plan.Op) error {
-	b, to := r.byName[ops[0].At()], r.byName[ops[0].To]
+func (v *moves) moveHere(ctx context.Context, ops []plan.Op) error {
+	b, to := v.byName[ops[0].At()], v.byName[ops[0].To]
 	for part := range slices.Chunk(ops, maildir.BatchMessages) {
-		part, err := r.push(ctx, to, part)
+		part, err := v.flags.push(ctx, to, part)
 		if err != nil {
 			return err
 		}
 		var moved []plan.Op
 		for _, op := range part {
 			if op.Key != "" {
-				if err := r.moveFile(ctx, b, to, op.Key); err != nil {
+				if err := v.moveFile(ctx, b, to, op.Key); err != nil {
 					if maildir.Hopeless(err) {
 						return err
 					}
 					if !errors.Is(err, fs.ErrNotExist) {
-						r.fail(op, err)
+						v.fail(op, err)
 					}
-					r.spoil(op)
+					v.spoil(op)
 					continue
 				}
 			}
 			moved = append(moved, op)
 		}
-		done, as, err := r.pull(ctx, to, moved)
+		done, as, err := v.flags.pull(ctx, to, moved)
 		if err != nil {
 			return err
 		}
-		if err := r.agree(ctx, done, as); err != nil {
+		if err := v.agree(ctx, done, as); err != nil {
 			return err
 		}
-		if err := r.downloadMoved(ctx, done); err != nil {
+		if err := v.downloadMoved(ctx, done); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (r *run) moveFile(ctx context.Context, b, to *box, key maildir.Key) error {
-	e, err := r.entry(ctx, b, key)
+func (v *moves) moveFile(ctx context.Context, b, to *box, key maildir.Key) error {
+	e, err := v.files.entry(ctx, b, key)
 	if err != nil {
 		return err
 	}
-	r.step("rename " + string(key))
+	v.step("rename " + string(key))
 	if e, err = b.dir.MoveTo(e, to.dir); err == nil {
 		to.entries[key] = e
 		delete(b.entries, key)

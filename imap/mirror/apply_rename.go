@@ -14,14 +14,14 @@ import (
 
 // rename gives a mailbox the name that it has on the other side. What is below it on the server goes along, by RFC 9051
 // section 6.3.6; those are renamed in the plan too, and then there is nothing left to do.
-func (r *run) rename(ctx context.Context, op plan.Op) error {
-	old, b, lies := r.byName[op.Mailbox], r.byName[op.To], r.byName[op.At()]
+func (c *mailboxChanges) rename(ctx context.Context, op plan.Op) error {
+	old, b, lies := c.byName[op.Mailbox], c.byName[op.To], c.byName[op.At()]
 	var err error
 	switch op.Side {
 	case plan.Local:
-		err = r.renameHere(lies, b)
+		err = c.renameHere(lies, b)
 	case plan.Remote:
-		err = r.renameThere(ctx, old, b)
+		err = c.renameThere(ctx, old, b)
 	}
 	if err != nil {
 		return err
@@ -30,8 +30,8 @@ func (r *run) rename(ctx context.Context, op plan.Op) error {
 	to.Name, to.Folder = b.Name, b.Folder
 	to.Server = b.Server
 	to.Stamp, to.Places, to.Called, to.Deleted = maildir.Stamp{}, maildir.Places{}, "", false
-	r.step("base rename")
-	if err := r.base.Enter(ctx, &to); err != nil {
+	c.step("base rename")
+	if err := c.base.Enter(ctx, &to); err != nil {
 		return err
 	}
 	// From here on it is the mailbox b, with the base of old, and its view.
@@ -48,22 +48,22 @@ func (r *run) rename(ctx context.Context, op plan.Op) error {
 		b.remote = &imap.Mailbox{Name: b.server}
 	}
 	b.spoiled = true // the views of two mailboxes became one: the next run reads it whole
-	r.done(op)
+	c.done(op)
 	return nil
 }
 
-func (r *run) renameThere(ctx context.Context, old, b *box) error {
-	if err := r.reader.Leave(ctx); err != nil {
+func (c *mailboxChanges) renameThere(ctx context.Context, old, b *box) error {
+	if err := c.reader.Leave(ctx); err != nil {
 		return err
 	}
-	r.step("rename " + old.Name)
-	err := r.session.Rename(ctx, old.server, b.server)
-	if err != nil && !(r.thereAlready(ctx, b.server) && !r.thereAlready(ctx, old.server)) {
+	c.step("rename " + old.Name)
+	err := c.session.Rename(ctx, old.server, b.server)
+	if err != nil && !(c.thereAlready(ctx, b.server) && !c.thereAlready(ctx, old.server)) {
 		return err
 	}
-	r.parents(ctx, b.Name)
+	c.parents(ctx, b.Name)
 	if old.remote != nil && old.remote.Subscribed {
-		for _, err := range []error{r.session.Subscribe(ctx, b.server), r.session.Unsubscribe(ctx, old.server)} {
+		for _, err := range []error{c.session.Subscribe(ctx, b.server), c.session.Unsubscribe(ctx, old.server)} {
 			if err != nil && !single(err) {
 				return err
 			}
@@ -73,9 +73,9 @@ func (r *run) renameThere(ctx context.Context, old, b *box) error {
 }
 
 // renameHere renames a Maildir. One that holds others in its folder leaves them there.
-func (r *run) renameHere(old, b *box) error {
-	r.step("rename " + old.Folder)
-	if err := old.dir.Rename(b.dir, r.nests(old)); errors.Is(err, fs.ErrExist) {
+func (c *mailboxChanges) renameHere(old, b *box) error {
+	c.step("rename " + old.Folder)
+	if err := old.dir.Rename(b.dir, c.nests(old)); errors.Is(err, fs.ErrExist) {
 		return errExists
 	} else {
 		return err
@@ -83,9 +83,9 @@ func (r *run) renameHere(old, b *box) error {
 }
 
 // nests says whether other Maildirs lie in the folder of a mailbox.
-func (r *run) nests(b *box) bool {
-	for _, other := range r.boxes {
-		if r.Layout == maildir.FS && other.here && strings.HasPrefix(other.Folder, b.Folder+"/") {
+func (c *mailboxChanges) nests(b *box) bool {
+	for _, other := range c.boxes {
+		if c.Layout == maildir.FS && other.here && strings.HasPrefix(other.Folder, b.Folder+"/") {
 			return true
 		}
 	}

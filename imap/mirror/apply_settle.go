@@ -10,7 +10,6 @@ import (
 	"postie/imap/changes"
 	"postie/imap/plan"
 	"postie/maildir"
-	"postie/maildir/index"
 )
 
 // settle carries out what was decided of the things that a run which was stopped had begun. A dry run does it in a copy of the index, and
@@ -86,7 +85,7 @@ func (c *recovery) settleIntents(ctx context.Context, to *box, all []*begun) err
 	for _, p := range all {
 		switch p.outcome {
 		case plan.GivenUp:
-			c.stuck[p.box.Name+"\x00"+string(p.intent.Key)] = true
+			p.box.stuck = append(p.box.stuck, p.intent.Key)
 		case plan.Undone:
 			void = append(void, p.intent)
 		case plan.Halfway:
@@ -133,7 +132,7 @@ func (c *recovery) completeMoves(ctx context.Context, b *box, all []*begun) erro
 			void = append(void, p.intent)
 			continue
 		}
-		a, err := c.tombstone(ctx, b, plan.Op{UID: p.intent.UID})
+		a, err := c.deletions.tombstone(ctx, b, plan.Op{UID: p.intent.UID})
 		if err != nil {
 			return err
 		}
@@ -163,7 +162,7 @@ func (c *recovery) expungeCopied(ctx context.Context, b *box, set goimap.UIDSet)
 	if s.ReadOnly || b.uidsReassigned(changes.State{UIDValidity: plan.UIDValidity(s.UIDValidity), UIDNext: s.UIDNext}) {
 		return nil, nil
 	}
-	return c.expunge(ctx, b, set)
+	return c.deletions.expunge(ctx, b, set)
 }
 
 // close records what became of intents.
@@ -180,26 +179,6 @@ func (c *recovery) settled(op plan.Op) {
 	if c.DryRun {
 		c.unsettled = append(c.unsettled, op)
 	} else {
-		c.done(op)
+		c.agreements.done(op)
 	}
-}
-
-// rehearsal is what a dry run keeps, so that it can plan what comes after the first rounds though it carries nothing out.
-type rehearsal struct {
-	scratch   *index.Store // a copy of the index, in which what was left open is settled; nil: nothing was
-	aside     []string     // mailboxes whose Maildir is another one's by then
-	unsettled []plan.Op    // what the first rounds would do
-}
-
-// rehearse lets a dry run go on with a copy of the index, in which it may write.
-func (r *run) rehearse(ctx context.Context) (err error) {
-	if r.scratch != nil {
-		return nil
-	}
-	if r.scratch, err = r.Store.Copy(ctx); err != nil {
-		return err
-	}
-	r.Store = r.scratch
-	r.base, err = base.Open(ctx, r.Store, r.Account)
-	return err
 }

@@ -20,6 +20,13 @@ import (
 	"postie/maildir/look"
 )
 
+// uploads puts files on the server.
+type uploads struct {
+	*agreements
+	files     *files
+	rescanner *rescanner
+}
+
 // upload is one file on its way up.
 type upload struct {
 	op      plan.Op
@@ -32,32 +39,32 @@ type upload struct {
 }
 
 // upload appends files, batch by batch: intents, APPENDs in one flight, agreements.
-func (r *run) upload(ctx context.Context, ops []plan.Op) error {
-	b := r.byName[ops[0].Mailbox]
+func (u *uploads) upload(ctx context.Context, ops []plan.Op) error {
+	b := u.byName[ops[0].Mailbox]
 	var batch []*upload
 	var size int64
 	for i, op := range ops {
 		if i%maildir.BatchMessages == 0 {
-			if err := r.rescan(ctx); err != nil {
+			if err := u.rescanner.rescan(ctx); err != nil {
 				return err
 			}
 		}
-		p, err := r.prepareUpload(ctx, b, op)
+		p, err := u.prepareUpload(ctx, b, op)
 		if err != nil {
 			if maildir.Hopeless(err) {
 				return err
 			}
 			if errors.Is(err, fs.ErrNotExist) || errors.Is(err, errPassing) {
-				r.spoil(op) // the next run's
+				u.spoil(op) // the next run's
 			} else {
-				r.fail(op, err)
+				u.fail(op, err)
 			}
 		} else {
 			batch = append(batch, p)
 			size += p.disk
 		}
 		if len(batch) == maildir.BatchMessages || size >= maildir.BatchBytes || i == len(ops)-1 {
-			if err := r.uploadBatch(ctx, b, batch); err != nil {
+			if err := u.uploadBatch(ctx, b, batch); err != nil {
 				return err
 			}
 			batch, size = nil, 0
@@ -67,24 +74,24 @@ func (r *run) upload(ctx context.Context, ops []plan.Op) error {
 }
 
 // prepareUpload makes ready what an APPEND has to know beforehand.
-func (r *run) prepareUpload(ctx context.Context, b *box, op plan.Op) (*upload, error) {
-	if r.stuck[b.Name+"\x00"+string(op.Key)] {
+func (u *uploads) prepareUpload(ctx context.Context, b *box, op plan.Op) (*upload, error) {
+	if slices.Contains(b.stuck, op.Key) {
 		return nil, errUnfound
 	}
-	e, err := r.entry(ctx, b, op.Key)
+	e, err := u.files.entry(ctx, b, op.Key)
 	if err != nil {
 		return nil, err
 	}
 	p := &upload{op: op, entry: e, message: b.fresh[op.Key]}
 	if p.message == nil {
-		if p.message, err = r.readFile(ctx, b.dir, e); err != nil {
+		if p.message, err = u.files.readFile(ctx, b.dir, e); err != nil {
 			return nil, err
 		}
 	}
-	if passing, err := r.passing(ctx, b, op.Key, p.message); err != nil || passing {
+	if passing, err := u.rescanner.passing(ctx, b, op.Key, p.message); err != nil || passing {
 		return nil, cmp.Or(err, error(errPassing))
 	}
-	if p.message, err = r.sent(p.message, b.dir.Path(e)); err != nil {
+	if p.message, err = u.files.sent(p.message, b.dir.Path(e)); err != nil {
 		return nil, err
 	}
 	info, err := os.Stat(b.dir.Path(e))
@@ -96,7 +103,7 @@ func (r *run) prepareUpload(ctx context.Context, b *box, op plan.Op) (*upload, e
 }
 
 // uploadBatch writes down the intents of a batch, sends all of it in one flight, and agrees what the server took.
-func (r *run) uploadBatch(ctx context.Context, b *box, batch []*upload) error {
+func (u *uploads) uploadBatch(ctx context.Context, b *box, batch []*upload) error {
 	if len(batch) == 0 {
 		return nil
 	}
@@ -105,21 +112,21 @@ func (r *run) uploadBatch(ctx context.Context, b *box, batch []*upload) error {
 		intents[i] = base.Intent{Mailbox: b.ID, Key: p.op.Key, To: b.ID, UIDValidity: b.delta.Now.UIDValidity, UIDNext: b.delta.Now.UIDNext,
 			Size: p.message.Wire.Size, Hash: p.message.Wire.Hash, Header: p.message.Header, MessageID: p.message.Summary.MessageID}
 	}
-	r.step("intend upload")
-	if err := r.base.Intend(ctx, intents); err != nil {
+	u.step("intend upload")
+	if err := u.base.Intend(ctx, intents); err != nil {
 		return err
 	}
 	for i, p := range batch {
 		p.intent = intents[i]
 	}
 	b.pushed = true
-	err := r.send(ctx, b, batch)
+	err := u.send(ctx, b, batch)
 	if err == nil {
-		err = r.locate(ctx, b, batch)
+		err = u.locate(ctx, b, batch)
 	}
 	if err == nil {
-		if err = r.uploadSizes(ctx, b, batch); err != nil && (single(err) || r.doWithout(ctx, err)) {
-			r.Log.Warn("sizes of uploads are not told", "mailbox", b.Name, "err", err)
+		if err = u.uploadSizes(ctx, b, batch); err != nil && (single(err) || u.breakers.doWithout(ctx, err)) {
+			u.Log.Warn("sizes of uploads are not told", "mailbox", b.Name, "err", err)
 			err = nil
 		}
 	}
@@ -127,30 +134,30 @@ func (r *run) uploadBatch(ctx context.Context, b *box, batch []*upload) error {
 	var as []base.Agreement
 	for _, p := range batch {
 		if err == nil && !p.sent { // nothing was begun that a later run would have to look for
-			err = r.base.Settled(ctx, p.intent)
+			err = u.base.Settled(ctx, p.intent)
 		}
 		if p.uid != 0 {
-			ops, as = append(ops, p.op), append(as, r.uploaded(b, p))
+			ops, as = append(ops, p.op), append(as, u.uploaded(b, p))
 			b.delta.Now.UIDNext = max(b.delta.Now.UIDNext, p.uid+1)
 		}
 	}
-	return errors.Join(r.agree(context.WithoutCancel(ctx), ops, as), err)
+	return errors.Join(u.agree(context.WithoutCancel(ctx), ops, as), err)
 }
 
-func (r *run) uploaded(b *box, p *upload) base.Agreement {
+func (u *uploads) uploaded(b *box, p *upload) base.Agreement {
 	pair := p.op.Pair
 	pair.UID, pair.Key = p.uid, p.op.Key
-	a := r.agreement(p.op, pair)
+	a := u.agreement(p.op, pair)
 	a.Mailbox, a.Entry, a.Message, a.Intent = b.ID, p.entry, p.message, p.intent.ID
 	return a
 }
 
 // send appends a batch, and goes on after a refusal. APPENDUID is believed where it speaks of the mailbox that we know.
-func (r *run) send(ctx context.Context, b *box, batch []*upload) error {
+func (u *uploads) send(ctx context.Context, b *box, batch []*upload) error {
 	i := 0
 	var refused *upload
 	var why error
-	for done, err := range r.session.AppendAll(ctx, b.server, r.uploads(ctx, b, batch)) {
+	for done, err := range u.session.AppendAll(ctx, b.server, u.uploads(ctx, b, batch)) {
 		if err != nil && !single(err) {
 			return err
 		}
@@ -162,39 +169,39 @@ func (r *run) send(ctx context.Context, b *box, batch []*upload) error {
 		if err != nil {
 			if p.sent = false; forbidden(err) {
 				refused, why = p, err
-			} else if slices.Contains(r.session.Lost(), goimap.CapLiteralPlus) {
-				r.again = true // it was not the message that was refused
-				r.spoil(p.op)
+			} else if slices.Contains(u.session.Lost(), goimap.CapLiteralPlus) {
+				u.again = true // it was not the message that was refused
+				u.spoil(p.op)
 			} else {
-				r.fail(p.op, err)
+				u.fail(p.op, err)
 			}
-			if err := r.base.Settled(ctx, p.intent); err != nil {
+			if err := u.base.Settled(ctx, p.intent); err != nil {
 				return err
 			}
 			continue
 		}
 		if b.delta.Now.UIDValidity == 0 || plan.UIDValidity(done.UIDValidity) == b.delta.Now.UIDValidity {
-			if p.uid, err = r.ownUID(ctx, b, done.UID, batch); err != nil {
+			if p.uid, err = u.ownUID(ctx, b, done.UID, batch); err != nil {
 				return err
 			}
 		}
 	}
 	if refused != nil {
-		return r.refusedUpload(ctx, b, refused, why)
+		return u.refusedUpload(ctx, b, refused, why)
 	}
 	return nil
 }
 
 // ownUID gives the UID of an upload, or 0 where it is that of another message: some servers keep equal ones once. Two files
 // must not share a message: who removes one of them would lose both.
-func (r *run) ownUID(ctx context.Context, b *box, uid goimap.UID, batch []*upload) (goimap.UID, error) {
+func (u *uploads) ownUID(ctx context.Context, b *box, uid goimap.UID, batch []*upload) (goimap.UID, error) {
 	if slices.ContainsFunc(batch, func(p *upload) bool { return p.uid == uid }) {
 		return 0, nil
 	}
 	if b.delta.Now.UIDNext != 0 && uid >= b.delta.Now.UIDNext {
 		return uid, nil
 	}
-	known, err := changes.Known(ctx, r.rows(b), uid)
+	known, err := changes.Known(ctx, u.rows(b), uid)
 	if known {
 		uid = 0
 	}
@@ -202,20 +209,20 @@ func (r *run) ownUID(ctx context.Context, b *box, uid goimap.UID, batch []*uploa
 }
 
 // uploads opens one file after the other.
-func (r *run) uploads(ctx context.Context, b *box, batch []*upload) iter.Seq[imap.Upload] {
+func (u *uploads) uploads(ctx context.Context, b *box, batch []*upload) iter.Seq[imap.Upload] {
 	return func(yield func(imap.Upload) bool) {
 		for _, p := range batch {
-			f, err := r.open(ctx, b, p)
+			f, err := u.open(ctx, b, p)
 			switch {
 			case errors.Is(err, fs.ErrNotExist): // renamed or removed by its user a moment ago: the next run sees
-				r.spoil(p.op)
+				u.spoil(p.op)
 				continue
 			case err != nil:
-				r.fail(p.op, err)
+				u.fail(p.op, err)
 				continue
 			}
 			p.sent = true
-			r.step("append")
+			u.step("append")
 			more := yield(imap.Upload{Flags: changes.IMAPFlags(p.op.Pair.Remote), Date: p.message.Date, Size: p.message.Wire.Size, Body: maildir.NewWireReader(f)})
 			f.Close()
 			if !more {
@@ -226,7 +233,7 @@ func (r *run) uploads(ctx context.Context, b *box, batch []*upload) iter.Seq[ima
 }
 
 // open opens a file that has the size it had when it was read: another size than announced would end the session.
-func (r *run) open(ctx context.Context, b *box, p *upload) (*os.File, error) {
+func (u *uploads) open(ctx context.Context, b *box, p *upload) (*os.File, error) {
 	f, info, err := maildir.Open(b.dir.Path(p.entry))
 	if errors.Is(err, fs.ErrNotExist) {
 		var ok bool
@@ -248,7 +255,7 @@ func (r *run) open(ctx context.Context, b *box, p *upload) (*os.File, error) {
 }
 
 // locate looks for what was appended and not located by the server.
-func (r *run) locate(ctx context.Context, b *box, batch []*upload) error {
+func (u *uploads) locate(ctx context.Context, b *box, batch []*upload) error {
 	var lost []*upload
 	var wanted []*changes.Target
 	taken := map[goimap.UID]bool{}
@@ -263,13 +270,13 @@ func (r *run) locate(ctx context.Context, b *box, batch []*upload) error {
 		return nil
 	}
 	from := lost[0].intent.UIDNext
-	if err := r.reader.Find(ctx, b.server, r.rows(b), from, wanted, taken); err != nil {
+	if err := u.reader.Find(ctx, b.server, u.rows(b), from, wanted, taken); err != nil {
 		return err
 	}
 	for i, p := range lost {
 		if p.uid = wanted[i].Found; p.uid == 0 {
-			r.fail(p.op, errLost)
-			if err := r.base.Fruitless(ctx, p.intent); err != nil {
+			u.fail(p.op, errLost)
+			if err := u.base.Fruitless(ctx, p.intent); err != nil {
 				return err
 			}
 		}
@@ -279,11 +286,11 @@ func (r *run) locate(ctx context.Context, b *box, batch []*upload) error {
 
 // refusedUpload looks whether it is the mailbox that is read-only by now, which an APPEND does not tell: then the plan is to be
 // made again with that known.
-func (r *run) refusedUpload(ctx context.Context, b *box, p *upload, err error) error {
-	r.reader.Forget()
-	if err := r.opened(ctx, b); err != nil {
+func (u *uploads) refusedUpload(ctx context.Context, b *box, p *upload, err error) error {
+	u.reader.Forget()
+	if err := u.opened(ctx, b); err != nil {
 		return err
 	}
-	r.refuse(p.op, err)
+	u.refuse(p.op, err)
 	return nil
 }

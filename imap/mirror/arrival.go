@@ -28,14 +28,14 @@ func (a *arrival) short() error {
 
 // receive streams one message into tmp/. It returns nil without an error when the line broke, which the session
 // reports next.
-func (r *run) receive(b *box, op plan.Op, m imap.Message, header *message.Header, in *maildir.Intake[*arrival]) (*arrival, error) {
+func (d *downloads) receive(b *box, op plan.Op, m imap.Message, header *message.Header, in *maildir.Intake[*arrival]) (*arrival, error) {
 	delivery, err := in.Create(b.dir)
 	if err != nil {
 		return nil, err
 	}
-	defer r.inHand()()
+	defer d.inHand()()
 	header.Reset()
-	whole, err := delivery.Fill(m.Body, header, func(n int) { r.emit(Received{n}) })
+	whole, err := delivery.Fill(m.Body, header, func(n int) { d.emit(Received{n}) })
 	if !whole {
 		delivery.Close()
 		return nil, err
@@ -49,7 +49,7 @@ func (r *run) receive(b *box, op plan.Op, m imap.Message, header *message.Header
 	msg := &index.Message{Mailbox: b.Name, Wire: delivery.Wire(), Header: header.Hash(), Date: m.Date, Flags: p.Local,
 		Summary: message.Summarize(header.Bytes())}
 	if m.Date.IsZero() {
-		msg.Date = r.Now()
+		msg.Date = d.Now()
 	}
 	announced := max(m.Size, op.Pair.Size) // it may have been told only when the mailbox was observed
 	verdict := message.Judge(announced, delivery.Wire().Size, header.Done(), header.Body())
@@ -57,12 +57,12 @@ func (r *run) receive(b *box, op plan.Op, m imap.Message, header *message.Header
 		verdict = message.CutOff
 	}
 	return &arrival{op: op, delivery: delivery, announced: announced, verdict: verdict, agreement: base.Agreement{Mailbox: b.ID, UID: op.UID, Key: op.Key, Pair: p,
-		EmailID: m.EmailID, Message: msg, Pending: r.fulfilled(b, op.UID)}}, nil
+		EmailID: m.EmailID, Message: msg, Pending: d.fulfilled(b, op.UID)}}, nil
 }
 
 // newIntake makes batches durable while the next one comes in.
-func (r *run) newIntake(ctx context.Context) *maildir.Intake[*arrival] {
-	return maildir.NewIntake(r.Batch, r.Step, maildir.Ledger[*arrival](arrivals{r, ctx}))
+func (d *downloads) newIntake(ctx context.Context) *maildir.Intake[*arrival] {
+	return maildir.NewIntake(d.Batch, d.Step, maildir.Ledger[*arrival](arrivals{d, ctx}))
 }
 
 // add puts a message into the current batch.
@@ -73,7 +73,7 @@ func add(in *maildir.Intake[*arrival], a *arrival) error {
 
 // arrivals writes into the base what comes in.
 type arrivals struct {
-	r   *run
+	d   *downloads
 	ctx context.Context
 }
 
@@ -84,13 +84,13 @@ func (l arrivals) Arriving(all []*arrival) (err error) {
 		a.agreement.Entry = a.delivery.Entry()
 		if m := a.agreement.Message; !m.Wire.Exact {
 			if m.Own, err = a.delivery.Own(); err != nil { // then it is known by its key only
-				l.r.Log.Warn("message cannot be read", "key", a.delivery.Key(), "err", err)
+				l.d.Log.Warn("message cannot be read", "key", a.delivery.Key(), "err", err)
 			}
 		}
 		as[i] = a.agreement
 	}
-	l.r.step("base arriving")
-	rows, err := l.r.base.Arrive(l.ctx, as)
+	l.d.step("base arriving")
+	rows, err := l.d.base.Arrive(l.ctx, as)
 	if err != nil {
 		return err
 	}
@@ -103,22 +103,22 @@ func (l arrivals) Arriving(all []*arrival) (err error) {
 // Stored confirms the pairs of messages that are here. What is lost may be here all the same: as a message without a body it
 // is asked for again.
 func (l arrivals) Stored(all, lost []*arrival) error {
-	l.r.step("base arrived")
-	if err := l.r.base.Arrived(l.ctx, arrivedRows(all), arrivedRows(lost)); err != nil {
+	l.d.step("base arrived")
+	if err := l.d.base.Arrived(l.ctx, arrivedRows(all), arrivedRows(lost)); err != nil {
 		return err
 	}
 	for _, a := range all {
 		m := a.agreement.Message
 		m.Entry = a.agreement.Entry
 		if a.op.Kind == plan.Download {
-			l.r.done(a.op)
+			l.d.done(a.op)
 		}
-		l.r.emit(Stored{m.Mailbox, a.op.Pair.UID, *m})
+		l.d.emit(Stored{m.Mailbox, a.op.Pair.UID, *m})
 	}
 	return nil
 }
 
-func (l arrivals) Failed(a *arrival, why error) { l.r.fail(a.op, why) }
+func (l arrivals) Failed(a *arrival, why error) { l.d.fail(a.op, why) }
 
 func arrivedRows(as []*arrival) []base.Row {
 	rows := make([]base.Row, len(as))

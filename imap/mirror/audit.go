@@ -31,24 +31,24 @@ func toAudit(boxes []*box, now time.Time, every time.Duration) (oldest *box) {
 }
 
 // audits says whether a mailbox is the one that this run compares whole.
-func (r *run) audits(b *box) bool {
-	if !r.auditChosen {
-		every := r.AuditEvery
+func (o *remoteObserver) audits(b *box) bool {
+	if !o.auditChosen {
+		every := o.AuditEvery
 		if every == 0 {
 			every = auditEvery
 		}
-		r.auditChosen = true
-		if !r.DryRun && r.session.CondStore() {
-			r.auditing = toAudit(r.boxes, r.Now(), every)
+		o.auditChosen = true
+		if !o.DryRun && o.session.CondStore() {
+			o.auditing = toAudit(o.boxes, o.Now(), every)
 		}
 	}
-	return r.auditing == b
+	return o.auditing == b
 }
 
 // audit compares a mailbox whole, says what the server had kept back, and does without what it did not do as it should. What differs is
 // planned like any other change.
-func (r *run) audit(ctx context.Context, b *box, then changes.Then) (changes.Delta, error) {
-	d, kept, err := r.reader.Audit(ctx, remoteOf(b), then, r.rows(b), r.room)
+func (o *remoteObserver) audit(ctx context.Context, b *box, then changes.Then) (changes.Delta, error) {
+	d, kept, err := o.reader.Audit(ctx, remoteOf(b), then, o.rows(b), o.room)
 	if err != nil || kept.None() {
 		return d, err
 	}
@@ -56,9 +56,9 @@ func (r *run) audit(ctx context.Context, b *box, then changes.Then) (changes.Del
 	if kept.Cap == "" {
 		text = kept.String() + ": found by comparing the whole mailbox, and brought now"
 	}
-	r.emit(Notice{b.Name, text})
+	o.emit(Notice{b.Name, text})
 	if kept.Cap != "" {
-		r.session.Lose(kept.Cap)
+		o.session.Lose(kept.Cap)
 	}
 	return d, nil
 }

@@ -15,6 +15,13 @@ import (
 	"postie/maildir"
 )
 
+// breakers knows what ends the connection, and sees to it that it is done last, alone, or not in this run.
+type breakers struct {
+	*account
+	breaks breakage
+	asking bool // for one message that was put aside
+}
+
 // At some messages servers end the connection, or fall silent, in every run: they cannot read them. One such message must not keep
 // back those behind it. A message at which a connection broke is put aside, the run goes on over a new connection, and asks for it
 // last and alone. Where that breaks the connection too, it is remembered, and asked for ever more seldom.
@@ -112,12 +119,12 @@ type breakage struct {
 }
 
 // recall reads what earlier runs found out.
-func (r *run) recallBreakers(ctx context.Context) error {
-	all, err := r.base.Breakers(ctx)
-	r.breaks = breakage{known: map[place]base.Breaker{}, aside: map[place]bool{}, over: map[place]bool{},
+func (x *breakers) recallBreakers(ctx context.Context) error {
+	all, err := x.base.Breakers(ctx)
+	x.breaks = breakage{known: map[place]base.Breaker{}, aside: map[place]bool{}, over: map[place]bool{},
 		errands: errands{left: map[errand]*BreaksError{}, vain: map[errand]int{}, once: map[errand]bool{}, blind: map[errand]error{}}}
 	for _, m := range all {
-		r.breaks.known[place{m.Mailbox, m.Kind, m.UID, m.Key}] = m
+		x.breaks.known[place{m.Mailbox, m.Kind, m.UID, m.Key}] = m
 	}
 	return err
 }
@@ -126,47 +133,47 @@ func (r *run) recallBreakers(ctx context.Context) error {
 func (r *run) unbroken(ctx context.Context) error {
 	for more := true; more; {
 		for err := r.passes(ctx); err != nil; err = r.passes(ctx) {
-			if r.unlearn(ctx) || r.revive(ctx) {
+			if r.breakers.unlearn(ctx) || r.revive(ctx) {
 				continue
 			}
-			if again, err := r.giveWay(ctx, err); !again {
+			if again, err := r.breakers.giveWay(ctx, err); !again {
 				return err
 			}
 		}
-		mended, err := r.askNameless(ctx)
+		mended, err := r.identifier.askNameless(ctx)
 		if err != nil {
 			return err
 		}
-		if more, err = r.nextErrand(ctx); err != nil {
+		if more, err = r.breakers.nextErrand(ctx); err != nil {
 			return err
 		}
 		more = more || mended
 	}
-	if err := r.ownBlind(ctx); err != nil {
+	if err := r.breakers.ownBlind(ctx); err != nil {
 		return err
 	}
 	return r.askLast(ctx)
 }
 
 // askable leaves out of what is to be asked for the messages that are asked for last, or not in this run.
-func (r *run) askable(b *box, ops []plan.Op) []plan.Op {
+func (x *breakers) askable(b *box, ops []plan.Op) []plan.Op {
 	return slices.DeleteFunc(slices.Clone(ops), func(op plan.Op) bool {
 		at := messageIn(b, op.Pair.UID)
-		m, known := r.breaks.known[at]
+		m, known := x.breaks.known[at]
 		if known && plan.UIDValidity(m.UIDValidity) != b.UIDValidity {
 			known = false // another message
 		}
 		again := m.At.Add(rest(m.Tries))
 		switch {
-		case r.breaks.over[at]:
-			r.spoil(op)
+		case x.breaks.over[at]:
+			x.spoil(op)
 			return true
-		case known && r.Now().Before(again):
-			r.fail(op, &BreaksError{Size: m.Size, Tries: m.Tries, Again: again})
+		case known && x.Now().Before(again):
+			x.fail(op, &BreaksError{Size: m.Size, Tries: m.Tries, Again: again})
 			return true
-		case known, r.breaks.aside[at]:
-			r.spoil(op)
-			r.breaks.last = append(r.breaks.last, op)
+		case known, x.breaks.aside[at]:
+			x.spoil(op)
+			x.breaks.last = append(x.breaks.last, op)
 			return true
 		}
 		return false
@@ -174,20 +181,20 @@ func (r *run) askable(b *box, ops []plan.Op) []plan.Op {
 }
 
 // withoutBreakers leaves out of what a dry run shows what the run would not ask for.
-func (r *run) withoutBreakers(ops []plan.Op) []plan.Op {
-	if len(r.breaks.known) == 0 {
+func (x *breakers) withoutBreakers(ops []plan.Op) []plan.Op {
+	if len(x.breaks.known) == 0 {
 		return ops
 	}
 	return slices.DeleteFunc(slices.Clone(ops), func(op plan.Op) bool {
-		b := r.byName[op.Mailbox]
-		return b != nil && (op.Kind == plan.Download || op.Kind == plan.FetchSummary) && len(r.askable(b, []plan.Op{op})) == 0
+		b := x.byName[op.Mailbox]
+		return b != nil && (op.Kind == plan.Download || op.Kind == plan.FetchSummary) && len(x.askable(b, []plan.Op{op})) == 0
 	})
 }
 
 // broke says at which message a connection ended that was asked for some of them: the one under way, or else the first
 // that had not come. came tells which had.
-func (r *run) broke(ops []plan.Op, came goimap.UIDSet, under goimap.UID, err error) error {
-	if !r.hungUp(err) {
+func (x *breakers) broke(ops []plan.Op, came goimap.UIDSet, under goimap.UID, err error) error {
+	if !x.hungUp(err) {
 		return err
 	}
 	var at *plan.Op
@@ -209,109 +216,109 @@ func (r *run) broke(ops []plan.Op, came goimap.UIDSet, under goimap.UID, err err
 }
 
 // giveWay puts aside at what the connection ended, and begins a new session. It says whether the run may go on.
-func (r *run) giveWay(ctx context.Context, err error) (again bool, failed error) {
+func (x *breakers) giveWay(ctx context.Context, err error) (again bool, failed error) {
 	at, isMessage := errors.AsType[*brokenAt](err)
 	in, isErrand := errors.AsType[*brokenIn](err)
 	if ctx.Err() != nil || !isMessage && !isErrand {
 		return false, err
 	}
-	r.breaks.last = nil
-	switch more := r.counted(err); {
-	case isMessage && at.long && !r.IMAP.ShortSets:
-		r.IMAP.ShortSets = true
+	x.breaks.last = nil
+	switch more := x.counted(err); {
+	case isMessage && at.long && !x.IMAP.ShortSets:
+		x.IMAP.ShortSets = true
 	case !more:
-		failed = r.tooOften(err, at, in)
+		failed = x.tooOften(err, at, in)
 	case isMessage:
-		failed = r.setAside(ctx, at)
+		failed = x.setAside(ctx, at)
 	default:
-		failed = r.putErrandOff(ctx, in)
+		failed = x.putErrandOff(ctx, in)
 	}
 	if failed != nil {
 		return false, failed
 	}
-	if !r.reconnect(ctx) {
+	if !x.reconnect(ctx) {
 		return false, err
 	}
 	return true, nil
 }
 
 // tooOften leaves a mailbox alone at which too many connections ended.
-func (r *run) tooOften(err error, at *brokenAt, in *brokenIn) error {
+func (x *breakers) tooOften(err error, at *brokenAt, in *brokenIn) error {
 	e := errand{}
 	if at != nil {
 		e.mailbox = at.op.Mailbox
 	} else {
 		e.mailbox = in.errand.mailbox
 	}
-	if _, left := r.breaks.left[e]; left {
+	if _, left := x.breaks.left[e]; left {
 		return err // it ends all the same
 	}
-	r.breaks.left[e] = nil
-	r.breaks.waiting = slices.DeleteFunc(r.breaks.waiting, func(w errand) bool { return w.mailbox == e.mailbox })
-	r.fail(e.op(), errOften)
+	x.breaks.left[e] = nil
+	x.breaks.waiting = slices.DeleteFunc(x.breaks.waiting, func(w errand) bool { return w.mailbox == e.mailbox })
+	x.fail(e.op(), errOften)
 	return nil
 }
 
 // setAside puts a message aside at which the connection ended. Where many did, it is named at once, and not asked for twice.
-func (r *run) setAside(ctx context.Context, broken *brokenAt) error {
-	b := r.byName[broken.op.Mailbox]
+func (x *breakers) setAside(ctx context.Context, broken *brokenAt) error {
+	b := x.byName[broken.op.Mailbox]
 	at := messageIn(b, broken.op.Pair.UID)
-	r.breaks.aside[at] = true
-	r.Log.Info("connection ended", "mailbox", broken.op.Mailbox, "uid", broken.op.Pair.UID, "err", broken.err)
-	if r.breaks.times <= many {
+	x.breaks.aside[at] = true
+	x.Log.Info("connection ended", "mailbox", broken.op.Mailbox, "uid", broken.op.Pair.UID, "err", broken.err)
+	if x.breaks.times <= many {
 		return nil
 	}
-	r.breaks.over[at] = true
-	return r.ownMessage(ctx, b, broken)
+	x.breaks.over[at] = true
+	return x.ownMessage(ctx, b, broken)
 }
 
 // ownMessage tells of a message at which the connection ended, and remembers it.
-func (r *run) ownMessage(ctx context.Context, b *box, broken *brokenAt) error {
+func (x *breakers) ownMessage(ctx context.Context, b *box, broken *brokenAt) error {
 	op := broken.op
 	m := base.Breaker{Mailbox: b.ID, UIDValidity: uint32(b.UIDValidity), UID: op.Pair.UID, Size: op.Pair.Size,
-		Tries: r.breaks.known[messageIn(b, op.Pair.UID)].Tries + 1, At: r.Now()}
-	if err := r.base.Break(context.WithoutCancel(ctx), m); err != nil {
+		Tries: x.breaks.known[messageIn(b, op.Pair.UID)].Tries + 1, At: x.Now()}
+	if err := x.base.Break(context.WithoutCancel(ctx), m); err != nil {
 		return err
 	}
-	r.fail(op, &BreaksError{Size: m.Size, Tries: m.Tries, Err: broken.err})
+	x.fail(op, &BreaksError{Size: m.Size, Tries: m.Tries, Err: broken.err})
 	return nil
 }
 
 // unlearn begins a new session without LITERAL+, where it was that which ended the last.
-func (r *run) unlearn(ctx context.Context) bool {
-	return ctx.Err() == nil && !r.session.Alive() && slices.Contains(r.session.Lost(), goimap.CapLiteralPlus) && r.reconnect(ctx)
+func (x *breakers) unlearn(ctx context.Context) bool {
+	return ctx.Err() == nil && !x.session.Alive() && slices.Contains(x.session.Lost(), goimap.CapLiteralPlus) && x.reconnect(ctx)
 }
 
 // ask fetches what one operation wants, by whatever way the message came to be here without a body.
 func (r *run) ask(ctx context.Context, op plan.Op) error {
 	if op.Kind == plan.FetchSummary {
-		return r.summarize(ctx, []plan.Op{op})
+		return r.applier.downloads.summarize(ctx, []plan.Op{op})
 	}
-	return r.download(ctx, []plan.Op{op})
+	return r.applier.downloads.download(ctx, []plan.Op{op})
 }
 
 // askLast asks for each message that was put aside, alone.
 func (r *run) askLast(ctx context.Context) error {
-	for _, op := range r.breaks.last {
+	for _, op := range r.breakers.breaks.last {
 		b := r.byName[op.Mailbox]
-		known := r.breaks.known[messageIn(b, op.Pair.UID)]
-		if _, left := r.breaks.left[looking(b)]; left || r.breaks.times >= mostBreaks {
+		known := r.breakers.breaks.known[messageIn(b, op.Pair.UID)]
+		if _, left := r.breakers.breaks.left[looking(b)]; left || r.breakers.breaks.times >= mostBreaks {
 			r.fail(op, &BreaksError{Size: op.Pair.Size, Tries: known.Tries})
 			continue
 		}
-		r.asking = true
+		r.breakers.asking = true
 		err := r.ask(ctx, op)
-		r.asking = false
+		r.breakers.asking = false
 		broken, ok := errors.AsType[*brokenAt](err)
 		if in, where := errors.AsType[*brokenIn](err); where {
 			broken, ok = &brokenAt{op: op, err: in.err}, true
 		}
 		switch {
 		case ok:
-			if err := r.ownMessage(ctx, b, broken); err != nil {
+			if err := r.breakers.ownMessage(ctx, b, broken); err != nil {
 				return err
 			}
-			if r.counted(err); !r.reconnect(ctx) {
+			if r.breakers.counted(err); !r.reconnect(ctx) {
 				return nil // all else was done
 			}
 		case err != nil && !single(err):

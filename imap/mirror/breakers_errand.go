@@ -74,14 +74,6 @@ type errands struct {
 	mute    bool             // STATUS is not asked for
 }
 
-// at is err, with where the connection ended if it did.
-func (r *run) at(e errand, err error) error {
-	if !r.hungUp(err) {
-		return err
-	}
-	return &brokenIn{errand: e, err: err}
-}
-
 // waits says whether an errand is tried later in this run.
 func (b *errands) waits(e errand) bool { return slices.Contains(b.waiting, e) }
 
@@ -89,53 +81,53 @@ func (b *errands) waits(e errand) bool { return slices.Contains(b.waiting, e) }
 func looking(b *box) errand { return errand{mailbox: b.Name} }
 
 // unseeable says whether a mailbox is not to be looked at now, and leaves it alone then.
-func (r *run) unseeable(b *box) bool {
-	why, left := r.breaks.left[looking(b)]
+func (x *breakers) unseeable(b *box) bool {
+	why, left := x.breaks.left[looking(b)]
 	if !left {
 		return false
 	}
 	b.outside = true
-	r.leave(looking(b).op(), looking(b), why)
+	x.leave(looking(b).op(), looking(b), why)
 	return true
 }
 
 // leave does not do an operation now. Where its errand will not be done in this run, that is told.
-func (r *run) leave(op plan.Op, e errand, why *BreaksError) {
-	if r.spoil(op); why != nil {
-		r.tell(e.op(), why)
+func (x *breakers) leave(op plan.Op, e errand, why *BreaksError) {
+	if x.spoil(op); why != nil {
+		x.tell(e.op(), why)
 	}
 }
 
 // todo are the operations of a group that are to be done now.
-func (r *run) todo(ops []plan.Op) []plan.Op {
-	if len(r.breaks.left) == 0 {
+func (x *breakers) todo(ops []plan.Op) []plan.Op {
+	if len(x.breaks.left) == 0 {
 		return ops
 	}
-	if why, left := r.breaks.left[wholeErrand(ops[0])]; left {
-		r.leave(ops[0], wholeErrand(ops[0]), why)
+	if why, left := x.breaks.left[wholeErrand(ops[0])]; left {
+		x.leave(ops[0], wholeErrand(ops[0]), why)
 		return nil
 	}
 	return slices.DeleteFunc(slices.Clone(ops), func(op plan.Op) bool {
-		why, left := r.breaks.left[errandOf(op)]
+		why, left := x.breaks.left[errandOf(op)]
 		if left {
-			r.leave(op, errandOf(op), why)
+			x.leave(op, errandOf(op), why)
 		}
 		return left
 	})
 }
 
 // singly says whether operations like this one are done one by one, since the connection ended at some of them.
-func (r *run) singly(op plan.Op) bool {
-	e := r.breaks.alone
+func (x *breakers) singly(op plan.Op) bool {
+	e := x.breaks.alone
 	return e.mailbox == op.Mailbox && e.kind == op.Kind
 }
 
 // brokeAt is the error of a group of operations, with where the connection ended if it did.
-func (r *run) brokeAt(ops []plan.Op, err error) error {
-	if !r.hungUp(err) {
+func (x *breakers) brokeAt(ops []plan.Op, err error) error {
+	if !x.hungUp(err) {
 		return err
 	}
-	if !r.singly(ops[0]) {
+	if !x.singly(ops[0]) {
 		return &brokenIn{errand: wholeErrand(ops[0]), err: err}
 	}
 	return &brokenIn{errandOf(ops[0]), ops[0].Pair.Size, err}
@@ -145,93 +137,93 @@ func (r *run) brokeAt(ops []plan.Op, err error) error {
 const inVain = 3
 
 // putErrandOff puts an errand aside at which the connection ended; where it was tried alone it is not tried again in this run.
-func (r *run) putErrandOff(ctx context.Context, broken *brokenIn) error {
+func (x *breakers) putErrandOff(ctx context.Context, broken *brokenIn) error {
 	e := broken.errand
-	r.Log.Info("connection ended", "mailbox", e.mailbox, "at", e.op().String(), "err", broken.err)
-	alone := r.breaks.alone != (errand{}) && r.breaks.alone.whole() == e.whole()
+	x.Log.Info("connection ended", "mailbox", e.mailbox, "at", e.op().String(), "err", broken.err)
+	alone := x.breaks.alone != (errand{}) && x.breaks.alone.whole() == e.whole()
 	if e.kind == 0 && !alone {
 		// It may have been the line, and without this mailbox it cannot be seen what was moved.
-		if r.breaks.once[e] {
-			return r.giveUp(ctx, e, broken)
+		if x.breaks.once[e] {
+			return x.giveUp(ctx, e, broken)
 		}
-		r.breaks.once[e] = true
+		x.breaks.once[e] = true
 		return nil
 	}
 	if !alone {
-		if _, known := r.breaks.left[e]; !known {
-			r.breaks.waiting = append(r.breaks.waiting, e)
+		if _, known := x.breaks.left[e]; !known {
+			x.breaks.waiting = append(x.breaks.waiting, e)
 		}
-		r.breaks.left[e] = nil
+		x.breaks.left[e] = nil
 		return nil
 	}
-	r.breaks.alone = errand{}
-	if r.breaks.vain[e.whole()]++; r.breaks.vain[e.whole()] >= inVain && e != e.whole() {
-		if err := r.giveUp(ctx, e, broken); err != nil {
+	x.breaks.alone = errand{}
+	if x.breaks.vain[e.whole()]++; x.breaks.vain[e.whole()] >= inVain && e != e.whole() {
+		if err := x.giveUp(ctx, e, broken); err != nil {
 			return err
 		}
 		e = e.whole()
 	}
-	return r.giveUp(ctx, e, broken)
+	return x.giveUp(ctx, e, broken)
 }
 
 // giveUp tells of an errand at which the connection ended, and remembers it. Of mailboxes that cannot be looked at that is done in the end.
-func (r *run) giveUp(ctx context.Context, e errand, broken *brokenIn) error {
+func (x *breakers) giveUp(ctx context.Context, e errand, broken *brokenIn) error {
 	why := &BreaksError{Op: e.kind, Mailbox: e == e.whole(), Size: broken.size, Tries: 1, Err: broken.err}
-	if r.breaks.left[e] = why; e.kind == 0 {
-		r.breaks.left[e] = nil
-		r.breaks.blind[e] = broken.err
+	if x.breaks.left[e] = why; e.kind == 0 {
+		x.breaks.left[e] = nil
+		x.breaks.blind[e] = broken.err
 		return nil
 	}
-	return r.own(ctx, e, why)
+	return x.own(ctx, e, why)
 }
 
 // own tells of an errand that is not tried again in this run, and remembers it.
-func (r *run) own(ctx context.Context, e errand, why *BreaksError) error {
-	b := r.byName[e.mailbox]
+func (x *breakers) own(ctx context.Context, e errand, why *BreaksError) error {
+	b := x.byName[e.mailbox]
 	if b == nil {
 		return nil
 	}
 	at := placeOf(b, e)
-	why.Tries = r.breaks.known[at].Tries + 1
-	r.fail(e.op(), why)
-	if r.DryRun {
+	why.Tries = x.breaks.known[at].Tries + 1
+	x.fail(e.op(), why)
+	if x.DryRun {
 		return nil
 	}
 	ctx = context.WithoutCancel(ctx)
-	if err := r.enter(ctx, b); err != nil {
+	if err := x.enter(ctx, b); err != nil {
 		return err
 	}
-	m := base.Breaker{Mailbox: b.ID, Kind: e.kind, UID: e.uid, Key: e.key, Size: why.Size, Tries: why.Tries, At: r.Now()}
+	m := base.Breaker{Mailbox: b.ID, Kind: e.kind, UID: e.uid, Key: e.key, Size: why.Size, Tries: why.Tries, At: x.Now()}
 	if e.uid != 0 {
 		m.UIDValidity = uint32(b.UIDValidity)
 	}
-	return r.base.Break(ctx, m)
+	return x.base.Break(ctx, m)
 }
 
 // placeOf is an errand by its mailbox in the index.
 func placeOf(b *box, e errand) place { return place{b.ID, e.kind, e.uid, e.key} }
 
 // recallErrands puts aside the errands at which connections ended in earlier runs: they come last, or not in this run.
-func (r *run) recallErrands() {
-	if r.breaks.read {
+func (x *breakers) recallErrands() {
+	if x.breaks.read {
 		return
 	}
-	r.breaks.read = true
-	for _, b := range r.boxes {
-		for at, m := range r.breaks.known {
+	x.breaks.read = true
+	for _, b := range x.boxes {
+		for at, m := range x.breaks.known {
 			if at.box != b.ID || b.ID == 0 || at.kind == 0 && at.uid != 0 || at.uid != 0 && plan.UIDValidity(m.UIDValidity) != b.UIDValidity {
 				continue
 			}
 			e := errand{b.Name, at.kind, at.uid, at.key}
-			if again := m.At.Add(pause(e, m.Tries)); r.Now().Before(again) {
-				r.breaks.left[e] = &BreaksError{Op: e.kind, Mailbox: e == e.whole(), Size: m.Size, Tries: m.Tries, Again: again}
+			if again := m.At.Add(pause(e, m.Tries)); x.Now().Before(again) {
+				x.breaks.left[e] = &BreaksError{Op: e.kind, Mailbox: e == e.whole(), Size: m.Size, Tries: m.Tries, Again: again}
 				continue
 			}
-			r.breaks.left[e] = nil
-			r.breaks.waiting = append(r.breaks.waiting, e)
+			x.breaks.left[e] = nil
+			x.breaks.waiting = append(x.breaks.waiting, e)
 		}
 	}
-	slices.SortFunc(r.breaks.waiting, func(a, b errand) int {
+	slices.SortFunc(x.breaks.waiting, func(a, b errand) int {
 		return cmp.Or(cmp.Compare(a.mailbox, b.mailbox), cmp.Compare(a.kind, b.kind), cmp.Compare(a.uid, b.uid), cmp.Compare(a.key, b.key))
 	})
 }
@@ -246,44 +238,44 @@ func pause(e errand, tries int) time.Duration {
 
 // nextErrand takes the next errand that was put aside, to be tried alone now that all else is done. The one before it is mended
 // if nothing more was heard of it.
-func (r *run) nextErrand(ctx context.Context) (more bool, err error) {
-	if e := r.breaks.alone; e != (errand{}) {
-		b := r.byName[e.mailbox]
-		r.breaks.alone = errand{}
-		if b != nil && r.breaks.known[placeOf(b, e)].Tries > 0 && !r.DryRun {
-			m := r.breaks.known[placeOf(b, e)]
-			delete(r.breaks.known, placeOf(b, e))
-			if err := r.base.Mended(ctx, m); err != nil {
+func (x *breakers) nextErrand(ctx context.Context) (more bool, err error) {
+	if e := x.breaks.alone; e != (errand{}) {
+		b := x.byName[e.mailbox]
+		x.breaks.alone = errand{}
+		if b != nil && x.breaks.known[placeOf(b, e)].Tries > 0 && !x.DryRun {
+			m := x.breaks.known[placeOf(b, e)]
+			delete(x.breaks.known, placeOf(b, e))
+			if err := x.base.Mended(ctx, m); err != nil {
 				return false, err
 			}
 		}
 	}
-	if len(r.breaks.waiting) == 0 {
+	if len(x.breaks.waiting) == 0 {
 		return false, nil
 	}
-	r.breaks.alone, r.breaks.waiting = r.breaks.waiting[0], r.breaks.waiting[1:]
-	delete(r.breaks.left, r.breaks.alone)
+	x.breaks.alone, x.breaks.waiting = x.breaks.waiting[0], x.breaks.waiting[1:]
+	delete(x.breaks.left, x.breaks.alone)
 	return true, nil
 }
 
 // ownBlind tells of the mailboxes that could not be looked at. Where that are all, it is not they that are sick, but the server or the line.
-func (r *run) ownBlind(ctx context.Context) error {
-	if len(r.breaks.blind) == 0 {
+func (x *breakers) ownBlind(ctx context.Context) error {
+	if len(x.breaks.blind) == 0 {
 		return nil
 	}
-	healthy := slices.ContainsFunc(r.boxes, func(b *box) bool {
-		_, left := r.breaks.left[looking(b)]
-		return !left && b.remote != nil && !b.apart && naming.Patterns(r.Mailboxes).Match(b.Name)
+	healthy := slices.ContainsFunc(x.boxes, func(b *box) bool {
+		_, left := x.breaks.left[looking(b)]
+		return !left && b.remote != nil && !b.apart && naming.Patterns(x.Mailboxes).Match(b.Name)
 	})
-	for _, b := range r.boxes {
-		err := r.breaks.blind[looking(b)]
+	for _, b := range x.boxes {
+		err := x.breaks.blind[looking(b)]
 		if err == nil {
 			continue
 		}
 		if !healthy {
 			return fmt.Errorf("look at %q: %w", b.Name, err)
 		}
-		if err := r.own(ctx, looking(b), &BreaksError{Mailbox: true, Err: err}); err != nil {
+		if err := x.own(ctx, looking(b), &BreaksError{Mailbox: true, Err: err}); err != nil {
 			return err
 		}
 	}
@@ -291,22 +283,22 @@ func (r *run) ownBlind(ctx context.Context) error {
 }
 
 // progressed notes that operations were done: the line is not as sick as it may have seemed.
-func (r *run) progressed(op plan.Op) {
-	r.breaks.row = 0
-	delete(r.breaks.vain, wholeErrand(op))
+func (x *breakers) progressed(op plan.Op) {
+	x.breaks.row = 0
+	delete(x.breaks.vain, wholeErrand(op))
 }
 
 // doWithout begins a new session after one ended at something that can be done without.
-func (r *run) doWithout(ctx context.Context, err error) bool {
-	return ctx.Err() == nil && r.hungUp(err) && r.counted(err) && r.reconnect(ctx)
+func (x *breakers) doWithout(ctx context.Context, err error) bool {
+	return ctx.Err() == nil && x.hungUp(err) && x.counted(err) && x.reconnect(ctx)
 }
 
 // counted counts a connection that ended, and says whether that may happen once more.
-func (r *run) counted(err error) bool {
+func (x *breakers) counted(err error) bool {
 	n := 1
 	if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() {
 		n = 8 // each costs the time limit
 	}
-	r.breaks.times, r.breaks.row = r.breaks.times+n, r.breaks.row+n
-	return r.breaks.times < mostBreaks && r.breaks.row < mostInRow
+	x.breaks.times, x.breaks.row = x.breaks.times+n, x.breaks.row+n
+	return x.breaks.times < mostBreaks && x.breaks.row < mostInRow
 }

@@ -13,7 +13,11 @@ import (
 )
 
 // replacement is what a run does about mailboxes that were replaced by others of their names.
-type replacement struct{ *run }
+type replacement struct {
+	*agreements
+	finder    *finder
+	mailboxes *mailboxChanges
+}
 
 // putAside is a round for mailboxes that were renamed on the server and whose name was given to a new one: an archive that was put
 // aside. Compared by name the old files would be orphans, and their messages new. A dry run notes the new names in a copy of the index,
@@ -30,7 +34,7 @@ func (c *replacement) putAside(ctx context.Context) error {
 			c.leave(op, err)
 		}
 	}
-	return c.folders(ctx)
+	return c.finder.folders(ctx)
 }
 
 // find finds such mailboxes, and plans to give their Maildirs the names that they have now.
@@ -42,7 +46,7 @@ func (c *replacement) find(ctx context.Context) (ops []plan.Op, err error) {
 				continue
 			}
 			op := plan.Op{Kind: plan.Rename, Side: plan.Local, Mailbox: old.Name, To: b.Name, Reason: "is called that there, and its name is another's: the same UIDVALIDITY, UIDs and sizes"}
-			if c.unseeable(b) {
+			if c.breakers.unseeable(b) {
 				old.outside = true // nobody can tell
 				continue
 			}
@@ -131,7 +135,7 @@ func (c *replacement) rename(ctx context.Context, op plan.Op) error {
 		return c.base.Enter(ctx, &to)
 	}
 	if old.here {
-		if err := c.renameHere(old, b); err != nil {
+		if err := c.mailboxes.renameHere(old, b); err != nil {
 			return err
 		}
 	}
@@ -139,6 +143,6 @@ func (c *replacement) rename(ctx context.Context, op plan.Op) error {
 	if err := c.base.Enter(ctx, &to); err != nil {
 		return err
 	}
-	c.done(op)
+	c.agreements.done(op)
 	return nil
 }

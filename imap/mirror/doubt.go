@@ -15,22 +15,22 @@ func (b *box) emptiedThere() bool {
 
 // planned makes the plan. Before a guard says that very many messages are gone on the server, or a mailbox is emptied here, the server is
 // asked in one more way: where SEARCH finds some of them, nothing of that mailbox is believed to be gone.
-func (r *run) planned(ctx context.Context, views []plan.Mailbox) (plan.Plan, error) {
-	p, err := plan.Diff(views, r.Policy)
+func (o *observer) planned(ctx context.Context, views []plan.Mailbox) (plan.Plan, error) {
+	p, err := plan.Diff(views, o.Policy)
 	if err != nil {
 		return p, fmt.Errorf("plan: %w", err)
 	}
 	again := false
-	for _, b := range r.boxes {
+	for _, b := range o.boxes {
 		guarded := slices.ContainsFunc(p.Guards, func(g plan.Guard) bool {
 			return g.Mailbox == b.Name && g.Cause == plan.TooMany && g.Side == plan.Local
 		})
 		if b.remote == nil || b.mustMatch || b.outside || !guarded && !b.emptiedThere() {
 			continue
 		}
-		if err := r.reader.Search(ctx, remoteOf(b), &b.delta); err != nil {
+		if err := o.reader.Search(ctx, remoteOf(b), &b.delta); err != nil {
 			if !single(err) {
-				return p, r.at(looking(b), err)
+				return p, o.at(looking(b), err)
 			}
 			b.delta.Presume(err)
 		}
@@ -39,27 +39,27 @@ func (r *run) planned(ctx context.Context, views []plan.Mailbox) (plan.Plan, err
 	if !again {
 		return p, nil
 	}
-	if views, err = r.views(ctx); err != nil {
+	if views, err = o.views(ctx); err != nil {
 		return p, err
 	}
-	if p, err = plan.Diff(views, r.Policy); err != nil {
+	if p, err = plan.Diff(views, o.Policy); err != nil {
 		return p, fmt.Errorf("plan: %w", err)
 	}
 	return p, nil
 }
 
 // doubted tells of mailboxes of which the server said what cannot be, or did not say what it was asked for.
-func (r *run) doubted() {
-	for _, b := range r.boxes {
+func (o *observer) doubted() {
+	for _, b := range o.boxes {
 		if b.outside {
 			continue
 		}
 		if b.delta.Doubt == nil && b.delta.Untold > 0 {
 			b.delta.Doubt = problem(fmt.Sprintf("the server did not tell the flags of %d messages: they are left as they are, and asked for again", b.delta.Untold))
 		}
-		if b.delta.Doubt != nil && !r.contradicted[b.Name] {
-			r.contradicted[b.Name] = true
-			r.tell(plan.Op{Mailbox: b.Name}, b.delta.Doubt)
+		if b.delta.Doubt != nil && !o.contradicted[b.Name] {
+			o.contradicted[b.Name] = true
+			o.tell(plan.Op{Mailbox: b.Name}, b.delta.Doubt)
 		}
 	}
 }

@@ -3,7 +3,6 @@ package mirror
 import (
 	"context"
 	"errors"
-	"slices"
 
 	goimap "github.com/emersion/go-imap/v2"
 
@@ -15,43 +14,43 @@ import (
 
 // expunge removes messages of the selected mailbox. Without UIDPLUS an EXPUNGE takes everything that is marked: where that is
 // more than ours, ours are marked only, and named. (Somebody may mark one between the SEARCH and the EXPUNGE.)
-func (r *run) expunge(ctx context.Context, b *box, set goimap.UIDSet) (marked goimap.UIDSet, err error) {
+func (d *deletions) expunge(ctx context.Context, b *box, set goimap.UIDSet) (marked goimap.UIDSet, err error) {
 	if len(set) == 0 {
 		return nil, nil
 	}
 	trashed := plan.Change{Add: maildir.Flags{Set: maildir.FlagTrashed}}
-	if _, err := r.store(ctx, b, set, trashed, 0, map[goimap.UID]maildir.Flags{}); err != nil {
+	if _, err := d.flags.store(ctx, b, set, trashed, 0, map[goimap.UID]maildir.Flags{}); err != nil {
 		return nil, err
 	}
 	if b.forbids.Expunge {
-		return r.left(ctx, b, set)
+		return d.left(ctx, b, set)
 	}
-	if r.session.Has(goimap.CapUIDPlus) {
-		r.step("expunge")
-		err := r.session.Expunge(ctx, set)
+	if d.session.Has(goimap.CapUIDPlus) {
+		d.step("expunge")
+		err := d.session.Expunge(ctx, set)
 		if e, ok := errors.AsType[*imap.Error](err); ok && e.Misunderstood() {
-			r.session.Lose(goimap.CapUIDPlus)
-			return r.expunge(ctx, b, set)
+			d.session.Lose(goimap.CapUIDPlus)
+			return d.expunge(ctx, b, set)
 		}
 		if err != nil {
 			return nil, err
 		}
-		return r.unexpunged(ctx, b, set)
+		return d.unexpunged(ctx, b, set)
 	}
-	if ours, err := r.reader.OnlyOurs(ctx, b.server, r.expungeable(b, set)); err != nil || !ours {
+	if ours, err := d.reader.OnlyOurs(ctx, b.server, d.expungeable(b, set)); err != nil || !ours {
 		return set, err
 	}
-	r.step("expunge")
-	if err := r.session.ExpungeAll(ctx); err != nil {
+	d.step("expunge")
+	if err := d.session.ExpungeAll(ctx); err != nil {
 		return nil, err
 	}
-	return r.unexpunged(ctx, b, set)
+	return d.unexpunged(ctx, b, set)
 }
 
 // mark marks messages as deleted, and notes those that the server did not mark, though it said OK.
-func (r *run) mark(ctx context.Context, b *box, set goimap.UIDSet) error {
+func (d *deletions) mark(ctx context.Context, b *box, set goimap.UIDSet) error {
 	now := map[goimap.UID]maildir.Flags{}
-	if _, err := r.store(ctx, b, set, plan.Change{Add: maildir.Flags{Set: maildir.FlagTrashed}}, 0, now); err != nil {
+	if _, err := d.flags.store(ctx, b, set, plan.Change{Add: maildir.Flags{Set: maildir.FlagTrashed}}, 0, now); err != nil {
 		return err
 	}
 	for uid, has := range now {
@@ -63,18 +62,18 @@ func (r *run) mark(ctx context.Context, b *box, set goimap.UIDSet) error {
 }
 
 // unexpunged is what is left of messages after an EXPUNGE to which the server said OK. Nothing should be.
-func (r *run) unexpunged(ctx context.Context, b *box, set goimap.UIDSet) (left goimap.UIDSet, err error) {
-	left, err = r.left(ctx, b, set)
+func (d *deletions) unexpunged(ctx context.Context, b *box, set goimap.UIDSet) (left goimap.UIDSet, err error) {
+	left, err = d.left(ctx, b, set)
 	if len(changes.Less(left, b.withheld)) > 0 {
-		r.note(b.Name, "the server says OK to EXPUNGE and does not do it: what was deleted here is only marked there, and tried again")
+		d.note(b.Name, "the server says OK to EXPUNGE and does not do it: what was deleted here is only marked there, and tried again")
 	}
 	return left, err
 }
 
 // left is what is still there of messages that were to be expunged; withheld is what could not even be marked. Who lacks the right to it may be told OK all the same:
 // RFC 4314 section 4 lets a server leave flags unchanged without an error, and Dovecot expunges nothing and says OK.
-func (r *run) left(ctx context.Context, b *box, set goimap.UIDSet) (left goimap.UIDSet, err error) {
-	for m, err := range r.session.FetchFlags(ctx, set, 0, nil) {
+func (d *deletions) left(ctx context.Context, b *box, set goimap.UIDSet) (left goimap.UIDSet, err error) {
+	for m, err := range d.session.FetchFlags(ctx, set, 0, nil) {
 		if err != nil {
 			return nil, err
 		}
@@ -86,16 +85,4 @@ func (r *run) left(ctx context.Context, b *box, set goimap.UIDSet) (left goimap.
 		}
 	}
 	return left, nil
-}
-
-// expungeable is a set and all else that an EXPUNGE may take along: what was only marked before, unless policy wants it no
-// more than marked.
-func (r *run) expungeable(b *box, set goimap.UIDSet) goimap.UIDSet {
-	ours := slices.Clone(set)
-	for _, p := range b.delta.Pairs {
-		if p.State == plan.Marked && r.Policy.Expunge {
-			ours.AddNum(p.UID)
-		}
-	}
-	return ours
 }

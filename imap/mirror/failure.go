@@ -1,79 +1,14 @@
 package mirror
 
 import (
-	"cmp"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 
 	"postie/imap"
 	"postie/imap/changes"
-	"postie/imap/plan"
 	"postie/maildir"
 )
-
-// fail tells of one operation that failed, counts it, and sees to it that the next run looks again.
-func (r *run) fail(op plan.Op, err error) {
-	r.spoil(op)
-	r.tell(op, err)
-}
-
-// tell tells of one operation that failed, and counts it.
-func (r *run) tell(op plan.Op, err error) {
-	uid := cmp.Or(op.UID, op.Pair.UID)
-	id := fmt.Sprint(op.Kind, op.Mailbox, uid, op.Key, err)
-	if r.told[id] {
-		return // another pass met it too
-	}
-	r.told[id] = true
-	r.count(func(p *Report) {
-		p.Failed++
-		if uid == 0 && op.Key == "" {
-			p.Mailboxes++
-		}
-	})
-	r.Log.Info("operation failed", "op", op.String(), "err", err)
-	switch {
-	case op.Kind == 0: // it was only to be looked at
-	case op.Key != "" && op.Side == plan.Remote:
-		err = fmt.Errorf("%s %s: %w", op.Kind, op.Key, err)
-	case uid != 0:
-		err = fmt.Errorf("%s UID %d: %w", op.Kind, uid, err)
-	default:
-		err = fmt.Errorf("%s: %w", op.Kind, err)
-	}
-	r.emit(Failed{op.Mailbox, uid, op.Key, err})
-}
-
-// spoil marks the mailboxes of an operation that was not done: what was read of them must be read again.
-func (r *run) spoil(op plan.Op) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, name := range []string{op.Mailbox, op.To, op.From} {
-		if b := r.byName[name]; b != nil {
-			b.spoiled = true
-		}
-	}
-}
-
-// refuse takes care of what the server would not do. That its user has no right to it is said once and is no failure, since it
-// would be one in each run: rights come back without a word, so it is tried again each time.
-func (r *run) refuse(op plan.Op, err error) {
-	if !forbidden(err) {
-		r.fail(op, err)
-		return
-	}
-	r.spoil(op)
-	text := "the server does not permit to " + op.Kind.String() + " there: it is left as it is, and tried again"
-	switch op.Kind {
-	case 0:
-		text = "the server does not permit to read it: it is left as it is"
-	case plan.Move, plan.Trash:
-		text = "the server does not permit to move from there to " + op.To + ": it is left as it is, and tried again"
-	}
-	r.note(op.Mailbox, text)
-}
 
 // forbidden: RFC 5530 section 3, NOPERM: access control does not permit it.
 func forbidden(err error) bool {

@@ -17,6 +17,13 @@ import (
 	"postie/maildir"
 )
 
+// fetcher fetches bodies on demand.
+type fetcher struct {
+	*account
+	recovery  *recovery
+	downloads *downloads
+}
+
 // What a message of which Fetch is asked for the body may have met with meanwhile; told apart by errors.Is.
 const (
 	ErrGone        = errGone     // deleted or moved on the server
@@ -44,7 +51,7 @@ func Fetch(ctx context.Context, o Options, ids ...int64) (Report, error) {
 		if r.base, err = base.Open(ctx, r.Store, r.Account); err != nil {
 			return err
 		}
-		return r.fetch(ctx, ids, nil)
+		return (&fetcher{r.account, r.recovery, r.applier.downloads}).fetch(ctx, ids, nil)
 	})
 	if err == nil {
 		err = s.Logout(ctx)
@@ -53,58 +60,57 @@ func Fetch(ctx context.Context, o Options, ids ...int64) (Report, error) {
 }
 
 // fetch fetches bodies of messages that the base knows, and messages that it does not know, by their UIDs.
-func (r *run) fetch(ctx context.Context, ids []int64, unknown map[string]goimap.UIDSet) (err error) {
-	wanted, err := r.bodyless(ctx, ids, unknown)
+func (f *fetcher) fetch(ctx context.Context, ids []int64, unknown map[string]goimap.UIDSet) (err error) {
+	wanted, err := f.bodyless(ctx, ids, unknown)
 	if err != nil || len(wanted) == 0 {
 		return err
 	}
-	if err := r.connect(ctx); err != nil {
+	if err := f.connect(ctx); err != nil {
 		return err
 	}
-	if r.session.Has(goimap.CapNamespace) {
-		r.naming.Prefix, r.naming.Delim, err = r.session.Namespace(ctx)
+	if f.session.Has(goimap.CapNamespace) {
+		f.naming.Prefix, f.naming.Delim, err = f.session.Namespace(ctx)
 	} else { // the prefix is guessed, by all names
-		r.naming, _, err = changes.List(ctx, r.session, false, maps.Keys(r.byName))
+		f.naming, _, err = changes.List(ctx, f.session, false, maps.Keys(f.byName))
 	}
 	if err != nil {
 		return err
 	}
 	for _, rows := range wanted {
-		b := r.byName[rows[0].Mailbox]
-		err := r.fetchFrom(ctx, b, rows)
+		b := f.byName[rows[0].Mailbox]
+		err := f.fetchFrom(ctx, b, rows)
 		if err != nil && !single(err) {
 			return err
 		}
 		if err != nil {
-			r.fail(plan.Op{Kind: plan.Download, Mailbox: b.Name}, err)
+			f.fail(plan.Op{Kind: plan.Download, Mailbox: b.Name}, err)
 		}
 	}
-	return r.base.ApplyPending(context.WithoutCancel(ctx), r.Layout)
+	return f.base.ApplyPending(context.WithoutCancel(ctx), f.Layout)
 }
 
 // bodyless are the downloads that messages ask for, by mailbox.
-func (r *run) bodyless(ctx context.Context, ids []int64, unknown map[string]goimap.UIDSet) (wanted [][]plan.Op, err error) {
-	all, err := r.base.Mailboxes(ctx)
+func (f *fetcher) bodyless(ctx context.Context, ids []int64, unknown map[string]goimap.UIDSet) (wanted [][]plan.Op, err error) {
+	all, err := f.base.Mailboxes(ctx)
 	if err != nil {
 		return nil, err
 	}
-	r.byName = map[string]*box{}
+	f.byName = map[string]*box{}
 	for _, m := range all {
-		b := r.box(m.Name)
+		b := f.box(m.Name)
 		b.Mailbox, b.delta.Now, b.known, b.here = m, stateOf(m), true, true
-		b.dir = maildir.Dir(filepath.Join(r.Root, m.Folder))
-		c := &recovery{r}
-		begun, err := c.downloadsBegun(ctx, b)
+		b.dir = maildir.Dir(filepath.Join(f.Root, m.Folder))
+		begun, err := f.recovery.downloadsBegun(ctx, b)
 		if err != nil {
 			return nil, err
 		}
 		for _, p := range begun {
 			p.outcome, _ = plan.Resume(p.Begun)
 		}
-		if err := c.settleDownloads(ctx, b, begun); err != nil {
+		if err := f.recovery.settleDownloads(ctx, b, begun); err != nil {
 			return nil, err
 		}
-		rows, err := r.base.OfMessages(ctx, m.ID, ids)
+		rows, err := f.base.OfMessages(ctx, m.ID, ids)
 		if err != nil {
 			return nil, err
 		}
@@ -125,29 +131,29 @@ func (r *run) bodyless(ctx context.Context, ids []int64, unknown map[string]goim
 }
 
 // fetchFrom fetches from one mailbox. It is a failure of every message that does not come.
-func (r *run) fetchFrom(ctx context.Context, b *box, ops []plan.Op) error {
+func (f *fetcher) fetchFrom(ctx context.Context, b *box, ops []plan.Op) error {
 	var ok bool
-	if b.server, ok = r.theirs(b); !ok {
+	if b.server, ok = f.theirs(b); !ok {
 		return fmt.Errorf("mailbox %q: %w", b.Name, errGone)
 	}
-	s, err := r.selected(ctx, b, nil)
+	s, err := f.selected(ctx, b, nil)
 	if err != nil {
 		return err
 	}
 	if plan.UIDValidity(s.UIDValidity) != b.UIDValidity {
 		return fmt.Errorf("select %q: %w", b.server, errValidity)
 	}
-	if err := r.introduce(ctx, ops); err != nil {
+	if err := f.introduce(ctx, ops); err != nil {
 		return err
 	}
-	in := r.newIntake(context.WithoutCancel(ctx))
-	gone, err := r.receiveAll(ctx, b, ops, in)
+	in := f.downloads.newIntake(context.WithoutCancel(ctx))
+	gone, err := f.downloads.receiveAll(ctx, b, ops, in)
 	if err := cmp.Or(in.Close(), err); err != nil {
 		return err
 	}
 	for _, op := range ops {
 		if gone.Contains(op.UID) {
-			r.fail(op, errGone)
+			f.fail(op, errGone)
 		}
 	}
 	return nil

@@ -43,7 +43,7 @@ func FetchAgain(ctx context.Context, o Options, wanted []Again, aside func(mailb
 	s := NewSession(o)
 	defer s.Close()
 	report, err := s.locked(ctx, func(r *run) error {
-		left, err := r.fetchAgain(ctx, wanted, aside)
+		left, err := (&fetcher{r.account, r.recovery, r.applier.downloads}).fetchAgain(ctx, wanted, aside)
 		failed = append(failed, left)
 		return err
 	})
@@ -55,8 +55,8 @@ func FetchAgain(ctx context.Context, o Options, wanted []Again, aside func(mailb
 }
 
 // fetchAgain puts damaged files aside and fetches. left names messages that it could not do that for.
-func (r *run) fetchAgain(ctx context.Context, wanted []Again, aside func(mailbox, path string)) (left, err error) {
-	if r.base, err = base.Open(ctx, r.Store, r.Account); err != nil {
+func (f *fetcher) fetchAgain(ctx context.Context, wanted []Again, aside func(mailbox, path string)) (left, err error) {
+	if f.base, err = base.Open(ctx, f.Store, f.Account); err != nil {
 		return nil, err
 	}
 	var ids []int64
@@ -70,11 +70,11 @@ func (r *run) fetchAgain(ctx context.Context, wanted []Again, aside func(mailbox
 		set.AddNum(w.UID)
 		unknown[w.Mailbox] = set
 	}
-	ms, err := r.Store.ByIDs(ctx, ids)
+	ms, err := f.Store.ByIDs(ctx, ids)
 	if err != nil {
 		return nil, err
 	}
-	done, left := r.base.PutAside(ctx, ms, r.Step, func(m index.Message, path string) {
+	done, left := f.base.PutAside(ctx, ms, f.Step, func(m index.Message, path string) {
 		if aside != nil {
 			aside(m.Mailbox, path)
 		}
@@ -83,11 +83,11 @@ func (r *run) fetchAgain(ctx context.Context, wanted []Again, aside func(mailbox
 	for _, m := range done {
 		ids = append(ids, m.ID)
 	}
-	return left, r.fetch(ctx, ids, unknown)
+	return left, f.fetch(ctx, ids, unknown)
 }
 
 // introduce asks who messages are that the base does not know, now that their mailbox is selected.
-func (r *run) introduce(ctx context.Context, ops []plan.Op) error {
+func (f *fetcher) introduce(ctx context.Context, ops []plan.Op) error {
 	var strangers goimap.UIDSet
 	for _, op := range ops {
 		if op.Pair.Size == 0 && op.Pair.Date.IsZero() {
@@ -97,7 +97,7 @@ func (r *run) introduce(ctx context.Context, ops []plan.Op) error {
 	if len(strangers) == 0 {
 		return nil
 	}
-	for m, err := range r.session.FetchSizes(ctx, strangers) {
+	for m, err := range f.session.FetchSizes(ctx, strangers) {
 		if err != nil {
 			return err
 		}

@@ -15,45 +15,15 @@ import (
 	"postie/maildir/message"
 )
 
-// identify reads a file that the base does not know. It says false of what is no message, or vanished meanwhile.
-func (r *run) identify(ctx context.Context, b *box, e maildir.Entry, table *maildir.KeywordTable, f *plan.File) (bool, error) {
-	m := b.fresh[e.Key]
-	if m == nil {
-		var err error
-		m, err = r.readFile(ctx, b.dir, e)
-		none, no := errors.AsType[*maildir.NotMessage](err)
-		switch {
-		case errors.Is(err, fs.ErrNotExist):
-			r.local.Doubt(b.folder)
-			return false, nil
-		case no:
-			b.leave(none.Kind, e)
-			return false, nil
-		case err == errEmpty:
-			b.leave(empty, e)
-			return false, nil
-		case err != nil:
-			b.unread[e.Key] = err
-			m = &index.Message{}
-		}
-		m.Mailbox = b.Name
-		b.fresh[e.Key] = m
-	}
-	var err error
-	if f.Flags.Keywords, err = r.carried(ctx, b, e, m, table); err != nil {
-		r.Log.Warn("keywords cannot be read", "path", b.dir.Path(e), "err", err)
-	}
-	m.Entry, m.Flags = e, f.Flags
-	f.ID = identityOf(m)
-	return true, ctx.Err()
-}
+// files reads files of messages, and finds them by their keys.
+type files struct{ *account }
 
 func identityOf(m *index.Message) plan.Identity {
 	return plan.Identity{Size: m.Wire.Size, Marks: m.Marks, Date: m.Date, MessageID: m.Summary.MessageID, Header: m.Header, Hash: m.Wire.Hash}
 }
 
 // readFile makes a message of a file, in one pass and in little memory. The error of one that holds nothing, a damaged copy, is errEmpty.
-func (r *run) readFile(ctx context.Context, dir maildir.Dir, e maildir.Entry) (*index.Message, error) {
+func (f *files) readFile(ctx context.Context, dir maildir.Dir, e maildir.Entry) (*index.Message, error) {
 	var header message.Header
 	c, err := look.Read(dir.Path(e), &header)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -71,14 +41,14 @@ func (r *run) readFile(ctx context.Context, dir maildir.Dir, e maildir.Entry) (*
 	}
 	m := index.MessageOf(c)
 	m.Date = m.Date.Truncate(time.Second) // as exact as an INTERNALDATE
-	return m, r.wireOf(ctx, e, m)
+	return m, f.wireOf(ctx, e, m)
 }
 
 // wireOf corrects the wire form of a file that was moved here by others: one that does not give back what the server sent is known
 // by its key, or by what it does give.
-func (r *run) wireOf(ctx context.Context, e maildir.Entry, m *index.Message) error {
+func (f *files) wireOf(ctx context.Context, e maildir.Entry, m *index.Message) error {
 	own := m.Wire.Hash
-	known, err := r.base.WithFile(ctx, e.Key, own)
+	known, err := f.base.WithFile(ctx, e.Key, own)
 	for _, k := range known {
 		if !k.Wire.Exact && k.Wire.Size != 0 && k.Header == m.Header {
 			m.Wire, m.Own = k.Wire, own
@@ -88,7 +58,7 @@ func (r *run) wireOf(ctx context.Context, e maildir.Entry, m *index.Message) err
 }
 
 // sent makes of a message what an upload of its file gives, if that is another one.
-func (r *run) sent(m *index.Message, path string) (*index.Message, error) {
+func (f *files) sent(m *index.Message, path string) (*index.Message, error) {
 	if m.Wire.Exact {
 		return m, nil
 	}
@@ -100,11 +70,11 @@ func (r *run) sent(m *index.Message, path string) (*index.Message, error) {
 }
 
 // entry finds the file of a key: where it was seen, where the index says, or wherever it is now.
-func (r *run) entry(ctx context.Context, b *box, key maildir.Key) (maildir.Entry, error) {
+func (f *files) entry(ctx context.Context, b *box, key maildir.Key) (maildir.Entry, error) {
 	if e, ok := b.entries[key]; ok && exists(b.dir.Path(e)) {
 		return e, nil
 	}
-	known, err := r.base.WithKey(ctx, key)
+	known, err := f.base.WithKey(ctx, key)
 	if err != nil {
 		return maildir.Entry{}, err
 	}

@@ -3,6 +3,8 @@ package mirror
 import (
 	"cmp"
 	"context"
+	"errors"
+	"io/fs"
 	"iter"
 	"path"
 	"slices"
@@ -10,15 +12,24 @@ import (
 	"postie/imap/base"
 	"postie/imap/plan"
 	"postie/maildir"
+	"postie/maildir/index"
 	"postie/maildir/look"
 )
 
+// localObserver brings into view what changed in the Maildirs. It changes nothing.
+type localObserver struct {
+	*account
+	files  *files
+	local  *look.View[knownRow] // the Maildirs, as they were when the plan was made
+	unread map[string]bool      // files that were told of because they could not be read, by mailbox and key
+}
+
 // snapshot looks at all Maildirs together, since the files in them move, and takes into view what changed in each.
-func (r *run) snapshot(ctx context.Context) error {
+func (o *localObserver) snapshot(ctx context.Context) error {
 	var folders []*look.Folder
-	for _, b := range r.boxes {
+	for _, b := range o.boxes {
 		b.folder = nil
-		aside := b.outside || r.oneSided(b)
+		aside := b.outside || o.oneSided(b)
 		if b.looked = !aside; b.here || b.known && !aside {
 			b.folder = &look.Folder{Dir: b.dir, Whole: b.mustMatch && !b.outside, Aside: aside, Known: b.ID != 0}
 			if b.whole = b.folder.Whole; b.known {
@@ -28,60 +39,55 @@ func (r *run) snapshot(ctx context.Context) error {
 		}
 	}
 	var err error
-	if r.local, err = look.Look(ctx, folders, known{r}, look.Options{Now: r.Now, More: r.more}); err != nil {
+	if o.local, err = look.Look(ctx, folders, known{o.account}, look.Options{Now: o.Now, More: o.more}); err != nil {
 		return err
 	}
-	return r.takeAll(ctx)
+	return o.takeAll(ctx)
 }
 
 // more says whether there are Maildirs that were made since the run began, or folders that cannot be looked into.
-func (r *run) more() (bool, error) {
-	found, err := r.Layout.Maildirs(r.Root, false)
-	isNew := func(folder string) bool { return !slices.Contains(r.found, folder) }
+func (o *localObserver) more() (bool, error) {
+	found, err := o.Layout.Maildirs(o.Root, false)
+	isNew := func(folder string) bool { return !slices.Contains(o.found, folder) }
 	return len(found.Closed) > 0 || slices.ContainsFunc(found.Maildirs, isNew), err
 }
 
 // reread takes the whole of a Maildir into view: what its base says has turned out to be wrong.
-func (r *run) reread(ctx context.Context, b *box) error {
+func (o *localObserver) reread(ctx context.Context, b *box) error {
 	if b.folder == nil {
 		return nil
 	}
 	b.whole = true
-	if err := r.local.Whole(ctx, b.folder); err != nil {
+	if err := o.local.Whole(ctx, b.folder); err != nil {
 		return err
 	}
-	return r.take(ctx, b)
+	return o.take(ctx, b)
 }
 
 // lookAgain looks again at what was in motion, after some Maildirs were read again.
-func (r *run) lookAgain(ctx context.Context) error {
-	if err := r.local.Settle(ctx); err != nil {
+func (o *localObserver) lookAgain(ctx context.Context) error {
+	if err := o.local.Settle(ctx); err != nil {
 		return err
 	}
-	return r.takeAll(ctx)
+	return o.takeAll(ctx)
 }
 
-func (r *run) takeAll(ctx context.Context) error {
-	for _, b := range r.boxes {
-		if b.folder != nil && b.taken != r.local.Of(b.folder) {
-			if err := r.take(ctx, b); err != nil {
+func (o *localObserver) takeAll(ctx context.Context) error {
+	for _, b := range o.boxes {
+		if b.folder != nil && b.taken != o.local.Of(b.folder) {
+			if err := o.take(ctx, b); err != nil {
 				return err
 			}
 		}
 		if b.folder != nil {
-			b.unstable = r.local.Restless(b.folder)
+			b.unstable = o.local.Restless(b.folder)
 		}
 	}
 	return nil
 }
 
-// boxOf is the mailbox of a folder: by now it may have a base, or be another one (moveIn).
-func (r *run) boxOf(f *look.Folder) *box {
-	return r.boxes[slices.IndexFunc(r.boxes, func(b *box) bool { return b.folder == f })]
-}
-
 // known is the base, for look.
-type known struct{ r *run }
+type known struct{ a *account }
 
 // knownRow is a pair that has a file, or had one.
 type knownRow struct{ base.Row }
@@ -98,7 +104,7 @@ func (p knownRow) Expected() bool { return p.State == plan.Agreed && p.UID != 0 
 
 func (k known) ByKey(ctx context.Context, f *look.Folder) iter.Seq2[knownRow, error] {
 	return func(yield func(knownRow, error) bool) {
-		for row, err := range k.r.base.ByKey(ctx, k.r.boxOf(f).ID) {
+		for row, err := range k.a.base.ByKey(ctx, k.a.boxOf(f).ID) {
 			if !yield(knownRow{row}, err) || err != nil {
 				return
 			}
@@ -115,20 +121,19 @@ func (k known) Same(f *look.Folder) (func(knownRow, maildir.Entry) bool, error) 
 }
 
 // take brings into view what changed in a Maildir, or all that is in it.
-func (r *run) take(ctx context.Context, b *box) error {
-	d := r.local.Of(b.folder)
-	b.taken, b.byKey, b.files, b.missing, b.news, b.twins, b.emptied, b.anew, b.left, b.renamed = d, nil, nil, nil, 0, len(d.Twins), "", false, nil, nil
-	b.respell = map[maildir.Key]spelling{}
-	b.looked, b.still, b.stamp, b.lost = b.looked || d.Looked, d.Looked && !d.Read, d.Stamp, nil
+func (o *localObserver) take(ctx context.Context, b *box) error {
+	d := o.local.Of(b.folder)
+	b.localView = localView{taken: d, whole: b.whole, looked: b.looked || d.Looked, still: d.Looked && !d.Read, blind: b.blind, unstable: b.unstable, twins: len(d.Twins), stamp: d.Stamp}
+	b.repairs = repairs{parted: b.parted, respell: map[maildir.Key]spelling{}}
 	switch {
 	case d.Err != nil: // it must not look as if it were empty: what is missing may be in it
 		if !b.blind {
-			r.fail(plan.Op{Mailbox: b.Name}, d.Err)
+			o.fail(plan.Op{Mailbox: b.Name}, d.Err)
 		}
 		b.outside, b.blind = true, true
 		return nil
 	case b.still:
-		return r.waiting(ctx, b)
+		return o.waiting(ctx, b)
 	case !d.Read:
 		return nil
 	}
@@ -153,12 +158,12 @@ func (r *run) take(ctx context.Context, b *box) error {
 		b.anew = slices.Contains(d.Anew, b.emptied)
 	}
 	for e := range d.New.All() {
-		if err := r.addNew(ctx, b, e, &table); err != nil {
+		if err := o.addNew(ctx, b, e, &table); err != nil {
 			return err
 		}
 	}
 	for _, t := range d.Twins {
-		if err := r.addTwins(ctx, b, t, &table); err != nil {
+		if err := o.addTwins(ctx, b, t, &table); err != nil {
 			return err
 		}
 	}
@@ -191,9 +196,9 @@ func (b *box) addFile(row base.Row, e maildir.Entry, table *maildir.KeywordTable
 }
 
 // addNew brings a file into view that the base does not know, if it is a message.
-func (r *run) addNew(ctx context.Context, b *box, e maildir.Entry, table *maildir.KeywordTable) error {
+func (o *localObserver) addNew(ctx context.Context, b *box, e maildir.Entry, table *maildir.KeywordTable) error {
 	f := plan.File{Key: e.Key, Flags: table.Flags(e, "")}
-	ok, err := r.identify(ctx, b, e, table, &f)
+	ok, err := o.identify(ctx, b, e, table, &f)
 	if ok {
 		b.news++
 		b.entries[e.Key] = e
@@ -203,11 +208,11 @@ func (r *run) addNew(ctx context.Context, b *box, e maildir.Entry, table *maildi
 }
 
 // waiting shows what is to be shown of a folder in which nothing happened: files that wait for something.
-func (r *run) waiting(ctx context.Context, b *box) error {
+func (o *localObserver) waiting(ctx context.Context, b *box) error {
 	if !b.AlwaysInView {
 		return nil
 	}
-	rows, err := r.base.AlwaysInView(ctx, b.ID)
+	rows, err := o.base.AlwaysInView(ctx, b.ID)
 	slices.SortFunc(rows, func(a, b base.Row) int { return cmp.Compare(a.Key, b.Key) })
 	for _, row := range rows {
 		if row.Key == "" || row.State == plan.Agreed {
@@ -220,4 +225,37 @@ func (r *run) waiting(ctx context.Context, b *box) error {
 		}
 	}
 	return err
+}
+
+// identify reads a file that the base does not know. It says false of what is no message, or vanished meanwhile.
+func (o *localObserver) identify(ctx context.Context, b *box, e maildir.Entry, table *maildir.KeywordTable, f *plan.File) (bool, error) {
+	m := b.fresh[e.Key]
+	if m == nil {
+		var err error
+		m, err = o.files.readFile(ctx, b.dir, e)
+		none, no := errors.AsType[*maildir.NotMessage](err)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			o.local.Doubt(b.folder)
+			return false, nil
+		case no:
+			b.leave(none.Kind, e)
+			return false, nil
+		case err == errEmpty:
+			b.leave(empty, e)
+			return false, nil
+		case err != nil:
+			b.unread[e.Key] = err
+			m = &index.Message{}
+		}
+		m.Mailbox = b.Name
+		b.fresh[e.Key] = m
+	}
+	var err error
+	if f.Flags.Keywords, err = o.files.carried(ctx, b, e, m, table); err != nil {
+		o.Log.Warn("keywords cannot be read", "path", b.dir.Path(e), "err", err)
+	}
+	m.Entry, m.Flags = e, f.Flags
+	f.ID = identityOf(m)
+	return true, ctx.Err()
 }

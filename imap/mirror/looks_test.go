@@ -76,15 +76,15 @@ func looksOnly(d *device, when string) (begun, replaced int) {
 			if r.base, err = base.Open(ctx, r.Store, r.Account); err != nil {
 				return err
 			}
-			d.ok(r.connect(ctx), r.folders(ctx))
-			aside, err := (&replacement{r}).find(ctx)
+			d.ok(r.connect(ctx), r.finder.folders(ctx))
+			aside, err := r.replacement.find(ctx)
 			d.ok(err)
-			open, err := (&recovery{r}).leftOpen(ctx)
+			open, err := r.recovery.leftOpen(ctx)
 			d.ok(err)
 			r.Policy.Now = r.Now()
-			views, err := r.observe(ctx)
+			views, err := r.observer.observe(ctx)
 			d.ok(err)
-			_, err = r.planned(ctx, views)
+			_, err = r.observer.planned(ctx, views)
 			d.ok(err)
 			if after := d.print(); after != before {
 				d.Errorf("%s: looking changed\n%s\nto\n%s", when, before, after)

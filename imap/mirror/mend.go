@@ -1,7 +1,6 @@
 package mirror
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"io/fs"
@@ -11,74 +10,31 @@ import (
 
 	"postie/imap/plan"
 	"postie/maildir"
-	"postie/maildir/look"
 )
+
+// mender repairs in the Maildirs what observing found amiss.
+type mender struct{ *account }
 
 // parting is the new name of a file whose key another one has.
 type parting struct{ from, to maildir.Entry }
 
-// addTwins finds out what files of one key are: names of one message, or, if their octets differ, messages of which all but the first are to get
-// keys of their own.
-func (r *run) addTwins(ctx context.Context, b *box, t look.Twins[knownRow], table *maildir.KeywordTable) error {
-	if len(t.Rows) > 0 {
-		b.addFile(t.Rows[0].Row, t.Files[0], table)
-	} else if err := r.addNew(ctx, b, t.Files[0], table); err != nil {
-		return err
-	}
-	for _, twin := range t.Files[1:] {
-		first, err := maildir.WireAt(b.dir.Path(t.Files[0]))
-		second, err2 := maildir.WireAt(b.dir.Path(twin))
-		if err := cmp.Or(err, err2); err != nil {
-			if !errors.Is(err, fs.ErrNotExist) && !is[*maildir.NotMessage](err) { // else it is gone, and with it the question
-				b.unread[twin.Key] = err
-			}
-			continue
-		}
-		if first.Hash == second.Hash || second.Size == 0 {
-			continue
-		}
-		if err := r.addParted(ctx, b, twin, table); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// addParted brings a file into view under the key that it is to get.
-func (r *run) addParted(ctx context.Context, b *box, twin maildir.Entry, table *maildir.KeywordTable) error {
-	p, known := b.parted[twin.Rel()]
-	if !known {
-		m, err := r.readFile(ctx, b.dir, twin)
-		if err != nil {
-			return nil // the next look sees what it is
-		}
-		p = parting{twin, maildir.EntryOf(string(maildir.NewKey(r.Now()))+twin.Name[len(twin.Key):], twin.New)}
-		if b.parted == nil {
-			b.parted = map[string]parting{}
-		}
-		b.parted[twin.Rel()] = p
-		m.Mailbox, b.fresh[p.to.Key] = b.Name, m
-	}
-	return r.addNew(ctx, b, p.to, table)
-}
-
 // mend does to the Maildirs what observing them found in want of it, and writes down what they are called by now: before anything
 // is agreed that stands on it. Mailboxes that are guarded stay as they are, so that the next run sees the same.
-func (r *run) mend(ctx context.Context, p *plan.Plan, broken map[string]bool) error {
-	for _, b := range r.boxes {
+func (m *mender) mend(ctx context.Context, p *plan.Plan, broken map[string]bool) error {
+	for _, b := range m.boxes {
 		guarded := slices.ContainsFunc(p.Guards, func(g plan.Guard) bool { return g.Mailbox == b.Name })
 		if b.outside || !b.here || guarded || broken[b.Name] {
 			continue
 		}
-		for _, do := range []func(*box) error{r.complete, r.name} {
+		for _, do := range []func(*box) error{m.complete, m.name} {
 			if err := do(b); err != nil && !single(err) {
 				return err
 			} else if err != nil {
 				broken[b.Name] = true
-				r.fail(plan.Op{Mailbox: b.Name}, err)
+				m.fail(plan.Op{Mailbox: b.Name}, err)
 			}
 		}
-		if err := r.base.Renamed(ctx, b.renamed); err != nil {
+		if err := m.base.Renamed(ctx, b.renamed); err != nil {
 			return err
 		}
 		b.renamed = nil
@@ -87,11 +43,11 @@ func (r *run) mend(ctx context.Context, p *plan.Plan, broken map[string]bool) er
 }
 
 // complete makes the folders that a Maildir lacks: backups and version control leave out those that are empty.
-func (r *run) complete(b *box) error {
+func (m *mender) complete(b *box) error {
 	if len(b.lost) == 0 {
 		return nil
 	}
-	r.step("mkdir " + b.Folder)
+	m.step("mkdir " + b.Folder)
 	err := b.dir.Ensure()
 	if err == nil {
 		b.lost = nil
@@ -100,14 +56,14 @@ func (r *run) complete(b *box) error {
 }
 
 // name gives files the keys and letters that they are to have, durably: keywords are agreed that the old letters do not say.
-func (r *run) name(b *box) error {
+func (m *mender) name(b *box) error {
 	renamed := 0
 	for _, rel := range slices.Sorted(maps.Keys(b.parted)) {
 		p := b.parted[rel]
 		if !b.holds(p.to.Key) {
 			continue
 		}
-		r.step("rename " + p.from.Name)
+		m.step("rename " + p.from.Name)
 		if err := os.Rename(b.dir.Path(p.from), b.dir.Path(p.to)); err == nil {
 			renamed++
 		} else if !errors.Is(err, fs.ErrNotExist) { // else it has another name by now: the next run's
@@ -115,7 +71,7 @@ func (r *run) name(b *box) error {
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(b.respell)) {
-		changed, err := r.spell(b, key, b.respell[key])
+		changed, err := m.spell(b, key, b.respell[key])
 		if changed {
 			renamed++
 		}
@@ -127,6 +83,29 @@ func (r *run) name(b *box) error {
 	if renamed == 0 {
 		return nil
 	}
-	r.step("fsync-dir " + b.Name)
+	m.step("fsync-dir " + b.Name)
 	return b.dir.Sync()
+}
+
+// spell writes keywords into the name of a file by the table of the folder that it is in, and says whether that gave it another name.
+func (m *mender) spell(b *box, key maildir.Key, s spelling) (bool, error) {
+	table, err := b.dir.AddKeywords(s.keywords)
+	if err != nil {
+		return false, err
+	}
+	e := b.entries[key]
+	letters, _ := table.Letters(s.keywords)
+	_, unlisted := table.Keywords(s.unlisted)
+	if letters+unlisted == e.Letters {
+		return false, nil
+	}
+	m.step("letters " + string(key))
+	if e, err = b.dir.SetFlags(e, e.Set, letters+unlisted); err != nil {
+		return false, err
+	}
+	b.entries[key] = e
+	if fresh := b.fresh[key]; fresh != nil {
+		fresh.Entry = e
+	}
+	return true, nil
 }

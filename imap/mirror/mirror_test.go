@@ -40,7 +40,7 @@ func TestSync(t *testing.T) {
 			d.sync()
 			d.equal()
 			d.rest()
-			moves(d, s)
+			moveBoth(d, s)
 			d.sync()
 			d.equal()
 			d.rest()
@@ -68,8 +68,8 @@ func both(d *device, s *imap.Session) {
 	d.create(s, "There")
 }
 
-// moves moves on both sides.
-func moves(d *device, s *imap.Session) {
+// moveBoth moves on both sides.
+func moveBoth(d *device, s *imap.Session) {
 	d.Helper()
 	ctx := context.Background()
 	_, err := d.dir("INBOX").MoveTo(d.file("INBOX", 10), d.dir("There"))

@@ -12,15 +12,15 @@ import (
 // moveIn finds out, in the first sync, which mailbox of the server a folder holds that is called as none: another program may keep
 // INBOX elsewhere, join hierarchies by a separator of its own, or give names of its own. The mail tells. Such a folder stays what
 // it is and becomes the mailbox's, so that nothing is fetched that is here. The rest stays to be reported (onlyHere).
-func (r *run) moveIn(ctx context.Context) error {
-	folders := r.those(func(b *box) bool { return r.onlyHere(b) && len(b.fresh) > 0 })
-	mailboxes := r.those(r.withoutFolder)
-	if !r.first || len(folders) == 0 {
+func (o *observer) moveIn(ctx context.Context) error {
+	folders := o.those(func(b *box) bool { return o.firstSync.onlyHere(b) && len(b.fresh) > 0 })
+	mailboxes := o.those(o.withoutFolder)
+	if !o.firstSync.first || len(folders) == 0 {
 		return nil
 	}
 	var found []resemblance
 	for _, m := range mailboxes {
-		there, err := r.messageIDs(ctx, m)
+		there, err := o.messageIDs(ctx, m)
 		if err != nil && !single(err) {
 			return err
 		}
@@ -35,36 +35,27 @@ func (r *run) moveIn(ctx context.Context) error {
 		if l.mailbox.here || l.folder.Folder == "" {
 			continue
 		}
-		r.note(l.mailbox.Name, fmt.Sprintf("the folder %s holds it, as its mail tells (%d messages are the same): it stays there", l.folder.Folder, l.same))
+		o.note(l.mailbox.Name, fmt.Sprintf("the folder %s holds it, as its mail tells (%d messages are the same): it stays there", l.folder.Folder, l.same))
 		l.mailbox.maildirSide, l.mailbox.Folder, l.mailbox.mustMatch = l.folder.maildirSide, l.folder.Folder, true
 		l.folder.Folder = ""
-		delete(r.byName, l.folder.Name)
+		delete(o.byName, l.folder.Name)
 	}
-	r.boxes = slices.DeleteFunc(r.boxes, func(b *box) bool { return b.Folder == "" })
+	o.boxes = slices.DeleteFunc(o.boxes, func(b *box) bool { return b.Folder == "" })
 	return nil
 }
 
-func (r *run) those(which func(*box) bool) (all []*box) {
-	for _, b := range r.boxes {
-		if which(b) {
-			all = append(all, b)
-		}
-	}
-	return all
-}
-
 // withoutFolder says whether nothing is known of a mailbox, and it has no folder here.
-func (r *run) withoutFolder(b *box) bool {
-	return b.remote != nil && !b.here && !b.known && b.ID == 0 && !b.outside && !r.oneSided(b)
+func (o *observer) withoutFolder(b *box) bool {
+	return b.remote != nil && !b.here && !b.known && b.ID == 0 && !b.outside && !o.oneSided(b)
 }
 
 // messageIDs counts the Message-IDs of a mailbox on the server. It is not brought into view.
-func (r *run) messageIDs(ctx context.Context, of *box) (map[string]int, error) {
+func (o *observer) messageIDs(ctx context.Context, of *box) (map[string]int, error) {
 	b := &box{Mailbox: of.Mailbox, serverSide: serverSide{server: of.server, remote: of.remote}}
-	if s, err := r.selected(ctx, b, nil); err != nil || s.Exists == 0 {
+	if s, err := o.selected(ctx, b, nil); err != nil || s.Exists == 0 {
 		return nil, err
 	}
-	if _, err := r.identifyThere(ctx, b, changes.Every(), changes.Ask{Header: true}); err != nil {
+	if _, err := o.identifier.identifyThere(ctx, b, changes.Every(), changes.Ask{Header: true}); err != nil {
 		return nil, err
 	}
 	count := map[string]int{}

@@ -12,7 +12,7 @@ import (
 
 // newcomers asks who the messages are that the base does not know. There may be very many of them: those for whom there is no
 // room in this plan wait for a window of their own, unless one of them may be something that is new or missing here.
-func (r *run) newcomers(ctx context.Context, b *box) error {
+func (o *remoteObserver) newcomers(ctx context.Context, b *box) error {
 	set, rest, ask := b.delta.New, goimap.UIDSet(nil), changes.Ask{}
 	switch {
 	case b.mustMatch:
@@ -21,16 +21,16 @@ func (r *run) newcomers(ctx context.Context, b *box) error {
 	case len(b.fresh) > 0:
 		ask.Header = true
 	case set.Dynamic():
-		r.room -= int(r.session.Tally().Exists)
+		o.room -= int(o.session.Tally().Exists)
 	default:
-		set, rest = changes.Cut(set, r.room)
-		r.room -= changes.Count(set)
+		set, rest = changes.Cut(set, o.room)
+		o.room -= changes.Count(set)
 	}
 	b.delta.New = rest
 	if len(set) == 0 {
 		return nil
 	}
-	gone, err := r.identifyThere(ctx, b, set, ask)
+	gone, err := o.identifier.identifyThere(ctx, b, set, ask)
 	if len(gone) > 0 {
 		b.delta.Messages = slices.DeleteFunc(b.delta.Messages, func(m plan.Message) bool { return gone.Contains(m.UID) })
 	}

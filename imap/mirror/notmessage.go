@@ -26,23 +26,23 @@ func (b *box) leave(kind string, e maildir.Entry) {
 
 // tellFiles says, once, what lies in a Maildir and is no message, and names in each run the files that could not be read: nobody
 // knows what is in them, so they are not uploaded.
-func (r *run) tellFiles() {
-	for _, b := range r.boxes {
+func (o *localObserver) tellFiles() {
+	for _, b := range o.boxes {
 		if !b.looked || b.outside && !b.blind {
 			continue
 		}
 		for _, kind := range slices.Sorted(maps.Keys(b.left)) {
-			r.note(b.Name, leftAlone(kind, b.left[kind]))
+			o.note(b.Name, leftAlone(kind, b.left[kind]))
 		}
-		for _, line := range r.before {
+		for _, line := range o.before {
 			if b.still && strings.HasPrefix(line, b.Name+": ") && strings.HasSuffix(line, noMessage) {
-				r.said = append(r.said, line) // so that it is not said again when something happens there
+				o.said = append(o.said, line) // so that it is not said again when something happens there
 			}
 		}
 		for _, key := range slices.Sorted(maps.Keys(b.unread)) {
-			if !r.unread[b.Name+"\x00"+string(key)] {
-				r.unread[b.Name+"\x00"+string(key)] = true
-				r.fail(plan.Op{Kind: plan.Upload, Side: plan.Remote, Mailbox: b.Name, Key: key}, b.unread[key])
+			if !o.unread[b.Name+"\x00"+string(key)] {
+				o.unread[b.Name+"\x00"+string(key)] = true
+				o.fail(plan.Op{Kind: plan.Upload, Side: plan.Remote, Mailbox: b.Name, Key: key}, b.unread[key])
 			}
 		}
 	}

@@ -13,7 +13,7 @@ import (
 // record notes how far everything was read, now that its effects are recorded. A mailbox in which something was put off, or
 // failed, stays as it was recorded, so that the next run sees it again.
 func (r *run) record(ctx context.Context) error {
-	r.doubted() // also what became known in windows
+	r.observer.doubted() // also what became known in windows
 	var states []base.Mailbox
 	for _, b := range r.boxes {
 		if b.delta.Doubt != nil && b.ID != 0 {
@@ -53,7 +53,7 @@ func (r *run) record(ctx context.Context) error {
 	if err := r.base.Record(ctx, states...); err != nil {
 		return err
 	}
-	return r.firstEnds(ctx)
+	return r.firstSync.firstEnds(ctx)
 }
 
 // upTo gives the state up to which the base tells all of a mailbox on the server, and whether it does. Where we changed it ourselves, one
@@ -62,7 +62,7 @@ func (r *run) upTo(ctx context.Context, b *box) (now changes.State, ok bool, err
 	now = b.delta.Now
 	if b.pushed && now.ModSeq > 0 {
 		var still bool
-		if now, still, err = r.reader.Still(ctx, changes.Mailbox{Name: b.server}, now, r.rows(b), r.room); err != nil || !still {
+		if now, still, err = r.reader.Still(ctx, changes.Mailbox{Name: b.server}, now, r.rows(b), r.observer.there.room); err != nil || !still {
 			return now, false, err
 		}
 	}

@@ -31,11 +31,14 @@ type begun struct {
 }
 
 // recovery is what a run does about one that was stopped.
-type recovery struct{ *run }
+type recovery struct {
+	*agreements
+	files     *files
+	deletions *deletions
+}
 
 // recover is the first round: it settles what a run that was stopped left open, since what is compared afterwards stands on it.
-func (r *run) recover(ctx context.Context) error {
-	c := &recovery{r}
+func (c *recovery) recover(ctx context.Context) error {
 	all, err := c.leftOpen(ctx)
 	if err != nil {
 		return err
@@ -43,8 +46,8 @@ func (r *run) recover(ctx context.Context) error {
 	for _, p := range all {
 		p.outcome, p.told = plan.Resume(p.Begun)
 	}
-	if r.DryRun && len(all) > 0 {
-		if err := r.rehearse(ctx); err != nil {
+	if c.DryRun && len(all) > 0 {
+		if err := c.rehearse(ctx); err != nil {
 			return err
 		}
 	}
@@ -121,7 +124,7 @@ func (c *recovery) intentsBegun(ctx context.Context) (all []*begun, err error) {
 		if len(open[to]) == 0 {
 			continue
 		}
-		if c.unseeable(to) {
+		if c.breakers.unseeable(to) {
 			c.leaveBegun(to, open[to], nil)
 			continue
 		}
@@ -193,13 +196,13 @@ func (c *recovery) describe(ctx context.Context, p *begun) error {
 	}
 	at, e, err := c.anywhere(ctx, p.box, p.intent.Key)
 	if err == nil {
-		p.file, err = c.readFile(ctx, at.dir, e)
+		p.file, err = c.files.readFile(ctx, at.dir, e)
 	}
 	if errors.Is(err, fs.ErrNotExist) || err == errEmpty || is[*maildir.NotMessage](err) {
 		return p.recall()
 	}
 	if err == nil {
-		p.file, err = c.sent(p.file, at.dir.Path(e))
+		p.file, err = c.files.sent(p.file, at.dir.Path(e))
 	}
 	if err != nil {
 		return err
@@ -225,7 +228,7 @@ func (p *begun) recall() error {
 
 // anywhere finds the file of a key in its mailbox, or in the one that somebody moved it to.
 func (c *recovery) anywhere(ctx context.Context, b *box, key maildir.Key) (*box, maildir.Entry, error) {
-	e, err := c.entry(ctx, b, key)
+	e, err := c.files.entry(ctx, b, key)
 	if !errors.Is(err, fs.ErrNotExist) {
 		return b, e, err
 	}

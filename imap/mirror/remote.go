@@ -10,6 +10,16 @@ import (
 	"postie/imap/plan"
 )
 
+// remoteObserver brings into view what changed on the server. It changes nothing.
+type remoteObserver struct {
+	*account
+	breakers    *breakers
+	identifier  *identifier
+	room        int  // for how many newcomers there is room in this plan
+	auditing    *box // it is compared whole; nil: none is
+	auditChosen bool
+}
+
 // remoteOf is a mailbox as changes.Reader is asked for it.
 func remoteOf(b *box) changes.Mailbox {
 	return changes.Mailbox{Name: b.server, Status: b.remote.Status}
@@ -29,32 +39,32 @@ func reached(m base.Mailbox, s changes.State) base.Mailbox {
 }
 
 // serverChanges finds what changed on the server.
-func (r *run) serverChanges(ctx context.Context, b *box) (err error) {
+func (o *remoteObserver) serverChanges(ctx context.Context, b *box) (err error) {
 	if b.remote == nil {
-		b.delta, err = r.reader.Nothing(ctx, stateOf(b.Mailbox), r.rows(b))
+		b.delta, err = o.reader.Nothing(ctx, stateOf(b.Mailbox), o.rows(b))
 		return err
 	}
 	then := changes.Then{State: stateOf(b.Mailbox), Base: b.known, Match: b.mustMatch}
-	if r.audits(b) {
-		b.delta, err = r.audit(ctx, b, then)
+	if o.audits(b) {
+		b.delta, err = o.audit(ctx, b, then)
 	} else {
-		b.delta, err = r.reader.Since(ctx, remoteOf(b), then, r.rows(b), r.room)
+		b.delta, err = o.reader.Since(ctx, remoteOf(b), then, o.rows(b), o.room)
 	}
 	if err != nil {
 		return err
 	}
-	return cmp.Or(r.finish(ctx, b), r.newcomers(ctx, b))
+	return cmp.Or(o.finish(ctx, b), o.newcomers(ctx, b))
 }
 
 // finish takes out of view, in a dry run, the messages that will be gone when what was left open is settled.
-func (r *run) finish(ctx context.Context, b *box) error {
+func (o *remoteObserver) finish(ctx context.Context, b *box) error {
 	if len(b.finished) == 0 {
 		return nil
 	}
 	d := &b.delta
 	d.Messages = slices.DeleteFunc(d.Messages, func(m plan.Message) bool { return b.finished.Contains(m.UID) })
 	d.Pairs = slices.DeleteFunc(d.Pairs, func(p plan.Pair) bool { return b.finished.Contains(p.UID) })
-	for row, err := range r.base.ByUID(ctx, b.ID, b.finished) {
+	for row, err := range o.base.ByUID(ctx, b.ID, b.finished) {
 		if err != nil {
 			return err
 		}

@@ -14,18 +14,18 @@ import (
 
 // rows are the base of a mailbox, as what reads the server wants to know it.
 type rows struct {
-	r *run
+	a *account
 	b *box
 }
 
-func (r *run) rows(b *box) changes.Rows { return rows{r, b} }
+func (a *account) rows(b *box) changes.Rows { return rows{a, b} }
 
 func (w rows) ByUID(ctx context.Context, set goimap.UIDSet) iter.Seq2[plan.Pair, error] {
 	return func(yield func(plan.Pair, error) bool) {
 		if w.b.ID == 0 {
 			return
 		}
-		for row, err := range w.r.base.ByUID(ctx, w.b.ID, set) {
+		for row, err := range w.a.base.ByUID(ctx, w.b.ID, set) {
 			if !yield(row.Pair, err) {
 				return
 			}
@@ -33,17 +33,17 @@ func (w rows) ByUID(ctx context.Context, set goimap.UIDSet) iter.Seq2[plan.Pair,
 	}
 }
 
-func (w rows) Held(ctx context.Context) (int64, error) { return w.r.base.Held(ctx, w.b.ID) }
+func (w rows) Held(ctx context.Context) (int64, error) { return w.a.base.Held(ctx, w.b.ID) }
 
 func (w rows) AlwaysInView(ctx context.Context) (pairs []plan.Pair, err error) {
 	if !w.b.AlwaysInView {
 		return nil, nil
 	}
-	always, err := w.r.base.AlwaysInView(ctx, w.b.ID)
+	always, err := w.a.base.AlwaysInView(ctx, w.b.ID)
 	if err != nil {
 		return nil, err
 	}
-	bodyless, err := w.r.base.Bodyless(ctx, w.b.ID, w.r.policy(w.b).Bounds(), len(w.b.fresh) > 0)
+	bodyless, err := w.a.base.Bodyless(ctx, w.b.ID, w.a.policy(w.b).Bounds(), len(w.b.fresh) > 0)
 	always = append(always, slices.DeleteFunc(bodyless, func(row base.Row) bool {
 		return row.State != plan.Agreed || row.Local != row.Remote // it is among them already
 	})...)
@@ -59,7 +59,7 @@ func (w rows) Shows(p plan.Pair) bool {
 		return true
 	case p.Key != "":
 		return false
-	case w.r.policy(w.b).Wants(p), len(w.b.fresh) > 0:
+	case w.a.policy(w.b).Wants(p), len(w.b.fresh) > 0:
 		return true
 	}
 	return w.b.pendingChange(p.UID) != nil

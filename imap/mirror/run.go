@@ -11,28 +11,35 @@
 //
 // # Where things are
 //
-// Run and its rounds: run.go; the connection, which may stay from one run to the next (Session): session.go; what a run tells: event.go;
-// what fails, and whether the run goes on: failure.go; what a dry run reports: preview.go.
+// A run is the loop (run.go), wired in newRun of parts that each have one purpose; a part knows those that it stands on, and no others. All share
+// the account (account.go): its connection, which may stay from one run to the next (Session: session.go, select.go), its base, its mailboxes (mailboxes.go,
+// box.go), and who is told what is done (telling.go, event.go; failure.go says what fails, and whether the run goes on).
 //
-// Mailboxes: folders.go finds them, each a box (box.go); imap/naming says what they are called on either side; chosen.go makes sure
-// that those are there which were asked for by name, shared.go that the root is no other account's. walk.go finds the Maildirs of
-// each, movein.go those of another program in the first sync; detectrename.go finds mailboxes that were renamed on the server;
-// select.go opens one; uidvalidity.go tells when its UIDs mean other messages.
+//	finder          folders.go, walk.go, unlisted.go, chosen.go      which mailboxes there are, on either side
+//	observer        observe.go, doubt.go, movein.go, windows.go      what a plan is made of; firstsync.go what is seen for the first time
+//	  localObserver   local.go, twins.go, notmessage.go              what changed in the Maildirs, by maildir/look
+//	  remoteObserver  remote.go, newcomers.go, rights.go, audit.go   what changed on the server, by imap/changes; uidvalidity.go
+//	  identifier      breakers_ask.go                                who messages are, past those at which the connection ends
+//	  files           file.go, keywords.go                           reads files, and finds them by their keys
+//	replacement     detectrename.go                                  mailboxes that others took the place of
+//	recovery        recover.go, apply_settle.go                      what a run that was stopped left open; plan.Resume decides
+//	applier         apply.go                                         carries a plan out, by the parts below
+//	  agreements      agree.go                                       writes down what was done, and tells of it
+//	  mender          mend.go                                        repairs in the Maildirs what observing found amiss
+//	  mailboxChanges  apply_create.go, apply_rename.go, apply_drop.go
+//	  downloads       apply_download.go, arrival.go                  bodies and summaries come down
+//	  uploads         apply_upload.go, uploadsizes.go                files go up; changes.Reader.Find finds them again
+//	  flags           apply_flags.go
+//	  moves           apply_move.go
+//	  deletions       apply_delete.go, apply_clear.go, expunge.go    on the server only what we deleted, and nothing else
+//	  rescanner       rescan.go                                      looks at the Maildirs once more before what cannot be taken back
+//	breakers        breakers.go, breakers_errand.go                  what ends the connection is done last, alone, or not
+//	retention       clear.go                                         verifies copies, drops what is kept for a time only
+//	previewer       preview.go                                       what a dry run reports
+//	fetcher         fetch.go, fetchagain.go                          beside Run: bodies on demand; what is damaged or missing
 //
-// Observe: observe.go. Here: local.go takes into view what maildir/look saw, file.go and keywords.go read a file, notmessage.go tells of
-// files that are no messages, unwanted.go of bodies that policy would not have brought.
-// There: imap/changes reads what changed and says what of it may be believed (remote.go, rows.go); unlisted.go asks once more for what
-// LIST leaves out, newcomers.go who is new, rights.go what is allowed; doubt.go tells of a server that contradicts itself, audit.go finds one that keeps something back.
-//
-// After a crash: recover.go finds out what became of what was begun, plan.Resume decides, apply_settle.go settles it.
-//
-// Apply: apply.go, and apply_*.go for each kind of operation; windows.go observes very many newcomers a part at a time.
-// Before all, mend.go repairs in the Maildirs what observing found amiss. What they share: rescan.go looks at the Maildirs
-// once more before what cannot be taken back; expunge.go takes away what we deleted, and nothing else; arrival.go makes durable what
-// comes down; changes.Reader.Find finds again what went up, uploadsizes.go asks in what size and with what date it is kept there;
-// breakers.go gets past messages that end the connection; uids.go makes sets of UIDs.
-//
-// Record: record.go, firstsync.go. Beside Run: fetch.go, bodies on demand; fetchagain.go, what is damaged or missing.
+// shared.go makes sure that the root is no other account's; record.go notes how far all was read; rows.go gives the base to imap/changes; unwanted.go
+// tells of bodies that policy would not have brought; uids.go makes sets of UIDs.
 //
 // # After a crash
 //
@@ -46,7 +53,6 @@ import (
 	"context"
 	"log/slog"
 	"slices"
-	"sync"
 	"time"
 
 	"postie/imap"
@@ -55,7 +61,6 @@ import (
 	"postie/imap/plan"
 	"postie/maildir"
 	"postie/maildir/index"
-	"postie/maildir/look"
 )
 
 // Options of Run. Account, IMAP, Store and Root are needed; all else has a useful zero value.
@@ -94,6 +99,16 @@ type Terms struct {
 	plan.Terms
 }
 
+// TermsOf are the terms of a mailbox that are its own; nil: there are none.
+func (o Options) TermsOf(name string) *plan.Terms {
+	for i, t := range o.Terms {
+		if naming.Patterns([]string{t.Pattern}).Match(name) {
+			return &o.Terms[i].Terms
+		}
+	}
+	return nil
+}
+
 // Report is what a run did. It is true also beside an error: what was done is kept.
 type Report struct {
 	plan.Totals
@@ -105,37 +120,54 @@ type Report struct {
 	About     []index.Message // of each of its operations: what is known of its message. Without ID the index has it not yet
 }
 
-// run is one Run.
+// run is one Run: the loop, and what it is made of.
 type run struct {
-	Options
-	*line
-	rehearsal
-	base         *base.Account
-	naming       naming.Scheme
-	boxes        []*box // sorted by name
-	byName       map[string]*box
-	found        []string             // the folders below the root that are Maildirs
-	local        *look.View[knownRow] // the Maildirs, as they were when the plan was made
-	came, went   []passage            // since
-	unread       map[string]bool      // files that were told of because they could not be read, by mailbox and key
-	stuck        map[string]bool      // files that were uploaded and could not be found, by mailbox and key
-	said         []string             // notices of this run
-	before       []string             // those of the last run
-	unseen       []string             // mailboxes that no run has looked at yet; see first
-	killed       bool                 // the last run was: what it left in the folders tmp/ goes
-	first        bool                 // no run has come to its end: that are all
-	again        bool                 // something was done that only another look can make an agreement of
-	room         int                  // for how many newcomers there is room in this plan
-	outlook      outlook
-	putOff       []string        // mailboxes in which this pass put something off
-	contradicted map[string]bool // mailboxes of which it was told that the server contradicts itself
-	breaks       breakage
-	asking       bool // for one message that was put aside
-	auditing     *box // it is compared whole; nil: none is
-	auditChosen  bool
-	told         map[string]bool // failures that were told of
-	report       Report
-	mu           sync.Mutex // guards Progress and report, which the committing goroutine touches too
+	*account
+	breakers    *breakers
+	firstSync   *firstSync
+	finder      *finder
+	replacement *replacement
+	recovery    *recovery
+	identifier  *identifier
+	observer    *observer
+	applier     *applier
+	retention   *retention
+	previewer   *previewer
+	killed      bool     // the last run was: what it left in the folders tmp/ goes
+	putOff      []string // mailboxes in which this pass put something off
+	outlook     outlook
+}
+
+// newRun puts together what a run is made of: each part knows those that it stands on, and no others.
+func newRun(o Options, l *line) *run {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	a := &account{Options: o, line: l, telling: newTelling(o), mailboxes: &mailboxes{terms: o.TermsOf}}
+	breaks, first, read := &breakers{account: a}, &firstSync{account: a}, &files{a}
+	who := &identifier{a, breaks}
+	here := &localObserver{account: a, files: read, unread: map[string]bool{}}
+	there := &remoteObserver{account: a, breakers: breaks, identifier: who}
+	rescans := &rescanner{account: a, files: read, here: here}
+
+	agreed := &agreements{a, breaks}
+	flagged := &flags{agreed, read}
+	down := &downloads{agreed, flagged}
+	up := &uploads{agreed, read, rescans}
+	deleted := &deletions{agreed, read, flagged, rescans}
+	moved := &moves{agreed, read, flagged, down, deleted, rescans}
+	named := &mailboxChanges{agreed}
+	find := &finder{a, breaks, first}
+	return &run{
+		account: a, breakers: breaks, firstSync: first, finder: find, identifier: who,
+		replacement: &replacement{agreed, find, named}, recovery: &recovery{agreed, read, deleted},
+		observer:  &observer{a, breaks, first, who, here, there},
+		applier:   &applier{agreed, &mender{a}, named, down, up, flagged, deleted, moved},
+		retention: &retention{a, read, deleted}, previewer: &previewer{agreed},
+	}
 }
 
 // passes is how often a run looks again when it could not finish what it saw: flags that somebody else changed in the
@@ -167,13 +199,13 @@ func (r *run) run(ctx context.Context) (err error) {
 	if r.before, err = r.base.Notices(ctx); err != nil {
 		return err
 	}
-	if r.unseen, r.first, err = r.base.Unseen(ctx); err != nil {
+	if r.firstSync.unseen, r.firstSync.first, err = r.base.Unseen(ctx); err != nil {
 		return err
 	}
 	if err := r.connect(ctx); err != nil {
 		return err
 	}
-	if err := r.recallBreakers(ctx); err != nil {
+	if err := r.breakers.recallBreakers(ctx); err != nil {
 		return err
 	}
 	if err := r.unbroken(ctx); err != nil {
@@ -183,7 +215,7 @@ func (r *run) run(ctx context.Context) (err error) {
 		return err
 	}
 	if !r.DryRun {
-		if err := r.letGo(ctx); err != nil {
+		if err := r.retention.letGo(ctx); err != nil {
 			return err
 		}
 	}
@@ -192,14 +224,14 @@ func (r *run) run(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	r.finished = r.breaks.times > 0
+	r.finished = r.breakers.breaks.times > 0
 	return nil
 }
 
 // passes makes both sides equal over one connection.
 func (r *run) passes(ctx context.Context) error {
 	for pass := 0; pass == 0 || r.again && pass < passes && !r.DryRun; pass++ {
-		r.again, r.breaks.last = false, nil // of this pass
+		r.again, r.breakers.breaks.last = false, nil // of this pass
 		if err := r.pass(ctx, pass == 0); err != nil {
 			return err
 		}
@@ -212,29 +244,29 @@ func (r *run) passes(ctx context.Context) error {
 // recorded how far all was read.
 func (r *run) pass(ctx context.Context, first bool) error {
 	r.Policy.Now, r.Policy.Trash = r.Now(), naming.Canonical(r.Policy.Trash)
-	if err := r.folders(ctx); err != nil {
+	if err := r.finder.folders(ctx); err != nil {
 		return err
 	}
 	for _, b := range r.boxes {
 		if r.killed && b.here {
-			r.cleanTmp(b)
+			r.applier.downloads.cleanTmp(b)
 		}
 	}
 	r.killed = false
 	if first {
-		if err := r.chosen(); err != nil {
+		if err := r.finder.chosen(); err != nil {
 			return err
 		}
 	}
-	if err := (&replacement{r}).putAside(ctx); err != nil {
+	if err := r.replacement.putAside(ctx); err != nil {
 		return err
 	}
-	if err := r.recover(ctx); err != nil {
+	if err := r.recovery.recover(ctx); err != nil {
 		return err
 	}
 	r.outlook, r.putOff, r.report.Guards = outlook{}, nil, nil
 	broken := map[string]bool{"": false}
-	views, err := r.observe(ctx)
+	views, err := r.observer.observe(ctx)
 	for ; err == nil && views != nil; views, err = r.nextWindow(ctx, broken) {
 		if err := r.round(ctx, views, broken); err != nil || r.DryRun {
 			return err
@@ -248,63 +280,23 @@ func (r *run) pass(ctx context.Context, first bool) error {
 
 // round plans what was observed, and carries it out. A dry run reports it.
 func (r *run) round(ctx context.Context, views []plan.Mailbox, broken map[string]bool) error {
-	p, err := r.planned(ctx, views)
+	p, err := r.observer.planned(ctx, views)
 	if err != nil {
 		return err
 	}
 	r.report.Guards = append(r.report.Guards, p.Guards...)
 	r.putOff = append(r.putOff, p.Open...)
-	r.doubted()
+	r.observer.doubted()
 	r.Log.Debug("planned", "mailboxes", len(views), "operations", len(p.Ops), "guards", len(p.Guards), "open", p.Open)
 	for _, n := range p.Notices {
-		if len(r.breaks.waiting) == 0 { // else it is planned once more
+		if len(r.breakers.breaks.waiting) == 0 { // else it is planned once more
 			r.note(n.Mailbox, n.Text)
 		}
 	}
 	if r.DryRun {
 		p.Ops = slices.Concat(r.unsettled, p.Ops)
-		return r.preview(ctx, p)
+		return r.previewer.preview(ctx, p)
 	}
 	r.forecast(p)
-	return r.apply(ctx, &p, broken)
-}
-
-func (r *run) emit(e Event) {
-	if r.Progress != nil {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		r.Progress(e)
-	}
-}
-
-// count changes the report.
-func (r *run) count(f func(*Report)) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	f(&r.report)
-}
-
-// note says something about a mailbox, unless the last run said it already.
-func (r *run) note(mailbox, text string) {
-	line := mailbox + ": " + text
-	if slices.Contains(r.said, line) {
-		return
-	}
-	r.said = append(r.said, line)
-	if !slices.Contains(r.before, line) {
-		r.emit(Notice{mailbox, text})
-	}
-}
-
-func (r *run) inHand() (whole func()) {
-	if r.InHand == nil {
-		return func() {}
-	}
-	return r.InHand()
-}
-
-func (r *run) step(name string) {
-	if r.Step != nil {
-		r.Step(name)
-	}
+	return r.applier.apply(ctx, &p, broken)
 }

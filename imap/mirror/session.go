@@ -3,7 +3,6 @@ package mirror
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"path/filepath"
 	"slices"
 	"time"
@@ -12,6 +11,7 @@ import (
 
 	"postie/imap"
 	"postie/imap/changes"
+	"postie/maildir"
 )
 
 // Session is an account that stays connected from one Run to the next. It connects when it is needed, and again when the connection
@@ -69,13 +69,7 @@ func (s *Session) Close() error {
 
 // locked holds the lock of the root while do is at work, and writes down afterwards what was learnt of the server.
 func (s *Session) locked(ctx context.Context, do func(*run) error) (Report, error) {
-	r := &run{Options: s.Options, line: &s.line, stuck: map[string]bool{}, unread: map[string]bool{}, contradicted: map[string]bool{}, told: map[string]bool{}}
-	if r.Log == nil {
-		r.Log = slog.New(slog.DiscardHandler)
-	}
-	if r.Now == nil {
-		r.Now = time.Now
-	}
+	r := newRun(s.Options, &s.line)
 	lock, err := r.Store.Lock(ctx, r.Wait)
 	if err != nil {
 		return r.report, err
@@ -111,32 +105,32 @@ const refusalLasts = 30 * 24 * time.Hour
 
 // connect sees to it that there is a connection. It goes on with that of an earlier run, from which the mailbox is gone by then that
 // somebody watched: servers need not tell the news of one that is selected where they tell those of all.
-func (r *run) connect(ctx context.Context) error {
-	r.finished = false
-	if r.session != nil && r.session.Alive() {
-		r.reader.Forget()
-		r.kept = true
-		if err := r.session.Unselect(ctx); err == nil || r.session.Alive() || ctx.Err() != nil {
+func (a *account) connect(ctx context.Context) error {
+	a.finished = false
+	if a.session != nil && a.session.Alive() {
+		a.reader.Forget()
+		a.kept = true
+		if err := a.session.Unselect(ctx); err == nil || a.session.Alive() || ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
 	}
-	return r.dial(ctx)
+	return a.dial(ctx)
 }
 
 // dial begins a session, which has to know how mailboxes are named, and does without what the server refused before.
-func (r *run) dial(ctx context.Context) error {
-	refused, err := r.base.Refused(ctx)
+func (a *account) dial(ctx context.Context) error {
+	refused, err := a.base.Refused(ctx)
 	if err != nil {
 		return err
 	}
-	if r.session != nil {
-		r.learn()
-		r.session.Close()
+	if a.session != nil {
+		a.learn()
+		a.session.Close()
 	}
-	o := r.IMAP
-	o.Naming, o.Spool, o.Without = true, r.spool, slices.Concat(o.Without, r.lost)
+	o := a.IMAP
+	o.Naming, o.Spool, o.Without = true, a.spool, slices.Concat(o.Without, a.lost)
 	for c, at := range refused {
-		if r.Now().Sub(at) < refusalLasts {
+		if a.Now().Sub(at) < refusalLasts {
 			o.Without = append(o.Without, c)
 		}
 	}
@@ -144,35 +138,35 @@ func (r *run) dial(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if r.session != nil {
-		r.received += r.session.Received()
+	if a.session != nil {
+		a.received += a.session.Received()
 	}
-	r.session, r.reader, r.kept, r.known = s, changes.NewReader(s), false, 0
+	a.session, a.reader, a.kept, a.known = s, changes.NewReader(s), false, 0
 	return nil
 }
 
 // reconnect begins a new session in place of one that ended.
-func (r *run) reconnect(ctx context.Context) bool {
-	err := r.dial(ctx)
+func (a *account) reconnect(ctx context.Context) bool {
+	err := a.dial(ctx)
 	if err != nil {
-		r.Log.Info("no new connection", "err", err)
+		a.Log.Info("no new connection", "err", err)
 	}
 	return err == nil
 }
 
 // revive begins a new session, once, where that of an earlier run turned out to have ended meanwhile.
-func (r *run) revive(ctx context.Context) bool {
-	return r.kept && ctx.Err() == nil && !r.session.Alive() && r.reconnect(ctx)
+func (a *account) revive(ctx context.Context) bool {
+	return a.kept && ctx.Err() == nil && !a.session.Alive() && a.reconnect(ctx)
 }
 
 // spool is where bodies wait that come before their UIDs: with the mail, where there is room for it.
-func (r *run) spool() string {
-	for _, b := range r.byName {
-		if tmp := filepath.Join(string(b.dir), "tmp"); r.reader != nil && r.reader.Selected(b.server) && isDir(tmp) {
+func (a *account) spool() string {
+	for _, b := range a.byName {
+		if tmp := filepath.Join(string(b.dir), "tmp"); a.reader != nil && a.reader.Selected(b.server) && isDir(tmp) {
 			return tmp
 		}
 	}
-	return r.Root
+	return a.Root
 }
 
 // learn notes what the server offered and refused in this session.
@@ -182,15 +176,32 @@ func (l *line) learn() {
 }
 
 // remember writes down what the server offered and refused in this run.
-func (r *run) remember(ctx context.Context) error {
-	r.learn()
-	lost := r.lost
-	r.lost = nil
+func (a *account) remember(ctx context.Context) error {
+	a.learn()
+	lost := a.lost
+	a.lost = nil
 	for _, c := range lost {
-		r.emit(Notice{Text: "the server offers " + string(c) + " and does not do it: it is done without, for 30 days"})
+		a.emit(Notice{Text: "the server offers " + string(c) + " and does not do it: it is done without, for 30 days"})
 	}
-	if r.DryRun || len(lost) == 0 {
+	if a.DryRun || len(lost) == 0 {
 		return nil
 	}
-	return r.base.Refuse(context.WithoutCancel(ctx), r.Now(), lost...)
+	return a.base.Refuse(context.WithoutCancel(ctx), a.Now(), lost...)
+}
+
+// hungUp says whether the connection ended, and the server gave no reason that holds for the next one too.
+func (a *account) hungUp(err error) bool {
+	if err == nil || single(err) || maildir.Hopeless(err) || is[*brokenAt](err) || is[*brokenIn](err) || a.session.Alive() {
+		return false
+	}
+	e, ok := errors.AsType[*imap.Error](err)
+	return !ok || !slices.Contains([]string{"UNAVAILABLE", "LIMIT", "INUSE", "EXPIRED", "AUTHENTICATIONFAILED", "AUTHORIZATIONFAILED", "PRIVACYREQUIRED"}, e.Code)
+}
+
+// at is err, with where the connection ended if it did.
+func (a *account) at(e errand, err error) error {
+	if !a.hungUp(err) {
+		return err
+	}
+	return &brokenIn{errand: e, err: err}
 }

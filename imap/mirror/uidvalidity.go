@@ -27,7 +27,7 @@ func (b *box) uidsReassigned(now changes.State) bool {
 
 // messagesReplaced finds out what STATUS had not said. Where only HIGHESTMODSEQ went back, a server may have been restored and have got
 // new messages since, or it may have lost no more than an index: the messages tell.
-func (r *run) messagesReplaced(ctx context.Context, b *box) (bool, error) {
+func (o *remoteObserver) messagesReplaced(ctx context.Context, b *box) (bool, error) {
 	switch {
 	case b.mustMatch || !b.known || b.remote == nil:
 		return false, nil
@@ -36,8 +36,8 @@ func (r *run) messagesReplaced(ctx context.Context, b *box) (bool, error) {
 	case b.delta.Now.ModSeq == 0 || b.delta.Now.ModSeq >= b.ModSeq:
 		return false, nil
 	}
-	replaced, err := r.reader.Replaced(ctx, r.rows(b))
-	if r.doWithout(ctx, err) { // matching gets past a message that ends the connection
+	replaced, err := o.reader.Replaced(ctx, o.rows(b))
+	if o.breakers.doWithout(ctx, err) { // matching gets past a message that ends the connection
 		return true, nil
 	}
 	return replaced, err

@@ -10,16 +10,16 @@ import (
 // uploadSizes asks what the server made of uploads: its size and date are what it will be known by when it is moved there, or when the
 // mailbox has to be matched again. Exchange and gluon store other octets than they got, or count them otherwise. Of what is not
 // told, what was sent counts.
-func (r *run) uploadSizes(ctx context.Context, b *box, batch []*upload) error {
+func (u *uploads) uploadSizes(ctx context.Context, b *box, batch []*upload) error {
 	set := uids(batch, func(p *upload) goimap.UID { return p.uid })
 	if len(set) == 0 {
 		return nil
 	}
-	if _, err := r.selected(ctx, b, nil); err != nil {
+	if _, err := u.selected(ctx, b, nil); err != nil {
 		return err
 	}
 	var there goimap.UIDSet
-	for m, err := range r.session.FetchSizes(ctx, set) {
+	for m, err := range u.session.FetchSizes(ctx, set) {
 		if err != nil {
 			return err
 		}
@@ -36,14 +36,14 @@ func (r *run) uploadSizes(ctx context.Context, b *box, batch []*upload) error {
 			}
 		}
 	}
-	return r.notThere(ctx, batch, there)
+	return u.notThere(ctx, batch, there)
 }
 
 // notThere tells of uploads of which the server said where they are, and that are not there. If that were agreed, the file would be
 // removed as if somebody had deleted the message.
-func (r *run) notThere(ctx context.Context, batch []*upload, there goimap.UIDSet) error {
+func (u *uploads) notThere(ctx context.Context, batch []*upload, there goimap.UIDSet) error {
 	if slices.ContainsFunc(batch, func(p *upload) bool { return p.uid != 0 && !there.Contains(p.uid) }) {
-		all, err := r.session.SearchAll(ctx) // two answers have to agree
+		all, err := u.session.SearchAll(ctx) // two answers have to agree
 		if err != nil {
 			return err
 		}
@@ -54,8 +54,8 @@ func (r *run) notThere(ctx context.Context, batch []*upload, there goimap.UIDSet
 			continue
 		}
 		p.uid = 0
-		r.fail(p.op, errLost)
-		if err := r.base.Fruitless(ctx, p.intent); err != nil {
+		u.fail(p.op, errLost)
+		if err := u.base.Fruitless(ctx, p.intent); err != nil {
 			return err
 		}
 	}

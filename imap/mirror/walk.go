@@ -12,33 +12,33 @@ import (
 )
 
 // walk finds the Maildirs below the root, and whose they are.
-func (r *run) walk() error {
-	found, err := r.Layout.Maildirs(r.Root, false)
+func (f *finder) walk() error {
+	found, err := f.Layout.Maildirs(f.Root, false)
 	if err != nil {
 		return err
 	}
-	r.found = found.Maildirs
+	f.found = found.Maildirs
 	for folder, err := range found.Closed {
-		r.fail(plan.Op{Mailbox: folder}, err)
+		f.fail(plan.Op{Mailbox: folder}, err)
 	}
 	byFolder := map[string]*box{}
-	for _, b := range r.byName {
+	for _, b := range f.byName {
 		byFolder[b.Folder] = b
 		// One that is known may lie where another layout had put it: it is not gone because the configuration says another now.
-		b.here = b.known && r.remains(b.Folder) || hidden(r.Layout, b.Folder) && r.isMaildir(b.Folder)
+		b.here = b.known && f.remains(b.Folder) || hidden(f.Layout, b.Folder) && f.isMaildir(b.Folder)
 	}
 	var unassigned []string
-	for _, folder := range r.found {
+	for _, folder := range f.found {
 		if b := byFolder[folder]; b != nil {
 			b.here = true
 		} else {
 			unassigned = append(unassigned, folder)
 		}
 	}
-	aliases := r.inherit(unassigned, byFolder)
+	aliases := f.inherit(unassigned, byFolder)
 	for _, folder := range unassigned {
 		if byFolder[folder] == nil {
-			r.stray(folder, aliases[folder])
+			f.stray(folder, aliases[folder])
 		}
 	}
 	return nil
@@ -46,20 +46,20 @@ func (r *run) walk() error {
 
 // inherit gives mailboxes that have no Maildir yet the folder in which another program keeps them. It keeps its name: that
 // program may go on to use it, and would make another one. Answers with the folders that the mailboxes here could have had.
-func (r *run) inherit(unassigned []string, byFolder map[string]*box) (aliases map[string]*box) {
+func (f *finder) inherit(unassigned []string, byFolder map[string]*box) (aliases map[string]*box) {
 	aliases = map[string]*box{}
-	for _, b := range r.sorted() {
+	for _, b := range f.sorted() {
 		if b.remote == nil {
 			continue
 		}
-		for _, folder := range r.elsewhere(b) {
+		for _, folder := range f.elsewhere(b) {
 			if byFolder[folder] != nil {
 				continue
 			}
 			if b.here {
 				aliases[folder] = b
-			} else if b.ID == 0 && (slices.Contains(unassigned, folder) || hidden(r.Layout, folder) && r.isMaildir(folder)) {
-				r.Log.Info("folder of another program", "mailbox", b.Name, "folder", folder)
+			} else if b.ID == 0 && (slices.Contains(unassigned, folder) || hidden(f.Layout, folder) && f.isMaildir(folder)) {
+				f.Log.Info("folder of another program", "mailbox", b.Name, "folder", folder)
 				b.Folder, b.here, byFolder[folder] = folder, true, b
 			}
 		}
@@ -68,22 +68,22 @@ func (r *run) inherit(unassigned []string, byFolder map[string]*box) (aliases ma
 }
 
 // elsewhere lists where other programs would keep a mailbox. They may know it by the server's name, with the namespace's prefix.
-func (r *run) elsewhere(b *box) []string {
-	folders := r.Layout.Elsewhere(naming.Split(b.Name))
-	if r.naming.Delim == 0 {
+func (f *finder) elsewhere(b *box) []string {
+	folders := f.Layout.Elsewhere(naming.Split(b.Name))
+	if f.naming.Delim == 0 {
 		return folders
 	}
-	return append(folders, r.Layout.Elsewhere(strings.Split(b.server, string(r.naming.Delim)))...)
+	return append(folders, f.Layout.Elsewhere(strings.Split(b.server, string(f.naming.Delim)))...)
 }
 
 // stray makes a mailbox of a folder that is none's, unless it is that of one which lies elsewhere.
-func (r *run) stray(folder string, b *box) {
+func (f *finder) stray(folder string, b *box) {
 	if b == nil {
-		path, _ := r.Layout.Mailbox(folder)
-		b = r.box(naming.Scheme{Delim: 1}.Ours(strings.Join(path, "\x01")))
+		path, _ := f.Layout.Mailbox(folder)
+		b = f.box(naming.Scheme{Delim: 1}.Ours(strings.Join(path, "\x01")))
 	}
 	if b.Folder != "" {
-		r.note(folder, "is a folder for the mailbox "+b.Name+", which lies elsewhere: it is left alone")
+		f.note(folder, "is a folder for the mailbox "+b.Name+", which lies elsewhere: it is left alone")
 		return
 	}
 	b.Folder, b.here = folder, true
@@ -94,11 +94,11 @@ func hidden(l maildir.Layout, folder string) bool {
 	return l == maildir.FS && strings.Contains("/"+folder, "/.")
 }
 
-func (r *run) isMaildir(folder string) bool { return isDir(filepath.Join(r.Root, folder, "cur")) }
+func (f *finder) isMaildir(folder string) bool { return isDir(filepath.Join(f.Root, folder, "cur")) }
 
 // remains says whether anything is left of a Maildir, or may be in a folder that cannot be looked into. What it lacks is told by scan.
-func (r *run) remains(folder string) bool {
-	parts, err := maildir.Dir(filepath.Join(r.Root, folder)).Parts()
+func (f *finder) remains(folder string) bool {
+	parts, err := maildir.Dir(filepath.Join(f.Root, folder)).Parts()
 	return err != nil || len(parts.Lost) < 2
 }
 

@@ -15,35 +15,35 @@ const window = 8192
 // inWindows says whether newcomers can be planned one part after the other: nothing is new here, and nothing is missing on
 // either side that one of them could be. Else a move would look like a deletion and a download. So nothing is deleted before all newcomers
 // have been seen.
-func (r *run) inWindows() bool {
-	if r.changedHere() || r.DryRun { // a dry run lists everything
+func (o *observer) inWindows() bool {
+	if o.changedHere() || o.DryRun { // a dry run lists everything
 		return false
 	}
-	return !slices.ContainsFunc(r.boxes, func(b *box) bool {
+	return !slices.ContainsFunc(o.boxes, func(b *box) bool {
 		return b.mustMatch || b.unstable || len(b.pending) > 0 || b.blind || b.known && b.exist() != plan.Both || !b.intact()
 	})
 }
 
 // changedHere says whether files are missing, new, or there twice.
-func (r *run) changedHere() bool {
-	return slices.ContainsFunc(r.boxes, func(b *box) bool { return len(b.missing) > 0 || b.news+b.twins > 0 })
+func (o *observer) changedHere() bool {
+	return slices.ContainsFunc(o.boxes, func(b *box) bool { return len(b.missing) > 0 || b.news+b.twins > 0 })
 }
 
 // viewAllNewcomers brings into view the newcomers that are left for later windows, where they cannot be planned in windows.
-func (r *run) viewAllNewcomers(ctx context.Context) error {
-	if r.inWindows() {
+func (o *observer) viewAllNewcomers(ctx context.Context) error {
+	if o.inWindows() {
 		return nil
 	}
-	for _, b := range r.boxes {
+	for _, b := range o.boxes {
 		if b.outside || len(b.delta.New) == 0 {
 			continue
 		}
-		r.room = changes.Count(b.delta.New)
-		if err := r.newcomers(ctx, b); err != nil && !single(err) {
-			return r.at(looking(b), err)
+		o.there.room = changes.Count(b.delta.New)
+		if err := o.there.newcomers(ctx, b); err != nil && !single(err) {
+			return o.at(looking(b), err)
 		} else if err != nil {
 			b.outside = true
-			r.refuse(plan.Op{Mailbox: b.Name}, err)
+			o.refuse(plan.Op{Mailbox: b.Name}, err)
 		}
 	}
 	return nil
@@ -57,15 +57,15 @@ func (r *run) nextWindow(ctx context.Context, broken map[string]bool) ([]plan.Ma
 			if ctx.Err() != nil {
 				return nil, context.Cause(ctx)
 			}
-			err := r.observeWindow(ctx, b, broken)
+			err := r.observer.observeWindow(ctx, b, broken)
 			if err != nil {
-				if err := r.failed(plan.Op{Kind: plan.Download, Mailbox: b.Name}, err, broken); err != nil {
+				if err := r.applier.failed(plan.Op{Kind: plan.Download, Mailbox: b.Name}, err, broken); err != nil {
 					return nil, err
 				}
 				continue
 			}
 			if len(b.delta.Messages) > 0 {
-				v, err := r.view(ctx, b)
+				v, err := r.observer.view(ctx, b)
 				return []plan.Mailbox{v}, err
 			}
 		}
@@ -74,18 +74,18 @@ func (r *run) nextWindow(ctx context.Context, broken map[string]bool) ([]plan.Ma
 }
 
 // observeWindow brings newcomers of a mailbox into view, and nothing else.
-func (r *run) observeWindow(ctx context.Context, b *box, broken map[string]bool) error {
+func (o *observer) observeWindow(ctx context.Context, b *box, broken map[string]bool) error {
 	b.known, b.files, b.byKey, b.delta.Pairs, b.delta.Messages = true, nil, nil, nil, nil
 	if !b.here || b.remote == nil || b.refused || broken[b.Name] {
 		b.delta.New = nil
-		r.spoil(plan.Op{Mailbox: b.Name})
+		o.spoil(plan.Op{Mailbox: b.Name})
 		return nil
 	}
-	if err := r.opened(ctx, b); err != nil {
+	if err := o.opened(ctx, b); err != nil {
 		return err
 	}
-	r.room = cmp.Or(r.Window, window)
-	return r.at(looking(b), r.newcomers(ctx, b))
+	o.there.room = cmp.Or(o.Window, window)
+	return o.at(looking(b), o.there.newcomers(ctx, b))
 }
 
 // forecast tells what is ahead, guessing of what waits that it is like what was seen of the newcomers.

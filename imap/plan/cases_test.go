@@ -300,7 +300,7 @@ func (s *boxLines) here(t *testing.T, m *Mailbox, p Pair, letter string, words [
 	if p.Key != "" {
 		f.Key = p.Key
 	}
-	var pending *PendingChange
+	var pending *maildir.PendingChange
 	for _, w := range words {
 		key, value, _ := strings.Cut(w, "=")
 		switch {
@@ -315,7 +315,7 @@ func (s *boxLines) here(t *testing.T, m *Mailbox, p Pair, letter string, words [
 		case key == "unread", w == "known":
 			f.ID = Identity{}
 		case key == "pending":
-			pending = &PendingChange{UID: p.UID}
+			pending = &maildir.PendingChange{UID: p.UID}
 		case key == "delete":
 			pending.Delete = true
 		case key == "to":

@@ -2,8 +2,10 @@ package plan
 
 import (
 	"cmp"
-	"postie/maildir"
+	"iter"
 	"slices"
+
+	"postie/maildir"
 
 	"github.com/emersion/go-imap/v2"
 )
@@ -86,14 +88,24 @@ func (p *pool[T]) add(n *newcomer[T]) {
 	}
 }
 
-// find gives an untaken newcomer that is the message id, in the order of what was seen; nil: none. fit, if not nil,
-// must be true of it.
-func (p *pool[T]) find(id Identity, fit func(*newcomer[T]) bool) *newcomer[T] {
-	for _, m := range id.marks() {
-		for _, n := range p.by[m] {
-			if !n.taken && id.Same(p.id(&n.it)) && (fit == nil || fit(n)) {
-				return n
+// all gives the untaken newcomers that are the message id, in the order of what was seen, some of them more than once.
+func (p *pool[T]) all(id Identity) iter.Seq[*newcomer[T]] {
+	return func(yield func(*newcomer[T]) bool) {
+		for _, m := range id.marks() {
+			for _, n := range p.by[m] {
+				if !n.taken && id.Same(p.id(&n.it)) && !yield(n) {
+					return
+				}
 			}
+		}
+	}
+}
+
+// find gives the first of those that are the message id; nil: none. fit, if not nil, must be true of it.
+func (p *pool[T]) find(id Identity, fit func(*newcomer[T]) bool) *newcomer[T] {
+	for n := range p.all(id) {
+		if fit == nil || fit(n) {
+			return n
 		}
 	}
 	return nil
@@ -209,11 +221,16 @@ func (b *box) embody() {
 	}
 }
 
+// moved is where the file of a pair went, whose file is missing; nil: nowhere.
+func (d *differ) moved(t *trio) *newcomer[File] {
+	f, _ := maildir.Moved(t.pair.Key, d.files.all(t.who()), func(f *newcomer[File]) maildir.Key { return f.it.Key })
+	return f
+}
+
 // fileMoved finds a file that left its message behind for another mailbox.
 func (d *differ) fileMoved(t *trio) {
 	if t.pair.State == Agreed && t.at == nil && t.on != nil && t.pair.Key != "" {
-		f := d.files.find(t.who(), func(f *newcomer[File]) bool { return f.it.Key == t.pair.Key })
-		if f = cmp.Or(f, d.files.find(t.who(), nil)); f != nil {
+		if f := d.moved(t); f != nil {
 			t.take(f)
 		}
 	}
@@ -234,8 +251,7 @@ func (d *differ) parted(t *trio) {
 	if t.at != nil || t.on != nil || t.pair.State != Agreed || t.pair.Key == "" {
 		return
 	}
-	f := d.files.find(t.who(), func(f *newcomer[File]) bool { return f.it.Key == t.pair.Key })
-	f = cmp.Or(f, d.files.find(t.who(), nil))
+	f := d.moved(t)
 	if m := d.messages.find(t.who(), nil); f != nil && m != nil {
 		t.take(f)
 		t.follow(m)

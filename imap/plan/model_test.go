@@ -18,7 +18,7 @@ type world struct {
 	server    map[string]*srvBox
 	local     map[string]map[maildir.Key]*mail
 	base      map[string]*baseBox
-	pending   map[string]map[imap.UID]PendingChange
+	pending   map[string]map[imap.UID]maildir.PendingChange
 	permanent PermanentFlags
 	keys      int
 	validity  UIDValidity
@@ -58,7 +58,7 @@ type baseBox struct {
 
 func newWorld() *world {
 	w := &world{server: map[string]*srvBox{}, local: map[string]map[maildir.Key]*mail{}, base: map[string]*baseBox{},
-		pending: map[string]map[imap.UID]PendingChange{}, permanent: PermanentFlags{Flags: maildir.Flags{Set: 63}, Any: true}}
+		pending: map[string]map[imap.UID]maildir.PendingChange{}, permanent: PermanentFlags{Flags: maildir.Flags{Set: 63}, Any: true}}
 	w.policy = Policy{MaxDelete: 0.3, Expunge: true, Create: Both, AllowMassDelete: true}
 	return w
 }

@@ -137,7 +137,7 @@ func (p *people) pend(box string) {
 	if !ok {
 		return
 	}
-	pending := PendingChange{UID: uid}
+	pending := maildir.PendingChange{UID: uid}
 	switch p.n(3) {
 	case 0:
 		f := p.flags()
@@ -150,7 +150,7 @@ func (p *people) pend(box string) {
 		p.touched[bodyless[uid].content] |= Local
 	}
 	if p.w.pending[box] == nil {
-		p.w.pending[box] = map[imap.UID]PendingChange{}
+		p.w.pending[box] = map[imap.UID]maildir.PendingChange{}
 	}
 	p.w.pending[box][uid] = pending
 }

@@ -139,14 +139,6 @@ type Message struct {
 	ID     Identity // of a message that the base does not know: Size and Date, EmailID if there is one, the rest if Doubts asks
 }
 
-// PendingChange is a local change to a pair that has no body, hence no file to show it.
-type PendingChange struct {
-	UID    imap.UID
-	Flags  *maildir.Flags // nil: as the base has them
-	To     string         // the mailbox that it is to be moved to; "": stays
-	Delete bool
-}
-
 // PermanentFlags are the flags that a mailbox on the server can keep (RFC 9051 section 7.1).
 type PermanentFlags struct {
 	maildir.Flags
@@ -160,7 +152,7 @@ type Mailbox struct {
 	Base     Base
 	Files    iter.Seq2[File, error]    // keys strictly ascending
 	Messages iter.Seq2[Message, error] // UIDs strictly ascending
-	Pending  []PendingChange
+	Pending  []maildir.PendingChange
 
 	Known bool // there is a base; else the mailbox is new to us
 	Fresh bool // nothing was ever agreed about it: the base is what Rematch made

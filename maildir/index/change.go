@@ -52,7 +52,7 @@ func (s *Store) Mark(ctx context.Context, ms []Message, c Change) ([]Message, er
 		if m.Entry.Name != "" {
 			return place(tx, m, m.Mailbox)
 		}
-		return pend(tx, m, func(w *PendingChange) {
+		return pend(tx, m, func(w *maildir.PendingChange) {
 			if w.Flags != nil {
 				m.Flags = *w.Flags
 			}
@@ -99,7 +99,7 @@ func (s *Store) Remove(ctx context.Context, ms []Message) ([]Message, error) {
 		return err
 	}, func(tx *sql.Tx, m *Message) error {
 		if m.Entry.Name == "" {
-			return pend(tx, m, func(w *PendingChange) { w.Delete, w.To = true, "" })
+			return pend(tx, m, func(w *maildir.PendingChange) { w.Delete, w.To = true, "" })
 		}
 		_, err := tx.Exec("DELETE FROM message WHERE id = ? AND "+Unpaired, m.ID)
 		return err // the others are kept until the server has agreed; Follow hides them
@@ -153,7 +153,7 @@ func (s *Store) Move(ctx context.Context, ms []Message, mailbox string, layout m
 		if m.Entry.Name != "" {
 			return place(tx, m, m.Mailbox)
 		}
-		return pend(tx, m, func(w *PendingChange) { w.To, w.Delete = mailbox, false })
+		return pend(tx, m, func(w *maildir.PendingChange) { w.To, w.Delete = mailbox, false })
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"iter"
 	"path"
 	"slices"
 
@@ -145,26 +146,28 @@ func (w *following) place(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		ms, err := w.s.messages(ctx, "m.key = ? AND m.twin = 0 AND b.folder IS NOT NULL", string(stray.Entry.Key))
+		known, err := w.s.messages(ctx, "m.key = ? AND m.twin = 0 AND b.folder IS NOT NULL", string(stray.Entry.Key))
 		if err != nil {
 			return err
 		}
-		var m *Message
-		if len(ms) == 0 || !w.left(&ms[0]) {
+		var m *Message // read only if its key does not tell
+		read := func() *Message {
 			var again bool
-			if m, again = w.reader.read(folder{name: stray.Mailbox, dir: w.s.DirOf(stray)}, stray.Entry); m == nil {
-				w.again[stray.Mailbox] = w.again[stray.Mailbox] || again
-				w.doubt(stray.Mailbox)
-				continue
-			}
-			ms = w.like(m)
+			m, again = w.reader.read(folder{name: stray.Mailbox, dir: w.s.DirOf(stray)}, stray.Entry)
+			w.again[stray.Mailbox] = w.again[stray.Mailbox] || again
+			return m
 		}
-		if len(ms) == 0 {
+		moved, ok := maildir.Moved(stray.Entry.Key, w.like(known, read), keyOf)
+		switch {
+		case ok:
+		case m == nil:
+			w.doubt(stray.Mailbox)
+			continue
+		default:
 			m.folder, m.Flags = stray.folder, table.Flags(stray.Entry, "")
 			w.added = append(w.added, *m)
 			continue
 		}
-		moved := ms[0]
 		from, err := w.s.DirOf(moved).Keywords()
 		if err != nil {
 			return err
@@ -192,20 +195,31 @@ func (w *following) doubt(mailbox string) {
 	w.reader.vanished = false
 }
 
-// like is the first message whose file is missing and had this content, if there is one.
-func (w *following) like(m *Message) []Message {
+// like are the messages that a file may be: of known, which have its key, one whose own file is gone; and those whose file is missing and that
+// have its content, for which it is read.
+func (w *following) like(known []Message, read func() *Message) iter.Seq[Message] {
 	if w.byHash == nil {
 		w.byHash = map[[32]byte][]Message{}
 		for _, o := range w.missing {
 			w.byHash[o.Wire.Hash] = append(w.byHash[o.Wire.Hash], o)
 		}
 	}
-	all := w.byHash[m.Wire.Hash]
-	i := slices.IndexFunc(all, func(o Message) bool { return o.Header == m.Header && o.Wire.Size == m.Wire.Size && !w.placed[o.ID] })
-	if i < 0 {
-		return nil
+	return func(yield func(Message) bool) {
+		for _, o := range known {
+			if w.left(&o) && !w.placed[o.ID] && !yield(o) {
+				return
+			}
+		}
+		m := read()
+		if m == nil {
+			return
+		}
+		for _, o := range w.byHash[m.Wire.Hash] {
+			if m.is(&o) && !w.placed[o.ID] && !yield(o) {
+				return
+			}
+		}
 	}
-	return all[i : i+1]
 }
 
 // left reports whether the file of a message is not in its folder any more, under whatever name.

@@ -10,22 +10,14 @@ import (
 	"postie/maildir"
 )
 
-// PendingChange is a local change to a message that has no body, hence no file to show it: the next sync brings it to the server.
-type PendingChange struct {
-	UID    imap.UID
-	Flags  *maildir.Flags // nil: as they were agreed
-	To     string         // the mailbox that it is to be moved to; "": stays
-	Delete bool
-}
-
 // PendingChanges gives those of a box for which a condition holds.
-func (s *Store) PendingChanges(ctx context.Context, where string, args ...any) ([]PendingChange, error) {
+func (s *Store) PendingChanges(ctx context.Context, where string, args ...any) ([]maildir.PendingChange, error) {
 	return query(ctx, s, scanPending, pendingColumns+where, args...)
 }
 
 const pendingColumns = "SELECT uid, flags, keywords, dest, remove FROM wish WHERE "
 
-func scanPending(rows *sql.Rows) (w PendingChange, err error) {
+func scanPending(rows *sql.Rows) (w maildir.PendingChange, err error) {
 	var set sql.NullInt64
 	var f maildir.Flags
 	if err = rows.Scan(&w.UID, &set, &f.Keywords, &w.To, &w.Delete); set.Valid {
@@ -36,8 +28,8 @@ func scanPending(rows *sql.Rows) (w PendingChange, err error) {
 }
 
 // PutPending writes a local change down, in place of an older one to the same message. The zero change takes it back.
-func PutPending(tx *sql.Tx, box int64, w PendingChange) error {
-	if w == (PendingChange{UID: w.UID}) {
+func PutPending(tx *sql.Tx, box int64, w maildir.PendingChange) error {
+	if w == (maildir.PendingChange{UID: w.UID}) {
 		_, err := tx.Exec("DELETE FROM wish WHERE box = ? AND uid = ?", box, w.UID)
 		return err
 	}
@@ -48,7 +40,7 @@ func PutPending(tx *sql.Tx, box int64, w PendingChange) error {
 }
 
 // PendingFlags are the columns flags and keywords of a pending change.
-func PendingFlags(w PendingChange) (set sql.NullInt64, keywords string) {
+func PendingFlags(w maildir.PendingChange) (set sql.NullInt64, keywords string) {
 	if w.Flags == nil {
 		return set, ""
 	}
@@ -70,7 +62,7 @@ func (m *Message) canWait() error {
 }
 
 // pend changes what waits for a message without a body, and shows it so. What is so already need not wait.
-func pend(tx *sql.Tx, m *Message, change func(*PendingChange)) error {
+func pend(tx *sql.Tx, m *Message, change func(*maildir.PendingChange)) error {
 	var box int64
 	var home string
 	var flags maildir.Flags
@@ -100,11 +92,11 @@ func pend(tx *sql.Tx, m *Message, change func(*PendingChange)) error {
 }
 
 // pending is what waits for a message until now.
-func pending(tx *sql.Tx, box int64, uid imap.UID) (PendingChange, error) {
+func pending(tx *sql.Tx, box int64, uid imap.UID) (maildir.PendingChange, error) {
 	rows, err := tx.Query(pendingColumns+"box = ? AND uid = ?", box, uid)
 	all, err := Collect(rows, err, scanPending)
 	if err != nil || len(all) == 0 {
-		return PendingChange{UID: uid}, err
+		return maildir.PendingChange{UID: uid}, err
 	}
 	return all[0], nil
 }

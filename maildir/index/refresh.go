@@ -313,17 +313,18 @@ func (r *refresh) finish(ctx context.Context) error {
 // drop removes a row without a file, unless its message was found elsewhere by this refresh (or one that was
 // stopped before its end): then the row takes the place of the one that was made there.
 func (r *refresh) drop(tx *sql.Tx, id int64) error {
-	old, err := r.row(tx, "m.id = ?", id)
-	if err != nil || old == nil || exists(r.s.Path(*old)) {
+	row, err := r.rows(tx, "m.id = ?", id)
+	if err != nil || len(row) == 0 || exists(r.s.Path(row[0])) {
 		return err // another process brought the row up to date meanwhile
 	}
-	heir, err := r.row(tx, `m.id >= (SELECT refresh FROM meta) AND m.id <> ? AND m.header = ? AND
-		(m.size = ? AND m.hash = ? OR m.key = ?) ORDER BY m.key <> ?, m.id`,
-		id, old.Header[:], old.Wire.Size, old.Wire.Hash[:], string(old.Entry.Key), string(old.Entry.Key))
+	old := &row[0]
+	came, err := r.rows(tx, `m.id >= (SELECT refresh FROM meta) AND m.id <> ? AND (m.hash = ? OR m.key = ?) ORDER BY m.id`, id, old.Wire.Hash[:], string(old.Entry.Key))
 	if err != nil {
 		return err
 	}
-	if heir == nil || !exists(r.s.Path(*heir)) {
+	came = slices.DeleteFunc(came, func(m Message) bool { return !m.is(old) })
+	heir, ok := maildir.Moved(old.Entry.Key, slices.Values(came), keyOf)
+	if !ok || !exists(r.s.Path(heir)) {
 		r.done.Removed++
 		_, err := tx.Exec("DELETE FROM message WHERE id = ?", id)
 		if with := r.with[id]; err == nil && with != "" {
@@ -333,18 +334,22 @@ func (r *refresh) drop(tx *sql.Tx, id int64) error {
 	}
 	r.done.Added = max(0, r.done.Added-1)
 	r.done.Moved++
-	return inherit(tx, old, heir)
+	return inherit(tx, old, &heir)
 }
 
-// row is the first message for which the condition holds, nil if there is none.
-func (r *refresh) row(tx *sql.Tx, where string, args ...any) (*Message, error) {
-	rows, err := tx.Query(fmt.Sprintf(columns, "")+where+" LIMIT 1", args...)
-	ms, err := Collect(rows, err, scanMessage)
-	if err != nil || len(ms) == 0 {
-		return nil, err
-	}
-	return &ms[0], nil
+// rows are the messages for which the condition holds.
+func (r *refresh) rows(tx *sql.Tx, where string, args ...any) ([]Message, error) {
+	rows, err := tx.Query(fmt.Sprintf(columns, "")+where, args...)
+	return Collect(rows, err, scanMessage)
 }
+
+// is says whether two messages of the index are one, which has two files or has been moved: the header is the same, and the octets are, or
+// the key is.
+func (m *Message) is(o *Message) bool {
+	return m.Header == o.Header && (m.Wire.Hash == o.Wire.Hash && m.Wire.Size == o.Wire.Size || m.Entry.Key == o.Entry.Key)
+}
+
+func keyOf(m Message) maildir.Key { return m.Entry.Key }
 
 // inherit puts the row of old where heir's was. Ledger rows follow the key.
 func inherit(tx *sql.Tx, old, heir *Message) error {
