@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -37,6 +38,7 @@ type app struct {
 	exec    string // of --exec: told of each message
 
 	interruption *interruption
+	profile      profile
 
 	secrets  credential.Secrets
 	mu       sync.Mutex      // guards withheld
@@ -61,7 +63,7 @@ func (a *app) main(ctx context.Context, args []string) int {
 	a.args = args
 	root := a.root()
 	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
+	err := cmp.Or(root.ExecuteContext(ctx), a.profile.end())
 	if a.ui == nil { // the flags themselves were wrong
 		a.ui = ui.New(ui.Options{Out: a.out, Err: a.err, JSON: a.json || slices.Contains(args, "--json")})
 	}
@@ -103,6 +105,7 @@ Nothing is deleted on a server before it is durable here, whatever is killed.`,
 	f.Var(&a.timeout, "timeout", "end a connection that makes no progress for that long")
 	f.Var(&a.wait, "wait", "wait for a Maildir that is in use, for ever or for that long, such as 10m")
 	f.Lookup("wait").NoOptDefVal = forever
+	a.profile.flags(f)
 	root.PersistentPreRunE = func(*cobra.Command, []string) error { return a.begin() }
 	root.AddCommand(a.fetchCommand(), a.syncCommand(), a.watchCommand(), a.initCommand(), a.checkCommand(), a.loginCommand(), a.demoCommand(), a.configCommand(), a.manCommand(root), a.versionCommand())
 	root.AddCommand(a.listCommand(), a.showCommand(), a.searchCommand(), a.markCommand(), a.moveCommand(), a.deleteCommand(), a.freeCommand(), a.statusCommand(), a.indexCommand(), a.mailboxCommand(), a.serviceCommand(), a.restoreCommand(), a.exportCommand(), a.verifyCommand(), a.manifestCommand())
@@ -119,7 +122,7 @@ func (a *app) begin() error {
 		return exit.Usage(err, "")
 	}
 	a.ui = ui.New(ui.Options{Out: a.out, Err: a.err, Quiet: a.quiet, Verbose: a.verbose, JSON: a.json, Color: a.color, Hide: a.secrets.Hide, Journal: a.journal()})
-	return nil
+	return a.profile.begin()
 }
 
 // journal says whether what is printed goes to the journal of systemd.

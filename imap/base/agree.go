@@ -48,7 +48,13 @@ func (a *Account) agree(ctx context.Context, as []Agreement, state plan.State) (
 	err := a.s.Write(ctx, func(tx *sql.Tx) error {
 		w := &agreeing{a: a, tx: tx, sts: map[string]*sql.Stmt{}}
 		defer w.close()
-		for i := range as {
+		for i := 0; i < len(as); i++ {
+			if n, err := w.newcomers(as[i:], state, &rows); n > 0 || err != nil {
+				if i += n - 1; err != nil {
+					return err
+				}
+				continue
+			}
 			if err := w.one(&as[i], cmp.Or(state, as[i].Pair.State)); err != nil {
 				return err
 			}
@@ -68,6 +74,7 @@ type agreeing struct {
 	email string // EMAILID of the rows that were replaced
 
 	box, mailbox int64 // the last one asked for
+	single       int   // so many agreements are not worth another try of newcomers
 }
 
 func (w *agreeing) close() {
@@ -181,24 +188,31 @@ func (w *agreeing) write(g *Agreement, id int64, state plan.State) error {
 			return err
 		}
 	}
-	p := &g.Pair
-	uid, key := sql.NullInt64{Int64: int64(p.UID), Valid: p.UID != 0}, sql.NullString{String: string(p.Key), Valid: p.Key != ""}
-	st, err := w.st(`INSERT INTO pair (box, uid, key, state, local, local_keywords, remote, remote_keywords, size, date, emailid, message)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
+	st, err := w.st(pairing + " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
 	if err != nil {
 		return err
 	}
-	r, err := st.Exec(box, uid, key, state, p.Local.Set, string(p.Local.Keywords), p.Remote.Set, string(p.Remote.Keywords),
-		p.Size, p.Date.UnixMilli(), cmp.Or(g.EmailID, w.email), id)
+	r, err := st.Exec(g.values(box, state, cmp.Or(g.EmailID, w.email), id)...)
 	if err != nil {
 		return err
 	}
-	w.row = Row{Pair: *p, Message: id, Entry: g.Entry}
+	w.row = Row{Pair: g.Pair, Message: id, Entry: g.Entry}
 	if g.Message != nil {
 		g.Message.ID = id
 	}
 	w.row.ID, err = r.LastInsertId()
 	return err
+}
+
+// pairing begins the statement that puts pairs into the table.
+const pairing = "INSERT OR FAIL INTO pair (box, uid, key, state, local, local_keywords, remote, remote_keywords, size, date, emailid, message)"
+
+// values are those of the pair's row.
+func (g *Agreement) values(box int64, state plan.State, email string, message int64) []any {
+	p := &g.Pair
+	uid, key := sql.NullInt64{Int64: int64(p.UID), Valid: p.UID != 0}, sql.NullString{String: string(p.Key), Valid: p.Key != ""}
+	return []any{box, uid, key, state, p.Local.Set, string(p.Local.Keywords), p.Remote.Set, string(p.Remote.Keywords),
+		p.Size, p.Date.UnixMilli(), email, message}
 }
 
 // place is the mailbox of a box.

@@ -259,7 +259,7 @@ func (a *Account) Arrived(ctx context.Context, found, lost []Row) error {
 		return nil
 	}
 	return verb("record what arrived", a.s.Write(ctx, func(tx *sql.Tx) error {
-		err := index.Each(tx, "UPDATE pair SET state = 0 WHERE id = ?", found, func(r *Row) []any { return []any{r.ID} }, nil)
+		err := index.Each(tx, "UPDATE pair SET state = 0 WHERE id BETWEEN ? AND ?", spans(found), func(s *span) []any { return []any{s.first, s.last} }, nil)
 		if err == nil {
 			err = index.Each(tx, "UPDATE pair SET state = 0, key = NULL WHERE id = ?", lost, func(r *Row) []any { return []any{r.ID} }, nil)
 		}
@@ -268,6 +268,20 @@ func (a *Account) Arrived(ctx context.Context, found, lost []Row) error {
 		}
 		return err
 	}))
+}
+
+// span is rows whose IDs follow each other, as those do that one Arrive gave to new messages.
+type span struct{ first, last int64 }
+
+func spans(rows []Row) (all []span) {
+	for _, r := range rows {
+		if n := len(all); n > 0 && all[n-1].last+1 == r.ID {
+			all[n-1].last = r.ID
+		} else {
+			all = append(all, span{r.ID, r.ID})
+		}
+	}
+	return all
 }
 
 // Renamed follows files that other programs renamed without a change that matters: Message and Entry of each row count.

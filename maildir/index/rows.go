@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 )
 
 // Here is by what other rooms read and write the database: those that look for messages, and those that keep tables of their own.
@@ -61,3 +62,53 @@ const Unpaired = "NOT EXISTS (SELECT 1 FROM pair WHERE pair.message = message.id
 
 // Garbled is the error of a value in the database that nothing can be made of; see Store.Blame.
 func Garbled(err error) error { return &garbled{err} }
+
+// together is how many rows one statement of Insert puts into a table. Each statement costs as much as three rows; but the driver looks
+// for each parameter among all of them, so that more rows are no gain.
+const together = 8
+
+// Insert puts a row for each item into a table, in few statements. head is "INSERT OR FAIL INTO table (column, …)", and args are the
+// values of its columns. entered, unless nil, is told the ids that the rows were given by the table, which must be AUTOINCREMENT. A row
+// that there may not be is an error, and then some of the items may have been put there: FAIL spares SQLite the copy of each page that
+// it would need to take the statement back.
+func Insert[T any](tx *sql.Tx, head string, items []T, args func(*T) []any, entered func(n int, id int64)) error {
+	var st *sql.Stmt
+	rows := 0 // of st
+	defer func() { finish(st) }()
+	for first := 0; first < len(items); first += rows {
+		var values []any
+		n := min(together, len(items)-first)
+		for i := range n {
+			values = append(values, args(&items[first+i])...)
+		}
+		if n != rows {
+			row := ", (?" + strings.Repeat(", ?", len(values)/n-1) + ")"
+			finish(st)
+			var err error
+			if st, err = tx.Prepare(head + " VALUES" + strings.Repeat(row, n)[1:]); err != nil {
+				return err
+			}
+			rows = n
+		}
+		r, err := st.Exec(values...)
+		if err != nil {
+			return err
+		}
+		last, err := r.LastInsertId()
+		if err != nil {
+			return err
+		}
+		for i := range n {
+			if entered != nil { // an AUTOINCREMENT table counts on from the highest id that it ever had
+				entered(first+i, last-int64(n-1-i))
+			}
+		}
+	}
+	return nil
+}
+
+func finish(st *sql.Stmt) {
+	if st != nil {
+		st.Close()
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/emersion/go-imap/v2"
+	sqlite3 "modernc.org/sqlite/lib"
 
 	"postie/maildir"
 	"postie/maildir/look"
@@ -78,59 +79,75 @@ func scanMessage(rows *sql.Rows) (m Message, err error) {
 	return m, err
 }
 
-// Insertion begins the statement that puts a message into the table; how it ends says what happens with a key and twin
+// Inserting begins the statement that puts messages into the table, for Insert.
+const Inserting = `INSERT OR FAIL INTO message (mailbox, key, tail, new, flags, keywords, date, size, hash, exact, header,
+	sender, recipients, subject, message_id, written, twin)`
+
+// Insertion begins the statement that puts one message into the table; how it ends says what happens with a key and twin
 // that the folder has already.
-const Insertion = `INSERT INTO message (mailbox, key, tail, new, flags, keywords, date, size, hash, exact, header,
-	sender, recipients, subject, message_id, written, twin) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) `
+const Insertion = Inserting + ` VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) `
 
 // insert puts messages into the table and sets their IDs. twin is 0 but for a further file of one key in one folder.
-// conflict, an upsert clause, is for the few that are there already: RETURNING is what makes it dear.
+// conflict, an upsert clause, is for the few that are there already.
 func insert(tx *sql.Tx, ms []Message, twin int64, now time.Time, conflict string) error {
-	st, err := tx.Prepare(Insertion + "ON CONFLICT DO NOTHING")
-	if err != nil {
-		return err
-	}
-	defer st.Close()
-	var more *sql.Stmt
 	mailboxes := make(map[string]int64)
 	for i := range ms {
-		m := &ms[i]
-		box := cmp.Or(m.Mailbox, Inbox)
-		if mailboxes[box] == 0 {
+		if m := &ms[i]; m.Date.IsZero() {
+			m.Date = now
+		}
+		if box := cmp.Or(ms[i].Mailbox, Inbox); mailboxes[box] == 0 {
+			var err error
 			if mailboxes[box], err = MailboxID(tx, box); err != nil {
 				return err
 			}
 		}
-		if m.Date.IsZero() {
-			m.Date = now
-		}
-		values := m.Values(mailboxes[box], twin)
-		r, err := st.Exec(values...)
-		if err != nil {
-			return err
-		}
-		if n, _ := r.RowsAffected(); n > 0 {
-			m.ID, err = r.LastInsertId()
-		} else {
-			err = tx.QueryRow(Insertion+conflict+" RETURNING id", values...).Scan(&m.ID)
-		}
-		if err == nil && m.Detailed() {
-			if more == nil {
-				if more, err = tx.Prepare(Detailing); err != nil {
-					return err
-				}
-				defer more.Close()
-			}
-			_, err = more.Exec(m.Details()...)
-		}
-		if err == nil && m.Own != [32]byte{} {
-			_, err = tx.Exec(Owning, m.ID, m.Own[:])
-		}
-		if err != nil {
+	}
+	values := func(m *Message) []any { return m.Values(mailboxes[cmp.Or(m.Mailbox, Inbox)], twin) }
+	err := Insert(tx, Inserting, ms, values, func(i int, id int64) { ms[i].ID = id })
+	if code(err) == sqlite3.SQLITE_CONSTRAINT { // one is there already, and those that Insert put there are too
+		err = insertEach(tx, ms, Insertion+conflict+" RETURNING id", values)
+	}
+	if err != nil {
+		return err
+	}
+	all := make([]*Message, len(ms))
+	for i := range ms {
+		all[i] = &ms[i]
+	}
+	return EnterMore(tx, all)
+}
+
+// insertEach puts messages into the table one by one.
+func insertEach(tx *sql.Tx, ms []Message, q string, values func(*Message) []any) error {
+	st, err := tx.Prepare(q)
+	if err != nil {
+		return err
+	}
+	defer st.Close()
+	for i := range ms {
+		if err := st.QueryRow(values(&ms[i])...).Scan(&ms[i].ID); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// EnterMore writes down what not every message has, of messages that were just put into the table: references and Cc, and Own.
+func EnterMore(tx *sql.Tx, ms []*Message) error {
+	var detailed, owning []*Message
+	for _, m := range ms {
+		if m.Detailed() {
+			detailed = append(detailed, m)
+		}
+		if m.Own != [32]byte{} {
+			owning = append(owning, m)
+		}
+	}
+	err := Insert(tx, "INSERT OR REPLACE INTO detail (message, refs, cc)", detailed, func(m **Message) []any { return (*m).Details() }, nil)
+	if err == nil {
+		err = each(tx, Owning, owning, func(m **Message) []any { return []any{(*m).ID, (*m).Own[:]} }, nil)
+	}
+	return err
 }
 
 // Values are those of Insertion.

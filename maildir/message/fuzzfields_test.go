@@ -5,6 +5,7 @@ import (
 	"io"
 	"mime"
 	"mime/quotedprintable"
+	"net/mail"
 	"strings"
 	"testing"
 	"time"
@@ -62,6 +63,33 @@ func FuzzAddresses(f *testing.F) {
 			t.Fatalf("%q: %d octets: %q", data, len(got), got)
 		}
 	})
+}
+
+// The short way through an address says what net/mail says, and is taken for those that people have.
+func FuzzPlainAddress(f *testing.F) {
+	plain := []string{"Ann Example <ann@x.test>", "ann+lists@x.test", "<a@b>", "B. Example <b.e@x-y.test>", "J.R.R. T <j@x>"}
+	for _, s := range plain {
+		if _, _, ok := plainAddress([]byte(s)); !ok {
+			f.Errorf("%q takes the long way", s)
+		}
+	}
+	for _, s := range append(plain, "a@b@c", "a.@b", "a <b>", "a  b <c@d>", " a <b@c>", ". <b@c>", "a. <b@c>", "a <b@c> d", "=?utf-8?q?a?= <b@c>", "a<b@c>") {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, item []byte) {
+		name, addr, ok := plainAddress(item)
+		if a, err := mail.ParseAddress(string(item)); ok && (err != nil || a.Name != name || a.Address != addr) {
+			t.Fatalf("%q: %q, %q; net/mail: %v, %v", item, name, addr, a, err)
+		}
+	})
+}
+
+// What nearly all messages are costs few allocations to summarize: first syncs do nothing else as often.
+func TestSummarizeAllocations(t *testing.T) {
+	header := []byte("From: Ann Example <ann@x.test>\r\nTo: bob@x.test\r\nSubject: Letter\r\nMessage-ID: <a@x>\r\nDate: Tue, 05 Mar 2024 14:07:09 +0000\r\n\r\n")
+	if n := testing.AllocsPerRun(100, func() { Summarize(header) }); n > 25 {
+		t.Errorf("%v allocations", n)
+	}
 }
 
 // Quoted-printable as others write it reads as what was written, wherever it is cut into pieces, and never becomes longer.

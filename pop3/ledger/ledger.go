@@ -110,13 +110,9 @@ func (l *Ledger) Arriving(ctx context.Context, rs []Receipt) ([]int64, error) {
 	ids := make([]int64, len(rs))
 	at := l.s.Now().UnixMilli()
 	err := l.s.Write(ctx, func(tx *sql.Tx) error {
-		return index.Each(tx, `INSERT INTO receipt (maildrop, uidl, state, key, listed, size, hash, exact, header, read, at)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, rs, func(r *Receipt) []any {
+		return index.Insert(tx, "INSERT OR FAIL INTO receipt (maildrop, uidl, state, key, listed, size, hash, exact, header, read, at)", rs, func(r *Receipt) []any {
 			return []any{l.id, r.UIDL, Arriving, string(r.Key), r.Listed, r.Wire.Size, r.Wire.Hash[:], r.Wire.Exact, r.Header[:], r.Read, at}
-		}, func(n int, r sql.Result) (err error) {
-			ids[n], err = r.LastInsertId()
-			return err
-		})
+		}, func(n int, id int64) { ids[n] = id })
 	})
 	return ids, verb("record what arrives", err)
 }

@@ -1,0 +1,98 @@
+package base
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/emersion/go-imap/v2"
+
+	"postie/maildir/index"
+)
+
+// Agreements that are written down together lead to what they lead to one by one, whatever is known of their UIDs and keys already.
+func TestTogetherAsOneByOne(t *testing.T) {
+	for seed := range uint64(12) {
+		together, one := history(t, seed, 64), history(t, seed, 1)
+		if together != one {
+			t.Errorf("seed %d: together\n%s\none by one\n%s", seed, together, one)
+		}
+	}
+}
+
+// history writes agreements down, so many at a time, and shows what all tables hold then.
+func history(t *testing.T, seed uint64, together int) string {
+	s, a, in, _ := based(t)
+	random := rand.New(rand.NewPCG(seed, 1))
+	var as []Agreement
+	for n := range 256 {
+		uid, key := imap.UID(n+1), n
+		if n > 0 && random.IntN(40) == 0 {
+			uid = imap.UID(1 + random.IntN(n))
+		}
+		if n > 0 && random.IntN(40) == 0 {
+			key = random.IntN(n)
+		}
+		g := paired(in, uid, fmt.Sprint("k", key))
+		if random.IntN(9) == 0 {
+			g.Message.Summary.References, g.Message.Summary.Cc = "a@x b@x", "Ann <ann@x>"
+		}
+		if random.IntN(9) == 0 {
+			g.Message.Wire.Exact, g.Message.Own = false, [32]byte{9, byte(n)}
+		}
+		as = append(as, g)
+	}
+	for len(as) > 0 {
+		n := min(together, len(as))
+		rows, err := a.Arrive(t.Context(), as[:n])
+		must(t, err)
+		for i, r := range rows {
+			if g := as[i]; r.UID != g.Pair.UID || r.Key != g.Pair.Key || r.Message != g.Message.ID || r.ID == 0 || r.Message == 0 {
+				t.Fatalf("%+v of %+v", r, g)
+			}
+		}
+		as = as[n:]
+	}
+	var out strings.Builder
+	for _, table := range []string{"pair", "message", "detail", "own", "box"} {
+		lines, err := index.Rows(t.Context(), s, func(rows *sql.Rows) (string, error) {
+			columns, err := rows.Columns()
+			must(t, err)
+			values := make([]any, len(columns))
+			for i := range values {
+				values[i] = new(any)
+			}
+			err = rows.Scan(values...)
+			line := table
+			for _, v := range values {
+				line += fmt.Sprint(" ", *v.(*any))
+			}
+			return line, err
+		}, "SELECT * FROM "+table+" ORDER BY 1")
+		must(t, err)
+		out.WriteString(strings.Join(lines, "\n") + "\n")
+	}
+	return out.String()
+}
+
+// What is new costs a few statements for many messages, not some for each.
+func TestNewcomersAllocations(t *testing.T) {
+	_, a, in, _ := based(t)
+	uid := imap.UID(0)
+	const batch = 256
+	n := testing.AllocsPerRun(4, func() {
+		as := make([]Agreement, batch)
+		for i := range as {
+			uid++
+			as[i] = paired(in, uid, fmt.Sprint("k", uid))
+		}
+		rows, err := a.Arrive(context.Background(), as)
+		must(t, err, a.Arrived(context.Background(), rows, nil))
+	}) / batch
+	if t.Logf("%.0f allocations for each message", n); n > 60 {
+		t.Errorf("%.0f allocations for each message", n)
+	}
+}
