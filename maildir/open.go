@@ -27,13 +27,13 @@ func Open(path string) (*os.File, fs.FileInfo, error) {
 	if err != nil { // links and sockets cannot be opened: each system has its own error for that
 		info, statErr := os.Lstat(path)
 		if statErr == nil && !info.Mode().IsRegular() {
-			err = &NotMessage{path, kindOf(info.Mode())}
+			err = &NotMessage{path, KindOf(info.Mode())}
 		}
 		return nil, nil, err
 	}
 	info, err := f.Stat()
 	if err == nil && !info.Mode().IsRegular() {
-		err = &NotMessage{path, kindOf(info.Mode())}
+		err = &NotMessage{path, KindOf(info.Mode())}
 	}
 	if err != nil {
 		f.Close()
@@ -42,7 +42,8 @@ func Open(path string) (*os.File, fs.FileInfo, error) {
 	return f, info, nil
 }
 
-func kindOf(mode fs.FileMode) string {
+// KindOf names what lies somewhere, by its mode.
+func KindOf(mode fs.FileMode) string {
 	switch {
 	case mode&fs.ModeSymlink != 0:
 		return "a symbolic link"
@@ -52,6 +53,8 @@ func kindOf(mode fs.FileMode) string {
 		return "a pipe"
 	case mode&fs.ModeSocket != 0:
 		return "a socket"
+	case mode.IsRegular():
+		return "a file"
 	}
 	return "a device"
 }

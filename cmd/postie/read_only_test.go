@@ -216,3 +216,28 @@ func TestReadBesideLongWrite(t *testing.T) {
 	}
 	read(2, "", "search", "letter")
 }
+
+// A root that may not be read is an error that names it, not mail that is not there; so is one that cannot be searched.
+func TestRootNotReadable(t *testing.T) {
+	s := newStranger(t)
+	s.deliver(1)
+	for _, mode := range []fs.FileMode{0, 0o400, 0o100} {
+		for n, args := range []string{"list", "search body1", "show 1", "mark 1 --seen", "manifest", "verify --local", "export --mbox -o out", "mailbox list", "index --rebuild",
+			"fetch pop3://alice@127.0.0.1:1 --tls none --password-env PW", "sync -n imap://alice@127.0.0.1:1 --tls none --password-env PW"} {
+			if mode != 0 && n > 0 {
+				break // who cannot open a root in one command cannot in another
+			}
+			s.must(os.Chown(string(s.mail), 65534, 65534), os.Chmod(string(s.mail), mode))
+			c := exec.Command(s.binary, append(strings.Fields(args), "-d", string(s.mail))...)
+			c.Args[0], c.Dir = "postie", filepath.Join(s.home, "tmp")
+			c.Env = []string{"TMPDIR=" + filepath.Join(s.home, "tmp"), "HOME=" + s.home, "PW=secret"}
+			if os.Geteuid() == 0 {
+				c.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+			}
+			out, _ := c.CombinedOutput()
+			if code := c.ProcessState.ExitCode(); code != exit.Failed || !strings.Contains(string(out), string(s.mail)) || !strings.Contains(string(out), "try: let "+string(s.mail)) {
+				t.Errorf("mode %o: %s: exit code %d:\n%s", mode, args, code, out)
+			}
+		}
+	}
+}

@@ -40,17 +40,6 @@ func unwritable(path string) error {
 	return nil
 }
 
-// unlinked makes sure that the database and its journals are files: SQLite would write into, and make, what a link leads to.
-func (s *Store) unlinked() error {
-	for _, suffix := range []string{"", "-wal", "-shm", "-journal"} {
-		info, err := os.Lstat(s.path() + suffix)
-		if err == nil && !info.Mode().IsRegular() {
-			return fmt.Errorf("%s%s is no file, as a link or a folder is none: remove it, or have the state in another folder (state = …)", s.path(), suffix)
-		}
-	}
-	return nil
-}
-
 func denied(err error) bool { return errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) }
 
 // borrow has the store read a database that it cannot write: of a backup on a read-only medium, or of mail that belongs to
@@ -63,6 +52,10 @@ func (s *Store) borrow(ctx context.Context, root, state string, why error) error
 	}
 	s.why, s.root, s.net = why, maildir.Dir(root), false
 	path := lender(root, state)
+	if in, ok := errors.AsType[*Obstructed](why); ok {
+		s.log.Warn("index cannot be read; NUMBERs are not those that it has", "err", in)
+		path = ""
+	}
 	if path == "" {
 		return s.own(ctx)
 	}

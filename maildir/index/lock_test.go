@@ -298,27 +298,64 @@ func TestNoFilesBesideTheMail(t *testing.T) {
 			if err := errors.Join(os.WriteFile(victim, nil, 0o600), make(filepath.Join(string(root), name), victim)); err != nil {
 				t.Fatal(err)
 			}
-			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-			s, err := Open(ctx, root, nil)
-			if err == nil {
-				var l *Lock
-				if l, err = s.Lock(ctx, 0); err == nil {
-					l.Release()
+			harmless := name == ".postie.id" && (kind == "link" || kind == "dangling")
+			for mode, o := range map[string]*Options{"a run": nil, "a dry run": {Dry: true}, "a reader": {Read: true}} {
+				ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+				s, err := Open(ctx, root, o)
+				if err == nil {
+					var l *Lock
+					if o == nil {
+						l, err = s.Lock(ctx, 0)
+					}
+					if l != nil {
+						l.Release()
+					}
+					s.Close()
 				}
-				s.Close()
+				if ctx.Err() != nil {
+					t.Errorf("%s is a %s: %s waits", name, kind, mode)
+				}
+				cancel()
+				if in, ok := errors.AsType[*Obstructed](err); (err == nil) != (harmless || mode == "a reader") || err != nil && (!ok || in.Path != filepath.Join(string(root), name)) {
+					t.Errorf("%s is a %s: %s: %v", name, kind, mode, err)
+				}
 			}
-			if ctx.Err() != nil {
-				t.Errorf("%s is a %s: it waits", name, kind)
-			}
-			cancel()
 			left, _ := os.ReadDir(dir)
 			if text, _ := os.ReadFile(victim); len(text) > 0 || len(left) != 1 {
 				t.Errorf("%s is a %s: written were %q, %v", name, kind, text, left)
 			}
-			harmless := name == ".postie.open" && kind == "pipe" || name == ".postie.id" && (kind == "link" || kind == "dangling")
-			if err == nil && !harmless {
-				t.Errorf("%s is a %s: not a word", name, kind)
+		}
+	}
+}
+
+// A folder that cannot be one is told before it is used: the root, and that of the state.
+func TestUsable(t *testing.T) {
+	top := t.TempDir()
+	in := func(name string) string { return filepath.Join(top, name) }
+	must(t, errors.Join(os.WriteFile(in("file"), nil, 0o600), os.Symlink("disk/x", in("link")), syscall.Mkfifo(in("pipe"), 0o600),
+		os.Mkdir(in("dir"), 0o700), os.Symlink("dir", in("good"))))
+	for path, want := range map[string]string{
+		"dir": "", "good": "", "dir/new/one": "", "good/new": "",
+		"link": "link is a symbolic link to " + in("disk/x") + ", which is not there", "link/below": "link is a symbolic link to ",
+		"file": "file is a file", "pipe": "pipe is a pipe",
+	} {
+		err := Usable("the Maildir", in(path))
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", path, err)
+		}
+		if want == "" || path == "link/below" {
+			continue
+		}
+		for _, o := range []*Options{{State: in(path)}, {State: in(path), Dry: true}} {
+			if _, err := Open(t.Context(), newRoot(t), o); !errors.As(err, new(*Obstructed)) || !strings.Contains(err.Error(), "the folder of the state") {
+				t.Errorf("%s as state: %v", path, err)
 			}
 		}
+		s, err := Open(t.Context(), newRoot(t), &Options{State: in(path), Read: true})
+		must(t, err)
+		s.Close()
+	}
+	if left, _ := os.ReadDir(top); len(left) != 5 {
+		t.Errorf("%v", left)
 	}
 }

@@ -61,7 +61,7 @@ type Store struct {
 }
 
 // Open opens the index of the Maildir root, which must exist, and makes or migrates its database as needed. A
-// damaged database is set aside, never deleted, and an empty one takes its place: see SetAside. Errors: *Newer;
+// damaged database is set aside, never deleted, and an empty one takes its place: see SetAside. Errors: *Newer; *Obstructed;
 // *Locked when the database must be made, migrated or set aside while another process has it open.
 func Open(ctx context.Context, root maildir.Dir, o *Options) (*Store, error) {
 	s := &Store{log: slog.New(slog.DiscardHandler), now: time.Now, scan: make(chan struct{}, 1)}
@@ -72,10 +72,10 @@ func Open(ctx context.Context, root maildir.Dir, o *Options) (*Store, error) {
 	if o.Now != nil {
 		s.now = o.Now
 	}
-	var err error
-	if o.Dry {
+	err := obstacle(string(root), o.State)
+	if err == nil && o.Dry {
 		err = s.rehearse(ctx, string(root), o.State)
-	} else {
+	} else if err == nil {
 		err = s.begin(ctx, string(root), o)
 	}
 	if o.Read && ctx.Err() == nil && borrowable(err) {
@@ -117,9 +117,6 @@ func (s *Store) begin(ctx context.Context, root string, o *Options) error {
 		return err
 	}
 	if err := unwritable(s.path()); err != nil {
-		return err
-	}
-	if err := s.unlinked(); err != nil {
 		return err
 	}
 	s.net = maildir.Networked(filepath.Dir(s.base))

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,6 +21,7 @@ import (
 	"postie/cmd/postie/internal/paths"
 	"postie/cmd/postie/internal/ui"
 	ourimap "postie/imap"
+	"postie/maildir/index"
 	"postie/pop3"
 )
 
@@ -124,6 +126,10 @@ func (c *checking) place() string {
 func (c *checking) maildir() {
 	defer func() { c.know(Facts{"path": c.account.Maildir, "exists": paths.Exists(c.account.Maildir)}) }()
 	root := c.account.Maildir
+	if err := cmp.Or(index.Usable("the Maildir", root), c.state()); err != nil {
+		c.fail("maildir", err, exit.Remedy(err, c.account))
+		return
+	}
 	info, err := os.Stat(root)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -134,11 +140,17 @@ func (c *checking) maildir() {
 		c.ok("maildir", "%s is not there yet; the first run makes it", root)
 	case err != nil:
 		c.fail("maildir", err, "check the permissions of the folders above it")
-	case !info.IsDir():
-		c.fail("maildir", fmt.Errorf("%s is no folder", root), "set another maildir")
 	default:
 		c.writable(root, info)
 	}
+}
+
+// state looks at the folder of the state, where that is another one.
+func (c *checking) state() error {
+	if c.account.State == "" {
+		return nil
+	}
+	return index.Usable("the folder of the state", c.account.State)
 }
 
 func (c *checking) writable(root string, info fs.FileInfo) {

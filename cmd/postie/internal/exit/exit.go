@@ -80,7 +80,7 @@ func Code(err error) int {
 		return int(done)
 	case errors.Is(err, ErrInterrupted), errors.Is(err, context.Canceled):
 		return Interrupted
-	case Is[*UsageError](err), Is[*config.Error](err), Is[*credential.NoSecretError](err), Is[*credential.UnreadableError](err), Is[*index.NameError](err), Is[*mirror.SharedError](err), Is[*mirror.NoMailboxError](err), Is[*index.Nested](err), Is[*index.NoLocks](err):
+	case Is[*UsageError](err), Is[*config.Error](err), Is[*credential.NoSecretError](err), Is[*credential.UnreadableError](err), Is[*index.NameError](err), Is[*mirror.SharedError](err), Is[*mirror.NoMailboxError](err), Is[*index.Nested](err), Is[*index.NoLocks](err), badFolder(err):
 		return BadUsage
 	case Is[*retrieve.Guard](err), Is[plan.Guard](err):
 		return Guard
@@ -102,6 +102,12 @@ func Code(err error) int {
 func Is[E error](err error) bool {
 	_, ok := errors.AsType[E](err)
 	return ok
+}
+
+// badFolder says whether a folder that the configuration or the command line names cannot be one.
+func badFolder(err error) bool {
+	e, ok := errors.AsType[*index.Obstructed](err)
+	return ok && e.What != ""
 }
 
 // refusedLogin says whether it was user, password, token or mechanism that the server would not take.

@@ -84,6 +84,8 @@ func hereHint(err error, account string) string {
 		return "give each account a maildir of its own"
 	case Is[*index.Nested](err):
 		return nestedHint(err)
+	case Is[*index.Obstructed](err):
+		return obstructedHint(err)
 	case Is[*index.NoLocks](err):
 		return `put the state on a disk of this machine: state = "DIR"; and let no other machine run postie on this Maildir`
 	case Is[*index.Lost](err):
@@ -202,6 +204,20 @@ func Remedy(err error, a config.Account) string {
 		return `remove auth = …, so that the strongest offered is taken, or ask the provider`
 	}
 	return cmp.Or(Hint(err, a.Name), "postie check -vv "+a.Name+" shows the dialogue")
+}
+
+// obstructedHint says what to do about what lies where a folder or a file of ours ought to be.
+func obstructedHint(err error) string {
+	e, _ := errors.AsType[*index.Obstructed](err)
+	switch {
+	case e.Link != "":
+		return "is a disk not mounted? Else make that folder, or set another " + map[bool]string{true: "maildir", false: "state"}[e.What == "the Maildir"]
+	case e.What == "the Maildir":
+		return "set another maildir"
+	case e.What != "":
+		return "set another state"
+	}
+	return "move it away; what the index knew is made anew from the mail"
 }
 
 // permissionHint says what to do about a path that may not be read or written.

@@ -120,6 +120,9 @@ func nothingHere(a config.Account) error {
 
 // add puts an account on the shelf of its root.
 func (l *Library) add(ctx context.Context, account config.Account) error {
+	if err := dangling(account.Maildir); err != nil {
+		return err
+	}
 	store, err := l.stores.read(ctx, account)
 	if err != nil {
 		return err

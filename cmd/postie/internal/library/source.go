@@ -21,6 +21,9 @@ type Known struct {
 // KnownOf asks the index of a tree, if it has one, before its mail is read: names of mailboxes that were too long for a folder,
 // keywords without a letter, and messages without a body.
 func KnownOf(ctx context.Context, u *ui.UI, root string) (Known, error) {
+	if err := dangling(root); err != nil {
+		return Known{}, err
+	}
 	k := Known{Bodyless: map[string]int{}, Inexact: map[maildir.Key]bool{}}
 	if !known(root) {
 		return k, nil

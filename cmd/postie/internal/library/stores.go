@@ -3,8 +3,6 @@ package library
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -112,24 +110,9 @@ func (s *Stores) ready(o *Store, a config.Account) (err error) {
 	return o.Dir.Ensure()
 }
 
-// dangling says what a root is that cannot be one: a link to nowhere, as when a disk is not mounted, or a file.
-func dangling(root string) error {
-	for ; !paths.Exists(root); root = filepath.Dir(root) { // it is made
-	}
-	info, err := os.Stat(root)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		to, _ := filepath.EvalSymlinks(filepath.Dir(root))
-		link, _ := os.Readlink(root)
-		if !filepath.IsAbs(link) {
-			link = filepath.Join(to, link)
-		}
-		return exit.Usage(fmt.Errorf("the Maildir %s is a symbolic link to %s, which is not there", root, link), "is a disk not mounted? Else make that folder, or set another maildir")
-	case err == nil && !info.IsDir():
-		return exit.Usage(fmt.Errorf("the Maildir %s is a file", root), "set another maildir")
-	}
-	return nil
-}
+// dangling says what is wrong with a root that cannot be one: a link to nowhere, as when a disk is not mounted, a file, or a folder that
+// we may not read.
+func dangling(root string) error { return index.Usable("the Maildir", root) }
 
 // missing lists a root and the folders above it that are not there, the uppermost first, and those of a Maildir.
 func missing(root string) (dirs []string) {
