@@ -41,7 +41,8 @@ func (a *app) restoreCommand() *cobra.Command {
 		Long: `restore puts mail on an IMAP server: Maildirs of postie or any other program, mbox files, Thunderbird's folders, or
 trees of .eml files, with flags, keywords, dates of arrival, mailboxes and subscriptions. What is there already is not put there
 again, so it can be run as often as it takes; flags that a message there lacks are added. Nothing is ever deleted.
-What the server cannot keep or refuses is named, the rest goes on, and the exit code is 3.
+What the server cannot keep or refuses is named, the rest goes on, and the exit code is 3. So it is with a message at which
+the connection ends each time: it is tried last and alone.
 
 --to NAME puts one mailbox (one that --mailbox names, a single Maildir or a file) into NAME; several go below NAME.`,
 		Example: `  postie restore work --from ~/Mail/work -n                 what would be put back

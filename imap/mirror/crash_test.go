@@ -18,6 +18,7 @@ import (
 
 	goimap "github.com/emersion/go-imap/v2"
 
+	"postie/imap/imaptest"
 	"postie/maildir"
 	"postie/testdata/dovecot"
 	"postie/testdata/victim"
@@ -305,7 +306,7 @@ func TestCutEverywhere(t *testing.T) {
 			cut, stride := some(n, len(servers))
 			for ; ; cut += stride {
 				d := w.copy()
-				var c *cutting
+				var c *imaptest.Cut
 				_, err := d.run(func(o *Options) {
 					o.Batch = 2
 					dial := o.IMAP.Dial
@@ -317,11 +318,11 @@ func TestCutEverywhere(t *testing.T) {
 						if c != nil {
 							return conn, err
 						}
-						c = &cutting{Conn: conn, left: cut}
+						c = &imaptest.Cut{Conn: conn, Reads: cut, Writes: -1}
 						return c, err
 					}
 				})
-				if !c.cut.Load() {
+				if !c.Broken() {
 					if err != nil {
 						t.Fatal(err)
 					}
@@ -335,21 +336,4 @@ func TestCutEverywhere(t *testing.T) {
 			}
 		})
 	}
-}
-
-// cutting is a connection that breaks after so many reads.
-type cutting struct {
-	net.Conn
-	left int
-	cut  atomic.Bool
-}
-
-func (c *cutting) Read(p []byte) (int, error) {
-	if c.left == 0 {
-		c.cut.Store(true)
-		c.Close()
-		return 0, io.ErrUnexpectedEOF
-	}
-	c.left--
-	return c.Conn.Read(p)
 }

@@ -55,7 +55,7 @@ func (r *run) sending(b *box, d decision) *sending {
 
 // upload appends what is missing in a mailbox.
 func (s *sending) upload(ctx context.Context) error {
-	if err := s.flight(ctx, s.d.upload); err != nil {
+	if err := s.flight(ctx, s.sure(s.d.upload)); err != nil {
 		return err
 	}
 	return s.finish(ctx)
@@ -85,7 +85,7 @@ func (s *sending) finish(ctx context.Context) error {
 			continue
 		}
 		s.plainly = true
-		if err := s.flight(ctx, all); err != nil {
+		if err := s.flight(ctx, s.sure(all)); err != nil {
 			return err
 		}
 		if err := s.confirm(ctx, i == 1); err != nil {
@@ -118,10 +118,6 @@ func (s *sending) flight(ctx context.Context, all []*source.Message) error {
 
 // flight appends messages, of one mailbox or of many, without waiting for an answer before the next is sent.
 func (r *run) flight(ctx context.Context, all iter.Seq2[*sending, *source.Message]) error {
-	type item struct {
-		s *sending
-		m *source.Message
-	}
 	var sent []item // not yet answered
 	uploads := func(yield func(imap.Upload) bool) {
 		for s, m := range all {
@@ -144,7 +140,16 @@ func (r *run) flight(ctx context.Context, all iter.Seq2[*sending, *source.Messag
 		}
 	}
 	for done, err := range r.session.AppendAll(ctx, "", uploads) {
+		if r.passes(err) {
+			if err := r.putOff(sent[0], err); err != nil {
+				return err
+			}
+			sent = sent[1:]
+			continue
+		}
+		r.passing = 0
 		if err != nil && !single(err) {
+			r.unanswered = sent
 			return err
 		}
 		sent[0].s.answered(sent[0].m, done, err)
@@ -182,6 +187,7 @@ func (s *sending) answered(m *source.Message, done imap.Appended, err error) {
 		s.refused, s.last = 0, nil
 	}
 	s.taken++
+	s.r.taken++
 	known := done.UID != 0 && (s.b.state.UIDValidity == 0 || done.UIDValidity == uint32(s.b.state.UIDValidity))
 	switch {
 	case !known:

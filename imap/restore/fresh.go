@@ -47,7 +47,7 @@ func (r *run) fresh(ctx context.Context, all []Mailbox) (there []Mailbox, err er
 			}
 			s := r.sending(b, r.foretold(b, ours, d))
 			sendings = append(sendings, s)
-			for _, msg := range s.d.upload {
+			for _, msg := range s.sure(s.d.upload) {
 				if !yield(s, msg) {
 					return
 				}
@@ -93,6 +93,7 @@ func (r *run) create(ctx context.Context, all []Mailbox) (done []made, there []M
 		case err == nil:
 			done, names = append(done, m), append(names, m.server)
 			r.report.Created++
+			r.first("there " + m.Name) // nothing was
 			r.emit(Created{m.Name})
 		case r.thereAlready(ctx, m.server):
 			r.listed[m.Name] = imap.Mailbox{Name: m.server}

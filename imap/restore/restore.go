@@ -112,27 +112,38 @@ type run struct {
 	naming  naming.Scheme
 	listed  map[string]imap.Mailbox // by our names
 	report  Report
+	once    map[string]bool // what was told or counted: not again over another connection
+	breakers
 }
 
 // Run puts mail back. Errors are those of imap.Connect and of the session. What fails by itself is a Failed event and a count in the report.
 func Run(ctx context.Context, o Options) (Report, error) {
-	r := &run{Options: o}
+	r := &run{Options: o, once: map[string]bool{}, breakers: breakers{ends: map[address]int{}, unsure: map[address]bool{}}}
 	if r.Log == nil {
 		r.Log = slog.New(slog.DiscardHandler)
 	}
 	r.IMAP.Naming = true
 	err := r.all(ctx)
-	if err != nil && ctx.Err() == nil && r.session != nil && !r.session.Alive() && slices.Contains(r.session.Lost(), goimap.CapLiteralPlus) {
-		// It reads literals as commands, though it offers LITERAL+ (RFC 7888): what it took is seen, and the rest sent without.
-		r.IMAP.Without = append(slices.Clone(r.IMAP.Without), goimap.CapLiteralPlus)
-		r.report.Failed, r.report.Mailboxes, r.report.There = 0, 0, 0
+	for err != nil && ctx.Err() == nil && r.session != nil && !r.session.Alive() && r.another(err) {
 		err = r.all(ctx)
 	}
 	return r.report, err
 }
 
+// another says whether another connection may get further than one that ended.
+func (r *run) another(err error) bool {
+	if slices.Contains(r.session.Lost(), goimap.CapLiteralPlus) && !slices.Contains(r.IMAP.Without, goimap.CapLiteralPlus) {
+		// It reads literals as commands, though it offers LITERAL+ (RFC 7888): what it took is seen, and the rest sent without.
+		r.IMAP.Without = append(slices.Clone(r.IMAP.Without), goimap.CapLiteralPlus)
+		r.report.Failed, r.report.Mailboxes = 0, 0
+		return true
+	}
+	return r.lost(err)
+}
+
 // all puts mail back over one connection.
 func (r *run) all(ctx context.Context) (err error) {
+	r.begin()
 	if r.session, err = imap.Connect(ctx, r.IMAP); err != nil {
 		return err
 	}
@@ -158,6 +169,9 @@ func (r *run) all(ctx context.Context) (err error) {
 		if err := r.there(ctx, m); err != nil {
 			return err
 		}
+	}
+	if err := r.lastly(ctx); err != nil {
+		return err
 	}
 	return r.session.Logout(ctx)
 }
@@ -216,7 +230,10 @@ func (r *run) mailbox(ctx context.Context, m Mailbox) error {
 	if err := r.nameless(ctx, b, &d); err != nil {
 		return err
 	}
-	r.report.There += changes.Count(d.there)
+	if r.first("there " + m.Name) {
+		r.report.There += changes.Count(d.there)
+	}
+	r.cameThrough(m.Name, ours, &d)
 	d = r.foretold(b, ours, d)
 	if r.DryRun {
 		r.preview(b, d)
@@ -304,7 +321,9 @@ func (r *run) foretold(b *box, ours []*source.Message, d decision) decision {
 		p.Messages++
 		p.Bytes += m.Size
 	}
-	r.emit(p)
+	if r.first("planned " + b.name) {
+		r.emit(p)
+	}
 	if d.alike > 0 {
 		r.notice(b, fmt.Sprintf("%d messages have another size or header there: they were recognised by Message-ID, header or date, and are not put there again", d.alike))
 	}
@@ -362,6 +381,9 @@ func (r *run) done(u Uploaded) {
 }
 
 func (r *run) fail(mailbox, where string, err error) {
+	if !r.first("failed " + mailbox + "\x00" + where + "\x00" + err.Error()) {
+		return
+	}
 	r.report.Failed++
 	if where == "" {
 		r.report.Mailboxes++
@@ -370,7 +392,20 @@ func (r *run) fail(mailbox, where string, err error) {
 	r.emit(Failed{mailbox, where, err})
 }
 
-func (r *run) notice(b *box, text string) { r.emit(Notice{b.name, text}) }
+func (r *run) notice(b *box, text string) {
+	if r.first("notice " + b.name + "\x00" + text) {
+		r.emit(Notice{b.name, text})
+	}
+}
+
+// first says whether something is told or counted for the first time.
+func (r *run) first(what string) bool {
+	if r.once[what] {
+		return false
+	}
+	r.once[what] = true
+	return true
+}
 
 func (r *run) emit(e Event) {
 	if r.Progress != nil {
