@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -97,6 +98,9 @@ func (t *KeywordTable) index(keyword string) int {
 	}
 	return -1
 }
+
+// Room says whether a keyword can be added.
+func (t *KeywordTable) Room() bool { return slices.Contains(t[:], "") }
 
 // add lists a keyword under the number after the highest, so that a letter that somebody once used is not used again
 // before all are; only then the lowest free number. It answers with -1 when there is none.

@@ -74,7 +74,11 @@ func sentence(op plan.Op, message string) string {
 		plan.Remove:       "delete WHICH here",
 		plan.Forget:       "forget WHICH",
 		plan.Drop:         "delete this mailbox SIDE",
+		plan.Repair:       "make the Maildir of this mailbox whole",
 	}[op.Kind]
+	if op.Kind == plan.Repair && op.Key != "" {
+		text = "give the file of WHICH another name here"
+	}
 	if op.Kind == plan.Settle && op.To != "" {
 		text = "complete the move of WHICH to TO on the server"
 	}

@@ -27,13 +27,17 @@ type applier struct {
 
 // apply carries the plan of a round out in its order. broken are mailboxes that could not be made or renamed: the next run's.
 func (a *applier) apply(ctx context.Context, p *plan.Plan, broken map[string]bool) error {
-	if err := a.mender.mend(ctx, p, broken); err != nil {
+	repairs := slices.IndexFunc(p.Ops, func(op plan.Op) bool { return op.Kind != plan.Repair })
+	if repairs < 0 {
+		repairs = len(p.Ops)
+	}
+	if err := a.carry(ctx, p.Ops[:repairs], broken); err != nil {
 		return err
 	}
-	if err := a.prepare(ctx); err != nil {
+	if err := a.prepare(ctx, p.Guards, broken); err != nil {
 		return err
 	}
-	return a.carry(ctx, p.Ops, broken)
+	return a.carry(ctx, p.Ops[repairs:], broken)
 }
 
 // carry carries operations out, group by group of those that one command can do.
@@ -81,7 +85,7 @@ func (a *applier) failed(op plan.Op, err error, broken map[string]bool) error {
 		return nil
 	}
 	a.refuse(plan.Op{Kind: op.Kind, Mailbox: op.Mailbox, To: op.To}, err)
-	if op.Kind == plan.Create || op.Kind == plan.Rename {
+	if op.Kind == plan.Create || op.Kind == plan.Rename || op.Kind == plan.Repair {
 		broken[op.Mailbox], broken[op.To] = true, op.To != ""
 		broken[op.From] = op.From != ""
 	}
@@ -95,6 +99,8 @@ func together(a, b plan.Op) bool {
 
 func (a *applier) group(ctx context.Context, ops []plan.Op) error {
 	switch op := ops[0]; op.Kind {
+	case plan.Repair:
+		return a.mender.mend(ops)
 	case plan.Create:
 		return a.mailboxes.create(ctx, op)
 	case plan.Rename:
@@ -128,9 +134,17 @@ func (a *applier) group(ctx context.Context, ops []plan.Op) error {
 	return problem("no such operation: " + ops[0].String())
 }
 
-// prepare writes down what observing found out: mailboxes that are known from now on, and bases that were matched again.
-func (a *applier) prepare(ctx context.Context) error {
+// prepare writes down what observing found out: names that files have by now, mailboxes that are known from now on, and bases that were
+// matched again. Of mailboxes that are guarded nothing is noted, so that the next run sees the same.
+func (a *applier) prepare(ctx context.Context, guards []plan.Guard, broken map[string]bool) error {
 	for _, b := range a.boxes {
+		guarded := slices.ContainsFunc(guards, func(g plan.Guard) bool { return g.Mailbox == b.Name })
+		if !b.outside && b.here && !guarded && !broken[b.Name] {
+			if err := a.base.Renamed(ctx, b.renamed); err != nil {
+				return err
+			}
+			b.renamed = nil
+		}
 		if b.outside || b.remote == nil && b.newbase == nil || !b.here || b.spoiled && !b.partial {
 			continue
 		}

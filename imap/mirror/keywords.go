@@ -23,7 +23,10 @@ func (f *files) carried(ctx context.Context, b *box, e maildir.Entry, m *index.M
 		return ks, err
 	}
 	ks, unlisted := before(e, was, &theirs, table)
-	b.respell[e.Key] = spelling{ks, unlisted}
+	letters, without := table.Letters(ks)
+	if _, others := table.Keywords(unlisted); letters+others != e.Letters || without != "" && table.Room() {
+		b.respell[e.Key] = spelling{ks, unlisted}
+	}
 	return ks, nil
 }
 

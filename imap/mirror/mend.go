@@ -1,90 +1,112 @@
 package mirror
 
 import (
-	"context"
+	"cmp"
 	"errors"
 	"io/fs"
 	"maps"
 	"os"
 	"slices"
+	"strings"
 
 	"postie/imap/plan"
 	"postie/maildir"
 )
 
-// mender repairs in the Maildirs what observing found amiss.
-type mender struct{ *account }
+// mender repairs in the Maildirs what observing found amiss, as a plan has it.
+type mender struct{ *agreements }
 
-// parting is the new name of a file whose key another one has.
-type parting struct{ from, to maildir.Entry }
+// defects are the repairs as a plan is shown them: one for the Maildir, and one for each file.
+func (b *box) defects() (all []plan.Defect) {
+	if len(b.lost) > 0 {
+		all = append(all, plan.Defect{Reason: strings.Join(b.lost, "/ and ") + "/ is not there"})
+	}
+	twins := map[maildir.Key]bool{}
+	parted := map[maildir.Key]bool{}
+	for _, p := range b.parted {
+		if b.holds(p.to.Key) {
+			twins[p.from.Key], parted[p.to.Key] = true, true
+		}
+	}
+	for key := range twins {
+		all = append(all, plan.Defect{Key: key, Reason: "two messages have that name: one gets another"})
+	}
+	for key := range b.respell {
+		if !parted[key] {
+			all = append(all, plan.Defect{Key: key, Reason: "its letters mean other keywords here"})
+		}
+	}
+	slices.SortFunc(all, func(a, b plan.Defect) int { return cmp.Or(cmp.Compare(a.Key, b.Key), cmp.Compare(a.Reason, b.Reason)) })
+	return all
+}
 
-// mend does to the Maildirs what observing them found in want of it, and writes down what they are called by now: before anything
-// is agreed that stands on it. Mailboxes that are guarded stay as they are, so that the next run sees the same.
-func (m *mender) mend(ctx context.Context, p *plan.Plan, broken map[string]bool) error {
-	for _, b := range m.boxes {
-		guarded := slices.ContainsFunc(p.Guards, func(g plan.Guard) bool { return g.Mailbox == b.Name })
-		if b.outside || !b.here || guarded || broken[b.Name] {
+// mend does what a mailbox needs: makes folders, and gives files the keys and letters that they are to have, durably: keywords are agreed that
+// the old letters do not say.
+func (m *mender) mend(ops []plan.Op) error {
+	b := m.byName[ops[0].Mailbox]
+	renamed := 0
+	for _, op := range ops {
+		n, err := m.repair(b, op)
+		if errors.Is(err, fs.ErrNotExist) { // it has another name by now: the next run's
+			m.spoil(op)
 			continue
 		}
-		for _, do := range []func(*box) error{m.complete, m.name} {
-			if err := do(b); err != nil && !single(err) {
-				return err
-			} else if err != nil {
-				broken[b.Name] = true
-				m.fail(plan.Op{Mailbox: b.Name}, err)
-			}
-		}
-		if err := m.base.Renamed(ctx, b.renamed); err != nil {
+		if err != nil {
 			return err
 		}
-		b.renamed = nil
+		renamed += n
+		m.done(op)
 	}
-	return nil
+	if renamed == 0 {
+		return nil
+	}
+	m.step("fsync-dir " + b.Name)
+	return b.dir.Sync()
+}
+
+// repair does one operation, and says how many files have another name by it.
+func (m *mender) repair(b *box, op plan.Op) (renamed int, err error) {
+	if op.Key == "" {
+		return 0, m.complete(b)
+	}
+	keys := []maildir.Key{op.Key}
+	for _, rel := range slices.Sorted(maps.Keys(b.parted)) {
+		p := b.parted[rel]
+		if p.from.Key != op.Key || !b.holds(p.to.Key) {
+			continue
+		}
+		m.step("rename " + p.from.Name)
+		if err := os.Rename(b.dir.Path(p.from), b.dir.Path(p.to)); err != nil {
+			return renamed, err
+		}
+		delete(b.parted, rel)
+		renamed, keys = renamed+1, append(keys, p.to.Key)
+	}
+	for _, key := range keys {
+		s, other := b.respell[key]
+		if !other {
+			continue
+		}
+		changed, err := m.spell(b, key, s)
+		if err != nil {
+			return renamed, err
+		}
+		delete(b.respell, key)
+		if changed {
+			renamed++
+		}
+	}
+	return renamed, nil
 }
 
 // complete makes the folders that a Maildir lacks: backups and version control leave out those that are empty.
 func (m *mender) complete(b *box) error {
-	if len(b.lost) == 0 {
-		return nil
-	}
 	m.step("mkdir " + b.Folder)
 	err := b.dir.Ensure()
 	if err == nil {
 		b.lost = nil
 	}
 	return err
-}
-
-// name gives files the keys and letters that they are to have, durably: keywords are agreed that the old letters do not say.
-func (m *mender) name(b *box) error {
-	renamed := 0
-	for _, rel := range slices.Sorted(maps.Keys(b.parted)) {
-		p := b.parted[rel]
-		if !b.holds(p.to.Key) {
-			continue
-		}
-		m.step("rename " + p.from.Name)
-		if err := os.Rename(b.dir.Path(p.from), b.dir.Path(p.to)); err == nil {
-			renamed++
-		} else if !errors.Is(err, fs.ErrNotExist) { // else it has another name by now: the next run's
-			return err
-		}
-	}
-	for _, key := range slices.Sorted(maps.Keys(b.respell)) {
-		changed, err := m.spell(b, key, b.respell[key])
-		if changed {
-			renamed++
-		}
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-	}
-	b.parted, b.respell = nil, nil
-	if renamed == 0 {
-		return nil
-	}
-	m.step("fsync-dir " + b.Name)
-	return b.dir.Sync()
 }
 
 // spell writes keywords into the name of a file by the table of the folder that it is in, and says whether that gave it another name.

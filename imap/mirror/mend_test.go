@@ -53,7 +53,7 @@ func TestMend(t *testing.T) {
 	}
 	before := d.tree()
 	r, err := d.run(func(o *Options) { o.DryRun = true })
-	if err != nil || r.Uploaded != 1 || r.Moved != 1 || len(r.Plan.Ops) != 2 {
+	if err != nil || r.Uploaded != 1 || r.Moved != 1 || len(r.Plan.Ops) != 5 {
 		t.Errorf("the dry run says %+v, %v", r, err)
 	}
 	if after := d.tree(); after != before {

@@ -148,7 +148,7 @@ func (o *observer) view(ctx context.Context, b *box) (plan.Mailbox, error) {
 	v := plan.Mailbox{
 		Name: b.Name, Known: b.known, Exist: b.exist(), Outside: b.outside, Unstable: b.unstable, Lost: b.emptied, Anew: b.anew, Called: b.Called, Deleted: b.Deleted,
 		UIDValidity: b.delta.Now.UIDValidity, MailboxID: b.delta.Now.MailboxID, ModSeq: b.delta.Now.ModSeq, PermanentFlags: b.delta.Now.PermanentFlags, ReadOnly: b.delta.Now.ReadOnly,
-		Terms: b.terms, Due: b.due, Expunges: b.expunges, Files: plan.Seq(b.files), Messages: plan.Seq(b.delta.Messages), Pending: b.pending,
+		Terms: b.terms, Due: b.due, Expunges: b.expunges, Defects: b.defects(), Files: plan.Seq(b.files), Messages: plan.Seq(b.delta.Messages), Pending: b.pending,
 		Base: plan.Base{UIDValidity: b.UIDValidity, MailboxID: b.MailboxID, ByUID: plan.Seq(b.delta.Pairs), ByKey: plan.Seq(b.byKey)},
 	}
 	if es := b.left[empty]; len(es) > 0 {

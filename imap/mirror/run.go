@@ -165,7 +165,7 @@ func newRun(o Options, l *line) *run {
 		account: a, breakers: breaks, firstSync: first, finder: find, identifier: who,
 		replacement: &replacement{agreed, find, named}, recovery: &recovery{agreed, read, deleted},
 		observer:  &observer{a, breaks, first, who, here, there},
-		applier:   &applier{agreed, &mender{a}, named, down, up, flagged, deleted, moved},
+		applier:   &applier{agreed, &mender{agreed}, named, down, up, flagged, deleted, moved},
 		retention: &retention{a, read, deleted}, previewer: &previewer{agreed},
 	}
 }

@@ -10,6 +10,9 @@ import (
 	"postie/maildir/look"
 )
 
+// parting is the new name of a file whose key another one has.
+type parting struct{ from, to maildir.Entry }
+
 // addTwins finds out what files of one key are: names of one message, or, if their octets differ, messages of which all but the first are to get
 // keys of their own.
 func (o *localObserver) addTwins(ctx context.Context, b *box, t look.Twins[knownRow], table *maildir.KeywordTable) error {

@@ -30,6 +30,7 @@ type differ struct {
 // the base knows, each once; their sequences may be walked more than once. Errors are those of the sequences, and of
 // views that contradict themselves: then there is no plan.
 func Diff(boxes []Mailbox, p Policy) (Plan, error) {
+	repairs := repairs(boxes)
 	boxes, renames, err := renamed(boxes, p)
 	if err != nil {
 		return Plan{}, err
@@ -50,8 +51,20 @@ func Diff(boxes []Mailbox, p Policy) (Plan, error) {
 	for _, b := range d.boxes {
 		d.place(b)
 	}
-	d.ops = append(d.ops, renames...)
+	d.ops = slices.Concat(d.ops, repairs, renames)
 	return d.plan(), nil
+}
+
+// repairs are those of the Maildirs, by the names that their mailboxes have here.
+func repairs(boxes []Mailbox) (ops []Op) {
+	for _, m := range boxes {
+		for _, r := range m.Defects {
+			if !m.Outside && m.Exist&Local != 0 {
+				ops = append(ops, Op{Kind: Repair, Side: Local, Mailbox: m.Name, Key: r.Key, Reason: r.Reason})
+			}
+		}
+	}
+	return ops
 }
 
 // observe compares each mailbox with its base, and puts what has no pair into pools.
@@ -141,6 +154,8 @@ func (d *differ) stage(op Op) int {
 	b := d.byName[op.Mailbox]
 	anew := b != nil && b.Known && b.Exist&Remote == 0
 	switch {
+	case op.Kind == Repair:
+		return -1
 	case anew && op.Kind == Create:
 		return 2
 	case anew && (op.Kind == Remove || op.Kind == Forget || op.Pair.State == Archived || op.To != ""):

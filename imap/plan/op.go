@@ -12,7 +12,7 @@ import (
 )
 
 // Kind is what an operation does. Its order is the order of a run: places first, then what spares work, then what
-// adds, then what changes, and what takes away last.
+// adds, then what changes, and what takes away last. Repair comes before all; it stands at the end since the base stores kinds as numbers.
 type Kind uint8
 
 const (
@@ -32,11 +32,12 @@ const (
 	Remove                       // remove the file Key
 	Forget                       // remove the row: both sides are rid of it
 	Drop                         // delete the mailbox on Side, if it is empty still, and its base (Both: only that)
+	Repair                       // give the file Key another name, or (no Key) make the folders that the Maildir lacks, as Mailbox.Defects has it
 )
 
 func (k Kind) String() string {
 	return [...]string{"?", "settle", "rename", "create", "adopt", "move", "upload", "download", "note", "flags",
-		"expunge", "trash", "mark", "clear", "remove", "forget", "drop"}[k]
+		"expunge", "trash", "mark", "clear", "remove", "forget", "drop", "repair"}[k]
 }
 
 // Op is one step of a plan, for one message or one mailbox.

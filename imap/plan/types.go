@@ -139,6 +139,12 @@ type Message struct {
 	ID     Identity // of a message that the base does not know: Size and Date, EmailID if there is one, the rest if Doubts asks
 }
 
+// Defect is something that is amiss in a Maildir: a file (Key) that is to get another name, or (no Key) folders that it lacks.
+type Defect struct {
+	Key    maildir.Key
+	Reason string
+}
+
 // PermanentFlags are the flags that a mailbox on the server can keep (RFC 9051 section 7.1).
 type PermanentFlags struct {
 	maildir.Flags
@@ -153,6 +159,7 @@ type Mailbox struct {
 	Files    iter.Seq2[File, error]    // keys strictly ascending
 	Messages iter.Seq2[Message, error] // UIDs strictly ascending
 	Pending  []maildir.PendingChange
+	Defects  []Defect // what is to be repaired in its Maildir before anything is agreed that stands on it
 
 	Known bool // there is a base; else the mailbox is new to us
 	Fresh bool // nothing was ever agreed about it: the base is what Rematch made
