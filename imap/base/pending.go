@@ -6,8 +6,6 @@ import (
 	"database/sql"
 	"errors"
 
-	"github.com/emersion/go-imap/v2"
-
 	"postie/imap/plan"
 	"postie/maildir"
 	"postie/maildir/index"
@@ -24,40 +22,58 @@ func (a *Account) Pend(ctx context.Context, box int64, w maildir.PendingChange) 
 	return verb("record pending change", a.s.Write(ctx, func(tx *sql.Tx) error { return index.PutPending(tx, box, w) }))
 }
 
+// Late is a pending change whose message has got its body since: it is to be made to the file.
+type Late struct {
+	maildir.PendingChange
+	Box, Message int64
+	Local        maildir.Flags // that were agreed: Flags is meant against them
+}
+
+// Late are the pending changes whose messages have got their bodies.
+func (a *Account) Late(ctx context.Context) ([]Late, error) {
+	all, err := index.Rows(ctx, a.s, func(rows *sql.Rows) (l Late, err error) {
+		return l, rows.Scan(&l.Box, &l.Message, &l.UID, &l.Local.Set, &l.Local.Keywords)
+	}, `SELECT w.box, p.message, w.uid, p.local, p.local_keywords FROM wish w JOIN box b ON b.id = w.box
+		JOIN pair p ON p.box = w.box AND p.uid = w.uid WHERE b.account = ? AND p.key IS NOT NULL AND p.state = ? ORDER BY w.box, w.uid`, a.id, plan.Agreed)
+	for i := 0; i < len(all) && err == nil; i++ {
+		ws, pendingErr := a.s.PendingChanges(ctx, "box = ? AND uid = ?", all[i].Box, all[i].UID)
+		if err = pendingErr; len(ws) > 0 {
+			all[i].PendingChange = ws[0]
+		}
+	}
+	return all, verb("read pending changes", err)
+}
+
 // ApplyPending does to files what was pending for their messages while they had none. layout is as for index.Store.Move.
 func (a *Account) ApplyPending(ctx context.Context, layout maildir.Layout) error {
-	type late struct {
-		box, message int64
-		uid          imap.UID
-		local        maildir.Flags
-	}
-	all, err := index.Rows(ctx, a.s, func(rows *sql.Rows) (l late, err error) {
-		return l, rows.Scan(&l.box, &l.message, &l.uid, &l.local.Set, &l.local.Keywords)
-	}, `SELECT w.box, p.message, w.uid, p.local, p.local_keywords FROM wish w JOIN box b ON b.id = w.box
-		JOIN pair p ON p.box = w.box AND p.uid = w.uid WHERE b.account = ? AND p.key IS NOT NULL AND p.state = ?`, a.id, plan.Agreed)
+	all, err := a.Late(ctx)
 	for i := 0; i < len(all) && err == nil; i++ {
 		l := all[i]
-		ws, pendingErr := a.s.PendingChanges(ctx, "box = ? AND uid = ?", l.box, l.uid)
-		if err = pendingErr; err != nil || len(ws) == 0 {
-			continue
-		}
-		if err = a.apply(ctx, l.message, ws[0], l.local, layout); err == nil {
-			err = a.Pend(ctx, l.box, maildir.PendingChange{UID: l.uid})
+		if err = a.apply(ctx, l, layout); err == nil {
+			err = a.Pend(ctx, l.Box, maildir.PendingChange{UID: l.UID})
 		}
 	}
 	return verb("apply pending changes", err)
 }
 
+// On is what the change makes of the flags of a file.
+func (l Late) On(f maildir.Flags) maildir.Flags {
+	if l.Flags == nil {
+		return f
+	}
+	return index.Between(l.Local, *l.Flags).On(f)
+}
+
 // apply changes the file of a message. Flags are pending against those that were agreed.
-func (a *Account) apply(ctx context.Context, id int64, w maildir.PendingChange, local maildir.Flags, layout maildir.Layout) error {
-	ms, err := a.s.Select(ctx, "", "m.id = ?", id)
-	if f := w.Flags; err == nil && f != nil {
-		ms, err = a.s.Mark(ctx, ms, index.Between(local, *f))
+func (a *Account) apply(ctx context.Context, l Late, layout maildir.Layout) error {
+	ms, err := a.s.Select(ctx, "", "m.id = ?", l.Message)
+	if f := l.Flags; err == nil && f != nil {
+		ms, err = a.s.Mark(ctx, ms, index.Between(l.Local, *f))
 	}
-	if err == nil && w.To != "" {
-		ms, err = a.s.Move(ctx, ms, w.To, layout)
+	if err == nil && l.To != "" {
+		ms, err = a.s.Move(ctx, ms, l.To, layout)
 	}
-	if err == nil && w.Delete {
+	if err == nil && l.Delete {
 		_, err = a.s.Remove(ctx, ms)
 	}
 	return err

@@ -129,7 +129,7 @@ func (w *template) everything(some int, look func(*device) map[int][]string) {
 	w.Helper()
 	for i, name := range slices.Sorted(maps.Keys(beside())) {
 		w.Run(name, func(t *testing.T) {
-			step, stride := 1+3*i, 11
+			step, stride := 1+5*i, 22
 			if thorough() {
 				step, stride = 1, 1
 			}

@@ -45,7 +45,7 @@ func (m mails) whole(line string) bool {
 // Killed before every step: at no time is a message gone from the server whose copy is not whole, and the next runs clear what is whole and
 // leave what is not.
 func TestClearKilledAtEveryStep(t *testing.T) {
-	for _, o := range []dovecot.Options{{}, rungs()["no UIDPLUS"]} {
+	for i, o := range []dovecot.Options{{}, rungs()["no UIDPLUS"]} {
 		w := newAccounts(t, o)
 		d, s := w.d, w.d.remote()
 		d.create(s, "A")
@@ -66,8 +66,8 @@ func TestClearKilledAtEveryStep(t *testing.T) {
 		for n, do := range damage {
 			d.ok(do(d.dir("INBOX").Path(d.file("INBOX", n))))
 		}
-		steps := 0
-		for step := 1; ; step++ {
+		step, stride := some(i, 2)
+		for ; ; step += stride {
 			c := w.copy()
 			before, killed, err := victim.Run(c.victim(step, "clear"))
 			d.ok(err)
@@ -95,10 +95,9 @@ func TestClearKilledAtEveryStep(t *testing.T) {
 			if !killed {
 				break
 			}
-			steps++
 		}
-		if steps < 5 {
-			t.Errorf("only %d steps", steps)
+		if step < 5 {
+			t.Errorf("only %d steps", step)
 		}
 	}
 }

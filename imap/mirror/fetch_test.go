@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -278,8 +279,11 @@ func TestFetchKilled(t *testing.T) {
 		if c == nil {
 			break
 		}
-		if step%2 == 0 {
-			c.sync()
+		if step%3 > 0 {
+			told := c.rehearsed()
+			if done, r, err := c.performed(); err != nil || r.Failed > 0 || !slices.Equal(told, done) {
+				t.Errorf("step %d, %s: told %q, done %q, %v", step, at, told, done, err)
+			}
 		}
 		_, err := c.fetch(1, 2, 3)
 		d.ok(err)
@@ -295,6 +299,50 @@ func TestFetchKilled(t *testing.T) {
 	}
 	if step < 12 {
 		t.Errorf("only %d steps", step)
+	}
+}
+
+// What was pending for messages whose bodies a fetch brought that was stopped before it had done that to the files: a dry run says what the next run does.
+func TestPendingForeseen(t *testing.T) {
+	t.Parallel()
+	w := newAccounts(t, dovecot.Options{})
+	w.d.policy.Bodies.None = true
+	d, s, ctx := w.d, w.d.remote(), context.Background()
+	d.create(s, "A")
+	d.put(s, "INBOX", 1, 7)
+	d.ok(s.Close())
+	d.sync()
+	d.opened(func() {
+		_, err := d.store.Mark(ctx, d.of(2), index.Change{Set: maildir.FlagFlagged})
+		d.ok(err)
+		_, err = d.store.Move(ctx, d.of(1), "A", d.layout)
+		d.ok(err)
+		_, err = d.store.Remove(ctx, d.of(3))
+		d.ok(err)
+	})
+	foreseen := false
+	for step := 1; ; step++ {
+		c := w.copy()
+		at, killed, err := victim.Run(c.victim(step, "fetch"))
+		d.ok(err)
+		if !killed {
+			break
+		}
+		told := c.rehearsed()
+		done, r, err := c.performed()
+		if err != nil || r.Failed > 0 || !slices.Equal(told, done) {
+			t.Errorf("step %d, %s: told %q, done %q, %v", step, at, told, done, err)
+		}
+		foreseen = foreseen || at == "base arrived" && len(done) > 2
+		c.rest()
+		there := c.there()
+		w.drop(c)
+		if len(there["INBOX"]) != 4 || len(there["A"]) != 1 {
+			t.Errorf("step %d, %s: %v", step, at, there)
+		}
+	}
+	if !foreseen {
+		t.Error("nothing was foreseen")
 	}
 }
 

@@ -83,6 +83,9 @@ func (o *localObserver) takeAll(ctx context.Context) error {
 			b.unstable = o.local.Restless(b.folder)
 		}
 	}
+	if o.DryRun {
+		return o.foresee(ctx)
+	}
 	return nil
 }
 
