@@ -21,8 +21,9 @@ const tmpAge = 36 * time.Hour
 func (d Dir) CleanTmp(now time.Time) (int, error) {
 	n := 0
 	var errs []error
-	for name, err := range names(d.sub("tmp")) {
+	for file, err := range names(d.sub("tmp")) {
 		if err == nil {
+			name := file.Name()
 			limit := now.Add(-tmpAge)
 			if abandoned(name) {
 				limit = now.Add(tmpAge)

@@ -26,16 +26,34 @@ func (d Dir) Scan() iter.Seq2[Entry, error] { return d.ScanBut(nil) }
 // ScanBut is Scan of a Maildir that need not be whole: without the folders that [Dir.Parts] calls lost.
 func (d Dir) ScanBut(lost []string) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
+		for e, err := range d.ScanKinds(lost) {
+			if !yield(e.Entry, err) {
+				return
+			}
+		}
+	}
+}
+
+// Lying is a name in a Maildir and what it is that lies there.
+type Lying struct {
+	Entry
+	Type fs.FileMode // the type bits; 0: a file. Most file systems tell it with the name
+}
+
+// ScanKinds is ScanBut that also tells what is no file.
+func (d Dir) ScanKinds(lost []string) iter.Seq2[Lying, error] {
+	return func(yield func(Lying, error) bool) {
 		for _, sub := range []string{"new", "cur"} {
 			if slices.Contains(lost, sub) {
 				continue
 			}
-			for name, err := range names(d.sub(sub)) {
+			for file, err := range names(d.sub(sub)) {
 				if err != nil {
-					yield(Entry{}, fmt.Errorf("scan: %w", err))
+					yield(Lying{}, fmt.Errorf("scan: %w", err))
 					return
 				}
-				if !strings.ContainsRune(".,:", rune(name[0])) && !yield(EntryOf(name, sub == "new"), nil) {
+				name := file.Name()
+				if !strings.ContainsRune(".,:", rune(name[0])) && !yield(Lying{EntryOf(name, sub == "new"), file.Type()}, nil) {
 					return
 				}
 			}
@@ -44,18 +62,18 @@ func (d Dir) ScanBut(lost []string) iter.Seq2[Entry, error] {
 }
 
 // names lists a folder in the order of the file system. An error ends it.
-func names(path string) iter.Seq2[string, error] {
-	return func(yield func(string, error) bool) {
+func names(path string) iter.Seq2[fs.DirEntry, error] {
+	return func(yield func(fs.DirEntry, error) bool) {
 		f, err := os.Open(path)
 		if err != nil {
-			yield("", err)
+			yield(nil, err)
 			return
 		}
 		defer f.Close()
 		for {
-			chunk, err := f.Readdirnames(scanChunk)
-			for _, name := range chunk {
-				if !yield(name, nil) {
+			chunk, err := f.ReadDir(scanChunk)
+			for _, file := range chunk {
+				if !yield(file, nil) {
 					return
 				}
 			}
@@ -63,7 +81,7 @@ func names(path string) iter.Seq2[string, error] {
 				return
 			}
 			if err != nil {
-				yield("", err)
+				yield(nil, err)
 				return
 			}
 		}
@@ -74,10 +92,11 @@ func names(path string) iter.Seq2[string, error] {
 // list is true, but for what could not be looked into; it is nil if that is the root.
 func (d Dir) Subfolders() ([]string, error) {
 	subs, closed := []string{}, error(nil)
-	for name, err := range names(string(d)) {
+	for file, err := range names(string(d)) {
 		if err != nil {
 			return nil, fmt.Errorf("list subfolders: %w", err)
 		}
+		name := file.Name()
 		if name[0] != '.' {
 			continue
 		}

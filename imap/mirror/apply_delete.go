@@ -109,6 +109,9 @@ func (d *deletions) remove(ctx context.Context, ops []plan.Op) error {
 			if err == nil {
 				d.step("remove " + string(op.Key))
 				err = b.dir.Remove(e)
+				if _, _, odd := maildir.Open(b.dir.Path(e)); err != nil && is[*maildir.NotMessage](odd) {
+					err = nil // a folder that took the place of the message stays, and is none
+				}
 			}
 			if err != nil && !errors.Is(err, fs.ErrNotExist) {
 				d.fail(op, err)

@@ -151,6 +151,9 @@ func (o *localObserver) take(ctx context.Context, b *box) error {
 		b.addFile(seen.Row.Row, seen.File, &table)
 	}
 	d.Files = nil // there may be very many
+	for _, odd := range d.Odd {
+		b.leave(odd.Kind, maildir.Entry{Key: odd.Key, Name: string(odd.Key), New: odd.New}) // without flags, which would make it news
+	}
 	for _, rows := range [][]knownRow{d.Missing, d.Lost, d.Absent} {
 		for _, row := range rows {
 			b.addMissing(row)

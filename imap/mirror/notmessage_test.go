@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 
+	goimap "github.com/emersion/go-imap/v2"
+
 	"postie/maildir"
 	"postie/testdata/dovecot"
 )
@@ -77,6 +79,50 @@ func TestNoMessages(t *testing.T) {
 			for _, name := range names {
 				if _, err := os.Lstat(filepath.Join(string(d.dir("INBOX")), name)); err != nil {
 					t.Error(err)
+				}
+			}
+		})
+	}
+}
+
+// What takes the place of a message that is known, under its name, is said once too. Its message is not taken for deleted or changed; where
+// the server deletes or marks it, the run ends well.
+func TestReplacedByNoMessage(t *testing.T) {
+	kinds := map[string]func(path string) error{
+		"a symbolic link, which is not followed": func(path string) error { return os.Symlink("/etc/passwd", path) },
+		"a pipe":                                 func(path string) error { return syscall.Mkfifo(path, 0o600) },
+		"a folder":                               func(path string) error { return os.MkdirAll(path+"/full", 0o700) },
+	}
+	w := newStreet(t, dovecot.Options{})
+	for kind, make := range kinds {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			d := w.device(t)
+			s := d.remote()
+			d.put(s, "INBOX", 0, 5, goimap.FlagSeen)
+			d.sync()
+			path := d.dir("INBOX").Path(d.file("INBOX", 2))
+			d.ok(os.Remove(path), make(path))
+			for n := range 4 {
+				switch n {
+				case 1:
+					d.deliver("INBOX", 50)
+				case 2:
+					d.select_(s, "INBOX")
+					_, err := s.Store(t.Context(), goimap.UIDSetNum(3), goimap.StoreFlagsAdd, []goimap.Flag{goimap.FlagFlagged}, 0)
+					d.ok(err)
+				case 3:
+					d.select_(s, "INBOX")
+					_, err := s.Store(t.Context(), goimap.UIDSetNum(3), goimap.StoreFlagsAdd, []goimap.Flag{goimap.FlagDeleted}, 0)
+					d.ok(err, s.Expunge(t.Context(), goimap.UIDSetNum(3)))
+				}
+				r := d.sync()
+				notices, failures := d.words()
+				if n == 0 && (len(notices) != 1 || !strings.HasSuffix(notices[0], "("+kind+"): no message, left alone")) || n > 0 && len(notices) > 0 && !(n == 3 && kind == "a folder") { // by then it is a folder that was nothing before
+					t.Errorf("run %d: %q", n, notices)
+				}
+				if len(failures) > 0 || r.DeletedRemote+r.Failed > 0 || r.Uploaded > 0 != (n == 1) || r.New > 0 && n != 1 {
+					t.Errorf("run %d: %+v, %q", n, r, failures)
 				}
 			}
 		})

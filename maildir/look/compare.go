@@ -83,6 +83,11 @@ func (c *comparison[R]) match(rows []R, at []uint32) {
 	if len(c.another) > len(c.kept) {
 		c.keep(rows, at)
 	}
+	for _, n := range at {
+		if kind := c.names.odd[n]; kind != 0 {
+			c.Odd = append(c.Odd, Odd{c.names.entry(n), maildir.KindOf(kind)})
+		}
+	}
 	switch {
 	case len(at) == 0:
 		for _, row := range rows {

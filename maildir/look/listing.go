@@ -3,6 +3,7 @@ package look
 import (
 	"bytes"
 	"cmp"
+	"io/fs"
 	"os"
 	"slices"
 
@@ -13,10 +14,24 @@ import (
 type listing struct {
 	blocks [][]byte // each name behind its folder's letter and before a NUL, which no name has
 	at     []uint32 // where each begins: block and octet
+
+	odd map[uint32]fs.FileMode // the types of those that are no files
 }
 
 // A block holds far more than the longest name that there can be; all together hold four GiB.
 const blockBits = 16
+
+// take takes what a reading met.
+func (l *listing) take(e maildir.Lying) {
+	l.add(e.Entry)
+	if e.Type == 0 {
+		return
+	}
+	if l.odd == nil {
+		l.odd = map[uint32]fs.FileMode{}
+	}
+	l.odd[l.at[len(l.at)-1]] = e.Type
+}
 
 // add takes an entry.
 func (l *listing) add(e maildir.Entry) {

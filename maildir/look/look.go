@@ -84,6 +84,7 @@ type Delta[R Row] struct {
 	Absent  []R           // by key: rows without a file, and without a need for one
 	New     Entries       // by key: files of which there is no row
 	Twins   []Twins[R]    // by key: of them nothing is said otherwise
+	Odd     []Odd         // what lies under a name that a row knows, and is no file: nobody knows what became of its message
 	Without []string      // those of new/ and cur/ that are not there
 	Anew    []string      // those that are other folders than were recorded, and of which all files are missing
 	Stamp   maildir.Stamp // to be recorded once all that is said here is known; zero: it is to be read again
@@ -95,6 +96,12 @@ type Delta[R Row] struct {
 type Seen[R Row] struct {
 	Row  R
 	File maildir.Entry
+}
+
+// Odd is a name under which no file lies.
+type Odd struct {
+	maildir.Entry
+	Kind string // as maildir.KindOf has it
 }
 
 // Twins are the rows and files of one key that more than one file or row has. Programs make such by renaming, and by copying

@@ -226,11 +226,11 @@ func (w *watch) scan(r *reading, compare func(*listing) error) (err error) {
 	r.firm = age(r.seen, began) >= tick || r.seen == r.rested
 	r.read, r.gone, r.stamp = true, len(r.without) == 2, maildir.Stamp{}
 	var names listing
-	for e, err := range r.Dir.ScanBut(r.without) {
+	for e, err := range r.Dir.ScanKinds(r.without) {
 		if err != nil {
 			return err
 		}
-		names.add(e)
+		names.take(e)
 	}
 	if err := compare(&names); err != nil {
 		return err
