@@ -231,14 +231,16 @@ func (a *Account) Homes(ctx context.Context, key maildir.Key) (map[int64]string,
 	return homes, verb("read base", err)
 }
 
-// Identify says who the message of a pair is, and whether its file gives what the server sent, as far as is known.
+// Identify says who the message of a pair is, and whether its file gives what the server sent, as far as is known. Else how many octets
+// it gives is not known.
 func (a *Account) Identify(ctx context.Context, box int64, p plan.Pair) (id plan.Identity, exact bool, err error) {
 	id, exact = plan.Identity{Size: p.Size, Date: p.Date}, true
-	rows, err := a.s.Reader().QueryContext(ctx, `SELECT p.emailid, m.message_id, m.header, m.hash, coalesce(m.exact OR m.hash = zeroblob(32), 1) FROM pair p LEFT JOIN message m ON m.id = p.message
+	rows, err := a.s.Reader().QueryContext(ctx, `SELECT p.emailid, m.message_id, m.header, m.hash, coalesce(m.exact OR m.hash = zeroblob(32), 1),
+		CASE WHEN m.exact AND p.key IS NOT NULL THEN m.size ELSE 0 END FROM pair p LEFT JOIN message m ON m.id = p.message
 		WHERE p.box = ?1 AND (p.key = ?2 OR ?2 = '' AND p.uid = ?3)`, box, string(p.Key), p.UID)
 	_, err = index.Collect(rows, err, func(rows *sql.Rows) (bool, error) {
 		var header, hash sql.RawBytes
-		err := rows.Scan(&id.EmailID, &id.MessageID, &header, &hash, &exact)
+		err := rows.Scan(&id.EmailID, &id.MessageID, &header, &hash, &exact, &id.Own)
 		copy(id.Header[:], header)
 		copy(id.Hash[:], hash)
 		return true, err

@@ -276,7 +276,8 @@ func (o *observer) doubts(ctx context.Context, views []plan.Mailbox) ([]plan.Mai
 		if err := o.know(ctx, o.byName[m.Mailbox], byName[m.Mailbox], m.Pair); err != nil {
 			return nil, err
 		}
-		more = more || byName[m.Mailbox].Base.Known[m.Pair.ID()].Own != 0
+		own := byName[m.Mailbox].Base.Known[m.Pair.ID()].Own
+		more = more || own != 0 && own != m.Pair.Size
 	}
 	if more {
 		if all, _, err = plan.Doubts(views, o.Policy); err != nil {

@@ -105,7 +105,7 @@ func (p Pair) ID() PairID {
 type Identity struct {
 	Size      int64     // octets on the wire, as the server reports them
 	Marks     int64     // of those: not the message's own (message.Header.Marks), as far as is known
-	Own       int64     // octets that its file gives, where those are not Size: what is put back from here has them; 0: Size
+	Own       int64     // octets that its file gives, where those are not Size, as the server counted: what is put back from here has them; 0: Size
 	Date      time.Time // INTERNALDATE, a file's mtime: tells equal copies apart, no more
 	EmailID   string    // RFC 8474, or Gmail's X-GM-MSGID
 	MessageID string
