@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -39,7 +40,7 @@ Without an account all POP3 accounts are fetched, several side by side.`,
   postie fetch home --keep        leave the messages on the server
   postie fetch pop3s://alice@pop.example.org -d ~/Mail/inbox`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := flags.check(); err != nil {
+			if err := cmp.Or(flags.check(), a.checkMetrics()); err != nil {
 				return err
 			}
 			accounts, err := a.accounts(args, config.POP3, &flags.connection)
@@ -57,7 +58,7 @@ Without an account all POP3 accounts are fetched, several side by side.`,
 	f.IntVar(&flags.limit, "limit", 0, "fetch at most `N` messages per account")
 	f.BoolVar(&flags.allowMassDelete, "allow-mass-delete", false, "delete on the server even if most of what is to go there is gone or damaged here")
 	flags.register(f)
-	a.registerExec(f)
+	a.registerAfter(f)
 	return cmd
 }
 
@@ -101,7 +102,7 @@ func (a *app) fetchAll(ctx context.Context, accounts []config.Account, flags *fe
 		f := &fetching{job: j}
 		policy := flags.policy(j.account)
 		report, err := f.run(ctx, policy)
-		s := ui.Summary{New: report.New, DeletedRemote: report.Deleted, Skipped: report.Skipped, Failed: report.Failed, Bytes: report.Bytes}
+		s := ui.Summary{New: report.New, DeletedRemote: report.Deleted, Skipped: report.Skipped, Failed: report.Failed, Bytes: report.Bytes, Quarantined: report.Quarantined}
 		if j.dryRun {
 			f.showPlan(ctx, report.Plan, policy, &s)
 		}

@@ -116,8 +116,9 @@ func (c *connection) register(f *pflag.FlagSet) {
 	f.IntVar(&c.jobs, "jobs", 4, "`N` accounts are at work side by side")
 }
 
-// registerExec registers --exec.
-func (a *app) registerExec(f *pflag.FlagSet) {
+// registerAfter registers what follows runs.
+func (a *app) registerAfter(f *pflag.FlagSet) {
+	f.StringVar(&a.metrics, "metrics", "", "write what came of runs to `FILE`, for Prometheus (node_exporter's textfile collector)")
 	f.StringVar(&a.exec, "exec", "", "run `COMMAND` (given to sh) for each new message, and for trouble: $POSTIE_TITLE and $POSTIE_TEXT say what")
 }
 

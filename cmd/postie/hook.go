@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"postie/cmd/postie/internal/agenda"
+	"postie/cmd/postie/internal/config"
 	"postie/cmd/postie/internal/exit"
 	"postie/cmd/postie/internal/hook"
 	"postie/cmd/postie/internal/library"
@@ -30,6 +31,10 @@ func (a *app) runner() hook.Runner {
 type news struct {
 	mailboxes map[string]bool // in which something changed on either side
 	fresh     []hook.Message
+
+	quarantined int           // messages at which the connection ended
+	newest      time.Time     // when the newest that came arrived on the server (IMAP)
+	lag         time.Duration // until it was here
 }
 
 // touched takes note of mailboxes in which something changed.
@@ -57,6 +62,9 @@ func (n *news) did(op plan.Op) {
 // arrived takes note of a new message.
 func (j *job) arrived(mailbox string, s *library.Store, m index.Message) {
 	j.news.touched(mailbox)
+	if j.account.Protocol == config.IMAP && m.Date.After(j.news.newest) {
+		j.news.newest, j.news.lag = m.Date, time.Since(m.Date)
+	}
 	if j.app.exec != "" && len(j.news.fresh) < hook.MostMessages {
 		j.news.fresh = append(j.news.fresh, hook.Message{Mailbox: mailbox, ID: library.Message(j.account, s, m).ID, From: m.Summary.From, Subject: m.Summary.Subject})
 	}
@@ -69,6 +77,8 @@ func (j *job) arrived(mailbox string, s *library.Store, m index.Message) {
 func (j *job) complete(s *ui.Summary, err error, code int) {
 	s.Account, s.Protocol = j.account.Name, string(j.account.Protocol)
 	s.OK, s.Exit, s.DryRun, s.Error = err == nil, code, j.dryRun, ""
+	s.Quarantined += j.news.quarantined
+	j.news.quarantined = 0
 	s.Changed = slices.Sorted(maps.Keys(j.news.mailboxes))
 	if err != nil {
 		s.Error = ui.OrNull(err.Error())

@@ -36,6 +36,7 @@ type app struct {
 	timeout duration
 	wait    wait
 	exec    string // of --exec: told of each message
+	metrics string // of --metrics: a file for Prometheus
 
 	interruption *interruption
 	profile      profile
@@ -173,7 +174,7 @@ func (a *app) know(accounts ...config.Account) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, account := range accounts {
-		a.secrets.Learn(credential.NewSecret(string(account.Password.Literal)), credential.NewSecret(string(account.Proxy.Password)))
+		a.secrets.Learn(credential.NewSecret(string(account.Password.Literal)), credential.NewSecret(string(account.Proxy.Password)), credential.NewSecret(string(account.Healthcheck)))
 		if o := account.OAuth2; o != nil {
 			a.secrets.Learn(credential.NewSecret(string(o.ClientSecret)))
 		}

@@ -32,7 +32,7 @@ func TestMain(m *testing.M) {
 // The scenarios of testdata/script: the whole program, as users and scripts call it.
 func TestScripts(t *testing.T) {
 	commands := map[string]func(*testscript.TestScript, bool, []string){
-		"pop3": servePOP3, "left": left, "mails": mails, "exits": exits, "append": appendMail, "asked": asked, "play": play, "played": played, "damage": damage, "remove": remove,
+		"pop3": servePOP3, "left": left, "mails": mails, "exits": exits, "append": appendMail, "asked": asked, "play": play, "played": played, "damage": damage, "remove": remove, "web": serveWeb,
 	}
 	maps.Copy(commands, imapCommands())
 	testscript.Run(t, testscript.Params{

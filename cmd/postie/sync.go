@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -39,7 +40,7 @@ Without an account all IMAP accounts are synced, several side by side.`,
   postie sync work -n             what a run would do
   postie sync imaps://bob@imap.example.org -d ~/Mail/work`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := flags.check(); err != nil {
+			if err := cmp.Or(flags.check(), a.checkMetrics()); err != nil {
 				return err
 			}
 			accounts, err := a.accounts(args, config.IMAP, &flags.connection)
@@ -55,7 +56,7 @@ Without an account all IMAP accounts are synced, several side by side.`,
 	f.StringVar(&flags.bodies, "bodies", "", "`WHICH` bodies come down: all or none (summaries only)")
 	f.BoolVar(&flags.allowMassDelete, "allow-mass-delete", false, "delete even if most of a mailbox, or all of it, is gone on one side")
 	flags.register(f)
-	a.registerExec(f)
+	a.registerAfter(f)
 	return cmd
 }
 
@@ -144,6 +145,7 @@ func (s *syncing) options(ctx context.Context, flags *syncFlags) (o mirror.Optio
 	if o, err = library.MirrorOptions(ctx, s.account, s.store, s.app.session(), s.terminal); err != nil {
 		return o, err
 	}
+	s.news.quarantined = 0 // of the run that follows
 	s.task.Phase("connecting", ui.Amount{})
 	o.Named, o.InHand = s.app.json || s.watched != nil, s.gate.hold
 	o.Wait, o.Log = time.Duration(s.app.wait), s.app.ui.Logger().With("account", s.account.Name)
@@ -196,6 +198,9 @@ func (s *syncing) show(e mirror.Event) {
 		}
 	case mirror.Failed:
 		err := e.Err
+		if broken, ok := errors.AsType[*mirror.BreaksError](err); ok && !broken.Mailbox {
+			s.news.quarantined++
+		}
 		if !exit.Is[*mirror.NoMailboxError](err) {
 			err = fmt.Errorf("%s: %w", e.Mailbox, e.Err)
 		}

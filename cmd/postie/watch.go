@@ -45,6 +45,9 @@ SIGHUP reads the configuration again. fetch, sync and all reading commands work 
 			if flags.jobs < 1 {
 				return exit.Usagef("--jobs %d: it must be 1 or more", flags.jobs)
 			}
+			if err := a.checkMetrics(); err != nil {
+				return err
+			}
 			return a.watch(cmd.Context(), args, flags)
 		},
 	}
@@ -52,7 +55,7 @@ SIGHUP reads the configuration again. fetch, sync and all reading commands work 
 	f.SortFlags = false
 	f.IntVar(&flags.jobs, "jobs", 4, "`N` accounts are at work side by side")
 	f.BoolVar(&flags.times, "times", false, "put the time before each line")
-	a.registerExec(f)
+	a.registerAfter(f)
 	return cmd
 }
 
@@ -184,7 +187,7 @@ func (w *watch) add(account config.Account) *watched {
 	}
 	rules := agenda.Defaults(account.Interval, rand.Float64)
 	it := &watched{watch: w, account: account, agenda: agenda.New(rules, w.hosts[host], time.Now().Add(agenda.Stagger(len(w.accounts)))),
-		trouble: agenda.Trouble{Grace: max(agenda.Grace, account.Retry)}, ear: push.New(), hooks: newHooking(w.app, account.Name),
+		trouble: agenda.Trouble{Grace: max(agenda.Grace, account.Retry)}, ear: push.New(), hooks: newHooking(w.app, account.Name), pulse: newPulse(w.app, account),
 		woke: make(chan struct{}, 1), renewed: make(chan struct{}, 1), quit: make(chan struct{})}
 	w.accounts[account.Name] = it
 	return it

@@ -37,6 +37,7 @@ type watched struct {
 	up      bool            // it was connected when the last run ended
 	ear     *push.Ear       // of the session
 	hooks   *hooking
+	pulse   *pulse
 	local   *dirwatch.Watcher // IMAP: of the Maildirs; nil: not yet
 
 	did    map[maildir.Key]bool // messages that the last run changed here
@@ -52,6 +53,7 @@ func (a *watched) loop(ctx context.Context) {
 	ended := make(chan struct{})
 	defer close(ended)
 	a.running.Go(func() { a.hooks.loop(ctx, ended) })
+	a.running.Go(func() { a.pulse.loop(ctx, ended) })
 	for {
 		task, ok := a.wait(ctx)
 		if !ok {

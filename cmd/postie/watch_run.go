@@ -127,7 +127,7 @@ func (a *watched) fetch(ctx context.Context, j *job) (ui.Summary, error) {
 	if f.store != nil && f.store.Index != nil && err == nil {
 		err = a.hold(ctx, f.store)
 	}
-	return ui.Summary{New: report.New, DeletedRemote: report.Deleted, Skipped: report.Skipped, Failed: report.Failed, Bytes: report.Bytes}, err
+	return ui.Summary{New: report.New, DeletedRemote: report.Deleted, Skipped: report.Skipped, Failed: report.Failed, Bytes: report.Bytes, Quarantined: report.Quarantined}, err
 }
 
 // hold makes sure that nobody else watches the root, and notes which it is.
@@ -173,14 +173,18 @@ func (a *watched) conclude(ctx context.Context, j *job, s ui.Summary, err error)
 	if err == nil && s.Failed > 0 {
 		err, code = failures(s.Failed-s.Mailboxes, s.Mailboxes), exit.Partial
 	}
-	kind := kindOf(err, code)
-	told := a.report(kind, err, code)
 	if j == nil { // it came to no run
 		j = &job{app: a.app, account: a.account, watched: a}
 	} else {
 		j.remember(ctx, err, exit.Hint(err, a.account.Name), code)
 	}
 	j.complete(&s, err, code)
+	if err := j.measure(ctx, s); err != nil && a.first(err.Error()) {
+		a.ui.Error(ui.Failure{Account: a.account.Name, Err: err, Hint: metricsHint, Exit: exit.Partial})
+	}
+	kind := kindOf(err, code)
+	told := a.report(kind, err, code)
+	a.pulse.beat(code, told)
 	a.hooks.add(j.ran(s, err, told))
 	a.summarize(s)
 	text := ""

@@ -116,12 +116,9 @@ func (j *job) conclude(ctx context.Context, s ui.Summary, err error) int {
 	j.remember(ctx, err, exit.Hint(err, account.Name), code)
 	j.complete(&s, err, code)
 	if !j.dryRun && !j.aside && ctx.Err() == nil {
-		if hookErr := a.hook(ctx, j.ran(s, err, err != nil)); hookErr != nil && ctx.Err() == nil {
-			a.hookFailed(account.Name, hookErr)
-			if s.HookFailed = err == nil; s.HookFailed {
-				code = exit.Partial
-				j.complete(&s, hookErr, code)
-			}
+		if besideErr := j.after(ctx, &s, err); besideErr != nil && err == nil {
+			code = exit.Partial
+			j.complete(&s, besideErr, code)
 		}
 	}
 	a.ui.Summary(s)

@@ -85,6 +85,7 @@ func (r *run) breakers(plan Plan) (all []ledger.Breaker) {
 // recordBreakers writes them down, if they are others than before.
 func (r *run) recordBreakers(ctx context.Context, plan Plan) error {
 	all := r.breakers(plan)
+	r.report.Quarantined = len(all)
 	if slices.Equal(all, r.view.Breakers) {
 		return nil
 	}

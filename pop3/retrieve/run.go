@@ -44,15 +44,16 @@ type Options struct {
 
 // Report is what a run did. It is true also beside an error: what was stored is kept.
 type Report struct {
-	New     int   // messages stored
-	Known   int   // messages on the server that we have and that stay there
-	Matched int   // messages that we had, under another UIDL or from elsewhere, and that were not stored again
-	Skipped int   // messages larger than MaxSize
-	Later   int   // messages left for the next run: by Limit, or because the server renumbered them in between
-	Deleted int   // messages deleted on the server
-	Failed  int   // messages that could not be fetched, stored or deleted; they were told as events
-	Bytes   int64 // octets that came from the server
-	Plan    Plan  // with DryRun
+	New         int   // messages stored
+	Known       int   // messages on the server that we have and that stay there
+	Matched     int   // messages that we had, under another UIDL or from elsewhere, and that were not stored again
+	Skipped     int   // messages larger than MaxSize
+	Later       int   // messages left for the next run: by Limit, or because the server renumbered them in between
+	Deleted     int   // messages deleted on the server
+	Failed      int   // messages that could not be fetched, stored or deleted; they were told as events
+	Bytes       int64 // octets that came from the server
+	Quarantined int   // messages at which sessions broke: they are asked for last, or not in this run
+	Plan        Plan  // with DryRun
 
 	LoginDelay time.Duration // the server wants that long between two logins (RFC 2449 section 6.5); 0: it does not say
 	Expire     string        // how long it keeps messages, in days (RFC 2449 section 6.7); "": it does not say

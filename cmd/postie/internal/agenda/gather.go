@@ -28,3 +28,21 @@ func (g Gather) Next(now time.Time) (due bool, at time.Time) {
 	at = earlier(g.last.Add(gatherQuiet), g.first.Add(gatherMost))
 	return !now.Before(at), at
 }
+
+// Pulse decides when the health check of an account is called. Its zero value was never called.
+type Pulse struct {
+	last   time.Time
+	failed bool
+}
+
+// pulseEvery is how often it is called at most while nothing changes.
+const pulseEvery = time.Minute
+
+// Due says whether it is to be called now, and takes it for done: after a failure always, else once a minute or when all is well again.
+func (p *Pulse) Due(now time.Time, failed bool) bool {
+	if !failed && !p.failed && !p.last.IsZero() && now.Sub(p.last) < pulseEvery {
+		return false
+	}
+	p.last, p.failed = now, failed
+	return true
+}

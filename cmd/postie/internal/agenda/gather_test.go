@@ -48,3 +48,15 @@ func TestGather(t *testing.T) {
 		}
 	}
 }
+
+func TestPulse(t *testing.T) {
+	var p Pulse
+	for _, tt := range []struct {
+		second       int
+		failed, want bool
+	}{{0, false, true}, {1, false, false}, {59, false, false}, {60, false, true}, {61, true, true}, {62, true, true}, {63, false, true}, {64, false, false}, {200, false, true}} {
+		if got := p.Due(time.Unix(1e9, 0).Add(time.Duration(tt.second)*time.Second), tt.failed); got != tt.want {
+			t.Errorf("second %d, failed %v: %v", tt.second, tt.failed, got)
+		}
+	}
+}

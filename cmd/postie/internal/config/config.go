@@ -108,6 +108,7 @@ type Account struct {
 	Retry       time.Duration // failures that may pass are tried again for that long; 0: not at all
 	Interval    time.Duration // how often watch looks at everything; POP3: fetches
 	IndexBodies bool          // full text of bodies is indexed
+	Healthcheck Secret        // address that is called after runs; empty: none. Whoever knows it may call it
 	Hooks       Hooks         // those of [hooks] among them, unless the account has others
 
 	Keep Keep // POP3: what becomes of stored messages on the server

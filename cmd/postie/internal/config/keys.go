@@ -145,6 +145,11 @@ func (a *Account) fields() []field {
 		{"retry", "", func(v value) { v.duration(&a.Retry) }},
 		{"interval", "", func(v value) { v.duration(&a.Interval) }},
 		{"index_bodies", "", func(v value) { v.boolean(&a.IndexBodies) }},
+		{"healthcheck", "", func(v value) {
+			var address string
+			v.web(&address)
+			a.Healthcheck = Secret(address)
+		}},
 		{"hooks", "", func(v value) { v.table(a.Hooks.fields()...) }},
 		{"keep", POP3, func(v value) { v.keep(&a.Keep) }},
 		{"layout", IMAP, func(v value) { oneOf(v, &a.Layout, LayoutFS, LayoutMaildir) }},

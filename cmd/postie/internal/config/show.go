@@ -101,6 +101,7 @@ func (a *Account) show(b *bytes.Buffer, common Hooks) {
 	}
 	text(b, "interval", FormatDuration(a.Interval))
 	line(b, "index_bodies", a.IndexBodies, true)
+	hidden(b, "healthcheck", a.Healthcheck != "")
 	if a.Protocol == POP3 {
 		line(b, "keep", a.Keep.toml(), true)
 	} else {

@@ -31,7 +31,8 @@ type Summary struct {
 	Mailboxes     int      `json:"failed_mailboxes,omitempty"` // of those
 	DryRun        bool     `json:"dry_run,omitempty"`          // the numbers say what would be done
 	Changed       []string `json:"mailboxes,omitempty"`        // in which something changed on either side, sorted
-	HookFailed    bool     `json:"-"`                          // and nothing else: what was to be done is done
+	Quarantined   int      `json:"quarantined,omitempty"`      // messages at which the connection ends: they are tried ever more seldom
+	Beside        string   `json:"-"`                          // what failed beside the mail, which is done: "a hook failed"
 }
 
 // Then is what came of a run and of the one that took up where it broke off.
@@ -90,8 +91,8 @@ func (s Summary) text() string {
 		parts[0] = "would " + parts[0]
 	}
 	switch {
-	case s.HookFailed:
-		parts = append(parts, "but a hook failed")
+	case s.Beside != "":
+		parts = append(parts, "but "+s.Beside)
 	case !s.OK && s.Failed == 0:
 		parts = append(parts, "not finished")
 	}
