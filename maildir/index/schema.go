@@ -12,7 +12,7 @@ const applicationID = 0x706f7374
 // migrations holds, at place n, the statements that lead from schema version n to n+1. What was released is never
 // edited: a change is a new entry. Each runs in one transaction together with its PRAGMA user_version.
 func migrations() []string {
-	return []string{schema1, schema2, schema3, schema4, schema5, schema6, schema7, schema8, schema9, schema10, schema11, schema12, schema13, schema14}
+	return []string{schema1, schema2, schema3, schema4, schema5, schema6, schema7, schema8, schema9, schema10, schema11, schema12, schema13, schema14, schema15}
 }
 
 // schema1, in words: Times are milliseconds since 1970 in UTC. hash and header are SHA-256. A key is unique in its
@@ -309,6 +309,18 @@ ALTER TABLE box ADD COLUMN ignored TEXT NOT NULL DEFAULT ''; -- JSON: flags that
 // schema14 remembers when a mailbox was last compared whole with its server.
 const schema14 = `
 ALTER TABLE box ADD COLUMN audited INTEGER NOT NULL DEFAULT 0;
+`
+
+// schema15 counts what accounts received, by hours since 1970 in UTC: some providers permit so much in a day.
+const schema15 = `
+CREATE TABLE traffic (
+	protocol TEXT NOT NULL,
+	user     TEXT NOT NULL,
+	host     TEXT NOT NULL,             -- lower case
+	hour     INTEGER NOT NULL,
+	bytes    INTEGER NOT NULL,
+	PRIMARY KEY (protocol, user, host, hour)
+) STRICT;
 `
 
 // migrate brings an open database from the schema version it has up to ours.

@@ -108,6 +108,8 @@ type Account struct {
 	Retry       time.Duration // failures that may pass are tried again for that long; 0: not at all
 	Interval    time.Duration // how often watch looks at everything; POP3: fetches
 	IndexBodies bool          // full text of bodies is indexed
+	MaxBytes    Size          // that may be received in 24 hours; 0: as the provider is known to permit; Unlimited: any number
+	MaxConns    int           // at once to the host, by all its accounts; 0: any number
 	Healthcheck Secret        // address that is called after runs; empty: none. Whoever knows it may call it
 	Hooks       Hooks         // those of [hooks] among them, unless the account has others
 
@@ -124,6 +126,9 @@ type Account struct {
 
 	portGiven bool
 }
+
+// Unlimited is a size without a limit.
+const Unlimited Size = -1
 
 // Terms are what one mailbox may have otherwise than others.
 type Terms struct {

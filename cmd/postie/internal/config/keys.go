@@ -145,6 +145,8 @@ func (a *Account) fields() []field {
 		{"retry", "", func(v value) { v.duration(&a.Retry) }},
 		{"interval", "", func(v value) { v.duration(&a.Interval) }},
 		{"index_bodies", "", func(v value) { v.boolean(&a.IndexBodies) }},
+		{"max_connections", "", func(v value) { v.count(&a.MaxConns) }},
+		{"max_bytes_per_day", "", func(v value) { v.perDay(&a.MaxBytes) }},
 		{"healthcheck", "", func(v value) {
 			var address string
 			v.web(&address)

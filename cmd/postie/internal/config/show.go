@@ -101,6 +101,12 @@ func (a *Account) show(b *bytes.Buffer, common Hooks) {
 	}
 	text(b, "interval", FormatDuration(a.Interval))
 	line(b, "index_bodies", a.IndexBodies, true)
+	line(b, "max_connections", a.MaxConns, a.MaxConns > 0)
+	if a.MaxBytes == Unlimited {
+		text(b, "max_bytes_per_day", "unlimited")
+	} else if a.MaxBytes > 0 {
+		text(b, "max_bytes_per_day", a.MaxBytes.String())
+	}
 	hidden(b, "healthcheck", a.Healthcheck != "")
 	if a.Protocol == POP3 {
 		line(b, "keep", a.Keep.toml(), true)

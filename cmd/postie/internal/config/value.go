@@ -170,6 +170,31 @@ func (v value) port(to *int) {
 	}
 }
 
+// count reads a number from 1 on.
+func (v value) count(to *int) {
+	n, ok := v.toml.(int64)
+	switch {
+	case !ok:
+		v.wrong("an integer")
+	case n < 1 || n > 10000:
+		v.fail("write a number from 1 to 10000", "%d is out of range", n)
+	default:
+		*to = int(n)
+	}
+}
+
+// perDay reads a size, "unlimited", or "" for what is known of the provider.
+func (v value) perDay(to *Size) {
+	switch v.toml {
+	case "":
+		*to = 0
+	case "unlimited":
+		*to = Unlimited
+	default:
+		v.size(to)
+	}
+}
+
 // size takes an integer as well as a string.
 func (v value) size(to *Size) {
 	if n, ok := v.toml.(int64); ok {
