@@ -14,7 +14,6 @@ import (
 	"postie/cmd/postie/internal/library"
 	"postie/cmd/postie/internal/ui"
 	"postie/maildir/index"
-	"postie/pop3"
 	"postie/pop3/retrieve"
 )
 
@@ -121,7 +120,7 @@ func (f *fetching) run(ctx context.Context, policy retrieve.Policy) (retrieve.Re
 	if f.store, err = f.stores.Of(ctx, f.account); err != nil {
 		return retrieve.Report{}, err
 	}
-	options, err := f.line(ctx)
+	options, err := f.pop3Line(ctx)
 	if err != nil {
 		return retrieve.Report{}, err
 	}
@@ -143,18 +142,6 @@ func (f *fetching) run(ctx context.Context, policy retrieve.Policy) (retrieve.Re
 		f.store.Unmake()
 	}
 	return report, err
-}
-
-// line is how to connect; watch keeps it, and with it what it knows of passwords.
-func (f *fetching) line(ctx context.Context) (pop3.Options, error) {
-	if f.watched != nil && f.watched.pop3.Dial != nil {
-		return f.watched.pop3, nil
-	}
-	o, err := f.app.session().POP3(ctx, f.account, f.terminal)
-	if f.watched != nil {
-		f.watched.pop3 = o
-	}
-	return o, err
 }
 
 // show translates an event.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/signal"
 	"slices"
@@ -32,6 +33,7 @@ type gate struct {
 	of     *interruption
 	cancel context.CancelCauseFunc
 	held   int       // messages in hand
+	then   error     // ends it once nothing is in hand; nil: nothing does but a signal
 	moved  time.Time // when octets of one came last
 }
 
@@ -125,11 +127,48 @@ func (g *gate) hold() (release func()) {
 	return func() {
 		g.of.mu.Lock()
 		defer g.of.mu.Unlock()
-		if g.held--; g.held == 0 && g.of.asked {
+		g.held--
+		switch {
+		case g.held > 0:
+		case g.of.asked:
 			g.cancel(exit.ErrInterrupted)
 			g.of.settle()
+		case g.then != nil:
+			g.cancel(g.then)
 		}
 	}
+}
+
+// part gives the context of a part of the work, which stop ends without the rest.
+func (g *gate) part(ctx context.Context) (_ context.Context, done func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	g.of.mu.Lock()
+	defer g.of.mu.Unlock()
+	all := g.cancel
+	g.cancel = func(err error) {
+		if cancel(err); errors.Is(err, exit.ErrInterrupted) {
+			all(err)
+		}
+	}
+	return ctx, func() {
+		g.of.mu.Lock()
+		defer g.of.mu.Unlock()
+		g.cancel, g.then = all, nil
+		cancel(nil)
+	}
+}
+
+// stop ends this account alone, by cause, once nothing is in hand.
+func (g *gate) stop(cause error) {
+	g.of.mu.Lock()
+	defer g.of.mu.Unlock()
+	g.then = cause
+	if g.held == 0 {
+		g.cancel(cause)
+		return
+	}
+	g.moved = time.Now()
+	time.AfterFunc(stalled, g.watch)
 }
 
 // came says that octets of a message came.
@@ -147,7 +186,9 @@ func (g *gate) watch() {
 	case g.held == 0:
 	case left > 0:
 		time.AfterFunc(left, g.watch)
-	default:
+	case g.of.asked:
 		g.cancel(exit.ErrInterrupted)
+	default:
+		g.cancel(g.then)
 	}
 }

@@ -52,7 +52,7 @@ func (j *job) persist(ctx context.Context, do func(context.Context, *job) (ui.Su
 		j.task.Phase("waiting", ui.Amount{})
 	}}
 	err := p.run(ctx, func() (bool, error) {
-		s, err := do(ctx, j)
+		s, err := j.within(ctx, do)
 		sum = sum.Then(s)
 		return s.New+s.Uploaded+s.DeletedLocal+s.DeletedRemote > 0, err
 	})

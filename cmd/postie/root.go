@@ -18,6 +18,7 @@ import (
 	"postie/cmd/postie/internal/config"
 	"postie/cmd/postie/internal/credential"
 	"postie/cmd/postie/internal/exit"
+	"postie/cmd/postie/internal/quota"
 	"postie/cmd/postie/internal/systemd"
 	"postie/cmd/postie/internal/ui"
 )
@@ -42,7 +43,9 @@ type app struct {
 	profile      profile
 
 	secrets  credential.Secrets
-	mu       sync.Mutex      // guards withheld
+	mu       sync.Mutex // guards what follows
+	hosts    map[string]*quota.Host
+	meters   map[[3]string]*quota.Meter
 	withheld map[string]bool // variables that hold passwords: no command that postie starts is given them
 }
 

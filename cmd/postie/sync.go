@@ -142,7 +142,8 @@ func (s *syncing) options(ctx context.Context, flags *syncFlags) (o mirror.Optio
 	if s.store, err = s.stores.Of(ctx, s.account); err != nil {
 		return o, err
 	}
-	if o, err = library.MirrorOptions(ctx, s.account, s.store, s.app.session(), s.terminal); err != nil {
+	o = library.Mirror(s.account, s.store)
+	if o.IMAP, err = s.imapLine(ctx); err != nil {
 		return o, err
 	}
 	s.news.quarantined = 0 // of the run that follows

@@ -69,7 +69,7 @@ type watch struct {
 	turns    chan struct{} // so many may be at work at once
 	began    time.Time
 
-	hosts    map[string]*agenda.Host
+	agendas  map[string]*agenda.Host
 	accounts map[string]*watched
 	running  sync.WaitGroup
 
@@ -83,7 +83,7 @@ type watch struct {
 
 func (a *app) newWatch(names []string, flags watchFlags) *watch {
 	w := &watch{app: a, flags: flags, names: names, terminal: credential.NewTerminal(""), service: systemd.Started(os.Getenv),
-		turns: make(chan struct{}, flags.jobs), began: time.Now(), hosts: map[string]*agenda.Host{}, accounts: map[string]*watched{},
+		turns: make(chan struct{}, flags.jobs), began: time.Now(), agendas: map[string]*agenda.Host{}, accounts: map[string]*watched{},
 		locks: map[string]*index.WatchLock{}, state: map[string]string{}, ready: map[string]bool{}}
 	w.terminal.Hold = a.ui.Hold
 	return w
@@ -125,6 +125,7 @@ func (w *watch) read() ([]config.Account, error) {
 	if err := distinct(picked); err != nil {
 		return nil, err
 	}
+	w.permit(picked)
 	return picked, w.apart(picked)
 }
 
@@ -178,15 +179,12 @@ func (w *watch) begin(ctx context.Context, account config.Account) {
 
 // add makes an account one of those that are watched.
 func (w *watch) add(account config.Account) *watched {
-	host := strings.ToLower(account.Host)
-	if len(account.Tunnel) > 0 {
-		host = strings.Join(account.Tunnel, " ")
-	}
-	if w.hosts[host] == nil {
-		w.hosts[host] = &agenda.Host{}
+	host := hostOf(account)
+	if w.agendas[host] == nil {
+		w.agendas[host] = &agenda.Host{}
 	}
 	rules := agenda.Defaults(account.Interval, rand.Float64)
-	it := &watched{watch: w, account: account, agenda: agenda.New(rules, w.hosts[host], time.Now().Add(agenda.Stagger(len(w.accounts)))),
+	it := &watched{watch: w, account: account, agenda: agenda.New(rules, w.agendas[host], time.Now().Add(agenda.Stagger(len(w.accounts)))),
 		trouble: agenda.Trouble{Grace: max(agenda.Grace, account.Retry)}, ear: push.New(), hooks: newHooking(w.app, account.Name), pulse: newPulse(w.app, account),
 		woke: make(chan struct{}, 1), renewed: make(chan struct{}, 1), quit: make(chan struct{})}
 	w.accounts[account.Name] = it

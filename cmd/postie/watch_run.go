@@ -15,8 +15,8 @@ import (
 	"postie/cmd/postie/internal/config"
 	"postie/cmd/postie/internal/exit"
 	"postie/cmd/postie/internal/library"
+	"postie/cmd/postie/internal/quota"
 	"postie/cmd/postie/internal/ui"
-	"postie/imap"
 	"postie/imap/mirror"
 	"postie/imap/push"
 	"postie/maildir"
@@ -73,9 +73,9 @@ const echoLasts = 300 * time.Millisecond
 
 func (a *watched) work(ctx context.Context, j *job) (ui.Summary, error) {
 	if a.account.Protocol == config.POP3 {
-		return a.fetch(ctx, j)
+		return j.within(ctx, a.fetch)
 	}
-	return a.sync(ctx, j)
+	return j.within(ctx, a.sync)
 }
 
 // sync is one sync.
@@ -88,12 +88,6 @@ func (a *watched) sync(ctx context.Context, j *job) (ui.Summary, error) {
 	if err != nil {
 		return ui.Summary{}, err
 	}
-	if a.line.Dial == nil {
-		a.line = o.IMAP
-		event := o.IMAP.Event
-		a.line.Event = func(e imap.Event) { event(e); a.ear.Event(e) }
-	}
-	o.IMAP = a.line
 	if a.session == nil {
 		a.session = mirror.NewSession(o)
 	} else {
@@ -192,7 +186,15 @@ func (a *watched) conclude(ctx context.Context, j *job, s ui.Summary, err error)
 		text = a.ui.Hide(err.Error())
 	}
 	a.is(a.account.Name, text)
-	return agenda.Outcome{Kind: kind, Asked: exit.Answer(err).Wait, Least: a.least, Most: a.most}
+	return agenda.Outcome{Kind: kind, Asked: leaveAlone(err), Least: a.least, Most: a.most}
+}
+
+// leaveAlone is how long is to be waited after an error at least.
+func leaveAlone(err error) time.Duration {
+	if spent, ok := errors.AsType[*quota.Spent](err); ok {
+		return time.Until(spent.Until)
+	}
+	return exit.Answer(err).Wait
 }
 
 // report tells of an error once, and that it is over. It says whether it told of an error.
@@ -234,6 +236,8 @@ func (a *watched) interrupted(j *job, err error) {
 func kindOf(err error, code int) agenda.Kind {
 	_, file := errors.AsType[*fs.PathError](err)
 	switch {
+	case exit.Is[*quota.Spent](err):
+		return agenda.Paused
 	case err == nil, code == exit.Guard, code == exit.Partial:
 		return agenda.Done
 	case exit.Passing(err):

@@ -13,6 +13,7 @@ import (
 	"postie/cmd/postie/internal/credential"
 	"postie/cmd/postie/internal/exit"
 	"postie/cmd/postie/internal/library"
+	"postie/cmd/postie/internal/quota"
 	"postie/cmd/postie/internal/ui"
 	"postie/maildir/index"
 )
@@ -39,6 +40,7 @@ func (a *app) each(ctx context.Context, accounts []config.Account, c *connection
 	opened := library.NewStores(a.ui, c.dryRun)
 	terminal := credential.NewTerminal("")
 	terminal.Hold = a.ui.Hold
+	a.permit(accounts)
 	codes := make([]int, len(accounts))
 	var group errgroup.Group
 	group.SetLimit(c.jobs)
@@ -107,7 +109,9 @@ func (j *job) conclude(ctx context.Context, s ui.Summary, err error) int {
 	a, account := j.app, j.account
 	err = exit.Cause(ctx, err)
 	code := exit.Code(err)
-	if err != nil {
+	if exit.Is[*quota.Spent](err) && s.Bytes == 0 { // it was told by the run that spent it
+		a.ui.Notice(account.Name, err.Error())
+	} else if err != nil {
 		a.ui.Error(ui.Failure{Account: account.Name, Host: account.Host, Err: err, Hint: cmp.Or(exit.Hint(err, account.Name), j.left(code)), Exit: code})
 	}
 	if err == nil && s.Failed > 0 {

@@ -15,6 +15,7 @@ const (
 	Busy                // another run is at work on this Maildir
 	Missing             // the Maildir is not there, or there is no room for what is to be stored
 	Failed              // anything else that another run may find otherwise
+	Paused              // the account received its share of the day
 	Same                // the secret is still the one that was refused
 )
 
@@ -53,6 +54,8 @@ func (a *Account) Ended(now time.Time, o Outcome) {
 func (a *Account) wait(o Outcome) time.Duration {
 	n := a.tries - 1
 	switch o.Kind {
+	case Paused:
+		return max(o.Asked, FirstWait)
 	case Passing:
 		return max(Backoff(n, o.Asked, a.random()), o.Least)
 	case Busy:

@@ -43,8 +43,8 @@ func (t *Trouble) Run(now time.Time, kind Kind, text string) (v Verdict) {
 	case Passing, Busy:
 		v.Error = !t.loud && now.Sub(t.since) >= t.Grace
 		v.Note = !t.noted && !t.loud && !v.Error && kind == Passing
-	case Refused, Missing: // its words may differ from try to try
-		v.Error = t.Once([...]string{Refused: "refused", Missing: "missing"}[kind])
+	case Refused, Missing, Paused: // its words may differ from try to try
+		v.Error = t.Once([...]string{Refused: "refused", Missing: "missing", Paused: "paused"}[kind])
 	default:
 		v.Error = t.Once(text)
 	}

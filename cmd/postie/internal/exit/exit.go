@@ -16,6 +16,7 @@ import (
 	"postie/cmd/postie/internal/config"
 	"postie/cmd/postie/internal/connect"
 	"postie/cmd/postie/internal/credential"
+	"postie/cmd/postie/internal/quota"
 	"postie/imap"
 	"postie/imap/mirror"
 	"postie/imap/plan"
@@ -92,7 +93,7 @@ func Code(err error) int {
 		return Login
 	case Is[*credential.SourceError](err): // a keyring that is not reached is no server that is not
 		return Failed
-	case lostLine(err), noToken(err):
+	case lostLine(err), noToken(err), Is[*quota.Spent](err):
 		return Connection
 	}
 	return Failed
@@ -180,7 +181,7 @@ func noToken(err error) bool {
 // was not reached, was lost, or has a passing trouble. A refused login is none of these, nor is a guard.
 func Passing(err error) bool {
 	token, ok := errors.AsType[*credential.TokenError](err)
-	return Code(err) == Connection && !Is[*exec.Error](err) && !(ok && token.Code != "" && token.Code != "temporarily_unavailable" && token.Code != "server_error")
+	return Code(err) == Connection && !Is[*exec.Error](err) && !Is[*quota.Spent](err) && !(ok && token.Code != "" && token.Code != "temporarily_unavailable" && token.Code != "server_error")
 }
 
 // alert says whether TLS was not agreed on, which crypto/tls dresses as an error of the line.

@@ -17,6 +17,7 @@ import (
 	"postie/cmd/postie/internal/connect"
 	"postie/cmd/postie/internal/credential"
 	"postie/cmd/postie/internal/near"
+	"postie/cmd/postie/internal/quota"
 	"postie/imap"
 	"postie/imap/mirror"
 	"postie/imap/plan"
@@ -117,6 +118,8 @@ func thereHint(err error, account string) string {
 			strings.Join(tried(err), " and "))
 	case badCredential(err):
 		return "check user and password; some providers want an app password, or POP3 or IMAP switched on in their settings"
+	case Is[*quota.Spent](err):
+		return "the same command goes on there then; max_bytes_per_day in the configuration permits more, or less"
 	case errors.As(err, &dns) && dns.IsNotFound:
 		return "check the name of the host"
 	case errors.Is(err, syscall.ECONNREFUSED):

@@ -105,12 +105,18 @@ func Fields(u *ui.UI, i Item, all []mail.Field) []ui.Field {
 // MirrorOptions turns an account and its index into the options of a run. Who waits for a lock and who logs is left to the
 // caller.
 func MirrorOptions(ctx context.Context, account config.Account, s *Store, line session.Options, terminal *credential.Terminal) (mirror.Options, error) {
-	options, err := line.IMAP(ctx, account, terminal)
+	o := Mirror(account, s)
+	var err error
+	o.IMAP, err = line.IMAP(ctx, account, terminal)
+	return o, err
+}
+
+// Mirror is MirrorOptions, and how to connect is left to the caller too.
+func Mirror(account config.Account, s *Store) mirror.Options {
 	return mirror.Options{
 		Account: index.Login{User: account.User, Host: account.Host},
-		IMAP:    options,
 		Store:   s.Index,
 		Root:    string(s.Dir),
 		Layout:  map[config.Layout]maildir.Layout{config.LayoutFS: maildir.FS, config.LayoutMaildir: maildir.MaildirPlusPlus}[account.Layout],
-	}, err
+	}
 }

@@ -11,25 +11,31 @@ import (
 
 // Host is what all accounts on one server share. Its zero value permits everything.
 type Host struct {
-	Most   int           // connections at once; 0: any number
-	Logins int           // so many connections may be begun within Within; 0: any number
-	Within time.Duration //
-
 	mu      sync.Mutex
+	most    int // connections at once; 0: any number
+	logins  int // so many connections may be begun within; 0: any number
+	within  time.Duration
 	open    int
 	waiting int
 	wanted  chan struct{} // closed when somebody waits for a connection, and made anew when nobody does
 	freed   chan struct{} // closed when one ends
-	begun   []time.Time   // the last Logins of them
+	begun   []time.Time   // the last of them
+}
+
+// Permit says how many connections there may be at once (0: any number), and how many may be begun within a time (0: any number).
+func (h *Host) Permit(most, logins int, within time.Duration) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.most, h.logins, h.within = most, logins, within
 }
 
 // next says when another connection may be begun; the zero time: when one ends.
 func (h *Host) next(now time.Time) time.Time {
-	if h.Most > 0 && h.open >= h.Most {
+	if h.most > 0 && h.open >= h.most {
 		return time.Time{}
 	}
-	if h.Logins > 0 && len(h.begun) >= h.Logins {
-		if at := h.begun[len(h.begun)-h.Logins].Add(h.Within); at.After(now) {
+	if h.logins > 0 && len(h.begun) >= h.logins {
+		if at := h.begun[len(h.begun)-h.logins].Add(h.within); at.After(now) {
 			return at
 		}
 	}
@@ -45,9 +51,9 @@ func (h *Host) enter(ctx context.Context) error {
 		at := h.next(now)
 		if at.Equal(now) {
 			h.open++
-			if h.Logins > 0 {
+			if h.logins > 0 {
 				h.begun = append(h.begun, now)
-				h.begun = slices.Delete(h.begun, 0, max(0, len(h.begun)-h.Logins))
+				h.begun = slices.Delete(h.begun, 0, max(0, len(h.begun)-h.logins))
 			}
 			return nil
 		}
@@ -116,7 +122,7 @@ func (h *Host) Wanted() <-chan struct{} {
 func (h *Host) Spare() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.waiting == 0 && (h.Most == 0 || h.open < h.Most)
+	return h.waiting == 0 && (h.most == 0 || h.open < h.most)
 }
 
 func (h *Host) leave() {

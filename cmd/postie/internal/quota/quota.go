@@ -4,6 +4,7 @@
 package quota
 
 import (
+	"errors"
 	"fmt"
 	"time"
 )
@@ -45,6 +46,9 @@ func Pause(hours []Hour, limit int64, now time.Time) (until time.Time) {
 	}
 	return until
 }
+
+// ErrSpent ends a run that has received its share: who began it says more (Spent).
+var ErrSpent = errors.New("received all that is permitted within 24 hours")
 
 // Spent is the error of an account that has received its share.
 type Spent struct {
