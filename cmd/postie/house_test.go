@@ -27,7 +27,7 @@ func rooms() map[string][]string {
 		"cmd/postie/internal/credential": {"cmd/postie/internal/answer"},
 		"cmd/postie/internal/discover":   nil,
 		"cmd/postie/internal/doctor": {"cmd/postie/internal/config", "cmd/postie/internal/connect", "cmd/postie/internal/credential",
-			"cmd/postie/internal/exit", "cmd/postie/internal/paths", "cmd/postie/internal/session", "cmd/postie/internal/ui", "pop3", "imap"},
+			"cmd/postie/internal/exit", "cmd/postie/internal/paths", "cmd/postie/internal/session", "cmd/postie/internal/ui", "pop3", "imap", "maildir/index"},
 		"cmd/postie/internal/setup": {"cmd/postie/internal/config", "cmd/postie/internal/connect", "cmd/postie/internal/credential",
 			"cmd/postie/internal/discover", "cmd/postie/internal/exit", "cmd/postie/internal/foreign", "cmd/postie/internal/paths",
 			"cmd/postie/internal/session", "cmd/postie/internal/ui", "imap", "imap/mirror"},
