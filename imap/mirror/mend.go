@@ -47,7 +47,7 @@ func (m *mender) mend(ops []plan.Op) error {
 	renamed := 0
 	for _, op := range ops {
 		n, err := m.repair(b, op)
-		if errors.Is(err, fs.ErrNotExist) { // it has another name by now: the next run's
+		if op.Key != "" && errors.Is(err, fs.ErrNotExist) { // it has another name by now: the next run's
 			m.spoil(op)
 			continue
 		}
