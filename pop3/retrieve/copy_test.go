@@ -3,9 +3,11 @@ package retrieve
 import (
 	"bytes"
 	"compress/gzip"
+	"errors"
 	"os"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"postie/maildir"
@@ -107,5 +109,31 @@ func TestDueAndCompressed(t *testing.T) {
 		if left := len(w.server.Maildrop("alice")); report.New > 0 || report.Deleted != []int{10, 0}[n] || left != 10 || len(w.keys()) != 20 || !said {
 			t.Errorf("%d new, %d deleted, %d left, said %v", report.New, report.Deleted, left, said)
 		}
+	}
+}
+
+// What takes the place of a message that is due, under its name, is no copy of it: the message is fetched again before it is deleted
+// there, once.
+func TestDueAndReplaced(t *testing.T) {
+	for kind, make := range map[string]func(path string) error{
+		"link":   func(path string) error { return os.Symlink("/etc/passwd", path) },
+		"pipe":   func(path string) error { return syscall.Mkfifo(path, 0o600) },
+		"folder": func(path string) error { return os.MkdirAll(path+"/full", 0o700) },
+		"empty":  func(path string) error { return os.WriteFile(path, nil, 0o600) },
+	} {
+		t.Run(kind, func(t *testing.T) {
+			w := newWorld(t, pop3test.Options{}, few(20)...)
+			w.ok(Policy{Keep: Keep{Mode: Forever}})
+			path := w.dir.Path(w.keys()[3])
+			if err := errors.Join(os.Remove(path), make(path)); err != nil {
+				t.Fatal(err)
+			}
+			for n := range 3 {
+				report := w.ok(Policy{MaxDelete: .3})
+				if left := len(w.server.Maildrop("alice")); report.New != []int{1, 0, 0}[n] || report.Failed > 0 || left > 0 && n > 0 {
+					t.Errorf("run %d: %+v, %d left", n, report, left)
+				}
+			}
+		})
 	}
 }
