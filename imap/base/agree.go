@@ -60,9 +60,25 @@ func (a *Account) agree(ctx context.Context, as []Agreement, state plan.State) (
 			}
 			rows = append(rows, w.row)
 		}
-		return nil
+		return w.emptied(as)
 	})
 	return rows, verb("record what was agreed", err)
+}
+
+// emptied notes of mailboxes that the last pair was taken from that they hold nothing. Else a run that ends before it records that they were
+// read leaves what looks like a mailbox whose pairs were lost.
+func (w *agreeing) emptied(as []Agreement) error {
+	seen := map[int64]bool{}
+	for _, g := range as {
+		if (g.Pair != (plan.Pair{}) && g.To == 0) || seen[g.Mailbox] {
+			continue
+		}
+		seen[g.Mailbox] = true
+		if err := w.exec("UPDATE box SET messages = 0 WHERE id = ? AND pairs = 0 AND messages > 0", g.Mailbox); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // agreeing is one transaction of agreements.

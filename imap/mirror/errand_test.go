@@ -2,6 +2,7 @@ package mirror
 
 import (
 	"context"
+	"os"
 	"regexp"
 	"strings"
 	"sync"
@@ -149,6 +150,67 @@ func TestErrand(t *testing.T) {
 					t.Errorf("%+v, %v, %v, asked %d times", r, err, d.failures(), asked.Load())
 				}
 				d.quirks = e.quirks
+				d.clock += 2 * time.Hour
+				d.sync()
+				d.sync()
+				d.equal()
+				d.quiet()
+			})
+		}
+	}
+}
+
+// So it is with mailboxes that are renamed or deleted: RENAME and DELETE come last, alone, and are named and remembered.
+func TestErrandOfMailbox(t *testing.T) {
+	w := newStreet(t, dovecot.Options{})
+	for i, e := range []errandAt{
+		{"RENAME", `^RENAME "?A"?`, "", nil, "A0 rename: the connection ended", []int32{2, 1}},
+		{"DELETE", `^DELETE "?B"?`, "", nil, "B0 drop: the connection ended", []int32{2, 1}},
+	} {
+		for j, how := range []string{"end", "half", "BYE", "silence"} {
+			if !thorough() && j%2 != i {
+				continue
+			}
+			t.Run(e.name+" "+how, func(t *testing.T) {
+				t.Parallel()
+				d := w.device(t)
+				s := d.remote()
+				beginning(d, s)
+				d.create(s, "B")
+				d.create(s, "Z")
+				d.put(s, "B", 60, 62)
+				d.put(s, "Z", 90, 93)
+				d.sync()
+				if e.name == "RENAME" {
+					d.ok(os.Rename(string(d.dir("A")), string(d.dir("Called"))))
+				} else {
+					d.opened(func() {
+						_, err := d.store.DeleteMailbox(t.Context(), "B", maildir.FS)
+						d.ok(err)
+					})
+				}
+				d.deliver("INBOX", 810)
+				d.flag("Z", 90, maildir.FlagFlagged)
+				d.deliver("Z", 820)
+				d.put(s, "Z", 310, 312)
+				var asked atomic.Int32
+				d.quirks = quirks{endsAt(e.command, "", how, &asked)}
+				if how == "silence" {
+					d.idle = 1500 * time.Millisecond
+				}
+				for n, want := range e.asked {
+					r, err := d.run(nil)
+					fails := strings.Join(d.failures(), "; ")
+					if err != nil || r.Failed != 1 || len(r.Guards) > 0 || !strings.Contains(fails, e.named) || asked.Swap(0) > want {
+						t.Fatalf("run %d: %+v, %v, %s", n, r, err, fails)
+					}
+					d.othersEqual("INBOX", "Z")
+				}
+				r, err := d.run(nil) // it waits
+				if err != nil || r.Failed != 1 || asked.Load() > 0 || !strings.Contains(strings.Join(d.failures(), ""), "not tried before") {
+					t.Errorf("%+v, %v, %v, asked %d times", r, err, d.failures(), asked.Load())
+				}
+				d.quirks = nil
 				d.clock += 2 * time.Hour
 				d.sync()
 				d.sync()
