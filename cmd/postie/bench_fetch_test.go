@@ -133,15 +133,21 @@ func (f *rivals) mpop(port, want int) {
 	if err := maildir.Dir(dir).Ensure(); err != nil {
 		f.Fatal(err)
 	}
-	config := fmt.Sprintf("account a\nhost %s\nport %d\nuser alice\npasswordeval echo %s\nauth user\ntls off\nkeep off\ndelivery maildir %s\nuidls_file %s/uidls\n",
-		dovecot.Host, port, dovecot.Password, dir, home)
+	file := f.mpoprc(home, "alice", port, false)
+	f.mpopTime += f.time(exec.Command("mpop", "-C", file, "-q", "a"))
+	f.mpopRuns++
+	f.check(dir, want)
+}
+
+// mpoprc configures mpop to do what postie does: what it fetches comes into home/inbox.
+func (f *rivals) mpoprc(home, user string, port int, keep bool) string {
+	config := fmt.Sprintf("account a\nhost %s\nport %d\nuser %s\npasswordeval echo %s\nauth user\ntls off\nkeep %s\ndelivery maildir %s/inbox\nuidls_file %s/uidls\n",
+		dovecot.Host, port, user, dovecot.Password, map[bool]string{true: "on", false: "off"}[keep], home, home)
 	file := filepath.Join(home, "mpoprc")
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 		f.Fatal(err)
 	}
-	f.mpopTime += f.time(exec.Command("mpop", "-C", file, "-q", "a"))
-	f.mpopRuns++
-	f.check(dir, want)
+	return file
 }
 
 // runWatched runs a command and follows its peak of memory in /proc (Linux; elsewhere 0). getrusage would not do: a child

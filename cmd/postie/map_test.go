@@ -17,7 +17,7 @@ The tests of the whole program, by the first word of their file:
 	restore_  the recipe of the README
 	retry_    what is tried again
 	supply_   what the program is built from
-	bench_    benchmarks beside mpop and mbsync, and the promise about memory
+	bench_    benchmarks beside mpop, mbsync and notmuch (bench_table_ is what .ci/bench runs), and the promise about memory
 
 A new behaviour begins as a scenario in testdata/script: it needs no Dovecot, and is the shortest to read. What needs a
 server with CONDSTORE and the like, other programs, chance, or thousands of messages stands in Go beside a fleet.

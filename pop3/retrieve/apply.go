@@ -43,7 +43,7 @@ func (r *run) apply(ctx context.Context, u unfinished, plan Plan) error {
 	}
 	r.unmatched = plan.Unmatched
 	r.sizes.uniform = uniform(r.view.Items)
-	if err := r.fetch(ctx, slices.DeleteFunc(slices.Clone(plan.Ops), func(op Op) bool { return op.Action != Fetch || op.Last })); err != nil {
+	if err := r.fetch(ctx, plan.fetches()); err != nil {
 		return errors.Join(err, r.recordBreakers(ctx, plan)) // and no QUIT: what was marked before stays on the server
 	}
 	if err := r.remove(ctx); err != nil {
@@ -60,6 +60,15 @@ func (r *run) apply(ctx context.Context, u unfinished, plan Plan) error {
 		return err
 	}
 	return r.ledger.Finished(ctx, r.view.Now, r.leaves())
+}
+
+// fetches are what is fetched first. In a first fetch that is all, which is not copied then: there may be very many.
+func (p *Plan) fetches() []Op {
+	other := func(op Op) bool { return op.Action != Fetch || op.Last }
+	if !slices.ContainsFunc(p.Ops, other) {
+		return p.Ops
+	}
+	return slices.DeleteFunc(slices.Clone(p.Ops), other)
 }
 
 // record brings the ledger up to what the server lists, and remembers what is to be deleted without a fetch.

@@ -80,17 +80,17 @@ func (a Action) String() string {
 // Op is one step of a plan, for one message on the server.
 type Op struct {
 	Action  Action
+	Read    bool // RecordOnly: it was read under this UIDL
+	Check   bool // Drop: only if TOP shows the header of Copy, else it is another message, to be fetched
+	Lost    bool // leads to a deletion although the local copy is gone, or damaged: what the guard counts
+	Last    bool // Fetch: it broke a session, and is asked for when all else is done
+	Dots    bool // Fetch: dots at the begin of a line are its own
 	Item    pop3.Item
-	Reason  string
+	Reason  string    // that a dry run prints
 	Copy    *Copy     // RecordOnly, Drop: the copy that we have
-	Read    bool      // RecordOnly: it was read under this UIDL
-	Check   bool      // Drop: only if TOP shows the header of Copy, else it is another message, to be fetched
 	Against []*Copy   // Fetch: copies of its UIDL; if it is one of them it is not stored a second time
-	Lost    bool      // leads to a deletion although the local copy is gone, or damaged: what the guard counts
 	Damaged *Copy     // Fetch: the copy that is damaged here, in whose place the message is stored
 	Until   time.Time // Wait: when it is asked for again
-	Last    bool      // Fetch: it broke a session, and is asked for when all else is done
-	Dots    bool      // Fetch: dots at the begin of a line are its own
 	Stale   []*Copy   // Fetch: copies whose UIDL this message has now: if it is none of them, they are to be forgotten
 }
 
@@ -208,7 +208,7 @@ func Judges(v View, p Policy) map[maildir.Key]bool {
 func diff(v View, p Policy) (plan Plan, lost, of int) {
 	m := newMatcher(v, p)
 	fetches := 0
-	for _, it := range v.Items {
+	for i, it := range v.Items {
 		op, ok := m.decide(it)
 		if p.counts(op, ok) {
 			of++
@@ -229,6 +229,9 @@ func diff(v View, p Policy) (plan Plan, lost, of int) {
 		}
 		if op.Lost {
 			lost++
+		}
+		if plan.Ops == nil {
+			plan.Ops = make([]Op, 0, len(v.Items)-i) // a first fetch has one for each, and growing would take five times the memory
 		}
 		plan.Ops = append(plan.Ops, op)
 	}
