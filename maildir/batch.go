@@ -79,7 +79,7 @@ func (b *Batch) Sync() error {
 		if f.err != nil || f.state != staged {
 			continue
 		}
-		b.step("fsync", f.tmp())
+		b.step("fsync", f.path)
 		slots <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-slots }()
@@ -132,7 +132,7 @@ func (b *Batch) Publish() error {
 		}
 		to := f.dir.Path(f.entry)
 		b.step("rename", to)
-		if f.fail("publish", rename(f.tmp(), to)); f.err != nil {
+		if f.fail("publish", rename(f.path, to)); f.err != nil {
 			continue
 		}
 		f.state = published

@@ -144,7 +144,7 @@ func TestBatchFailures(t *testing.T) {
 	closed := add(t, &b, d, "closed", Flags{})
 	noFolder := add(t, &b, broken, "no folder", Flags{})
 	noTable := add(t, &b, broken, "no table", Flags{Keywords: "k"})
-	must(t, os.Remove(gone.tmp()))
+	must(t, os.Remove(gone.path))
 	must(t, closed.Close())
 	must(t, os.Mkdir(broken.sub(keywordFile), 0o700))
 	must(t, os.Remove(broken.sub("new")))
@@ -215,7 +215,7 @@ func TestBatchCommitFailures(t *testing.T) {
 	gone := add(t, &b, d, "gone", Flags{})
 	noFolder := add(t, &b, broken, "no folder", Flags{Set: FlagSeen})
 	add(t, &b, d, "good", Flags{})
-	must(t, os.Remove(gone.tmp()))
+	must(t, os.Remove(gone.path))
 	must(t, os.Remove(broken.sub("cur")))
 	var fails Failures
 	if err := b.Commit(); !errors.As(err, &fails) || !slices.Equal(keysOf(fails), []Key{gone.Key(), noFolder.Key()}) {

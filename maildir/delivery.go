@@ -26,6 +26,7 @@ var buffers = sync.Pool{New: func() any { return new([bufferSize]byte) }}
 type Delivery struct {
 	dir   Dir
 	key   Key
+	path  string       // in tmp/
 	file  *messageFile // nil once durable
 	buf   []byte       // room from buffers, once something is written; nil once complete: a batch may hold hundreds of deliveries
 	hash  hash.Hash
@@ -62,7 +63,7 @@ func (d Dir) Create() (*Delivery, error) {
 	if err != nil {
 		return nil, fmt.Errorf("create message: %w", err)
 	}
-	return &Delivery{dir: d, key: key, file: file, hash: sha256.New()}, nil
+	return &Delivery{dir: d, key: key, path: path, file: file, hash: sha256.New()}, nil
 }
 
 // Write takes a piece of the wire form. It is buffered: an error (a full disk) may show in a later Write or in Batch.Sync.
@@ -187,7 +188,7 @@ func (f *Delivery) Wire() Wire {
 
 // Own is the hash of the wire form that the file gives, which is not Wire's where that is not Exact. The delivery must be durable.
 func (f *Delivery) Own() ([32]byte, error) {
-	w, err := WireAt(f.tmp())
+	w, err := WireAt(f.path)
 	return w.Hash, err
 }
 
@@ -216,7 +217,7 @@ func (f *Delivery) stage(flags Flags) {
 	f.letGo()
 	f.state = staged
 	if !f.mtime.IsZero() {
-		f.fail("set time of message", os.Chtimes(f.tmp(), time.Time{}, f.mtime))
+		f.fail("set time of message", os.Chtimes(f.path, time.Time{}, f.mtime))
 	}
 	f.flags = flags
 	f.name(0)
@@ -238,8 +239,6 @@ func (f *Delivery) name(l letterSet) {
 	f.entry = base.withFlags(f.flags.Set, l)
 }
 
-func (f *Delivery) tmp() string { return f.dir.sub("tmp", string(f.key)) }
-
 // Close discards the message unless it was published, also when it is part of a batch. It is safe to call it again,
 // and after publishing.
 func (f *Delivery) Close() error {
@@ -253,7 +252,7 @@ func (f *Delivery) Close() error {
 	f.letGo()
 	f.file, f.state = nil, discarded
 	f.fail("message discarded", fs.ErrClosed)
-	if rm := os.Remove(f.tmp()); rm != nil && !errors.Is(rm, fs.ErrNotExist) {
+	if rm := os.Remove(f.path); rm != nil && !errors.Is(rm, fs.ErrNotExist) {
 		err = errors.Join(err, rm)
 	}
 	return err

@@ -116,7 +116,7 @@ func FuzzDelivery(f *testing.F) {
 			rest = rest[len(piece):]
 		}
 		draft.stage(Flags{})
-		check(t, draft.tmp(), draft, wire)
+		check(t, draft.path, draft, wire)
 		must(t, draft.Close())
 	})
 }
@@ -125,7 +125,7 @@ func TestDraftClose(t *testing.T) {
 	d := newDir(t)
 	f, err := d.Create()
 	must(t, err)
-	if fi, err := os.Stat(f.tmp()); err != nil || fi.Mode() != 0o600 {
+	if fi, err := os.Stat(f.path); err != nil || fi.Mode() != 0o600 {
 		t.Error(fi.Mode(), err)
 	}
 	must(t, f.Close())

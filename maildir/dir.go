@@ -18,8 +18,12 @@ import (
 // Dir is the path of a Maildir: the folder that holds cur, new and tmp.
 type Dir string
 
-func (d Dir) sub(elem ...string) string {
-	return filepath.Join(append([]string{string(d)}, elem...)...)
+// sub is the path of something in it: a subfolder, or a name in one.
+func (d Dir) sub(folder string, name ...string) string {
+	if len(name) == 0 {
+		return filepath.Join(string(d), folder)
+	}
+	return filepath.Join(string(d), folder, name[0])
 }
 
 // Ensure makes the Maildir, its parents among it, with mode 0700 where they are missing, and makes them durable.

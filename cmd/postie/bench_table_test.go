@@ -230,14 +230,6 @@ func (t *table) ok(err error) {
 	}
 }
 
-// fresh is a folder that is empty.
-func (t *table) fresh(name string) string {
-	dir := filepath.Join(t.dir, name)
-	t.ok(os.RemoveAll(dir))
-	t.ok(os.MkdirAll(dir, 0o700))
-	return dir
-}
-
 // rest makes a Maildir in which something happened just now look as if nothing had for a while.
 func (t *table) rest(dir string) {
 	old := time.Now().Add(-time.Minute)
