@@ -45,7 +45,7 @@ type Mailbox struct {
 	Audited        time.Time // when it was last compared whole, of one that has mod-sequences; UTC, ms
 	Made           bool      // by us, on one side or the other: what lies in it and has no pair is new
 	Some           bool      // it has pairs
-	AlwaysInView   bool      // it has pairs that are in view in every run: with a state, no body, or flags that differ
+	AlwaysInView   bool      // it has pairs that are in view in every run: with a state but Archived, no body, or flags that differ
 }
 
 // Ignored are flags to which the server said OK, and which it did not keep.
@@ -102,7 +102,7 @@ func (a *Account) Mailboxes(ctx context.Context) ([]Mailbox, error) {
 	all, err := index.Rows(ctx, a.s, scanMailbox, `SELECT b.id, m.name, m.folder, b.validity, b.objectid, b.uidnext, b.messages, max(b.modseq, 0),
 		b.stamp, b.flags, b.keywords, b.wildcard, b.readonly, b.ignored, b.made, b.called, b.deleted, b.server, b.audited, EXISTS (SELECT 1 FROM pair p WHERE p.box = b.id),
 		EXISTS (SELECT 1 FROM pair p INDEXED BY pair_odd WHERE p.box = b.id AND
-			(state <> 0 OR key IS NULL OR local <> remote OR local_keywords <> remote_keywords))
+			state <> 4 AND (state <> 0 OR key IS NULL OR local <> remote OR local_keywords <> remote_keywords))
 		FROM box b LEFT JOIN mailbox m ON m.id = b.mailbox WHERE b.account = ? ORDER BY m.name`, a.id)
 	return all, verb("read base", err)
 }

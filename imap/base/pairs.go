@@ -168,9 +168,9 @@ func (a *Account) Held(ctx context.Context, box int64) (int64, error) {
 }
 
 // AlwaysInView gives the pairs of a mailbox that are in view in every run, whatever happened: those with a state, without a UID,
-// or with flags that differ.
+// or with flags that differ. What was archived is not among them.
 func (a *Account) AlwaysInView(ctx context.Context, box int64) ([]Row, error) {
-	rows, err := index.Rows(ctx, a.s, scanRow, pairColumns+"(p.state <> 0 OR p.local <> p.remote OR p.local_keywords <> p.remote_keywords) ORDER BY +p.uid, p.key", box) // +: not by all UIDs
+	rows, err := index.Rows(ctx, a.s, scanRow, pairColumns+"p.state <> 4 AND (p.state <> 0 OR p.local <> p.remote OR p.local_keywords <> p.remote_keywords) ORDER BY +p.uid, p.key", box) // +: not by all UIDs
 	return rows, verb("read base", err)
 }
 

@@ -2,11 +2,15 @@ package mirror
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"os"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
+
+	goimap "github.com/emersion/go-imap/v2"
 
 	"postie/imap/plan"
 	"postie/maildir"
@@ -138,4 +142,50 @@ func TestVerifiedOnlyIfEqual(t *testing.T) {
 		}
 	}
 	d.quiet()
+}
+
+// What was archived costs a sync nothing in which nothing happens: its rows are not read. What of it comes back is known again.
+func TestManyArchived(t *testing.T) {
+	d := newStreet(t, dovecot.Options{}).device(t)
+	d.policy.Terms = plan.Terms{Direction: plan.Archive}
+	s := d.remote()
+	d.put(s, "INBOX", 0, 6)
+	d.sync()
+	d.select_(s, "INBOX")
+	_, err := s.Store(t.Context(), goimap.UIDSetNum(1, 2, 3), goimap.StoreFlagsAdd, []goimap.Flag{goimap.FlagDeleted}, 0)
+	d.ok(err, s.ExpungeAll(t.Context()))
+	d.sync()
+	cost := func() uint64 {
+		d.rest()
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		d.sync()
+		runtime.ReadMemStats(&after)
+		return after.Mallocs - before.Mallocs
+	}
+	few := cost()
+	d.opened(func() {
+		d.ok(d.store.Write(t.Context(), func(tx *sql.Tx) error {
+			for _, q := range []string{
+				`INSERT INTO message (mailbox, key, twin, tail, new, flags, keywords, date, size, hash, exact, header, sender, recipients, subject, message_id)
+					SELECT mailbox, key || '.' || n, 0, tail, new, flags, keywords, date, size, hash, exact, header, sender, recipients, subject, message_id
+					FROM message, (WITH RECURSIVE c (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 100000) SELECT n FROM c) WHERE id = (SELECT message FROM pair WHERE state = 4 LIMIT 1)`,
+				`INSERT INTO pair (box, key, state, local, local_keywords, remote, remote_keywords, size, date, emailid, message)
+					SELECT p.box, m.key, 4, p.local, p.local_keywords, p.remote, p.remote_keywords, p.size, p.date, p.emailid, m.id
+					FROM message m, (SELECT * FROM pair WHERE state = 4 LIMIT 1) p WHERE m.id NOT IN (SELECT message FROM pair)`,
+			} {
+				if _, err := tx.Exec(q); err != nil {
+					return err
+				}
+			}
+			return nil
+		}))
+	})
+	if many := cost(); many > few+10000 {
+		t.Errorf("%d allocations with 100,000 archived rows, %d with 3", many, few)
+	}
+	d.put(s, "INBOX", 1, 2) // it comes back
+	if r := d.sync(); r.New+r.Uploaded+r.DeletedLocal+r.DeletedRemote != 0 {
+		t.Errorf("%+v", r)
+	}
 }

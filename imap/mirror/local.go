@@ -9,6 +9,8 @@ import (
 	"path"
 	"slices"
 
+	goimap "github.com/emersion/go-imap/v2"
+
 	"postie/imap/base"
 	"postie/imap/plan"
 	"postie/maildir"
@@ -173,8 +175,7 @@ func (o *localObserver) take(ctx context.Context, b *box) error {
 			return err
 		}
 	}
-	slices.SortFunc(b.files, func(a, b plan.File) int { return cmp.Compare(a.Key, b.Key) })
-	slices.SortFunc(b.byKey, func(a, b plan.Pair) int { return cmp.Compare(a.Key, b.Key) })
+	b.sortFiles()
 	return nil
 }
 
@@ -231,6 +232,42 @@ func (o *localObserver) waiting(ctx context.Context, b *box) error {
 		}
 	}
 	return err
+}
+
+// archived shows what stayed here, where something is new on the server that may be one of those, back again. In a folder that was read it is
+// in view already.
+func (o *localObserver) archived(ctx context.Context, b *box) error {
+	if !b.still || b.folder == nil || b.ID == 0 || !b.newThere() {
+		return nil
+	}
+	shown := b.byKey
+	for row, err := range o.base.WithoutUID(ctx, b.ID) {
+		if err != nil {
+			return err
+		}
+		if row.State == plan.Archived && row.Key != "" && at(shown, row.Key, func(p plan.Pair) maildir.Key { return p.Key }) == nil {
+			b.byKey = append(b.byKey, row.Pair)
+			b.files = append(b.files, plan.File{Key: row.Key, Still: true})
+			b.entries[row.Key] = row.Entry
+		}
+	}
+	b.sortFiles()
+	return nil
+}
+
+// newThere says whether there are messages that the base does not know.
+func (b *box) newThere() bool {
+	known := map[goimap.UID]bool{}
+	for _, p := range b.delta.Pairs {
+		known[p.UID] = true
+	}
+	return len(b.delta.New) > 0 || slices.ContainsFunc(b.delta.Messages, func(m plan.Message) bool { return !known[m.UID] })
+}
+
+// sortFiles sorts what is in view of a folder by key.
+func (b *box) sortFiles() {
+	slices.SortFunc(b.files, func(a, b plan.File) int { return cmp.Compare(a.Key, b.Key) })
+	slices.SortFunc(b.byKey, func(a, b plan.Pair) int { return cmp.Compare(a.Key, b.Key) })
 }
 
 // identify reads a file that the base does not know. It says false of what is no message, or vanished meanwhile.

@@ -61,6 +61,13 @@ func (o *observer) observe(ctx context.Context) ([]plan.Mailbox, error) {
 			return nil, err
 		}
 	}
+	for _, b := range o.boxes {
+		if !b.outside {
+			if err := o.here.archived(ctx, b); err != nil {
+				return nil, err
+			}
+		}
+	}
 	if err := o.viewAllNewcomers(ctx); err != nil {
 		return nil, err
 	}
