@@ -180,3 +180,56 @@ func TestTopLevel(t *testing.T) {
 		}
 	}
 }
+
+// A room of many parts stays one: none of the types of imap/mirror grows to know everything. What is larger is split by purpose.
+func TestParts(t *testing.T) {
+	const mostMethods, mostFields = 40, 25
+	methods := map[string]int{}
+	files, err := filepath.Glob("../../imap/mirror/*.go")
+	if err != nil || len(files) < 20 {
+		t.Fatal(files, err)
+	}
+	for _, file := range files {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(parsed, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.FuncDecl:
+				if n.Recv != nil {
+					methods[receiver(n.Recv.List[0].Type)]++
+				}
+			case *ast.TypeSpec:
+				if s, ok := n.Type.(*ast.StructType); ok && s.Fields.NumFields() > mostFields {
+					t.Errorf("%s: %s has %d fields", file, n.Name, s.Fields.NumFields())
+				}
+			}
+			return true
+		})
+	}
+	for name, n := range methods {
+		if n > mostMethods {
+			t.Errorf("%s has %d methods", name, n)
+		}
+	}
+	if methods["run"] == 0 || methods["observer"] == 0 {
+		t.Errorf("the walk missed methods: %v", methods)
+	}
+}
+
+// receiver is the name of a method's type.
+func receiver(e ast.Expr) string {
+	switch e := e.(type) {
+	case *ast.StarExpr:
+		return receiver(e.X)
+	case *ast.IndexExpr:
+		return receiver(e.X)
+	case *ast.Ident:
+		return e.Name
+	}
+	return ""
+}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -58,65 +59,57 @@ func (s *serviceFlags) timed(cmd *cobra.Command) *cobra.Command {
 	return cmd
 }
 
-func (a *app) servicePrintCommand(flags *serviceFlags) *cobra.Command {
+// timedCommand does something with the jobs that accounts ask for.
+func (a *app) timedCommand(flags *serviceFlags, use, short string, do func(context.Context, *unattended) error) *cobra.Command {
 	return flags.timed(&cobra.Command{
-		Use: "print [ACCOUNT...]", Short: "Print what install would write",
+		Use: use, Short: short,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			kind, jobs, err := a.jobs(args, flags)
+			u, err := a.unattended(args, flags)
 			if err != nil {
 				return err
 			}
-			home, err := service.FindHome()
-			if err != nil {
-				return err
-			}
-			var files []service.File
-			for _, job := range jobs {
-				more, err := service.Files(kind, job, home)
-				if err != nil {
-					return err
-				}
-				files = append(files, more...)
-			}
-			for _, f := range files {
-				if err := a.ui.File(f.Path, f.Text, len(files) > 1); err != nil {
-					return err
-				}
-			}
-			return nil
+			return do(cmd.Context(), u)
 		},
 	})
 }
 
+func (a *app) servicePrintCommand(flags *serviceFlags) *cobra.Command {
+	return a.timedCommand(flags, "print [ACCOUNT...]", "Print what install would write", func(_ context.Context, u *unattended) error {
+		var files []service.File
+		for _, job := range u.jobs {
+			more, err := service.Files(u.kind, job, u.home)
+			if err != nil {
+				return err
+			}
+			files = append(files, more...)
+		}
+		for _, f := range files {
+			if err := a.ui.File(f.Path, f.Text, len(files) > 1); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
 func (a *app) serviceInstallCommand(flags *serviceFlags) *cobra.Command {
-	return flags.timed(&cobra.Command{
-		Use: "install [ACCOUNT...]", Short: "Write it and start it",
-		RunE: func(cmd *cobra.Command, args []string) error {
-			kind, jobs, err := a.jobs(args, flags)
+	return a.timedCommand(flags, "install [ACCOUNT...]", "Write it and start it", func(ctx context.Context, u *unattended) error {
+		if err := triedOnce(u.accounts); err != nil {
+			return err
+		}
+		for _, job := range u.jobs {
+			written, err := service.Install(ctx, u.kind, job, u.home)
+			for _, path := range written {
+				a.ui.Notice("", "written: "+path)
+			}
 			if err != nil {
 				return err
 			}
-			home, err := service.FindHome()
-			if err != nil {
-				return err
-			}
-			if err := a.triedOnce(args); err != nil {
-				return err
-			}
-			for _, job := range jobs {
-				written, err := service.Install(cmd.Context(), kind, job, home)
-				for _, path := range written {
-					a.ui.Notice("", "written: "+path)
-				}
-				if err != nil {
-					return err
-				}
-			}
-			if kind == service.Systemd {
-				a.ui.Notice("", "it runs while you are logged in; `loginctl enable-linger` keeps it running always")
-			}
-			return nil
-		},
+		}
+		if u.kind == service.Systemd {
+			a.ui.Notice("", "it runs while you are logged in; `loginctl enable-linger` keeps it running always")
+		}
+		return nil
 	})
 }
 
@@ -153,44 +146,65 @@ func (s *serviceFlags) which() (service.Kind, error) {
 	return cmp.Or(kind, service.Here()), nil
 }
 
-// jobs are those that the arguments ask for: one for each account, or with --watch one for all.
-func (a *app) jobs(args []string, flags *serviceFlags) (service.Kind, []service.Job, error) {
+// unattended is what a machine is to do by itself.
+type unattended struct {
+	kind     service.Kind
+	home     service.Home
+	accounts []config.Account
+	jobs     []service.Job
+}
+
+// unattended is what the arguments ask for: a job for each account, or with --watch one for all.
+func (a *app) unattended(args []string, flags *serviceFlags) (*unattended, error) {
 	kind, err := flags.which()
 	if err != nil {
-		return "", nil, err
+		return nil, err
 	}
 	file, err := a.load()
 	if err != nil {
-		return "", nil, err
+		return nil, err
 	}
 	accounts, err := file.Select(args, "")
 	if err != nil {
-		return "", nil, err
+		return nil, err
 	}
 	if err := flags.fit(kind, accounts); err != nil {
-		return "", nil, err
+		return nil, err
 	}
 	program, err := os.Executable()
 	if err != nil {
-		return "", nil, err
+		return nil, err
+	}
+	home, err := service.FindHome()
+	if err != nil {
+		return nil, err
 	}
 	common := service.Job{Every: time.Duration(flags.every), Program: program, Config: paths.Absolute(file.Path), Path: os.Getenv("PATH"), Namespaces: service.Namespaces()}
-	if flags.watch {
+	return &unattended{kind, home, accounts, flags.jobs(common, args, accounts)}, nil
+}
+
+// jobs are those of accounts, each with what they have in common.
+func (s *serviceFlags) jobs(common service.Job, args []string, accounts []config.Account) (jobs []service.Job) {
+	if s.watch {
 		job := common
 		job.Verb, job.Accounts = "watch", args
 		for _, account := range accounts {
-			flags.add(&job, account)
+			s.add(&job, account)
 		}
-		return kind, []service.Job{job}, nil
+		return []service.Job{job}
 	}
-	var jobs []service.Job
 	for _, account := range accounts {
 		job := common
-		job.Verb, job.Accounts = map[config.Protocol]string{config.POP3: "fetch", config.IMAP: "sync"}[account.Protocol], []string{account.Name}
-		flags.add(&job, account)
+		job.Verb, job.Accounts = verbOf(account), []string{account.Name}
+		s.add(&job, account)
 		jobs = append(jobs, job)
 	}
-	return kind, jobs, nil
+	return jobs
+}
+
+// verbOf is the command that brings an account's mail.
+func verbOf(account config.Account) string {
+	return map[config.Protocol]string{config.POP3: "fetch", config.IMAP: "sync"}[account.Protocol]
 }
 
 // fit says what cannot be run unattended.
@@ -227,19 +241,10 @@ func (s *serviceFlags) add(job *service.Job, account config.Account) {
 }
 
 // triedOnce demands that the Maildirs are there: what nobody has seen work is not left alone.
-func (a *app) triedOnce(args []string) error {
-	file, err := a.load()
-	if err != nil {
-		return err
-	}
-	accounts, err := file.Select(args, "")
-	if err != nil {
-		return err
-	}
+func triedOnce(accounts []config.Account) error {
 	for _, account := range accounts {
 		if !paths.Exists(account.Maildir) {
-			verb := map[config.Protocol]string{config.POP3: "fetch", config.IMAP: "sync"}[account.Protocol]
-			return exit.Usage(fmt.Errorf("account %s was never run: %s is not there", account.Name, account.Maildir), fmt.Sprintf("run `postie %s %s` once and see that it works", verb, account.Name))
+			return exit.Usage(fmt.Errorf("account %s was never run: %s is not there", account.Name, account.Maildir), fmt.Sprintf("run `postie %s %s` once and see that it works", verbOf(account), account.Name))
 		}
 	}
 	return nil

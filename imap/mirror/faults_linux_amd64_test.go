@@ -5,7 +5,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -18,30 +17,10 @@ import (
 	"postie/testdata/victim"
 )
 
-// every says at which calls a fault is tried, and whether in every way: at some in one way each, with POSTIE_TEST_LONG=1 at each in all, with
-// POSTIE_TEST_EVERY=N at each N-th in all.
-func every(some int) (stride int, all bool) {
-	if n, err := strconv.Atoi(os.Getenv("POSTIE_TEST_EVERY")); err == nil {
-		return n, true
-	}
-	if os.Getenv("POSTIE_TEST_LONG") != "" {
-		return 1, true
-	}
-	return some, false
-}
-
 // fault lets a run of a device meet a fault, and says how it ended and how many calls were counted.
 func (w *template) fault(d *device, f victim.Fault) (said string, killed bool, ops []victim.Op, count int) {
 	w.Helper()
-	f.Root, f.Log = d.root, filepath.Join(w.TempDir(), "log")
-	said, killed, err := victim.Run(victim.Traced(f, "sync", d.order(0, "")...))
-	if err != nil && f.At == 0 {
-		w.Fatal(err, said)
-	}
-	if ops, count, err = victim.Ops(f.Log); err != nil {
-		w.Fatal(err, said)
-	}
-	return said, killed, ops, count
+	return victim.Meet(w, f, d.root, "sync", d.order(0, "")...)
 }
 
 // newKeywords is a template in which keywords come that the tables do not list yet, from both sides.
@@ -75,9 +54,7 @@ func TestSystemCallFails(t *testing.T) {
 	if count < 200 {
 		t.Fatalf("only %d calls", count)
 	}
-	ways := []unix.Errno{0, unix.EIO, unix.ENOSPC, unix.EMFILE}
-	tried := 0
-	try := func(at int, way unix.Errno) {
+	victim.EachCall(t, count, 67, func(at int, way unix.Errno) {
 		d := w.copy()
 		if w.may = ""; way != 0 {
 			// Moved on both sides, to two mailboxes, and the one that it left cannot be read: in such a run nobody knows that, and it stays in both.
@@ -85,51 +62,28 @@ func TestSystemCallFails(t *testing.T) {
 		}
 		said, _, _, _ := w.fault(d, victim.Fault{At: at, Err: way})
 		w.recovers(d, fmt.Sprintf("call %d, %q: %s", at, way, said))
-		tried++
-	}
-	stride, all := every(67)
-	for at := 1 + (stride-1)/3; at <= count; at += stride {
-		for n, way := range ways {
-			if all || n == at/stride%len(ways) {
-				try(at, way)
-			}
-		}
-	}
-	t.Logf("%d calls, %d faults", count, tried)
+	})
 }
 
 // The power is cut behind system call number N: of what no fsync vouches for the disk has nothing, names only, contents only, all, or
 // what chance has it. One more run ends as if nothing had happened.
 func TestPowerCut(t *testing.T) {
 	t.Parallel()
-	images := victim.Images + 1
-	stride, all := every(97)
-	if all {
-		images = victim.Images + 2
-	}
 	w := newKeywords(t)
-	cuts := 0
-	changing := []string{"open", "write", "pwrite", "truncate", "fsync", "rename", "link", "unlink", "mkdir"}
-	for at := 1 + (stride-1)/3; ; at += stride {
+	victim.EachCut(t, 97, 2, func(cut victim.Fault, images int) bool {
 		d := w.copy()
 		before := filepath.Join(t.TempDir(), "before")
 		if out, err := exec.Command("cp", "-a", d.root, before).CombinedOutput(); err != nil {
 			t.Fatalf("%v %s", err, out)
 		}
-		said, killed, ops, _ := w.fault(d, victim.Fault{At: at, Only: changing})
+		said, killed, ops, _ := w.fault(d, cut)
 		for image := range images {
 			after := w.copyOf(d)
 			w.d.ok(os.RemoveAll(after.root), victim.AfterPowerCut(before, d.root, ops, image, after.root))
-			w.recovers(after, fmt.Sprintf("power cut at call %d (%s), image %d", at, said, image))
-			cuts++
+			w.recovers(after, fmt.Sprintf("power cut at call %d (%s), image %d", cut.At, said, image))
 		}
 		w.d.ok(os.RemoveAll(before))
-		if w.drop(d); !killed {
-			break
-		}
-	}
-	t.Logf("%d power cuts", cuts)
-	if cuts < 20 {
-		t.Errorf("only %d power cuts", cuts)
-	}
+		w.drop(d)
+		return killed
+	})
 }
