@@ -146,6 +146,7 @@ func (f *fetching) run(ctx context.Context, policy retrieve.Policy) (retrieve.Re
 
 // show translates an event.
 func (f *fetching) show(e retrieve.Event) {
+	f.goesOn()
 	u, name := f.app.ui, f.account.Name
 	switch e := e.(type) {
 	case retrieve.Planned:
@@ -168,7 +169,11 @@ func (f *fetching) show(e retrieve.Event) {
 	case retrieve.Skipped:
 		f.notice(fmt.Sprintf("message %d (%s) is larger than %s and was left on the server", e.Item.Number, ui.Size(e.Item.Size), ui.Size(e.Limit)))
 	case retrieve.Failed:
-		f.fail(ui.Failure{Account: name, Host: f.account.Host, Err: e.Err, Exit: exit.Partial})
+		known := e.Err.Error()
+		if e.Item.UIDL != "" { // how often it failed, and when it is tried again, differs
+			known = "failed: " + string(e.Item.UIDL)
+		}
+		f.failAs(known, ui.Failure{Account: name, Host: f.account.Host, Err: e.Err, Exit: exit.Partial})
 	case retrieve.Notice:
 		f.notice(e.Text)
 	}

@@ -55,7 +55,16 @@ func (a *app) host(account config.Account) *quota.Host {
 
 // dial is a way to the server within what is permitted.
 func (j *job) dial(dial func(context.Context) (net.Conn, error)) func(context.Context) (net.Conn, error) {
-	return j.app.host(j.account).Dial(j.app.meter(j.account), dial)
+	dial = j.app.host(j.account).Dial(j.app.meter(j.account), dial)
+	if j.watched == nil {
+		return dial
+	}
+	return func(ctx context.Context) (net.Conn, error) {
+		j.watched.patient.Store(true) // until others have done with theirs
+		defer j.watched.patient.Store(false)
+		defer j.watched.beat()
+		return dial(ctx)
+	}
 }
 
 // meter counts what an account receives.

@@ -164,6 +164,7 @@ func numbersOf(r mirror.Report) ui.Summary {
 
 // show translates an event.
 func (s *syncing) show(e mirror.Event) {
+	s.goesOn()
 	u, name := s.app.ui, s.account.Name
 	switch e := e.(type) {
 	case mirror.Planned:
@@ -199,13 +200,17 @@ func (s *syncing) show(e mirror.Event) {
 		}
 	case mirror.Failed:
 		err := e.Err
-		if broken, ok := errors.AsType[*mirror.BreaksError](err); ok && !broken.Mailbox {
-			s.news.quarantined++
-		}
 		if !exit.Is[*mirror.NoMailboxError](err) {
 			err = fmt.Errorf("%s: %w", e.Mailbox, e.Err)
 		}
-		s.fail(ui.Failure{Account: name, Host: s.account.Host, Err: err, Hint: s.without(e), Exit: exit.Partial})
+		known := err.Error()
+		if broken, ok := errors.AsType[*mirror.BreaksError](err); ok {
+			known = fmt.Sprintf("the connection ends: %s %d %s", e.Mailbox, e.UID, e.Key) // how often, and when it is tried again, differs
+			if !broken.Mailbox {
+				s.news.quarantined++
+			}
+		}
+		s.failAs(known, ui.Failure{Account: name, Host: s.account.Host, Err: err, Hint: s.without(e), Exit: exit.Partial})
 	case mirror.Notice:
 		text := e.Text
 		if e.Mailbox != "" {

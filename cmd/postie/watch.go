@@ -72,6 +72,7 @@ type watch struct {
 	agendas  map[string]*agenda.Host
 	accounts map[string]*watched
 	running  sync.WaitGroup
+	still    bool // an account's work stands still, and that was told
 
 	mu    sync.Mutex
 	locks map[string]*index.WatchLock // by their files
@@ -187,6 +188,7 @@ func (w *watch) add(account config.Account) *watched {
 	it := &watched{watch: w, account: account, agenda: agenda.New(rules, w.agendas[host], time.Now().Add(agenda.Stagger(len(w.accounts)))),
 		trouble: agenda.Trouble{Grace: max(agenda.Grace, account.Retry)}, ear: push.New(), hooks: newHooking(w.app, account.Name), pulse: newPulse(w.app, account),
 		woke: make(chan struct{}, 1), renewed: make(chan struct{}, 1), quit: make(chan struct{})}
+	it.beat()
 	w.accounts[account.Name] = it
 	return it
 }
@@ -218,10 +220,22 @@ func (w *watch) attend(ctx context.Context, hangup <-chan struct{}) {
 				written = at
 			}
 			if w.service.Watchdog > 0 {
-				w.service.Alive()
+				w.watchdog()
 			}
 		}
 	}
+}
+
+// watchdog tells systemd that all accounts are at work, not only that this loop is.
+func (w *watch) watchdog() {
+	name := w.stuck()
+	switch {
+	case name == "":
+		w.service.Alive()
+	case !w.still:
+		w.trouble(fmt.Errorf("account %s: its work has stood still for %v; systemd is not told any more that all is well, and begins postie anew", name, stuckAfter))
+	}
+	w.still = name != ""
 }
 
 // clockTick is how soon it is noticed that the machine slept. systemd's watchdog wants to hear of us more seldom than that.

@@ -5,6 +5,7 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"postie/cmd/postie/internal/agenda"
@@ -40,6 +41,9 @@ type watched struct {
 	pulse   *pulse
 	local   *dirwatch.Watcher // IMAP: of the Maildirs; nil: not yet
 
+	life    atomic.Int64 // when it last showed that it is alive, since the watch began
+	patient atomic.Bool  // it waits for its turn, which may take as long as others take
+
 	did    map[maildir.Key]bool // messages that the last run changed here
 	echoes time.Time            // until then changes of those are what it did
 	told   int                  // lines of this run
@@ -59,11 +63,14 @@ func (a *watched) loop(ctx context.Context) {
 		if !ok {
 			return
 		}
+		a.patient.Store(true)
 		select {
 		case a.turns <- struct{}{}:
 		case <-ctx.Done():
 			return
 		}
+		a.patient.Store(false)
+		a.beat()
 		outcome := a.cycle(ctx, task.Where)
 		<-a.turns
 		a.agenda.Ended(time.Now(), outcome)
@@ -88,6 +95,7 @@ func (a *watched) wait(ctx context.Context) (agenda.Task, bool) {
 	defer l.end(a)
 	for {
 		now := time.Now()
+		a.beat()
 		a.takeLocal(now)
 		if a.up && l.heard == nil && a.session.IMAP() == nil {
 			a.up = false
@@ -100,7 +108,7 @@ func (a *watched) wait(ctx context.Context) (agenda.Task, bool) {
 		if a.up && task.Until.Sub(now) > time.Second {
 			l.begin(ctx, a)
 		}
-		timer := time.NewTimer(task.Until.Sub(now))
+		timer := time.NewTimer(min(task.Until.Sub(now), beatEvery)) // sooner: it looks again, and waits on
 		select {
 		case <-ctx.Done():
 		case <-a.quit:
@@ -123,6 +131,27 @@ func (a *watched) wait(ctx context.Context) (agenda.Task, bool) {
 			return agenda.Task{}, false
 		}
 	}
+}
+
+// beatEvery is how often an account that waits shows that it is alive; stuckAfter is for how long one at work may show nothing: each answer of a
+// server has to come sooner.
+const (
+	beatEvery  = time.Minute
+	stuckAfter = 15 * time.Minute
+)
+
+// beat shows that the account's work goes on.
+func (a *watched) beat() { a.life.Store(int64(time.Since(a.began))) }
+
+// stuck names an account whose work stands still; "": none does.
+func (w *watch) stuck() string {
+	now := time.Since(w.began)
+	for name, it := range w.accounts {
+		if !it.patient.Load() && now-time.Duration(it.life.Load()) > stuckAfter {
+			return name
+		}
+	}
+	return ""
 }
 
 func closed(c chan struct{}) bool {

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -43,6 +44,8 @@ type exchange struct {
 	refuses  *goimap.Error
 	logins   int // that were refused for the password
 	dials    int
+	poison   goimap.UID // a message whose body it cannot give: the connection ends; 0: there is none
+	poisoned int        // times that it was asked for it
 }
 
 func newExchange(t *testing.T) *exchange {
@@ -53,8 +56,8 @@ func newExchange(t *testing.T) *exchange {
 	backend := imapmemserver.New()
 	backend.AddUser(x.user)
 	x.server = imapserver.New(&imapserver.Options{
-		NewSession: func(*imapserver.Conn) (imapserver.Session, *imapserver.GreetingData, error) {
-			return &door{backend.NewSession(), x}, nil, nil
+		NewSession: func(c *imapserver.Conn) (imapserver.Session, *imapserver.GreetingData, error) {
+			return &door{backend.NewSession(), x, c}, nil, nil
 		},
 		Caps: goimap.CapSet{goimap.CapIMAP4rev1: {}}, InsecureAuth: true, Logger: log.New(io.Discard, "", 0),
 	})
@@ -65,7 +68,19 @@ func newExchange(t *testing.T) *exchange {
 // door decides who comes in.
 type door struct {
 	imapserver.Session
-	x *exchange
+	x    *exchange
+	conn *imapserver.Conn
+}
+
+func (d *door) Fetch(w *imapserver.FetchWriter, set goimap.NumSet, o *goimap.FetchOptions) error {
+	d.x.mu.Lock()
+	uids, ok := set.(goimap.UIDSet)
+	if ok && d.x.poison != 0 && len(o.BodySection) > 0 && uids.Contains(d.x.poison) {
+		d.x.poisoned++
+		d.conn.NetConn().Close()
+	}
+	d.x.mu.Unlock()
+	return d.Session.Fetch(w, set, o)
 }
 
 func (d *door) Login(_, password string) error {
@@ -114,10 +129,12 @@ func (x *exchange) be(change func()) {
 	x.conns = nil
 }
 
-func (x *exchange) deliver(n int) {
-	if _, err := x.user.Append("INBOX", literal{bytes.NewReader([]byte(letter(n)))}, &goimap.AppendOptions{}); err != nil {
+func (x *exchange) deliver(n int) goimap.UID {
+	data, err := x.user.Append("INBOX", literal{bytes.NewReader([]byte(letter(n)))}, &goimap.AppendOptions{})
+	if err != nil {
 		x.Fatal(err)
 	}
+	return data.UID
 }
 
 type literal struct{ *bytes.Reader }
@@ -126,6 +143,7 @@ type literal struct{ *bytes.Reader }
 type secretKeeper struct {
 	mu             sync.Mutex
 	password, sent string
+	token          func() string // gives a new one when the last was refused; nil: there are no tokens
 }
 
 func (k *secretKeeper) Login(context.Context, []string, string, *tls.ConnectionState) (sasl.Client, string, string, error) {
@@ -138,6 +156,9 @@ func (k *secretKeeper) Login(context.Context, []string, string, *tls.ConnectionS
 func (k *secretKeeper) Renewed(context.Context) (bool, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	if k.token != nil {
+		k.password = k.token()
+	}
 	return k.sent != k.password, nil
 }
 
@@ -148,16 +169,20 @@ func (k *secretKeeper) set(password string) {
 }
 
 // A week of one watch with the real runs, in a bubble of time: mail on both sides all the time, and in between the server's restarts, a
-// network that is lost, a laptop that sleeps, a password that is changed, a provider that throttles, a disk that is not there. What a person is told of is
-// exactly what somebody has to look at; the password that was refused is not sent again and again; and in the end both sides are equal.
+// network that is lost, a laptop that sleeps, a password that is changed, a token that expires, a provider that throttles, a message that ends
+// the connection, a disk that is full and emptied, a disk that is not there. What a person is told of is exactly what somebody has to look at; the password that was refused is not sent again and again; and in the end both sides are equal.
 func TestWatchWeek(t *testing.T) {
 	if testing.Short() {
 		t.Skip("-short: a week takes 20 seconds")
 	}
 	t.Parallel()
-	dir := dovecot.Dir(t) // files are no part of the bubble
+	dir := dovecot.Dir(t)                                              // files are no part of the bubble
+	disk := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=32m") == nil // else nobody can fill it here
+	if disk {
+		t.Cleanup(func() { syscall.Unmount(dir, 0) })
+	}
 	var out output
-	var sent, runs int
+	var sent, runs, poisoned int
 	synctest.Test(t, func(t *testing.T) {
 		x, keys := newExchange(t), &secretKeeper{password: "first"}
 		account, err := config.ParseURL("imap://alice@127.0.0.1", filepath.Join(dir, "mail"))
@@ -174,12 +199,19 @@ func TestWatchWeek(t *testing.T) {
 		it := w.add(account)
 		it.line = imap.Options{Dial: x.dial, Login: keys, Event: it.ear.Event}
 		w.running.Go(func() { it.loop(t.Context()) })
-		it.week(x, keys)
+		go func() { // the watchdog is never silent
+			for it.woken() {
+				if name := w.stuck(); name != "" {
+					t.Errorf("the work of %s stands still", name)
+				}
+			}
+		}()
+		it.week(x, keys, disk)
 		close(it.quit)
 		w.running.Wait()
 		w.unlock()
 		it.equal(x)
-		sent, runs = x.logins, x.dials
+		sent, runs, poisoned = x.logins, x.dials, x.poisoned
 		close(x.accept)
 		x.server.Close()
 		synctest.Wait()
@@ -188,23 +220,29 @@ func TestWatchWeek(t *testing.T) {
 	for _, m := range regexp.MustCompile(`(?m)^postie: (.*)$`).FindAllStringSubmatch(out.String(), -1) {
 		told = append(told, m[1])
 	}
-	want := []string{"no route to host", "refused", "not there any more"}
+	want := []string{"no route to host", "refused", "INBOX", "no space left", "not there any more"}
+	if !disk {
+		want = slices.Delete(want, 3, 4)
+	}
 	if len(told) != len(want) {
-		t.Fatalf("told %d times:\n%s", len(told), out.String())
+		t.Fatalf("told %d times, want %q:\n%s", len(told), want, out.String())
 	}
 	for i, text := range want {
 		if !strings.Contains(told[i], text) {
 			t.Errorf("told %q, want %q", told[i], text)
 		}
 	}
-	if sent > 3 {
-		t.Errorf("the refused password was sent %d times", sent)
+	if sent > 3+1 { // the token that had expired, once
+		t.Errorf("a refused password was sent %d times", sent)
 	}
-	t.Logf("%d connections, %d refused logins", runs, sent)
+	if poisoned < 3 || poisoned > 12 {
+		t.Errorf("the message that ends the connection was asked for %d times", poisoned)
+	}
+	t.Logf("%d connections, %d refused logins, the poison asked for %d times", runs, sent, poisoned)
 }
 
 // week is what happens.
-func (a *watched) week(x *exchange, keys *secretKeeper) {
+func (a *watched) week(x *exchange, keys *secretKeeper, disk bool) {
 	root := a.account.Maildir
 	n := 0
 	mail := func(d time.Duration) { // a letter there and one here each two hours, and something is done to what is here
@@ -241,6 +279,26 @@ func (a *watched) week(x *exchange, keys *secretKeeper) {
 	mail(6 * time.Hour)
 	keys.set("second") // the user puts it into the keyring
 	mail(20 * time.Hour)
+	keys.mu.Lock()
+	keys.token = func() string { return "third" }
+	keys.mu.Unlock()
+	x.be(func() { x.password = "third" }) // a token expires: a new one is had without anybody
+	mail(4 * time.Hour)
+	poison := x.deliver(4000) // and what comes behind it is not held up
+	x.be(func() { x.poison = poison })
+	mail(10 * time.Hour)
+	x.be(func() { x.poison = 0 }) // the provider mends it
+	mail(30 * time.Hour)
+	if disk {
+		ballast := filepath.Join(filepath.Dir(root), "ballast")
+		flood(x.T, ballast)
+		for n := range 20 {
+			x.deliver(6000 + n)
+		}
+		time.Sleep(3 * time.Hour)
+		os.Remove(ballast)
+		mail(4 * time.Hour)
+	}
 	x.be(func() {
 		x.refuses = &goimap.Error{Type: goimap.StatusResponseTypeNo, Code: "THROTTLED", Text: "too much; try again in 4 minutes"}
 	})
@@ -255,6 +313,30 @@ func (a *watched) week(x *exchange, keys *secretKeeper) {
 	os.Rename(root+".away", root)
 	mail(60 * time.Hour)
 	time.Sleep(2 * time.Hour) // rest
+}
+
+// flood writes until the disk is full.
+func flood(t *testing.T, path string) {
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for size := 1 << 20; size > 0; {
+		if _, err := f.Write(make([]byte, size)); err != nil {
+			size /= 2
+		}
+	}
+}
+
+// woken waits for a few minutes, and says whether the account is watched still.
+func (a *watched) woken() bool {
+	select {
+	case <-time.After(3 * time.Minute):
+		return true
+	case <-a.quit:
+		return false
+	}
 }
 
 // equal demands that both sides hold the same messages.

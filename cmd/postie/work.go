@@ -73,9 +73,19 @@ func (a *app) each(ctx context.Context, accounts []config.Account, c *connection
 	return nil
 }
 
+// goesOn shows that the work goes on.
+func (j *job) goesOn() {
+	if j.watched != nil {
+		j.watched.beat()
+	}
+}
+
 // fail tells of something that failed; watch tells it once.
-func (j *job) fail(f ui.Failure) {
-	if j.watched == nil || j.watched.first(f.Err.Error()) {
+func (j *job) fail(f ui.Failure) { j.failAs(f.Err.Error(), f) }
+
+// failAs is fail for what is known by another text than its own, which may differ from run to run.
+func (j *job) failAs(known string, f ui.Failure) {
+	if j.watched == nil || j.watched.first(known) {
 		j.app.ui.Error(f)
 	}
 }

@@ -74,6 +74,12 @@ func code(err error) int {
 	return 0
 }
 
+// full says whether the disk is: where the memory shared by all who have the database open finds no room, SQLite calls it an error of the disk.
+func full(err error) bool {
+	e, ok := errors.AsType[*sqlite.Error](err)
+	return ok && (e.Code()&0xff == sqlite3.SQLITE_FULL || e.Code() == sqlite3.SQLITE_IOERR_SHMSIZE)
+}
+
 // isDamage says whether only a damaged file explains an error.
 func isDamage(err error) bool {
 	switch code(err) {
@@ -111,7 +117,7 @@ func Busy(err error) bool { return code(err) == sqlite3.SQLITE_BUSY }
 // Blame turns what only a damaged file explains into *Damaged, and leaves a mark for the next Open. SQLite's report of a full
 // disk becomes the system's, ENOSPC, by which callers know it whoever met it.
 func (s *Store) Blame(err error) error {
-	if code(err) == sqlite3.SQLITE_FULL {
+	if full(err) {
 		return &fs.PathError{Op: "write", Path: s.path(), Err: syscall.ENOSPC}
 	}
 	err = s.locked(err)

@@ -84,6 +84,9 @@ func Open(ctx context.Context, root maildir.Dir, o *Options) (*Store, error) {
 	if err != nil && ctx.Err() != nil {
 		err = ctx.Err() // as in write: SQLite and database/sql have other words for it
 	}
+	if full(err) {
+		err = s.Blame(err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("open index: %w", errors.Join(err, s.giveBack()))
 	}
