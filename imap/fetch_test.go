@@ -155,6 +155,23 @@ func TestFetchSpool(t *testing.T) {
 	}
 }
 
+// A body that is far longer than the message is said to be is not taken: it would fill the disk. Nor is one of any length whose size is not said.
+func TestFetchTooLong(t *testing.T) {
+	for items, want := range map[string]string{
+		"RFC822.SIZE 5700 BODY[] {268458257}": "a body of 268458257 octets for a message of 5700",
+		"RFC822.SIZE 0 BODY[] {4294967297}":   "a body of 4294967297 octets",
+		"BODY[] {4294967297}":                 "a body of 4294967297 octets",
+	} {
+		s := script(t, "", `C: A UID FETCH 5 (...)
+			S= "* 1 FETCH (UID 5 FLAGS () INTERNALDATE \"01-Jan-2024 00:00:00 +0000\" `+items+`\r\nand so on"
+			hang`)
+		all, err := collect(t, s.FetchBodies(t.Context(), goimap.UIDSetNum(5)))
+		if _, ok := errors.AsType[*imap.ProtocolError](err); !ok || !strings.Contains(err.Error(), want) || len(all) > 0 {
+			t.Errorf("%s: %v, %v", items, all, err)
+		}
+	}
+}
+
 func TestFetchLeftEarly(t *testing.T) {
 	s := script(t, "", `C: A UID FETCH 1:3 (...)
 		S= "* 1 FETCH (UID 1 FLAGS () INTERNALDATE \"01-Jan-2024 00:00:00 +0000\" BODY[] {6}\r\nhello\n)\r\n"

@@ -2,6 +2,7 @@ package imap
 
 import (
 	"bufio"
+	"fmt"
 	"io"
 	"strings"
 	"time"
@@ -105,6 +106,14 @@ func (a *arrival) known() {
 // section reads the value of BODY[…]: a literal mostly, a string, or NIL.
 func (w *wire) section(s *scanner, a *arrival, whole bool) {
 	n, lit := s.literal()
+	if most := maxBody(a.Size); lit && n > most {
+		problem := fmt.Sprintf("a body of %d octets", n)
+		if a.Size >= 0 {
+			problem += fmt.Sprintf(" for a message of %d", a.Size)
+		}
+		s.broke(&ProtocolError{Problem: problem})
+		return
+	}
 	if !lit {
 		if text, ok := s.text(); ok {
 			w.begins(s, a, &literal{r: bufio.NewReaderSize(strings.NewReader(text), len(text)), left: int64(len(text))}, whole)

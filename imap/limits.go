@@ -21,6 +21,8 @@ import (
 //	response codes COPYUID and MODIFIED        4,096 for a command, 1 MiB in all
 //	FETCH within SELECT (QRESYNC) and STORE    131,072, 32 MiB in all; more is not kept, and the mailbox is read whole
 //	FETCH rows that tell half of a message     131,072 at a time; 32 MiB for a command of those of more than 256 octets
+//	BODY[]                                     four times RFC822.SIZE, and 256 MiB; 4 GiB where that was not said before it
+//	bodies that come before their UID          1 GiB at a time
 //	flags of one message or mailbox            1,024
 //	EMAILID                                    255 octets; a longer one is not known
 //	parentheses                                64 deep
@@ -44,6 +46,8 @@ const (
 	maxKept     = 1 << 17
 	maxWeight   = 32 << 20
 	maxLight    = 256
+	maxUnsaid   = 4 << 30
+	maxSpool    = 1 << 30
 	maxEmailID  = 255 // RFC 8474 section 4
 	maxFlags    = 1024
 	maxDepth    = 64
@@ -53,6 +57,15 @@ const (
 	maxTrace    = 2000 // octets of a line that the trace gets
 	maxFlagList = 1024 // octets of a list of flags that is remembered
 )
+
+// maxBody is how long the body of a message may be, of a size that the server said; below 0: it did not. Servers count wrongly (Exchange,
+// Gmail), but not so much, and what they go on sending would fill the disk.
+func maxBody(said int64) int64 {
+	if said < 0 {
+		return maxUnsaid
+	}
+	return 4*said + 256<<20
+}
 
 // weight is about how much memory a row takes, if none of it is shared with others.
 func weight(m Message) int {

@@ -24,6 +24,8 @@ func TestLimitsTable(t *testing.T) {
 		"response codes COPYUID and MODIFIED":     fmt.Sprintf("%s for a command, %d MiB in all", thousands(maxCodes), maxLine/mib),
 		"FETCH within SELECT (QRESYNC) and STORE": fmt.Sprintf("%s, %d MiB in all; more is not kept, and the mailbox is read whole", thousands(maxKept), maxWeight/mib),
 		"FETCH rows that tell half of a message":  fmt.Sprintf("%s at a time; %d MiB for a command of those of more than %d octets", thousands(maxKept), maxWeight/mib, maxLight),
+		"BODY[]":                                  fmt.Sprintf("four times RFC822.SIZE, and %d MiB; %d GiB where that was not said before it", maxBody(0)/mib, maxBody(-1)/(1024*mib)),
+		"bodies that come before their UID":       fmt.Sprintf("%d GiB at a time", maxSpool/(1024*mib)),
 		"flags of one message or mailbox":         thousands(maxFlags),
 		"EMAILID":                                 fmt.Sprintf("%d octets; a longer one is not known", maxEmailID),
 		"parentheses":                             fmt.Sprintf("%d deep", maxDepth),

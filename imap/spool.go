@@ -28,7 +28,11 @@ func (s *spool) put(r io.Reader) (io.Reader, error) {
 		os.Remove(f.Name())
 		s.f = f
 	}
-	n, err := io.Copy(io.NewOffsetWriter(s.f, s.end), r)
+	room := maxSpool - s.end
+	n, err := io.Copy(io.NewOffsetWriter(s.f, s.end), io.LimitReader(r, room+1))
+	if n > room {
+		err = &ProtocolError{Problem: "too many octets of bodies before their UIDs"}
+	}
 	if err != nil {
 		return nil, fmt.Errorf("keep a message for a while: %w", err)
 	}

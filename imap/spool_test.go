@@ -1,6 +1,7 @@
 package imap
 
 import (
+	"errors"
 	"io"
 	"os"
 	"strings"
@@ -41,5 +42,25 @@ func TestSpool(t *testing.T) {
 	s = spool{dir: func() string { return dir + "/none" }}
 	if _, err := s.put(strings.NewReader("")); err == nil {
 		t.Error("there is no such folder")
+	}
+}
+
+// It takes no more than there is room for; what lies in it is given back as it was.
+func TestSpoolIsFull(t *testing.T) {
+	s := spool{dir: t.TempDir}
+	defer s.close()
+	body, err := s.put(strings.NewReader("one"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.end = maxSpool - 1 // sparse
+	if _, err := s.put(strings.NewReader("ab")); !errors.As(err, new(*ProtocolError)) {
+		t.Errorf("%v", err)
+	}
+	if _, err := s.put(strings.NewReader("a")); err != nil {
+		t.Error(err)
+	}
+	if got, err := io.ReadAll(body); string(got) != "one" || err != nil {
+		t.Errorf("%q, %v", got, err)
 	}
 }
