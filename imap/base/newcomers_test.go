@@ -5,11 +5,13 @@ import (
 	"database/sql"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/emersion/go-imap/v2"
 
+	"postie/maildir"
 	"postie/maildir/index"
 )
 
@@ -94,5 +96,50 @@ func TestNewcomersAllocations(t *testing.T) {
 	}) / batch
 	if t.Logf("%.0f allocations for each message", n); n > 60 {
 		t.Errorf("%.0f allocations for each message", n)
+	}
+}
+
+// UIDs that lie apart are read as those that lie together are, at the price of few statements.
+func TestScattered(t *testing.T) {
+	_, a, in, _ := based(t)
+	const many = 3000
+	as := make([]Agreement, many)
+	for i := range as {
+		as[i] = paired(in, imap.UID(2*i+1), fmt.Sprint("k", i))
+	}
+	_, err := a.Arrive(t.Context(), as)
+	must(t, err)
+	var set imap.UIDSet
+	for uid := imap.UID(1); uid < 2*many; uid += 3 {
+		set.AddNum(uid)
+	}
+	set.AddRange(1000, 2500) // more than a page
+	read := func() (got []imap.UID) {
+		for row, err := range a.ByUID(context.Background(), in.ID, set) {
+			must(t, err)
+			got = append(got, row.UID)
+		}
+		return got
+	}
+	var want []imap.UID
+	for row, err := range a.ByUID(t.Context(), in.ID, nil) {
+		if must(t, err); set.Contains(row.UID) {
+			want = append(want, row.UID)
+		}
+	}
+	if got := read(); !slices.Equal(got, want) {
+		t.Errorf("%d rows, want %d", len(got), len(want))
+	}
+	if each := testing.AllocsPerRun(2, func() { read() }) / float64(len(want)); each > 40 {
+		t.Errorf("%.0f allocations for each row", each)
+	}
+}
+
+func TestEntries(t *testing.T) {
+	_, a, in, other := based(t)
+	must(t, a.Agree(t.Context(), []Agreement{paired(in, 1, "a"), paired(in, 2, "b"), paired(other, 1, "c")}))
+	got, err := a.Entries(t.Context(), in.ID, []maildir.Key{"b", "c", "\xff", "d"})
+	if must(t, err); len(got) != 1 || got[0] != maildir.EntryOf("b:2,S", false) {
+		t.Errorf("%v", got)
 	}
 }

@@ -56,7 +56,17 @@ func (a *Account) ByUID(ctx context.Context, box int64, set imap.UIDSet) iter.Se
 		set = imap.UIDSet{{Start: 1, Stop: ^imap.UID(0)}}
 	}
 	return func(yield func(Row, error) bool) {
-		for _, r := range set {
+		for len(set) > 0 {
+			if uids, ranges := scattered(set); ranges > 1 {
+				rows, err := a.these(ctx, box, uids)
+				if !give(rows, err, yield) {
+					return
+				}
+				set = set[ranges:]
+				continue
+			}
+			r := set[0]
+			set = set[1:]
 			for next := int64(r.Start); next <= int64(r.Stop); {
 				rows, err := index.Rows(ctx, a.s, scanRow, pairColumns+"p.uid BETWEEN ? AND ? ORDER BY p.uid LIMIT ?", box, next, int64(r.Stop), pairPage)
 				if err == nil && !ascending(rows, next-1, func(r *Row) int64 { return int64(r.UID) }) {
@@ -72,6 +82,34 @@ func (a *Account) ByUID(ctx context.Context, box int64, set imap.UIDSet) iter.Se
 			}
 		}
 	}
+}
+
+// scattered are the UIDs of the ranges that a set begins with, as long as they are no more than a page together: one statement
+// reads them, where one for each range would cost as much as ten rows.
+func scattered(set imap.UIDSet) (uids []imap.UID, ranges int) {
+	for _, r := range set {
+		if r.Stop < r.Start || int64(r.Stop)-int64(r.Start) >= int64(pairPage-len(uids)) {
+			break
+		}
+		for n := range r.Stop - r.Start + 1 {
+			uids = append(uids, r.Start+n)
+		}
+		ranges++
+	}
+	return uids, ranges
+}
+
+// these are the pairs of UIDs, ascending.
+func (a *Account) these(ctx context.Context, box int64, uids []imap.UID) ([]Row, error) {
+	list, err := json.Marshal(uids)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := index.Rows(ctx, a.s, scanRow, pairColumns+"p.uid IN (SELECT value FROM json_each(?)) ORDER BY p.uid", box, string(list))
+	if err == nil && !ascending(rows, 0, func(r *Row) int64 { return int64(r.UID) }) {
+		err = a.s.Blame(index.ErrOrder)
+	}
+	return rows, err
 }
 
 // ByKey gives the pairs of a mailbox that have a key, ascending.
@@ -195,6 +233,22 @@ func (a *Account) Bodyless(ctx context.Context, box int64, b plan.Bounds, all bo
 // WithKey gives the messages of a key, in whatever mailbox.
 func (a *Account) WithKey(ctx context.Context, key maildir.Key) ([]index.Message, error) {
 	return a.s.Select(ctx, "", "m.key = ?"+" ORDER BY m.id", string(key))
+}
+
+// Entries tells where the files of keys lay in a mailbox when they were last seen.
+func (a *Account) Entries(ctx context.Context, box int64, keys []maildir.Key) ([]maildir.Entry, error) {
+	list, err := json.Marshal(keys)
+	if err != nil {
+		return nil, err
+	}
+	all, err := index.Rows(ctx, a.s, func(rows *sql.Rows) (maildir.Entry, error) {
+		var name string
+		var inNew bool
+		err := rows.Scan(&name, &inNew)
+		return maildir.EntryOf(name, inNew), err
+	}, `SELECT m.key || m.tail, m.new FROM message m JOIN box b ON b.mailbox = m.mailbox
+		WHERE b.id = ? AND m.twin = 0 AND m.key IN (SELECT value FROM json_each(?))`, box, string(list))
+	return all, verb("read base", err)
 }
 
 // WithContent gives the messages of a date (to the millisecond) whose wire form has this SHA-256, in whatever mailbox.

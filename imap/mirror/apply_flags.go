@@ -180,6 +180,10 @@ func (f *flags) store(ctx context.Context, b *box, set goimap.UIDSet, c plan.Cha
 // pull changes the flags of files. Letters that the keyword table does not list are somebody else's and stay. A file that is
 // gone, or changes all the time, is the next run's.
 func (f *flags) pull(ctx context.Context, b *box, ops []plan.Op) (done []plan.Op, as []base.Agreement, err error) {
+	pulled := slices.DeleteFunc(slices.Clone(ops), func(op plan.Op) bool { return op.Pull == (plan.Change{}) })
+	if err := f.files.seek(ctx, b, pulled); err != nil {
+		return nil, nil, err
+	}
 	changed := false
 	for _, op := range ops {
 		a := f.agreement(op, op.Pair)

@@ -69,6 +69,24 @@ func (f *files) sent(m *index.Message, path string) (*index.Message, error) {
 	return &file, err
 }
 
+// seek has the files of operations at hand that were not seen in this run: one question to the index for all.
+func (f *files) seek(ctx context.Context, b *box, ops []plan.Op) error {
+	var keys []maildir.Key
+	for _, op := range ops {
+		if _, seen := b.entries[op.Pair.Key]; op.Pair.Key != "" && !seen {
+			keys = append(keys, op.Pair.Key)
+		}
+	}
+	if len(keys) < 2 {
+		return nil
+	}
+	known, err := f.base.Entries(ctx, b.ID, keys)
+	for _, e := range known {
+		b.entries[e.Key] = e
+	}
+	return err
+}
+
 // entry finds the file of a key: where it was seen, where the index says, or wherever it is now.
 func (f *files) entry(ctx context.Context, b *box, key maildir.Key) (maildir.Entry, error) {
 	if e, ok := b.entries[key]; ok && exists(b.dir.Path(e)) {
