@@ -169,7 +169,10 @@ func TestAuditIsFair(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			d := w.device(t, rung...)
-			seed := uint64(time.Now().UnixNano())
+			seed := uint64(len(name)) // the same history each time; any with POSTIE_TEST_LONG
+			if os.Getenv("POSTIE_TEST_LONG") != "" {
+				seed = uint64(time.Now().UnixNano())
+			}
 			fmt.Sscan(os.Getenv("POSTIE_TEST_SEED"), &seed)
 			t.Logf("POSTIE_TEST_SEED=%d", seed)
 			r := rand.New(rand.NewPCG(seed, 1))

@@ -30,21 +30,14 @@ func (c *copied) clean(when string, messages int) {
 func (c *copied) repair(stop int) (steps int, aside []string) {
 	c.Helper()
 	c.opened(func(s *index.Store) error {
-		var wanted []mirror.Again
-		_, err := Run(c.Context(), Options{Account: index.Login{User: c.user, Host: "localhost"}, IMAP: c.imap(), Store: s, Root: c.root, Policy: c.policy, Deep: true, Report: func(d verify.Difference) error {
-			if d.Kind == verify.Damaged || d.Kind == verify.Missing {
-				wanted = append(wanted, mirror.Again{Mailbox: d.Mailbox, UID: d.UID, Message: d.Message.ID})
-			}
-			return nil
-		}})
-		c.ok(err)
+		wanted := c.wanted(s)
 		type stopped struct{}
 		defer func() {
 			if r := recover(); r != nil && r != any(stopped{}) {
 				panic(r)
 			}
 		}()
-		_, err = mirror.FetchAgain(c.Context(), mirror.Options{Account: index.Login{User: c.user, Host: "localhost"}, IMAP: c.imap(), Store: s, Root: c.root, Policy: c.policy,
+		_, err := mirror.FetchAgain(c.Context(), mirror.Options{Account: index.Login{User: c.user, Host: "localhost"}, IMAP: c.imap(), Store: s, Root: c.root, Policy: c.policy,
 			Step: func(name string) {
 				if name == "base putting aside" || strings.HasPrefix(name, "put aside") { // the others are in a transaction
 					if steps++; steps == stop {
@@ -88,6 +81,67 @@ func TestRepair(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A repair is stopped before each of its steps: the tree is what it was at that moment. Another repair and a sync make all
+// whole then, the damaged file is kept, and nothing was deleted on the server.
+func TestRepairStoppedAnywhere(t *testing.T) {
+	server := dovecot.Start(t, dovecot.Options{})
+	c := newCopied(t, server, "alice")
+	c.put("INBOX", 0, 12, goimap.FlagSeen)
+	c.sync()
+	c.edit(c.file("INBOX", 3), flip)
+	c.edit(c.file("INBOX", 4), func(b []byte) []byte { return b[:20] })
+	c.ok(os.Remove(c.file("INBOX", 5)), os.Remove(c.file("INBOX", 6)))
+	root := c.root
+	var copies []string
+	n := 0
+	c.mend(func(string) {
+		to := filepath.Join(dovecot.Dir(t), fmt.Sprint("copy", n))
+		n++
+		if err := copyLive(root, to); err != nil {
+			t.Error(err)
+		}
+		copies = append(copies, to)
+	}, nil)
+	if len(copies) < 6 {
+		t.Fatalf("only %d steps", len(copies))
+	}
+	for i, to := range copies {
+		c.root = to
+		c.mend(nil, nil)
+		c.sync()
+		c.clean(fmt.Sprintf("stopped before step %d of %d", i+1, len(copies)), 12)
+		if kept, err := filepath.Glob(filepath.Join(to, "INBOX", ".postie.damaged-*")); err != nil || len(kept) != 2 {
+			t.Errorf("step %d: kept: %q, %v", i+1, kept, err)
+		}
+	}
+	c.root = root
+	c.clean("not stopped", 12)
+}
+
+// mend repairs what a Run finds.
+func (c *copied) mend(step func(string), aside func(mailbox, path string)) {
+	c.Helper()
+	c.opened(func(s *index.Store) error {
+		wanted := c.wanted(s)
+		_, err := mirror.FetchAgain(c.Context(), mirror.Options{Account: index.Login{User: c.user, Host: "localhost"}, IMAP: c.imap(), Store: s, Root: c.root, Policy: c.policy,
+			Batch: 1, Step: step}, wanted, aside)
+		return err
+	})
+}
+
+// wanted is what a Run finds damaged or missing.
+func (c *copied) wanted(s *index.Store) (wanted []mirror.Again) {
+	c.Helper()
+	_, err := Run(c.Context(), Options{Account: index.Login{User: c.user, Host: "localhost"}, IMAP: c.imap(), Store: s, Root: c.root, Policy: c.policy, Deep: true, Report: func(d verify.Difference) error {
+		if d.Kind == verify.Damaged || d.Kind == verify.Missing {
+			wanted = append(wanted, mirror.Again{Mailbox: d.Mailbox, UID: d.UID, Message: d.Message.ID})
+		}
+		return nil
+	}})
+	c.ok(err)
+	return wanted
 }
 
 // A copy of the tree that is taken at any moment of a run, as restic and borg take it, restores to a state that the next sync heals:
