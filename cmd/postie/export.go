@@ -34,14 +34,16 @@ func (a *app) exportCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "export [ACCOUNT...] -o PATH",
 		Short: "Hand mail over: an mbox file, .eml files, a zip archive, or attachments",
-		Long: `export writes mail that is here into one mbox file (with flags, as mboxrd), a tree of .eml files, or a zip archive of these; the
-same mail gives the same octets. What PATH ends in tells which, unless --mbox, --eml or --zip does. What is there is not overwritten.
+		Long: `export writes mail that is here into one mbox file (with flags, as mboxrd), an mbox file for each mailbox, a tree of .eml files, or a zip
+archive of these; the same mail gives the same octets. What PATH ends in tells which, unless --mbox, --eml or --zip does: --mbox with a
+PATH that ends in / is a folder of mbox files. What is there is not overwritten.
 A message of which only the summary is here is named, and the exit code is 3.
 
 --attachments DIR writes attachments instead, each content once, however often it was sent and however often this is run: DIR
 remembers in .postie-attachments what it was given, so that what you delete there does not come again.`,
 		Example: `  postie export work -o work.mbox
   postie export --query 'from:ann since:2025' -o ann.zip
+  postie export work --mbox -o folder/                     one file for each mailbox
   postie export work --eml -o folder
   postie export --query 'in:INBOX has:attachment' --attachments ~/invoices -q      from cron`,
 		RunE: func(cmd *cobra.Command, args []string) error { return a.export(cmd.Context(), args, &flags) },
@@ -49,7 +51,7 @@ remembers in .postie-attachments what it was given, so that what you delete ther
 	f := cmd.Flags()
 	f.SortFlags = false
 	f.StringVarP(&flags.output, "output", "o", "", "write to this `PATH`; - is standard output")
-	f.BoolVar(&flags.mbox, "mbox", false, "as one mbox file")
+	f.BoolVar(&flags.mbox, "mbox", false, "as one mbox file; into a PATH that ends in / as one for each mailbox")
 	f.BoolVar(&flags.eml, "eml", false, "as a folder of .eml files")
 	f.BoolVar(&flags.zip, "zip", false, "as a zip archive of .eml files")
 	f.StringVar(&flags.query, "query", "", "only what this `QUERY` finds (see postie search --help)")
@@ -59,7 +61,7 @@ remembers in .postie-attachments what it was given, so that what you delete ther
 	return cmd
 }
 
-// form is what is written: "mbox", "eml", "zip".
+// form is what is written: "mbox", "mboxes", "eml", "zip", "attachments".
 func (f *exportFlags) form(json bool) (string, error) {
 	var forms []string
 	for form, on := range map[string]bool{"mbox": f.mbox, "eml": f.eml, "zip": f.zip} {
@@ -69,6 +71,9 @@ func (f *exportFlags) form(json bool) (string, error) {
 	}
 	if len(forms) == 0 {
 		forms = map[string][]string{".mbox": {"mbox"}, ".zip": {"zip"}}[strings.ToLower(filepath.Ext(f.output))]
+	}
+	if info, err := os.Stat(f.output); len(forms) == 1 && forms[0] == "mbox" && (strings.HasSuffix(f.output, "/") || err == nil && info.IsDir()) {
+		forms[0] = "mboxes"
 	}
 	switch {
 	case f.attachments != "" && f.output != "":
@@ -130,6 +135,8 @@ func (a *app) export(ctx context.Context, args []string, f *exportFlags) (err er
 		path, what, e.Done = f.attachments, ui.Count(written, "attachment"), written
 	case "eml":
 		err = f.folder(func(dir string) error { return e.Files(ctx, dir, all) })
+	case "mboxes":
+		err = f.folder(func(dir string) error { return e.Mboxes(ctx, dir, all) })
 	case "mbox":
 		err = a.toFile(f, func(w io.Writer) error { return e.Mbox(ctx, w, all) })
 	default:

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"net/mail"
 	"os"
 	"path"
@@ -138,6 +139,35 @@ func (e *Exporter) Mbox(ctx context.Context, out io.Writer, all []Ref) error {
 	return errors.Join(err, w.Flush())
 }
 
+// Mboxes writes an mbox file for each mailbox below a folder, in a folder for each account where there are several.
+func (e *Exporter) Mboxes(ctx context.Context, dir string, all []Ref) error {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	folder := folders(all)
+	by := map[string][]Ref{}
+	for _, r := range all {
+		name := folder(r) + ".mbox"
+		by[name] = append(by[name], r)
+	}
+	for _, name := range slices.Sorted(maps.Keys(by)) {
+		file := filepath.FromSlash(name)
+		if err := root.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+			return err
+		}
+		w, err := root.OpenFile(file, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(e.Mbox(ctx, w, by[name]), w.Sync(), w.Close()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // sender is an address as a "From " line has it; "": there is none.
 func sender(from string) string {
 	a, err := mail.ParseAddress(from)
@@ -198,16 +228,10 @@ func (e *Exporter) Files(ctx context.Context, dir string, all []Ref) error {
 
 // names gives each message the path of its file: account, where there are several, mailbox, and when it arrived, its subject and its hash.
 func (e *Exporter) names(all []Ref) func(Ref, Item) string {
-	several := len(all) > 0 && all[0].name != all[len(all)-1].name
+	folder := folders(all)
 	taken := map[string]bool{}
 	return func(r Ref, i Item) string {
-		dir := maildir.FS.Folder(naming.Split(r.mailbox))
-		if r.mailbox == index.Inbox {
-			dir = "INBOX"
-		}
-		if several {
-			dir = path.Join(cmp.Or(paths.Safe(ui.Clean(r.name)), "account"), dir)
-		}
+		dir := folder(r)
 		subject := []rune(strings.Join(strings.Fields(paths.Safe(ui.Clean(i.Summary.Subject))), " "))
 		base := fmt.Sprintf("%s%s %x", r.date.UTC().Format(source.ArrivalForm), string(subject[:min(len(subject), 60)]), r.hash[:4])
 		name := path.Join(dir, base+".eml")
@@ -216,5 +240,20 @@ func (e *Exporter) names(all []Ref) func(Ref, Item) string {
 		}
 		taken[name] = true
 		return name
+	}
+}
+
+// folders gives each message the folder of its mailbox, below that of its account where there are several.
+func folders(all []Ref) func(Ref) string {
+	several := slices.ContainsFunc(all, func(r Ref) bool { return r.name != all[0].name })
+	return func(r Ref) string {
+		dir := maildir.FS.Folder(naming.Split(r.mailbox))
+		if r.mailbox == index.Inbox {
+			dir = "INBOX"
+		}
+		if several {
+			dir = path.Join(cmp.Or(paths.Safe(ui.Clean(r.name)), "account"), dir)
+		}
+		return dir
 	}
 }
