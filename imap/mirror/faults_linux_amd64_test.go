@@ -54,7 +54,7 @@ func TestSystemCallFails(t *testing.T) {
 	if count < 200 {
 		t.Fatalf("only %d calls", count)
 	}
-	victim.EachCall(t, count, 67, func(at int, way unix.Errno) {
+	victim.EachCall(t, count, 131, func(at int, way unix.Errno) {
 		d := w.copy()
 		if w.may = ""; way != 0 {
 			// Moved on both sides, to two mailboxes, and the one that it left cannot be read: in such a run nobody knows that, and it stays in both.
@@ -70,7 +70,7 @@ func TestSystemCallFails(t *testing.T) {
 func TestPowerCut(t *testing.T) {
 	t.Parallel()
 	w := newKeywords(t)
-	victim.EachCut(t, 97, 2, func(cut victim.Fault, images int) bool {
+	victim.EachCut(t, 193, 2, func(cut victim.Fault, images int) bool {
 		d := w.copy()
 		before := filepath.Join(t.TempDir(), "before")
 		if out, err := exec.Command("cp", "-a", d.root, before).CombinedOutput(); err != nil {
