@@ -36,6 +36,10 @@ type Options struct {
 	// called from many goroutines.
 	Answer func(Command) *Answer
 
+	// Distort is given each command that was executed, and the honest answer, and says what is sent in its place. It is called from
+	// many goroutines.
+	Distort func(c Command, answer string) string
+
 	Unstuffed bool // dots at the begin of a line are not doubled, so that a line of one dot ends a message too early
 	Numbered  bool // a message's UIDL is its number, so that it changes when another message is deleted
 	BareLF    bool // all lines end in LF alone

@@ -62,11 +62,26 @@ func (c *session) run() {
 			if answer := c.s.o.answer(command); answer != nil {
 				ok = c.give(answer)
 			} else {
-				ok = c.do(line)
+				ok = c.say(command)
 			}
 		}
 	}
 	c.flush()
+}
+
+// say executes a command and answers, honestly or not; false ends the session.
+func (c *session) say(command Command) bool {
+	if c.s.o.Distort == nil {
+		return c.do(command.Line)
+	}
+	var honest strings.Builder
+	line := c.w
+	c.w = bufio.NewWriter(&honest)
+	ok := c.do(command.Line)
+	c.w.Flush()
+	c.w = line
+	c.w.WriteString(c.s.o.Distort(command, honest.String()))
+	return ok
 }
 
 // attach puts the buffers on the connection. What was buffered before is lost, as STLS demands.
