@@ -67,7 +67,7 @@ func many(t *testing.T, messages int) string {
 		mailbox := fmt.Sprintf("Archive/year %d/cur", 2000+n%20)
 		text := letter(1000 + n - n%2*(n%3)/2) // some are equal
 		text += strings.Repeat("more text\n", n%31)
-		put(t, root, fmt.Sprintf("%s/%d.m:2,%s", mailbox, n, []string{"", "S", "FS", "RS", "S", "P"}[n%6]), text, n%3000)
+		put(t, root, fmt.Sprintf("%s/%d.m:2,%s", mailbox, n, []string{"", "S", "FS", "RS", "S", "P"}[n%6]), text, n%2000) // a date to come is another one to Dovecot
 	}
 	return root
 }
