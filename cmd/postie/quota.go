@@ -60,8 +60,8 @@ func (j *job) dial(dial func(context.Context) (net.Conn, error)) func(context.Co
 		return dial
 	}
 	return func(ctx context.Context) (net.Conn, error) {
-		j.watched.patient.Store(true) // until others have done with theirs
-		defer j.watched.patient.Store(false)
+		j.watched.patient.Add(1) // until others have done with theirs
+		defer j.watched.patient.Add(-1)
 		defer j.watched.beat()
 		return dial(ctx)
 	}

@@ -39,10 +39,11 @@ type watched struct {
 	ear     *push.Ear       // of the session
 	hooks   *hooking
 	pulse   *pulse
+	further *further
 	local   *dirwatch.Watcher // IMAP: of the Maildirs; nil: not yet
 
 	life    atomic.Int64 // when it last showed that it is alive, since the watch began
-	patient atomic.Bool  // it waits for its turn, which may take as long as others take
+	patient atomic.Int32 // it waits for its turn, which may take as long as others take
 
 	did    map[maildir.Key]bool // messages that the last run changed here
 	echoes time.Time            // until then changes of those are what it did
@@ -63,13 +64,13 @@ func (a *watched) loop(ctx context.Context) {
 		if !ok {
 			return
 		}
-		a.patient.Store(true)
+		a.patient.Add(1)
 		select {
 		case a.turns <- struct{}{}:
 		case <-ctx.Done():
 			return
 		}
-		a.patient.Store(false)
+		a.patient.Add(-1)
 		a.beat()
 		outcome := a.cycle(ctx, task.Where)
 		<-a.turns
@@ -81,6 +82,7 @@ func (a *watched) loop(ctx context.Context) {
 }
 
 func (a *watched) close() {
+	a.further.end()
 	if a.session != nil {
 		a.session.Close()
 	}
@@ -107,6 +109,7 @@ func (a *watched) wait(ctx context.Context) (agenda.Task, bool) {
 		}
 		if a.up && task.Until.Sub(now) > time.Second {
 			l.begin(ctx, a)
+			a.listenFurther(ctx)
 		}
 		timer := time.NewTimer(min(task.Until.Sub(now), beatEvery)) // sooner: it looks again, and waits on
 		select {
@@ -116,7 +119,12 @@ func (a *watched) wait(ctx context.Context) (agenda.Task, bool) {
 		case <-a.changed():
 		case h := <-l.heard:
 			l.took(a, h)
+		case name := <-a.further.heard:
+			a.pushed(name)
+		case <-a.wanted():
+			a.yield(&l)
 		case <-a.woke:
+			a.further.end() // they may be dead: a run that follows begins them anew
 			if l.heard == nil {
 				a.agenda.Woke(time.Now())
 			} else {
@@ -147,7 +155,7 @@ func (a *watched) beat() { a.life.Store(int64(time.Since(a.began))) }
 func (w *watch) stuck() string {
 	now := time.Since(w.began)
 	for name, it := range w.accounts {
-		if !it.patient.Load() && now-time.Duration(it.life.Load()) > stuckAfter {
+		if it.patient.Load() == 0 && now-time.Duration(it.life.Load()) > stuckAfter {
 			return name
 		}
 	}
@@ -204,7 +212,7 @@ func (l *listening) took(a *watched, h heard) {
 			a.agenda.Lost(now)
 		}
 	case h.Any() && !h.Anywhere:
-		a.agenda.Pushed(now, h.Mailboxes...)
+		a.pushed(h.Mailboxes...)
 	case h.Any():
 		a.agenda.Pushed(now)
 	}

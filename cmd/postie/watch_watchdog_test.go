@@ -45,8 +45,8 @@ func TestWatchdog(t *testing.T) {
 		{"both are at work", func() {}, "WATCHDOG=1"},
 		{"one stands still", func() { one.life.Store(int64(44 * time.Minute)) }, ""},
 		{"still", func() {}, ""},
-		{"it waits for its turn", func() { one.patient.Store(true) }, "WATCHDOG=1"},
-		{"it goes on", func() { one.patient.Store(false); one.beat() }, "WATCHDOG=1"},
+		{"it waits for its turn", func() { one.patient.Add(1) }, "WATCHDOG=1"},
+		{"it goes on", func() { one.patient.Add(-1); one.beat() }, "WATCHDOG=1"},
 		{"a quarter of an hour is no standstill", func() { other.life.Store(int64(46 * time.Minute)) }, "WATCHDOG=1"},
 	} {
 		step.do()

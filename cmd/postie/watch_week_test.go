@@ -48,10 +48,14 @@ type exchange struct {
 	poisoned int        // times that it was asked for it
 }
 
-func newExchange(t *testing.T) *exchange {
+func newExchange(t *testing.T, caps ...goimap.Cap) *exchange {
 	x := &exchange{T: t, user: imapmemserver.NewUser("alice", "inner"), accept: make(chan net.Conn), password: "first"}
 	if err := x.user.Create("INBOX", nil); err != nil {
 		t.Fatal(err)
+	}
+	offered := goimap.CapSet{goimap.CapIMAP4rev1: {}}
+	for _, c := range caps {
+		offered[c] = struct{}{}
 	}
 	backend := imapmemserver.New()
 	backend.AddUser(x.user)
@@ -59,7 +63,7 @@ func newExchange(t *testing.T) *exchange {
 		NewSession: func(c *imapserver.Conn) (imapserver.Session, *imapserver.GreetingData, error) {
 			return &door{backend.NewSession(), x, c}, nil, nil
 		},
-		Caps: goimap.CapSet{goimap.CapIMAP4rev1: {}}, InsecureAuth: true, Logger: log.New(io.Discard, "", 0),
+		Caps: offered, InsecureAuth: true, Logger: log.New(io.Discard, "", 0),
 	})
 	go x.server.Serve(x)
 	return x
@@ -129,8 +133,10 @@ func (x *exchange) be(change func()) {
 	x.conns = nil
 }
 
-func (x *exchange) deliver(n int) goimap.UID {
-	data, err := x.user.Append("INBOX", literal{bytes.NewReader([]byte(letter(n)))}, &goimap.AppendOptions{})
+func (x *exchange) deliver(n int) goimap.UID { return x.deliverTo("INBOX", n) }
+
+func (x *exchange) deliverTo(mailbox string, n int) goimap.UID {
+	data, err := x.user.Append(mailbox, literal{bytes.NewReader([]byte(letter(n)))}, &goimap.AppendOptions{})
 	if err != nil {
 		x.Fatal(err)
 	}

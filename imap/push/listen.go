@@ -32,7 +32,7 @@ func (e *Ear) open(ctx context.Context, s *imap.Session, way Way) error {
 	e.mu.Lock()
 	e.idling = true // from here on, so that nothing is missed
 	e.mu.Unlock()
-	m, err := s.Examine(ctx, inbox, nil)
+	m, err := s.Examine(ctx, e.box, nil)
 	if refused(err) {
 		return nil
 	}
@@ -42,13 +42,15 @@ func (e *Ear) open(ctx context.Context, s *imap.Session, way Way) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	now := imap.Status{Messages: m.Exists, UIDNext: m.UIDNext, UIDValidity: m.UIDValidity, HighestModSeq: m.HighestModSeq}
-	before, known := e.known[inbox]
+	before, known := e.known[e.box]
 	if now.Unseen = before.Unseen; now.UIDNext == 0 {
 		now.UIDNext = before.UIDNext
 	}
-	if !known || !same(before, now) {
-		e.know(inbox, now)
-		e.hear(inbox)
+	if !known && e.alone { // what happened before is somebody else's to find
+		e.know(e.box, now)
+	} else if !known || !same(before, now) {
+		e.know(e.box, now)
+		e.hear(e.box)
 	}
 	return nil
 }
@@ -58,7 +60,7 @@ func (e *Ear) wait(ctx context.Context, s *imap.Session, way Way) error {
 	now := time.Now()
 	until := e.pace.next(now)
 	limit := e.patience.limit()
-	if way == Notify {
+	if way == Notify || e.alone {
 		until = now.Add(limit)
 	}
 	if way == Poll {
@@ -158,7 +160,7 @@ func (e *Ear) ask(ctx context.Context, s *imap.Session) error {
 			continue
 		}
 		before, known := e.known[m.Name]
-		if m.Name == inbox && e.idling && known { // told by itself, and some servers tell the status of what is selected late
+		if m.Name == e.box && e.idling && known { // told by itself, and some servers tell the status of what is selected late
 			continue
 		}
 		if now := *m.Status; !known || !same(before, now) {

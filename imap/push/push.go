@@ -54,6 +54,9 @@ const inbox = "INBOX"
 
 // Ear listens for one account. Its methods may be called from several goroutines, but Listen by one at a time.
 type Ear struct {
+	box   string // the mailbox that is listened to most closely
+	alone bool   // nothing else is
+
 	mu       sync.Mutex
 	known    map[string]imap.Status // as they were told
 	heard    map[string]bool        // mailboxes that something happened in, since Listen was called
@@ -70,7 +73,11 @@ type Ear struct {
 }
 
 // New returns an Ear.
-func New() *Ear { return &Ear{bell: make(chan struct{}, 1)} }
+func New() *Ear { return &Ear{box: inbox, bell: make(chan struct{}, 1)} }
+
+// On returns an Ear for one mailbox alone, by its name on the server: for a further connection, where the server tells nothing of mailboxes that are not
+// selected. Where it has no IDLE, Listen is an error.
+func On(mailbox string) *Ear { return &Ear{box: mailbox, alone: true, bell: make(chan struct{}, 1)} }
 
 // Event takes what a server says unasked: it belongs into imap.Options.Event.
 func (e *Ear) Event(event imap.Event) {
@@ -87,7 +94,7 @@ func (e *Ear) Event(event imap.Event) {
 		if !e.idling {
 			return // it belongs to the run at work, or is compared when its mailbox is opened
 		}
-		e.hear(inbox)
+		e.hear(e.box)
 	default:
 		return
 	}
@@ -212,12 +219,12 @@ func (e *Ear) Listen(ctx context.Context, s *imap.Session) (Heard, error) {
 }
 
 func (e *Ear) listen(ctx context.Context, s *imap.Session) error {
-	way := WayOf(s)
+	way := e.way(s)
 	if way == Notify && !e.notified {
 		if err := e.begin(ctx, s); err != nil {
 			return err
 		}
-		if way = WayOf(s); e.done() {
+		if way = e.way(s); e.done() {
 			return nil
 		}
 	}
@@ -226,17 +233,32 @@ func (e *Ear) listen(ctx context.Context, s *imap.Session) error {
 	}
 	asked := false
 	for !e.done() {
+		if e.alone && way != Idle {
+			return errNoIdle
+		}
 		last := e.pace.questions
 		if err := e.wait(ctx, s, way); err != nil {
 			return err
 		}
 		asked = e.pace.questions != last
-		way = WayOf(s) // what it offers and refuses is done without
+		way = e.way(s) // what it offers and refuses is done without
 	}
-	if way == Notify || asked || e.halted() {
+	if way == Notify || asked || e.alone || e.halted() {
 		return nil
 	}
 	return e.ask(ctx, s) // where else?
+}
+
+// errNoIdle is the error of a server without IDLE for an Ear on one mailbox.
+var errNoIdle = errors.New("the server offers no IDLE")
+
+// way is the best one for what is listened to.
+func (e *Ear) way(s *imap.Session) Way {
+	way := WayOf(s)
+	if e.alone && way == Notify {
+		return Idle
+	}
+	return way
 }
 
 func (e *Ear) halted() bool {

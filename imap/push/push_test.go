@@ -56,6 +56,36 @@ S: * OK [UIDNEXT 4] x
 S: E OK x
 `
 
+// A further connection listens to one mailbox, and asks for nothing else; that of a server without IDLE is given up.
+func TestListenOn(t *testing.T) {
+	opened := strings.ReplaceAll(examined, "EXAMINE INBOX", `EXAMINE "Lists"`)
+	synctest.Test(t, func(t *testing.T) {
+		srv := imaptest.Script{Text: greeting("IDLE NOTIFY LIST-EXTENDED LIST-STATUS") + opened + "C: B IDLE\nS: + x\nC: DONE\nS: B OK x\nC: B IDLE\nS: + x\nS: * 4 EXISTS\nC: DONE\nS: B OK x\n" +
+			strings.Replace(opened, "* 3", "* 4", 1) + opened + opened + "C: B IDLE\nS: B NO not today\nhang"}.Start()
+		e := On("Lists")
+		s, err := imap.Connect(t.Context(), imap.Options{Dial: srv.Dial, Event: e.Event})
+		if err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		for i, want := range []Heard{{Mailboxes: []string{"Lists"}}, {Mailboxes: []string{"Lists"}}, {Mailboxes: []string{"Lists"}}} {
+			got, err := e.Listen(t.Context(), s)
+			if err != nil || !reflect.DeepEqual(got, want) {
+				s.Close()
+				t.Fatalf("%d: %v, %v, want %v (%v)", i, got, err, want, srv.Wait())
+			}
+		}
+		if time.Since(began) > firstPatience+time.Second {
+			t.Errorf("it took %v", time.Since(began))
+		}
+		if _, err := e.Listen(t.Context(), s); err == nil {
+			t.Error("a server that refuses IDLE is listened to")
+		}
+		s.Close()
+		srv.Wait()
+	})
+}
+
 func TestListen(t *testing.T) {
 	lists := func(messages string) string {
 		return `C: A LIST "" "*" RETURN (SUBSCRIBED STATUS (...))
