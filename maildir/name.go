@@ -15,9 +15,8 @@ type Key string
 
 // KeyOf gives the key of a file name.
 func KeyOf(name string) Key {
-	if i := strings.IndexAny(name, ",:"); i >= 0 {
-		name = name[:i]
-	}
+	name, _, _ = strings.Cut(name, ",")
+	name, _, _ = strings.Cut(name, ":")
 	return Key(name)
 }
 

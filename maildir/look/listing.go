@@ -57,8 +57,10 @@ func (l *listing) name(at uint32) []byte {
 
 func (l *listing) key(at uint32) []byte {
 	name := l.name(at)[1:]
-	if i := bytes.IndexAny(name, ",:"); i >= 0 {
-		return name[:i]
+	for _, end := range []byte{',', ':'} { // sorting does little else, and IndexAny takes longer
+		if i := bytes.IndexByte(name, end); i >= 0 {
+			name = name[:i]
+		}
 	}
 	return name
 }
