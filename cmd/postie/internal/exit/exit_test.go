@@ -15,6 +15,7 @@ import (
 	"postie/cmd/postie/internal/config"
 	"postie/cmd/postie/internal/connect"
 	"postie/cmd/postie/internal/credential"
+	"postie/cmd/postie/internal/quota"
 	"postie/imap"
 	"postie/imap/mirror"
 	"postie/imap/plan"
@@ -119,6 +120,28 @@ func TestHintToGoOn(t *testing.T) {
 			if got := Hint(guard, account); !strings.HasSuffix(got, ": "+want) {
 				t.Errorf("%s: %q, want …%q", account, got, want)
 			}
+		}
+	}
+}
+
+// Whatever stands between a user and the mail, it is said what to do next.
+func TestEveryTroubleHasAHint(t *testing.T) {
+	refused := func(code, text string) error {
+		return &imap.LoginError{Mechanism: "LOGIN", Err: &imap.Error{Command: "LOGIN", Status: "NO", Code: code, Text: text}}
+	}
+	for _, err := range []error{
+		refused("", "no"), refused("UNAVAILABLE", ""), refused("INUSE", ""), refused("LIMIT", ""), refused("THROTTLED", ""), refused("OVERQUOTA", ""),
+		refused("", "Too many simultaneous connections"), refused("", "Request is throttled. Suggested Backoff Time: 299499 milliseconds"),
+		&pop3.LoginError{Mechanism: "USER", Err: &pop3.Error{Command: "PASS", Code: "SYS/TEMP", Text: "no"}},
+		&pop3.LoginError{Mechanism: "USER", Err: &pop3.Error{Command: "PASS", Code: "LOGIN-DELAY", Text: "no"}},
+		&net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}, &net.OpError{Op: "dial", Err: syscall.EHOSTUNREACH}, &net.DNSError{IsNotFound: true},
+		io.ErrUnexpectedEOF, os.ErrDeadlineExceeded, syscall.ECONNRESET, &imap.Error{Status: "BYE"},
+		&fs.PathError{Op: "write", Path: "x", Err: syscall.ENOSPC}, &fs.PathError{Op: "open", Path: "x", Err: syscall.EACCES}, &fs.PathError{Op: "write", Path: "x", Err: syscall.EROFS},
+		&quota.Spent{Limit: 1}, plan.Guard{}, &retrieve.Guard{}, &index.Locked{}, &index.Lost{}, &index.NoLocks{}, &index.Nested{}, &mirror.SharedError{},
+		&pop3.TLSRefusedError{Reason: "not offered"}, &pop3.ProtocolError{Problem: "nonsense"},
+	} {
+		if Hint(fmt.Errorf("sync: %w", err), "work") == "" {
+			t.Errorf("%T %v: nothing is said about what to do", err, err)
 		}
 	}
 }
