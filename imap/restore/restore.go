@@ -21,7 +21,6 @@ import (
 	"postie/imap/changes"
 	"postie/imap/naming"
 	"postie/imap/plan"
-	"postie/maildir"
 	"postie/maildir/source"
 )
 
@@ -56,47 +55,6 @@ type Report struct {
 	Mailboxes int   // of those: mailboxes
 	Received  int64 // octets that came from the server, after decompression
 }
-
-// Event is what Progress is told.
-type Event interface{ event() }
-
-type (
-	// Planned: so much is to be put into a mailbox, more than was told before.
-	Planned struct {
-		Mailbox  string
-		Messages int
-		Bytes    int64
-	}
-	// Created: a mailbox was made, or would be.
-	Created struct{ Mailbox string }
-	// Uploaded: a message is on the server, or would be put there.
-	Uploaded struct {
-		Mailbox string
-		UID     goimap.UID // 0: the server did not tell
-		Message *source.Message
-	}
-	// Flagged: messages that were there got flags, or would get them.
-	Flagged struct {
-		Mailbox string
-		UIDs    goimap.UIDSet
-		Add     maildir.Flags
-	}
-	// Failed: a message is not there, or a mailbox could not be looked at or made (Where is "").
-	Failed struct {
-		Mailbox string
-		Where   string
-		Err     error
-	}
-	// Notice: what the server does not keep, and the like. It fails no run.
-	Notice struct{ Mailbox, Text string }
-)
-
-func (Planned) event()  {}
-func (Created) event()  {}
-func (Uploaded) event() {}
-func (Flagged) event()  {}
-func (Failed) event()   {}
-func (Notice) event()   {}
 
 var (
 	errName     = errors.New("the server can have no mailbox of that name: --to NAME puts it into another one")

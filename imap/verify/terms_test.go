@@ -15,8 +15,10 @@ import (
 	goimap "github.com/emersion/go-imap/v2"
 
 	"postie/imap"
+	"postie/imap/base"
 	"postie/imap/mirror"
 	"postie/imap/plan"
+	"postie/maildir/index"
 	"postie/maildir/verify"
 	"postie/testdata/dovecot"
 )
@@ -130,4 +132,13 @@ func TestTerms(t *testing.T) {
 			}
 		})
 	}
+}
+
+// freeAll drops the bodies of all messages.
+func freeAll(ctx context.Context, s *index.Store) error {
+	ms, err := s.Select(ctx, "", "m.key <> ''")
+	if err == nil {
+		_, err = base.Free(ctx, s, ms, nil)
+	}
+	return err
 }

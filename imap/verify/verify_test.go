@@ -18,7 +18,6 @@ import (
 	"github.com/emersion/go-sasl"
 
 	"postie/imap"
-	"postie/imap/base"
 	"postie/imap/imaptest"
 	"postie/imap/mirror"
 	"postie/imap/plan"
@@ -392,13 +391,4 @@ func TestOwnDates(t *testing.T) {
 	if _, ok, err := look.File(t.Context(), dir, "1.mbsync"); err != nil || !ok {
 		t.Error(ok, err)
 	}
-}
-
-// freeAll drops the bodies of all messages.
-func freeAll(ctx context.Context, s *index.Store) error {
-	ms, err := s.Select(ctx, "", "m.key <> ''")
-	if err == nil {
-		_, err = base.Free(ctx, s, ms, nil)
-	}
-	return err
 }
