@@ -150,7 +150,7 @@ func falsehoods() map[string]*liar {
 
 // A server that lies in one kind of answer, at random, while mail comes and each policy has its turn: in no run is a message gone that is
 // not here, and once the server is honest each is here once, and none there. Each letter is longer than servers miscount (message.Slack): of
-// a shorter one what came twice alike is believed.
+// a shorter one what came twice alike is believed. One history of each kind, 40 with POSTIE_TEST_LONG=1.
 func TestLies(t *testing.T) {
 	t.Parallel()
 	histories := 1
