@@ -80,17 +80,14 @@ func (j *job) goesOn() {
 	}
 }
 
-// fail tells of something that failed; watch tells it once.
-func (j *job) fail(f ui.Failure) { j.failAs(f.Err.Error(), f) }
-
-// failAs is fail for what is known by another text than its own, which may differ from run to run.
+// failAs tells of something that failed; watch tells it once. It is known by a text that does not differ from run to run.
 func (j *job) failAs(known string, f ui.Failure) {
 	if j.watched == nil || j.watched.first(known) {
 		j.app.ui.Error(f)
 	}
 }
 
-// notice is fail for what is no failure.
+// notice is failAs for what is no failure.
 func (j *job) notice(text string) {
 	if j.watched == nil || j.watched.first(text) {
 		j.app.ui.Notice(j.account.Name, text)
