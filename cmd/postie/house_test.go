@@ -37,7 +37,7 @@ func rooms() map[string][]string {
 		"cmd/postie/internal/library": {"cmd/postie/internal/config", "cmd/postie/internal/credential", "cmd/postie/internal/exit",
 			"cmd/postie/internal/near", "cmd/postie/internal/paths", "cmd/postie/internal/session", "cmd/postie/internal/ui", "imap/mirror", "imap/naming", "maildir", "maildir/message", "maildir/index", "maildir/index/query", "maildir/mbox", "maildir/source"},
 		"cmd/postie/internal/inspect": {"cmd/postie/internal/config", "cmd/postie/internal/credential", "cmd/postie/internal/exit", "cmd/postie/internal/library", "cmd/postie/internal/ui",
-			"imap/mirror", "imap/plan", "imap/verify", "pop3/verify", "maildir", "maildir/index", "maildir/look", "maildir/manifest", "maildir/verify"},
+			"imap/mirror", "imap/verify", "pop3/verify", "maildir", "maildir/index", "maildir/look", "maildir/manifest", "maildir/verify"},
 		"cmd/postie/internal/metrics":     nil,
 		"cmd/postie/internal/healthcheck": nil,
 		"cmd/postie/internal/quota":       nil,
@@ -50,7 +50,7 @@ func rooms() map[string][]string {
 		"cmd/postie/internal/session": {"cmd/postie/internal/config", "cmd/postie/internal/connect", "cmd/postie/internal/credential",
 			"cmd/postie/internal/exit", "pop3", "imap"},
 		"cmd/postie/internal/ui":   nil,
-		"cmd/postie/internal/demo": {"pop3/pop3test", "imap/imaptest", "testdata/messages"},
+		"cmd/postie/internal/demo": {"pop3/pop3test", "testdata/messages"},
 		"pop3":                     nil,
 		"pop3/pop3test":            nil,
 		"pop3/ledger":              {"maildir", "maildir/index"},
@@ -113,7 +113,7 @@ func checkClock(t *testing.T, room, file string) {
 
 func TestImports(t *testing.T) {
 	const root = "../.."
-	seen := map[string]bool{}
+	seen, used := map[string]bool{}, map[string]bool{}
 	err := filepath.WalkDir(root, func(file string, d fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
@@ -129,7 +129,7 @@ func TestImports(t *testing.T) {
 		}
 		room := filepath.ToSlash(rel)
 		seen[room] = true
-		checkImports(t, room, file)
+		checkImports(t, room, file, used)
 		checkClock(t, room, file)
 		return nil
 	})
@@ -139,9 +139,17 @@ func TestImports(t *testing.T) {
 	if !seen["pop3/retrieve"] || !seen["cmd/postie"] {
 		t.Errorf("the walk missed rooms: %v", seen)
 	}
+	for room, allowed := range rooms() {
+		for _, other := range allowed {
+			if !strings.HasSuffix(other, "/*") && !used[room+" "+other] {
+				t.Errorf("%s does not import %s: the table need not allow it", room, other)
+			}
+		}
+	}
 }
 
-func checkImports(t *testing.T, room, file string) {
+// checkImports compares the imports of a file with what its room may import, and notes those of ours in used.
+func checkImports(t *testing.T, room, file string, used map[string]bool) {
 	allowed, known := rooms()[room]
 	if !known {
 		t.Errorf("%s: the room %q is not in the table", file, room)
@@ -161,6 +169,7 @@ func checkImports(t *testing.T, room, file string) {
 			t.Errorf("%s imports %s: the room is to stay pure", file, imported)
 		}
 		ours, ok := strings.CutPrefix(imported, "postie/")
+		used[room+" "+ours] = true
 		if ok && !slices.Contains(allowed, ours) && !slices.Contains(allowed, path.Dir(ours)+"/*") {
 			t.Errorf("%s imports %s: not allowed for %s", file, imported, room)
 		}
@@ -189,9 +198,16 @@ func TestParts(t *testing.T) {
 	if err != nil || len(files) < 20 {
 		t.Fatal(files, err)
 	}
+	loop, err := parser.ParseFile(token.NewFileSet(), "../../imap/mirror/run.go", nil, parser.ParseComments)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, file := range files {
 		if strings.HasSuffix(file, "_test.go") {
 			continue
+		}
+		if !strings.Contains(loop.Doc.Text(), filepath.Base(file)) {
+			t.Errorf("%s: the package comment does not say what it is for", file)
 		}
 		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
 		if err != nil {

@@ -17,7 +17,7 @@
 //
 //	finder          folders.go, walk.go, unlisted.go, chosen.go      which mailboxes there are, on either side
 //	observer        observe.go, doubt.go, movein.go, windows.go      what a plan is made of; firstsync.go what is seen for the first time
-//	  localObserver   local.go, twins.go, notmessage.go              what changed in the Maildirs, by maildir/look
+//	  localObserver   local.go, twins.go, notmessage.go, pending.go  what changed in the Maildirs, by maildir/look
 //	  remoteObserver  remote.go, newcomers.go, rights.go, audit.go   what changed on the server, by imap/changes; uidvalidity.go
 //	  identifier      breakers_ask.go                                who messages are, past those at which the connection ends
 //	  files           file.go, keywords.go                           reads files, and finds them by their keys
