@@ -113,3 +113,20 @@ func TestDoorNames(t *testing.T) {
 		t.Errorf("the page names %d tests and %d files", len(names), len(paths))
 	}
 }
+
+// Every test file of the program begins with a word of the map.
+func TestMap(t *testing.T) {
+	text, err := os.ReadFile("map_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := filepath.Glob("*_test.go")
+	if err != nil || len(files) < 20 {
+		t.Fatal(files, err)
+	}
+	for _, file := range files {
+		if word, _, _ := strings.Cut(file, "_"); word != "map" && !strings.Contains(string(text), "\n\t"+word+"_ ") {
+			t.Errorf("map_test.go does not say what %s_ is about", word)
+		}
+	}
+}

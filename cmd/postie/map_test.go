@@ -3,7 +3,7 @@ package main
 /*
 The tests of the whole program, by the first word of their file:
 
-	house_    the import table and the top level: the house itself
+	house_    the import table, the top level, what CONTRIBUTING says of both: the house itself
 	script_   scenarios (testdata/script, testdata/script/firstrun): what users and scripts see, told as they would type it.
 	          script_imap_ has the demo's server, script_play_ one that plays a dialogue, script_world_ a small internet on loopback for init and check
 	init_     a person at a terminal sets up an account
@@ -16,6 +16,10 @@ The tests of the whole program, by the first word of their file:
 	watch_    what stays connected: devices, trouble, endurance
 	restore_  the recipe of the README
 	retry_    what is tried again
+	gone_     a message is believed to be gone only if it is: sync, fetch and list, beside a program that renames and removes
+	root_     roots that are moved, exchanged, unmounted
+	damage_   what may befall a database (fetch_damage_ and sync_damage_ run with it)
+	fleet_    an account and the devices that share it, for all the others
 	supply_   what the program is built from
 	bench_    benchmarks beside mpop, mbsync and notmuch (bench_table_ is what .ci/bench runs), and the promise about memory
 
