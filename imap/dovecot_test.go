@@ -31,9 +31,7 @@ func real(t *testing.T, srv *dovecot.Server, o imap.Options) *imap.Session {
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM(pem)
 	o.TLS = &tls.Config{RootCAs: pool, ServerName: "localhost"}
-	o.Dial = func(ctx context.Context) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, "tcp", dovecot.Address(srv.IMAP))
-	}
+	o.Dial = srv.DialIMAP
 	if o.Login == nil {
 		o.Login = &who{client: sasl.NewPlainClient("", "alice", dovecot.Password)}
 	}
@@ -275,9 +273,7 @@ func TestDovecotLogin(t *testing.T) {
 	if err := s.Noop(t.Context()); err != nil {
 		t.Error(err)
 	}
-	dial := func(ctx context.Context) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, "tcp", dovecot.Address(srv.IMAP))
-	}
+	dial := srv.DialIMAP
 	implicit := &who{client: sasl.NewPlainClient("", "alice", dovecot.Password)}
 	s, err := imap.Connect(t.Context(), imap.Options{Login: implicit, TLS: &tls.Config{}, Dial: func(ctx context.Context) (net.Conn, error) {
 		return (&tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true}}).DialContext(ctx, "tcp", dovecot.Address(srv.IMAPS))

@@ -1,6 +1,7 @@
 package imaptest
 
 import (
+	"context"
 	"io"
 	"net"
 	"sync/atomic"
@@ -35,4 +36,19 @@ func (c *Cut) Write(p []byte) (int, error) {
 	}
 	c.Writes--
 	return c.Conn.Write(p)
+}
+
+// First dials, and makes of the first connection the one that breaks. After that none comes, or, with again, ones that hold.
+func (c *Cut) First(dial func(context.Context) (net.Conn, error), again bool) func(context.Context) (net.Conn, error) {
+	return func(ctx context.Context) (net.Conn, error) {
+		if c.Conn != nil && !again {
+			return nil, io.ErrClosedPipe
+		}
+		conn, err := dial(ctx)
+		if c.Conn != nil || err != nil {
+			return conn, err
+		}
+		c.Conn = conn
+		return c, nil
+	}
 }

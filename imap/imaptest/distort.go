@@ -21,8 +21,11 @@ type Quirk struct {
 
 // Distort dials a real server and lets it appear as one with quirks: a man in the middle. Responses and commands pass the
 // quirks in their order. The server must take literals without leave (RFC 7888), whether it says so or not; the client
-// gets leave from here. TLS and compression are not understood.
+// gets leave from here. TLS and compression are not understood. Without quirks nobody is in the middle.
 func Distort(dial func(context.Context) (net.Conn, error), quirks ...Quirk) func(context.Context) (net.Conn, error) {
+	if len(quirks) == 0 {
+		return dial
+	}
 	var connections atomic.Int32
 	return func(ctx context.Context) (net.Conn, error) {
 		server, err := dial(ctx)

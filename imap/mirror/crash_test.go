@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -306,21 +304,10 @@ func TestCutEverywhere(t *testing.T) {
 			cut, stride := some(n, len(servers))
 			for ; ; cut += stride {
 				d := w.copy()
-				var c *imaptest.Cut
+				c := &imaptest.Cut{Reads: cut, Writes: -1}
 				_, err := d.run(func(o *Options) {
 					o.Batch = 2
-					dial := o.IMAP.Dial
-					o.IMAP.Dial = func(ctx context.Context) (net.Conn, error) {
-						if c != nil && cut%2 == 0 {
-							return nil, io.ErrClosedPipe
-						}
-						conn, err := dial(ctx)
-						if c != nil {
-							return conn, err
-						}
-						c = &imaptest.Cut{Conn: conn, Reads: cut, Writes: -1}
-						return c, err
-					}
+					o.IMAP.Dial = c.First(o.IMAP.Dial, cut%2 != 0)
 				})
 				if !c.Broken() {
 					if err != nil {

@@ -112,6 +112,34 @@ func (d *device) othersEqual(names ...string) {
 	}
 }
 
+// lasts demands of a device, at whose server the connection ends at that command, what TestErrand is about.
+func (e *errandAt) lasts(d *device, how string) {
+	d.Helper()
+	var asked atomic.Int32
+	d.quirks = append(quirks{endsAt(e.command, e.selected, how, &asked)}, e.quirks...)
+	if how == "silence" {
+		d.idle = 1500 * time.Millisecond
+	}
+	for n, want := range e.asked {
+		r, err := d.run(nil)
+		fails := strings.Join(d.failures(), "; ")
+		if err != nil || r.Failed != 1 || len(r.Guards) > 0 || !strings.Contains(fails, e.named) || asked.Swap(0) > want {
+			d.Fatalf("run %d: %+v, %v, %s", n, r, err, fails)
+		}
+		d.othersEqual("INBOX", "Z")
+	}
+	r, err := d.run(nil) // it waits
+	if err != nil || r.Failed != 1 || asked.Load() > 0 || !strings.Contains(strings.Join(d.failures(), ""), "not tried before") {
+		d.Errorf("%+v, %v, %v, asked %d times", r, err, d.failures(), asked.Load())
+	}
+	d.quirks = e.quirks
+	d.clock += 2 * time.Hour
+	d.sync()
+	d.sync()
+	d.equal()
+	d.quiet()
+}
+
 // One command at which the server ends the connection, in each run: all else is done, of that mailbox and the others, and it is named.
 // It comes last, and ever more seldom. When the server is mended, it is done too.
 func TestErrand(t *testing.T) {
@@ -132,29 +160,7 @@ func TestErrand(t *testing.T) {
 				d.put(s, "Z", 90, 93)
 				d.sync()
 				changedA(d)
-				var asked atomic.Int32
-				d.quirks = append(quirks{endsAt(e.command, e.selected, how, &asked)}, e.quirks...)
-				if how == "silence" {
-					d.idle = 1500 * time.Millisecond
-				}
-				for n, want := range e.asked {
-					r, err := d.run(nil)
-					fails := strings.Join(d.failures(), "; ")
-					if err != nil || r.Failed != 1 || len(r.Guards) > 0 || !strings.Contains(fails, e.named) || asked.Swap(0) > want {
-						t.Fatalf("run %d: %+v, %v, %s", n, r, err, fails)
-					}
-					d.othersEqual("INBOX", "Z")
-				}
-				r, err := d.run(nil) // it waits
-				if err != nil || r.Failed != 1 || asked.Load() > 0 || !strings.Contains(strings.Join(d.failures(), ""), "not tried before") {
-					t.Errorf("%+v, %v, %v, asked %d times", r, err, d.failures(), asked.Load())
-				}
-				d.quirks = e.quirks
-				d.clock += 2 * time.Hour
-				d.sync()
-				d.sync()
-				d.equal()
-				d.quiet()
+				e.lasts(d, how)
 			})
 		}
 	}
@@ -193,29 +199,7 @@ func TestErrandOfMailbox(t *testing.T) {
 				d.flag("Z", 90, maildir.FlagFlagged)
 				d.deliver("Z", 820)
 				d.put(s, "Z", 310, 312)
-				var asked atomic.Int32
-				d.quirks = quirks{endsAt(e.command, "", how, &asked)}
-				if how == "silence" {
-					d.idle = 1500 * time.Millisecond
-				}
-				for n, want := range e.asked {
-					r, err := d.run(nil)
-					fails := strings.Join(d.failures(), "; ")
-					if err != nil || r.Failed != 1 || len(r.Guards) > 0 || !strings.Contains(fails, e.named) || asked.Swap(0) > want {
-						t.Fatalf("run %d: %+v, %v, %s", n, r, err, fails)
-					}
-					d.othersEqual("INBOX", "Z")
-				}
-				r, err := d.run(nil) // it waits
-				if err != nil || r.Failed != 1 || asked.Load() > 0 || !strings.Contains(strings.Join(d.failures(), ""), "not tried before") {
-					t.Errorf("%+v, %v, %v, asked %d times", r, err, d.failures(), asked.Load())
-				}
-				d.quirks = nil
-				d.clock += 2 * time.Hour
-				d.sync()
-				d.sync()
-				d.equal()
-				d.quiet()
+				e.lasts(d, how)
 			})
 		}
 	}

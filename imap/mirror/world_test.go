@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
-	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -18,7 +17,6 @@ import (
 	"time"
 
 	goimap "github.com/emersion/go-imap/v2"
-	"github.com/emersion/go-sasl"
 
 	"postie/imap"
 	"postie/imap/changes"
@@ -30,13 +28,6 @@ import (
 	"postie/maildir/index/query"
 	"postie/testdata/dovecot"
 )
-
-// alice logs in with her password.
-type alice struct{ user string }
-
-func (a alice) Login(context.Context, []string, string, *tls.ConnectionState) (sasl.Client, string, string, error) {
-	return nil, a.user, dovecot.Password, nil
-}
 
 // Capabilities on which the rungs of the ladder stand.
 func rungs() map[string]dovecot.Options {
@@ -95,22 +86,15 @@ func newDeviceOn(t *testing.T, server *dovecot.Server, o dovecot.Options) *devic
 	return d
 }
 
-func (d *device) dial(ctx context.Context) (net.Conn, error) {
-	return new(net.Dialer).DialContext(ctx, "tcp", dovecot.Address(d.server.IMAP))
-}
-
 // distorted dials the server with its quirks.
 func (d *device) distorted() func(context.Context) (net.Conn, error) {
-	if len(d.quirks) == 0 {
-		return d.dial
-	}
-	return imaptest.Distort(d.dial, d.quirks...)
+	return imaptest.Distort(d.server.DialIMAP, d.quirks...)
 }
 
 func (d *device) options() Options {
 	return Options{
 		Account: index.Login{User: "alice", Host: "localhost"}, Store: d.store, Root: d.root, Layout: d.layout, Policy: d.policy, Mailboxes: d.patterns,
-		IMAP: imap.Options{Dial: d.distorted(), Without: d.without, Idle: d.idle, Login: alice{d.user}, Trace: func(dir byte, line string) {
+		IMAP: imap.Options{Dial: d.distorted(), Without: d.without, Idle: d.idle, Login: dovecot.User(d.user), Trace: func(dir byte, line string) {
 			if dir == 'S' && strings.HasPrefix(line, "T") {
 				d.trips.Add(1)
 			}
@@ -182,7 +166,7 @@ func (d *device) rest() {
 // remote is a session of somebody else.
 func (d *device) remote() *imap.Session {
 	d.Helper()
-	s, err := imap.Connect(context.Background(), imap.Options{Dial: d.dial, Login: alice{d.user}})
+	s, err := imap.Connect(context.Background(), imap.Options{Dial: d.server.DialIMAP, Login: dovecot.User(d.user)})
 	if err != nil {
 		d.Fatal(err)
 	}

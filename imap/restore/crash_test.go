@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"net"
 	"slices"
@@ -79,22 +78,8 @@ func TestCutEverywhere(t *testing.T) {
 				n := 0
 				for ; ; n++ {
 					a := next(t)
-					var c *imaptest.Cut
-					_, err := a.run(root, func(o *Options) {
-						dial := o.IMAP.Dial
-						o.IMAP.Dial = func(ctx context.Context) (net.Conn, error) {
-							if c != nil && n%2 == 0 {
-								return nil, io.ErrClosedPipe
-							}
-							conn, err := dial(ctx)
-							if c != nil {
-								return conn, err
-							}
-							c = cuts(n)
-							c.Conn = conn
-							return c, err
-						}
-					})
+					c := cuts(n)
+					_, err := a.run(root, func(o *Options) { o.IMAP.Dial = c.First(o.IMAP.Dial, n%2 != 0) })
 					if !c.Broken() {
 						a.ok(err)
 						break

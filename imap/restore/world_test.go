@@ -4,12 +4,10 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
-	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -17,8 +15,6 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"github.com/emersion/go-sasl"
 
 	"postie/imap"
 	"postie/imap/changes"
@@ -28,13 +24,6 @@ import (
 	"postie/maildir/source"
 	"postie/testdata/dovecot"
 )
-
-// user logs in with the password of all.
-type user string
-
-func (u user) Login(context.Context, []string, string, *tls.ConnectionState) (sasl.Client, string, string, error) {
-	return nil, string(u), dovecot.Password, nil
-}
 
 // account is one account of a server, as runs see it.
 type account struct {
@@ -83,10 +72,6 @@ func street(t testing.TB, o dovecot.Options) func(testing.TB) *account {
 	}
 }
 
-func (a *account) dial(ctx context.Context) (net.Conn, error) {
-	return new(net.Dialer).DialContext(ctx, "tcp", dovecot.Address(a.server.IMAP))
-}
-
 func (a *account) ok(err error) {
 	a.Helper()
 	if err != nil {
@@ -98,15 +83,11 @@ func (a *account) options(root string) Options {
 	a.Helper()
 	tree, err := source.Find(root, source.Options{})
 	a.ok(err)
-	dial := a.dial
-	if len(a.quirks) > 0 {
-		dial = imaptest.Distort(dial, a.quirks...)
-	}
 	o := Options{Progress: func(e Event) { a.events = append(a.events, e) }}
 	for _, m := range tree.Mailboxes {
 		o.Mailboxes = append(o.Mailboxes, Mailbox{Name: m.Name, From: []*source.Mailbox{m}})
 	}
-	o.IMAP = imap.Options{Dial: dial, Login: user(a.user), Trace: func(dir byte, line string) {
+	o.IMAP = imap.Options{Dial: imaptest.Distort(a.server.DialIMAP, a.quirks...), Login: dovecot.User(a.user), Trace: func(dir byte, line string) {
 		if os.Getenv("POSTIE_TEST_TRACE") != "" {
 			fmt.Printf("%c %s\n", dir, line)
 		}
@@ -196,7 +177,7 @@ func (m mail) less(other mail) (out []string) {
 
 func (a *account) there() mail {
 	a.Helper()
-	s, err := imap.Connect(context.Background(), imap.Options{Dial: a.dial, Login: user(a.user)})
+	s, err := imap.Connect(context.Background(), imap.Options{Dial: a.server.DialIMAP, Login: dovecot.User(a.user)})
 	a.ok(err)
 	defer s.Close()
 	boxes, err := s.List(context.Background(), false)

@@ -2,10 +2,8 @@ package verify
 
 import (
 	"context"
-	"crypto/tls"
 	"database/sql"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -15,7 +13,6 @@ import (
 	"time"
 
 	goimap "github.com/emersion/go-imap/v2"
-	"github.com/emersion/go-sasl"
 
 	"postie/imap"
 	"postie/imap/imaptest"
@@ -27,12 +24,6 @@ import (
 	"postie/maildir/verify"
 	"postie/testdata/dovecot"
 )
-
-type login string
-
-func (l login) Login(context.Context, []string, string, *tls.ConnectionState) (sasl.Client, string, string, error) {
-	return nil, string(l), dovecot.Password, nil
-}
 
 // copied is a user's account with its copy.
 type copied struct {
@@ -64,13 +55,7 @@ func (c *copied) ok(errs ...error) {
 
 func (c *copied) imap() imap.Options {
 	c.lines = nil
-	dial := func(ctx context.Context) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, "tcp", dovecot.Address(c.server.IMAP))
-	}
-	if len(c.quirks) > 0 {
-		dial = imaptest.Distort(dial, c.quirks...)
-	}
-	return imap.Options{Dial: dial, Login: login(c.user), Trace: func(dir byte, line string) {
+	return imap.Options{Dial: imaptest.Distort(c.server.DialIMAP, c.quirks...), Login: dovecot.User(c.user), Trace: func(dir byte, line string) {
 		if dir == 'C' {
 			c.lines = append(c.lines, line)
 		}
