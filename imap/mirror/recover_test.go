@@ -216,13 +216,14 @@ func TestMailboxes(t *testing.T) {
 	}
 }
 
-// Messages are moved on the server while their mailbox gets a new UIDVALIDITY: their files go with them, nothing is fetched again, nothing is
-// doubled, and what the guard would propose uploads nothing.
+// Messages are moved on the server while their mailbox gets a new UIDVALIDITY, or while the database is lost: their files go with them, nothing
+// is fetched again, nothing is doubled, and what the guard would propose uploads nothing but a copy that its user made.
 func TestMovedWhileUIDsChange(t *testing.T) {
-	for _, o := range []string{"full", "no QRESYNC", "bare"} {
+	for _, o := range []string{"full", "no QRESYNC", "bare", "full, database lost", "bare, database lost"} {
 		t.Run(o, func(t *testing.T) {
 			t.Parallel()
-			d := newDevice(t, rungs()[o])
+			rung, _, lost := strings.Cut(o, ", database")
+			d := newDevice(t, rungs()[rung])
 			s := d.remote()
 			d.create(s, "A")
 			d.create(s, "B")
@@ -232,11 +233,31 @@ func TestMovedWhileUIDsChange(t *testing.T) {
 			for n := 3; n < 6; n++ {
 				d.away(s, n, "INBOX", []string{"A", "B"}[n%2])
 			}
+			d.create(s, "New")
+			d.away(s, 6, "INBOX", "New")
 			d.ok(s.Close())
 			d.turn(1234567)
-			d.policy.AllowMassDelete = true
-			if r := d.sync(); r.New+r.Uploaded+r.DeletedLocal+r.DeletedRemote != 0 || r.Moved != 3 || len(r.Guards) != 0 {
+			var copies []plan.Guard
+			if lost {
+				d.deliver("A", 10)
+				d.forget()
+				dry, err := d.run(func(o *Options) { o.DryRun = true })
+				d.ok(err)
+				if copies = dry.Guards; len(copies) != 1 || copies[0].Cause != plan.Orphans || copies[0].Would != 1 {
+					t.Errorf("of the copy it says %v", copies)
+				}
+			} else {
+				d.policy.AllowMassDelete = true
+			}
+			if r := d.sync(); r.New+r.Uploaded+r.DeletedLocal+r.DeletedRemote != 0 || r.Moved != 4 || len(r.Guards) != len(copies) {
 				t.Errorf("%+v", r)
+			}
+			if a, inbox := d.numbers("A"), d.numbers("INBOX"); len(inbox) != 16 || len(a) != 6+len(copies) {
+				t.Errorf("INBOX has %v, A %v", inbox, a)
+			}
+			d.policy.AllowMassDelete = true
+			if r := d.sync(); r.Uploaded != len(copies) {
+				t.Errorf("allowed: %+v", r)
 			}
 			d.equal()
 			d.rest()

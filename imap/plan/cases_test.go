@@ -81,6 +81,8 @@ type boxLines struct {
 	messages []Message
 	due      []maildir.Key
 	own      int64 // of the pair that is read
+
+	rematched bool
 }
 
 func caseOf(t *testing.T, text string) threeway {
@@ -377,6 +379,12 @@ func (s *boxLines) into(m *Mailbox) {
 	}
 }
 
+// rematched says whether box i is one that Rematch makes a base for: one on both sides, or one that is only here and has none.
+func (c threeway) rematched(i int) bool {
+	m := &c.boxes[i]
+	return c.lost[i] && (m.Exist == Both || m.Exist == Local && !m.Known)
+}
+
 func (s *boxLines) who(p Pair) Identity {
 	if p.UID == 0 {
 		return s.ids[p.Key]
@@ -388,10 +396,11 @@ func (s *boxLines) who(p Pair) Identity {
 func (c threeway) plan() string {
 	var b strings.Builder
 	for i := range c.boxes {
-		if !c.lost[i] || c.boxes[i].Exist != Both {
+		if !c.rematched(i) {
 			continue
 		}
 		m := &c.boxes[i]
+		c.lines[i].rematched = true
 		m.Base.Known = map[PairID]Identity{}
 		for _, p := range c.lines[i].pairs {
 			m.Base.Known[p.ID()] = c.lines[i].who(p)
@@ -410,7 +419,7 @@ func (c threeway) plan() string {
 			fmt.Fprintln(&b, "rematch", m.Name, p.UID, string(p.Key), [...]string{"agreed", "marked", "withheld", "orphan", "archived"}[p.State], between(maildir.Flags{}, p.Local), between(maildir.Flags{}, p.Remote))
 		}
 		m.Fresh = !m.Known
-		m.Base, m.Known, m.Count = BaseOf(pairs), true, len(pairs)
+		m.Base, m.Known, m.Count = BaseOf(pairs), m.Exist == Both, len(pairs)
 	}
 	doubts, missing, err := Doubts(c.boxes, c.policy)
 	for _, d := range doubts {
@@ -418,7 +427,7 @@ func (c threeway) plan() string {
 	}
 	for i := range c.boxes { // of the others a plan needs to know no more than the base tells
 		m := &c.boxes[i]
-		if rematched := c.lost[i] && m.Exist == Both; rematched {
+		if c.lines[i].rematched {
 			continue
 		}
 		m.Base.Known = map[PairID]Identity{}

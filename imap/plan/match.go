@@ -276,10 +276,10 @@ func (d *differ) reunite() {
 	})
 }
 
-// strayed finds the message of an orphan in another mailbox: it was moved there while its own got new UIDs. Where nothing was ever agreed
-// the user's folders are left as they are.
+// strayed finds the message of an orphan in another mailbox: it was moved there while its own got new UIDs, or while the base was lost.
+// Where nothing was ever agreed, folders that only their user has, and copies, are left as they are (lone).
 func (d *differ) strayed(f *newcomer[File], exact bool) {
-	if f.taken || f.state != Orphan || f.box.Outside || f.box.Fresh {
+	if f.taken || f.state != Orphan || f.box.Outside || f.box.Fresh && !d.lone(f) {
 		return
 	}
 	m := d.messages.find(f.it.ID, func(m *newcomer[Message]) bool {
@@ -293,6 +293,22 @@ func (d *differ) strayed(f *newcomer[File], exact bool) {
 	t.pair.Local, t.pair.Remote = base, base
 	t.take(f)
 	t.follow(m)
+}
+
+// lone says of an orphan that no base speaks of whether it can only be the message that was moved on the server: its mailbox is on both
+// sides, and it is the one file without a message, and has the one message without a file.
+func (d *differ) lone(f *newcomer[File]) bool {
+	return f.box.mayStray() && one(d.files, f.it.ID) && one(d.messages, f.it.ID)
+}
+
+// mayStray says whether an orphan of the mailbox may be a message that was moved on the server. A folder that only its user has is none
+// that a message was moved out of there.
+func (b *box) mayStray() bool { return !b.Fresh || b.Exist == Both }
+
+// one says whether exactly one untaken newcomer is the message id.
+func one[T any](p *pool[T], id Identity) bool {
+	first := p.find(id, nil)
+	return first != nil && p.find(id, func(n *newcomer[T]) bool { return n != first }) == nil
 }
 
 func (t *trio) take(f *newcomer[File]) {
@@ -342,7 +358,7 @@ func Doubts(boxes []Mailbox, p Policy) (doubts []Doubt, pairs []Missing, err err
 	for _, b := range d.boxes {
 		for _, f := range b.files {
 			for _, n := range f.it.ID.Sizes() {
-				missing[n] = missing[n] || f.state == Orphan && !b.Fresh
+				missing[n] = missing[n] || f.state == Orphan && b.mayStray()
 			}
 		}
 	}
