@@ -8,7 +8,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -222,12 +221,20 @@ func (f *rivals) report() {
 }
 
 // delayed is a port that leads to another one over a line on which everything takes so much longer, each way.
-func delayed(b *testing.B, to int, delay time.Duration) int {
+func delayed(t testing.TB, to int, delay time.Duration) int {
+	return relayed(t, to, func(client, server net.Conn) {
+		go late(server, client, delay)
+		go late(client, server, delay)
+	})
+}
+
+// relayed is a port that leads to another one. carry takes over a client and its server, and closes both.
+func relayed(t testing.TB, to int, carry func(client, server net.Conn)) int {
 	l, err := net.Listen("tcp", dovecot.Host+":0")
 	if err != nil {
-		b.Fatal(err)
+		t.Fatal(err)
 	}
-	b.Cleanup(func() { l.Close() })
+	t.Cleanup(func() { l.Close() })
 	go func() {
 		for {
 			client, err := l.Accept()
@@ -239,13 +246,10 @@ func delayed(b *testing.B, to int, delay time.Duration) int {
 				client.Close()
 				return
 			}
-			go late(server, client, delay)
-			go late(client, server, delay)
+			carry(client, server)
 		}
 	}()
-	_, port, _ := strings.Cut(l.Addr().String(), ":")
-	n, _ := strconv.Atoi(port)
-	return n
+	return l.Addr().(*net.TCPAddr).Port
 }
 
 // late copies what comes, each piece so much later, without holding up the next one.

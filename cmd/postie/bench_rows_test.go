@@ -208,28 +208,10 @@ func (t *table) searches(dir func() string) []row {
 
 // throttled is a port that leads to another one over a line that carries so many octets a second, each connection by itself.
 func (t *table) throttled(to int, rate int64) int {
-	l, err := net.Listen("tcp", dovecot.Host+":0")
-	t.ok(err)
-	t.Cleanup(func() { l.Close() })
-	go func() {
-		for {
-			client, err := l.Accept()
-			if err != nil {
-				return
-			}
-			server, err := net.Dial("tcp", dovecot.Address(to))
-			if err != nil {
-				client.Close()
-				return
-			}
-			go func() { io.Copy(server, client); server.Close() }()
-			go slowly(client, server, rate)
-		}
-	}()
-	_, port, _ := strings.Cut(l.Addr().String(), ":")
-	n := 0
-	fmt.Sscan(port, &n)
-	return n
+	return relayed(t, to, func(client, server net.Conn) {
+		go func() { io.Copy(server, client); server.Close() }()
+		go slowly(client, server, rate)
+	})
 }
 
 func slowly(to, from net.Conn, rate int64) {
