@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"unicode"
 )
 
 // Replace replaces what the pattern matches in responses, literals apart. A response of which nothing is left is not said.
@@ -129,13 +130,31 @@ func FlagsAgain(uid bool) Quirk {
 
 // Adds puts a field before the header of what is appended, as gluon does.
 func Adds(field string) Quirk {
+	return appended(func(m string) string { return field + "\r\n" + m })
+}
+
+// Munges writes an X for each octet above 127 in the header of what is appended, as Cyrus does (munge8bit, its default).
+func Munges() Quirk {
+	return appended(func(m string) string {
+		out := []byte(m)
+		for i := range max(0, strings.Index(m, "\r\n\r\n")) {
+			if out[i] > unicode.MaxASCII {
+				out[i] = 'X'
+			}
+		}
+		return string(out)
+	})
+}
+
+// appended changes the messages that are appended, one in a command.
+func appended(change func(string) string) Quirk {
 	form := regexp.MustCompile(`(?s)^(\S+ APPEND .*?)\{(\d+)(\+?)\}\r\n(.*)$`)
 	return Quirk{Hears: func(_ *Dialogue, command string) string {
 		m := form.FindStringSubmatch(command)
 		if m == nil {
 			return command
 		}
-		body := field + "\r\n" + m[4]
+		body := change(m[4])
 		return fmt.Sprintf("%s{%d%s}\r\n%s", m[1], len(body), m[3], body)
 	}}
 }

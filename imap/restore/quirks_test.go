@@ -60,6 +60,33 @@ func TestServers(t *testing.T) {
 	}
 }
 
+// Cyrus, and servers that add a field, change the header. Messages without a Message-ID, and those of which there are copies, are known
+// all the same: another run puts none of them there once more. One that was not there is told from them.
+func TestHeaderChanged(t *testing.T) {
+	next := street(t, dovecot.Options{})
+	for name, quirk := range map[string]imaptest.Quirk{"octets above 127": imaptest.Munges(), "a field more": imaptest.Adds("X-Server: mine")} {
+		t.Run(name, func(t *testing.T) {
+			a := next(t)
+			a.quirks = []imaptest.Quirk{imaptest.Without("MULTIAPPEND"), quirk}
+			root := dovecot.Dir(t)
+			put(t, root, "INBOX/cur/1.nameless:2,S", "Subject: caf\xe9\n\n\xe9\n", 1)
+			put(t, root, "INBOX/cur/2.nameless:2,", "Subject: f\xfcr\n dich\nFrom: Ä <a@example.org>\n\n", 1)
+			for n := range 2 {
+				put(t, root, fmt.Sprintf("INBOX/cur/%d.twin:2,", 3+n), "Subject: caf\xe9\nMessage-ID: <1@example.org>\n\ntwice\n", 3)
+			}
+			if r := a.restore(root); r.Uploaded != 4 {
+				t.Errorf("%+v", r)
+			}
+			a.rests(root)
+			put(t, root, "INBOX/cur/5.nameless:2,", "Subject: caf\xe9s\n\n\xe9\n", 1)
+			if r := a.restore(root); r.Uploaded != 1 {
+				t.Errorf("%+v", r)
+			}
+			a.rests(root)
+		})
+	}
+}
+
 // A server that keeps equal messages once: one copy is tried, the others are not, and it is said.
 func TestMerged(t *testing.T) {
 	next := street(t, dovecot.Options{})

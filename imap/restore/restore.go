@@ -185,7 +185,7 @@ func (r *run) mailbox(ctx context.Context, m Mailbox) error {
 	if err != nil {
 		return err
 	}
-	if err := r.nameless(ctx, b, &d); err != nil {
+	if err := r.changed(ctx, b, &d); err != nil {
 		return err
 	}
 	if r.first("there " + m.Name) {
