@@ -129,6 +129,12 @@ func (c *checking) configuration() {
 
 // reachable looks up the host and tries each of its addresses.
 func (c *checking) reachable(ctx context.Context) bool {
+	if len(c.account.Tunnel) > 0 {
+		if err := credential.Executable("tunnel", c.account.Tunnel); err != nil {
+			c.fail("lookup", err, exit.Hint(err, c.account.Name))
+			return false
+		}
+	}
 	if len(c.account.Tunnel) > 0 || c.account.Proxy != (config.Proxy{}) {
 		c.ok("lookup", "left to the tunnel or proxy")
 		return true

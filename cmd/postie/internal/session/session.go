@@ -45,9 +45,14 @@ func (o Options) connecting(a config.Account) *connect.Options {
 	}
 }
 
-// login turns an account into what answers a server's question who we are. What is known to be wrong with the account's secret
-// before any server is asked is the error. ctx ends the wait for a keyring.
+// login turns an account into what answers a server's question who we are. What is known to be wrong with the account's tunnel or
+// secret before any server is asked is the error. ctx ends the wait for a keyring.
 func (s Options) login(ctx context.Context, a config.Account, terminal *credential.Terminal) (*credential.Login, error) {
+	if len(a.Tunnel) > 0 {
+		if err := credential.Executable("tunnel", a.Tunnel); err != nil {
+			return nil, err
+		}
+	}
 	o := credential.Options{
 		User: a.User, Host: a.Host, Port: a.Port, Protocol: string(a.Protocol), Mechanism: a.Auth,
 		AllowCleartext: a.AllowCleartext, Loopback: a.Loopback() || len(a.Tunnel) > 0, ClientCertificate: a.ClientCert != "",
