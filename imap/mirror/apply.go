@@ -106,7 +106,7 @@ func (a *applier) group(ctx context.Context, ops []plan.Op) error {
 	case plan.Rename:
 		return a.mailboxes.rename(ctx, op)
 	case plan.RecordOnly, plan.Forget:
-		return a.adopt(ctx, ops)
+		return a.recordOnly(ctx, ops)
 	case plan.Move:
 		if op.Side == plan.Remote {
 			return a.moves.moveThere(ctx, ops)
@@ -185,8 +185,8 @@ func (b *box) rebased() []base.Agreement {
 	return as
 }
 
-// adopt writes down what needs no doing. A mailbox that is here alone, as its direction has it, is made known then.
-func (a *applier) adopt(ctx context.Context, ops []plan.Op) error {
+// recordOnly writes down what needs no doing. A mailbox that is here alone, as its direction has it, is made known then.
+func (a *applier) recordOnly(ctx context.Context, ops []plan.Op) error {
 	for _, name := range []string{ops[0].Mailbox, ops[0].To} {
 		if b := a.byName[name]; b != nil {
 			if err := a.enter(ctx, b); err != nil {

@@ -36,7 +36,7 @@ const (
 )
 
 func (k Kind) String() string {
-	return [...]string{"?", "settle", "rename", "create", "adopt", "move", "upload", "download", "note", "flags",
+	return [...]string{"?", "settle", "rename", "create", "record", "move", "upload", "download", "summarize", "flags",
 		"expunge", "trash", "mark", "clear", "remove", "forget", "drop", "repair"}[k]
 }
 
