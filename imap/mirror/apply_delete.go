@@ -109,7 +109,7 @@ func (d *deletions) remove(ctx context.Context, ops []plan.Op) error {
 			if err == nil {
 				d.step("remove " + string(op.Key))
 				err = b.dir.Remove(e)
-				if _, _, odd := maildir.Open(b.dir.Path(e)); err != nil && is[*maildir.NotMessage](odd) {
+				if err != nil && displaced(b.dir.Path(e)) {
 					err = nil // a folder that took the place of the message stays, and is none
 				}
 			}
@@ -128,4 +128,13 @@ func (d *deletions) remove(ctx context.Context, ops []plan.Op) error {
 		}
 	}
 	return nil
+}
+
+// displaced says whether something that is no message lies where one was.
+func displaced(path string) bool {
+	file, _, err := maildir.Open(path)
+	if err == nil {
+		file.Close()
+	}
+	return is[*maildir.NotMessage](err)
 }

@@ -45,23 +45,27 @@ func (b *box) defects() (all []plan.Defect) {
 func (m *mender) mend(ops []plan.Op) error {
 	b := m.byName[ops[0].Mailbox]
 	renamed := 0
+	var failed error
 	for _, op := range ops {
 		n, err := m.repair(b, op)
+		renamed += n
 		if op.Key != "" && errors.Is(err, fs.ErrNotExist) { // it has another name by now: the next run's
 			m.spoil(op)
 			continue
 		}
 		if err != nil {
-			return err
+			failed = err
+			break
 		}
-		renamed += n
 		m.done(op)
 	}
-	if renamed == 0 {
-		return nil
+	if renamed > 0 { // also beside a failure: what was renamed is believed from now on
+		m.step("fsync-dir " + b.Name)
+		if err := b.dir.Sync(); err != nil {
+			return err
+		}
 	}
-	m.step("fsync-dir " + b.Name)
-	return b.dir.Sync()
+	return failed
 }
 
 // repair does one operation, and says how many files have another name by it.

@@ -50,7 +50,7 @@ func (o *localObserver) foreseen(ctx context.Context, b *box, l base.Late) error
 	b.byKey = slices.DeleteFunc(b.byKey, func(p plan.Pair) bool { return p.Key == row.Key })
 	to := o.byName[l.To]
 	switch {
-	case l.Delete:
+	case l.Delete, to != nil && to != b && to.holds(f.Key): // it was foreseen there before this mailbox was read again
 		b.addMissing(knownRow{row})
 	case to != nil && to != b:
 		b.addMissing(knownRow{row})

@@ -21,7 +21,7 @@ type telling struct {
 	contradicted map[string]bool // mailboxes of which it was told that the server contradicts itself
 	told         map[string]bool // failures that were told of
 	report       Report
-	mu           sync.Mutex // guards progress and report, which the committing goroutine touches too
+	mu           sync.Mutex // guards progress, told and report, which the committing goroutine touches too
 }
 
 func newTelling(o Options) *telling {
@@ -59,10 +59,9 @@ func (t *telling) note(mailbox, text string) {
 func (t *telling) tell(op plan.Op, err error) {
 	uid := cmp.Or(op.UID, op.Pair.UID)
 	id := fmt.Sprint(op.Kind, op.Mailbox, uid, op.Key, err)
-	if t.told[id] {
+	if !t.first(id) {
 		return // another pass met it too
 	}
-	t.told[id] = true
 	t.count(func(p *Report) {
 		p.Failed++
 		if uid == 0 && op.Key == "" {
@@ -80,6 +79,15 @@ func (t *telling) tell(op plan.Op, err error) {
 		err = fmt.Errorf("%s: %w", op.Kind, err)
 	}
 	t.emit(Failed{op.Mailbox, uid, op.Key, err})
+}
+
+// first says whether a failure is told of for the first time.
+func (t *telling) first(id string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	before := t.told[id]
+	t.told[id] = true
+	return !before
 }
 
 func (t *telling) inHand() (whole func()) {

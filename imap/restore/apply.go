@@ -93,8 +93,7 @@ func (s *sending) finish(ctx context.Context) error {
 		}
 	}
 	if s.left > 0 {
-		s.r.report.Failed += s.left - 1
-		s.r.fail(s.b.name, fmt.Sprintf("%d messages", s.left), fmt.Errorf("%w: %w", errRefusing, s.last))
+		s.r.failAll(s.b.name, fmt.Sprintf("%d messages", s.left), s.left, fmt.Errorf("%w: %w", errRefusing, s.last))
 	}
 	if s.merged > 0 {
 		s.r.merged(s.b, s.merged)

@@ -1,7 +1,9 @@
 package restore
 
 import (
+	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"testing"
@@ -138,4 +140,30 @@ func TestLiteralRefused(t *testing.T) {
 	root := tree(t)
 	a.restore(root)
 	a.equal(here(t, root), "without LITERAL+")
+}
+
+// The same server, and a message that cannot be read: the second connection meets it too, so it is told once, and it is in the report.
+func TestLiteralRefusedAndOneFails(t *testing.T) {
+	a := street(t, dovecot.Options{})(t)
+	a.quirks = []imaptest.Quirk{imaptest.LiteralPlusRefused()}
+	root := dovecot.Dir(t)
+	put(t, root, "INBOX/cur/1.a:2,", letter(1), 1)
+	put(t, root, "INBOX/cur/2.empty:2,", "", 2)
+	r, err := a.run(root, nil)
+	a.ok(err)
+	if failures := a.failures(); r.Uploaded != 1 || r.Failed != 1 || len(failures) != 1 {
+		t.Errorf("%+v, %q", r, failures)
+	}
+}
+
+// A mailbox that refuses everything, and a connection that ends behind it: what was left of it is counted once.
+func TestRefusingCountedOnce(t *testing.T) {
+	r := &run{once: map[string]bool{}, Options: Options{Log: slog.New(slog.DiscardHandler)}}
+	for range 2 {
+		s := r.sending(&box{name: "Full"}, decision{})
+		s.left, s.last = 168, errors.New("full")
+		if err := s.finish(t.Context()); err != nil || r.report.Failed != 168 {
+			t.Errorf("%v, %+v", err, r.report)
+		}
+	}
 }

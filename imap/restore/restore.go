@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -94,6 +95,7 @@ func (r *run) another(err error) bool {
 		// It reads literals as commands, though it offers LITERAL+ (RFC 7888): what it took is seen, and the rest sent without.
 		r.IMAP.Without = append(slices.Clone(r.IMAP.Without), goimap.CapLiteralPlus)
 		r.report.Failed, r.report.Mailboxes = 0, 0
+		maps.DeleteFunc(r.once, func(what string, _ bool) bool { return strings.HasPrefix(what, inReport) })
 		return true
 	}
 	return r.lost(err)
@@ -338,13 +340,23 @@ func (r *run) done(u Uploaded) {
 	r.emit(u)
 }
 
-func (r *run) fail(mailbox, where string, err error) {
-	if !r.first("failed " + mailbox + "\x00" + where + "\x00" + err.Error()) {
-		return
+// inReport begins the entries of run.once that say which failures are in the report.
+const inReport = "counted "
+
+// fail counts and tells of a message that failed, or with where "" of a mailbox.
+func (r *run) fail(mailbox, where string, err error) { r.failAll(mailbox, where, 1, err) }
+
+// failAll is fail for so many messages at once. Each failure is counted once and told once, over however many connections.
+func (r *run) failAll(mailbox, where string, messages int, err error) {
+	what := mailbox + "\x00" + where + "\x00" + err.Error()
+	if r.first(inReport + what) {
+		r.report.Failed += messages
+		if where == "" {
+			r.report.Mailboxes++
+		}
 	}
-	r.report.Failed++
-	if where == "" {
-		r.report.Mailboxes++
+	if !r.first("failed " + what) {
+		return
 	}
 	r.Log.Info("restore failed", "mailbox", mailbox, "message", where, "err", err)
 	r.emit(Failed{mailbox, where, err})
