@@ -3,16 +3,20 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/spf13/cobra"
 
 	"postie/cmd/postie/internal/exit"
 	"postie/cmd/postie/internal/library"
 	"postie/maildir"
 	"postie/maildir/index"
 	mail "postie/maildir/message"
+	"postie/testdata/schema"
 )
 
 func TestQueryOf(t *testing.T) {
@@ -124,5 +128,31 @@ func TestSharedMaildir(t *testing.T) {
 		if n := strings.Count(out.String(), c.want); n != c.count || code != c.code {
 			t.Errorf("%s: exit code %d\n%s", c.args, code, &out)
 		}
+	}
+}
+
+// With --json a command line that is wrong is an error event too, and nothing else, whatever the command.
+func TestEveryCommandErrsInJSON(t *testing.T) {
+	t.Parallel()
+	seen := 0
+	var walk func(*cobra.Command)
+	walk = func(c *cobra.Command) {
+		for _, sub := range c.Commands() {
+			walk(sub)
+		}
+		if !c.Runnable() || c.DisableFlagParsing {
+			return
+		}
+		seen++
+		var out, errOut bytes.Buffer
+		args := append(strings.Fields(c.CommandPath())[1:], "--json", "--no-such-flag")
+		code := newApp(&out, &errOut, &interruption{}).main(t.Context(), args)
+		if err := schema.Check(out.Bytes()); err != nil || code != exit.BadUsage || !strings.HasPrefix(out.String(), `{"event":"error"`) || strings.Count(out.String(), "\n") != 1 {
+			t.Errorf("%q: exit code %d, %v\n%s", args, code, err, &out)
+		}
+	}
+	walk(newApp(io.Discard, io.Discard, &interruption{}).root())
+	if seen < 30 {
+		t.Errorf("%d commands", seen)
 	}
 }

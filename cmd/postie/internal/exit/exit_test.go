@@ -145,3 +145,38 @@ func TestEveryTroubleHasAHint(t *testing.T) {
 		}
 	}
 }
+
+// What passes by itself is no refused password, whoever says it and at whatever moment: the exit code is 5, and nobody is
+// sent to look for a wrong password.
+func TestPassingRefusals(t *testing.T) {
+	for _, text := range []string{
+		"Too many simultaneous connections", "Too many simultaneous connections. (Failure)", "Maximum number of connections from user+IP exceeded (mail_max_userip_connections=10)",
+		"Server Unavailable. 15", "server unavailable", "mailbox locked", "Mailbox is locked by POP server", "maildrop already locked", "server too busy", "Server Too Busy; come again",
+		"Temporary authentication failure.", "authentication service temporarily unavailable", "Internal error occurred",
+	} {
+		for _, err := range []error{
+			&imap.LoginError{Mechanism: "PLAIN", Err: &imap.Error{Command: "AUTHENTICATE", Status: "NO", Text: text}},
+			&imap.LoginError{Mechanism: "LOGIN", Err: &imap.Error{Command: "LOGIN", Status: "NO", Code: "ALERT", Text: text}},
+			&imap.LoginError{Mechanism: "LOGIN", Err: &imap.Error{Command: "LOGIN", Status: "BAD", Text: text}},
+			&imap.Error{Status: "BYE", Text: text},
+			&pop3.LoginError{Mechanism: "USER", Err: &pop3.Error{Command: "PASS", Text: text}},
+			&pop3.LoginError{Mechanism: "PLAIN", Err: &pop3.Error{Command: "AUTH", Text: text}},
+			&pop3.Error{Command: "greeting", Text: text},
+		} {
+			notThePassword(t, err)
+		}
+	}
+	for _, status := range []int{400, 401} {
+		for _, code := range []string{"", "invalid_client", "unauthorized_client", "invalid_request", "invalid_scope", "temporarily_unavailable", "server_error"} {
+			notThePassword(t, &credential.TokenError{Code: code, Status: status})
+		}
+	}
+}
+
+func notThePassword(t *testing.T, err error) {
+	t.Helper()
+	err = fmt.Errorf("login: %w", err)
+	if code, hint := Code(err), Hint(err, "work"); code != Connection || hint == "" || strings.Contains(hint, "check user") {
+		t.Errorf("%v: exit code %d, hint %q", err, code, hint)
+	}
+}

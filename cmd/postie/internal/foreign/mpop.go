@@ -13,6 +13,7 @@ func mpop(text string) *Result {
 	name, n := "", 0
 	store := func() {
 		if name != "" {
+			r.mpopSecret(at) // before another takes after it
 			known[name] = *at
 		}
 	}
@@ -58,7 +59,6 @@ func mpop(text string) *Result {
 				a.TLS = "starttls"
 			}
 		}
-		r.mpopSecret(&a)
 		r.Accounts = append(r.Accounts, a.Account)
 	}
 	return r
@@ -69,16 +69,21 @@ type mpopAccount struct {
 	on, startTLS bool
 	heir         *Account // whom it takes after
 	secret       bool     // it has one of its own
+	bare         bool     // the one that it would have was not carried over
 	line         int
 }
 
 // mpopSecret leaves an account that takes after another one's without that one's secret, where it is for another user or server.
 func (r *Result) mpopSecret(a *mpopAccount) {
-	if a.heir == nil || a.secret || a.User == a.heir.User && a.Host == a.heir.Host || len(a.PasswordCommand) == 0 && !a.HasPassword {
-		return
+	switch {
+	case a.heir == nil || a.secret:
+		a.bare = false
+	case a.bare:
+		r.note(a.line, "account %s takes after %s, whose password is not carried over: set password_command", a.Name, a.heir.Name)
+	case (a.User != a.heir.User || a.Host != a.heir.Host) && (len(a.PasswordCommand) > 0 || a.HasPassword):
+		a.PasswordCommand, a.HasPassword, a.bare = nil, false, true
+		r.note(a.line, "account %s takes after %s, whose password is that of %s on %s: not carried over; set password_command", a.Name, a.heir.Name, a.heir.User, a.heir.Host)
 	}
-	a.PasswordCommand, a.HasPassword = nil, false
-	r.note(a.line, "account %s takes after %s, whose password is that of %s on %s: not carried over; set password_command", a.Name, a.heir.Name, a.heir.User, a.heir.Host)
 }
 
 func (r *Result) mpopKey(a *mpopAccount, line int, key, value string) {
