@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"slices"
 	"strings"
 	"time"
 
@@ -55,10 +56,13 @@ func (a *app) host(account config.Account) *quota.Host {
 
 // dial is a way to the server within what is permitted.
 func (j *job) dial(dial func(context.Context) (net.Conn, error)) func(context.Context) (net.Conn, error) {
-	dial = j.app.host(j.account).Dial(j.app.meter(j.account), dial)
+	line := quota.Line{Host: j.app.host(j.account), Meter: j.app.meter(j.account)}
 	if j.watched == nil {
-		return dial
+		return line.Dial(dial)
 	}
+	line.Alive = j.watched.beat
+	j.watched.further.dial = line.DialSpare(dial)
+	dial = line.Dial(dial)
 	return func(ctx context.Context) (net.Conn, error) {
 		j.watched.patient.Add(1) // until others have done with theirs
 		defer j.watched.patient.Add(-1)
@@ -171,7 +175,18 @@ func (j *job) within(ctx context.Context, do func(context.Context, *job) (ui.Sum
 	}
 	inner, done := j.gate.part(ctx)
 	defer done()
-	m.Begin(limit, quota.Sum(all, time.Now()), func() { j.gate.stop(quota.ErrSpent) })
+	began, before := time.Now(), m.Total()
+	var look func()
+	look = func() {
+		now := time.Now()
+		all := append(slices.Clip(all), quota.Hour{Begins: began, Bytes: m.Total() - before})
+		if quota.Pause(all, limit, now).IsZero() { // what came more than 24 hours ago does not count any more
+			m.Begin(limit, quota.Sum(all, now), look)
+			return
+		}
+		j.gate.stop(quota.ErrSpent)
+	}
+	m.Begin(limit, quota.Sum(all, began), look)
 	defer m.Begin(0, 0, nil)
 	stop := j.recording(record)
 	s, err := do(inner, j)
@@ -180,7 +195,7 @@ func (j *job) within(ctx context.Context, do func(context.Context, *job) (ui.Sum
 		return s, cmp.Or(err, recordErr)
 	}
 	if err = exit.Cause(inner, err); errors.Is(err, quota.ErrSpent) {
-		err = cmp.Or(spent(), err)
+		err = cmp.Or(spent(), error(&quota.Spent{Limit: limit, Source: source, Until: time.Now().Add(time.Hour)}))
 	}
 	return s, err
 }

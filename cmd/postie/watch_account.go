@@ -64,19 +64,31 @@ func (a *watched) loop(ctx context.Context) {
 		if !ok {
 			return
 		}
-		a.patient.Add(1)
-		select {
-		case a.turns <- struct{}{}:
-		case <-ctx.Done():
+		if !a.turn(ctx) {
 			return
 		}
-		a.patient.Add(-1)
-		a.beat()
 		outcome := a.cycle(ctx, task.Where)
 		<-a.turns
 		a.agenda.Ended(time.Now(), outcome)
 		if a.up {
 			a.agenda.Connected(time.Now())
+		}
+	}
+}
+
+// turn waits until the account may work. What others wait for meanwhile it gives up, since one of them may have the turn. false: ctx ended.
+func (a *watched) turn(ctx context.Context) bool {
+	a.patient.Add(1)
+	defer a.patient.Add(-1)
+	defer a.beat()
+	for {
+		select {
+		case a.turns <- struct{}{}:
+			return true
+		case <-a.wanted():
+			a.yield(new(listening))
+		case <-ctx.Done():
+			return false
 		}
 	}
 }
@@ -141,11 +153,11 @@ func (a *watched) wait(ctx context.Context) (agenda.Task, bool) {
 	}
 }
 
-// beatEvery is how often an account that waits shows that it is alive; stuckAfter is for how long one at work may show nothing: each answer of a
-// server has to come sooner.
+// beatEvery is how often an account that waits shows that it is alive; stuckAfter is for how long one at work may have no octets go
+// from or to a server: it may read a large Maildir for the first time.
 const (
 	beatEvery  = time.Minute
-	stuckAfter = 15 * time.Minute
+	stuckAfter = time.Hour
 )
 
 // beat shows that the account's work goes on.

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"errors"
+	"net"
 	"slices"
 	"sync"
 	"time"
@@ -16,6 +18,7 @@ import (
 // by itself only of the one that is selected.
 type further struct {
 	heard chan string // where something happened, by its name on the server
+	dial  func(context.Context) (net.Conn, error)
 
 	mu      sync.Mutex
 	recent  []string                      // mailboxes in which something happened, the last first
@@ -70,6 +73,8 @@ func (a *watched) listenFurther(ctx context.Context) {
 	if f.refused || time.Now().Before(f.after) {
 		return
 	}
+	line := a.line
+	line.Dial = f.dial
 	want := f.recent[:min(len(f.recent), share)]
 	for name, end := range f.open {
 		if !slices.Contains(want, name) {
@@ -78,19 +83,22 @@ func (a *watched) listenFurther(ctx context.Context) {
 		}
 	}
 	for _, name := range want {
-		if f.open[name] != nil || !a.host(a.account).Spare() {
+		if f.open[name] != nil {
 			continue
 		}
 		ctx, end := context.WithCancel(ctx)
 		f.open[name] = end
 		f.running.Go(func() {
-			err := f.listen(ctx, a.line, name)
+			err := f.listen(ctx, line, name)
 			f.mu.Lock()
 			defer f.mu.Unlock()
 			if ctx.Err() == nil {
 				a.ui.Verbose(1, a.account.Name, "a further connection, for "+name+", ended: "+err.Error())
 				delete(f.open, name)
 				f.after = time.Now().Add(time.Minute)
+			}
+			if errors.Is(err, quota.ErrNoSpare) {
+				return
 			}
 			if exit.Answer(err).Passing() || exit.Code(err) == exit.Login { // too many, by the server's word: one is enough
 				f.refused = true
@@ -134,16 +142,31 @@ func (f *further) end() {
 	f.running.Wait()
 }
 
-// yield gives up the connections, since another account on the host waits for one. What happens there is found at the interval.
+// endOne ends one of them, if there is one.
+func (f *further) endOne() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for name, end := range f.open {
+		end()
+		delete(f.open, name)
+		f.after = time.Now().Add(time.Minute)
+		return true
+	}
+	return false
+}
+
+// yield gives up a connection, since another account on the host waits for one. What happens there is found at the interval.
 func (a *watched) yield(l *listening) {
-	a.ui.Verbose(1, a.account.Name, "its connection is left to another account on "+a.account.Host)
+	a.ui.Verbose(1, a.account.Name, "a connection is left to another account on "+a.account.Host)
+	if a.further.endOne() {
+		return
+	}
 	l.end(a)
-	a.further.end()
 	a.session.Close()
 	a.up = false
 }
 
-// wanted is closed when another account waits for a connection that this one can do without; nil: it has none.
+// wanted gives a value when another account waits for a connection that this one can do without; nil: it has none.
 func (a *watched) wanted() <-chan struct{} {
 	if !a.up || a.session == nil {
 		return nil

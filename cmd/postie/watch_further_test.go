@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"net"
 	"os"
 	"path/filepath"
 	"testing"
@@ -10,6 +12,7 @@ import (
 	goimap "github.com/emersion/go-imap/v2"
 
 	"postie/cmd/postie/internal/config"
+	"postie/cmd/postie/internal/quota"
 	"postie/imap"
 	"postie/testdata/dovecot"
 )
@@ -86,6 +89,57 @@ func TestWatchFurther(t *testing.T) {
 		within("at its interval", other, "Quiet", 1, 40*time.Minute)
 		close(one.quit)
 		close(other.quit)
+		w.running.Wait()
+		w.unlock()
+		close(x.accept)
+		x.server.Close()
+		synctest.Wait()
+	})
+}
+
+// An account that waits for its turn gives its connection to the one that has the turn and waits for a connection.
+func TestTurnAndConnection(t *testing.T) {
+	t.Parallel()
+	dir := dovecot.Dir(t)
+	var out output
+	synctest.Test(t, func(t *testing.T) {
+		x, keys := newExchange(t, goimap.CapIdle), &secretKeeper{password: "first"}
+		a := newApp(&out, &out, &interruption{cancel: func(error) {}})
+		if err := a.begin(); err != nil {
+			t.Fatal(err)
+		}
+		w := a.newWatch(nil, watchFlags{jobs: 1, poll: 2 * time.Minute})
+		account, err := config.ParseURL("imap://alice@127.0.0.1", dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		account.Name, account.MaxConns = "one", 1
+		a.permit([]config.Account{account})
+		it := w.add(account)
+		j := &job{app: a, account: account, watched: it}
+		it.line = imap.Options{Dial: j.dial(x.dial), Login: keys, Event: it.ear.Event}
+		w.running.Go(func() { it.loop(t.Context()) })
+		time.Sleep(time.Hour)
+		w.turns <- struct{}{} // of another account, which is at work
+		x.deliver(1)
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		near, far := net.Pipe()
+		soon, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		c, err := quota.Line{Host: a.host(account)}.Dial(func(context.Context) (net.Conn, error) { return near, nil })(soon)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Close()
+		far.Close()
+		<-w.turns
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if files, _ := os.ReadDir(filepath.Join(dir, "INBOX", "new")); len(files) != 1 {
+			t.Errorf("%d letters came, want 1", len(files))
+		}
+		close(it.quit)
 		w.running.Wait()
 		w.unlock()
 		close(x.accept)

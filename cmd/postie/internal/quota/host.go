@@ -3,6 +3,7 @@ package quota
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"net"
 	"slices"
 	"sync"
@@ -17,8 +18,8 @@ type Host struct {
 	within  time.Duration
 	open    int
 	waiting int
-	wanted  chan struct{} // closed when somebody waits for a connection, and made anew when nobody does
-	freed   chan struct{} // closed when one ends
+	wanted  chan struct{} // a value for each that waits for another's connection to end
+	freed   chan struct{} // closed when one ends, or when one that waited does not wait any more
 	begun   []time.Time   // the last of them
 }
 
@@ -42,25 +43,27 @@ func (h *Host) next(now time.Time) time.Time {
 	return now
 }
 
-// enter waits until a connection may be begun. The error is ctx's cause.
+// enter waits until a connection may be begun, behind those that wait already. The error is ctx's cause.
 func (h *Host) enter(ctx context.Context) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for first := true; ; first = false {
+	for waits, asked := false, false; ; {
 		now := time.Now()
 		at := h.next(now)
-		if at.Equal(now) {
-			h.open++
-			if h.logins > 0 {
-				h.begun = append(h.begun, now)
-				h.begun = slices.Delete(h.begun, 0, max(0, len(h.begun)-h.logins))
-			}
+		if at.Equal(now) && (waits || h.waiting == 0) {
+			h.entered(now)
 			return nil
 		}
-		if first {
+		if at.Equal(now) {
+			at = time.Time{} // it is for those that wait
+		} else if at.IsZero() && !asked {
+			asked = true
+			h.ask()
+		}
+		if !waits {
+			waits = true
 			h.waiting++
 			defer h.served()
-			h.ask()
 		}
 		if err := h.wait(ctx, at); err != nil {
 			return err
@@ -68,7 +71,30 @@ func (h *Host) enter(ctx context.Context) error {
 	}
 }
 
-// wait waits until a time, or for a connection that ends. h.mu is held before and after.
+// ErrNoSpare says that there is no connection to be had without waiting.
+var ErrNoSpare = errors.New("the host's connections are all in use")
+
+// tryEnter begins a connection that may be begun at once, and that nobody waits for.
+func (h *Host) tryEnter(context.Context) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	now := time.Now()
+	if h.waiting > 0 || !h.next(now).Equal(now) {
+		return ErrNoSpare
+	}
+	h.entered(now)
+	return nil
+}
+
+func (h *Host) entered(now time.Time) {
+	h.open++
+	if h.logins > 0 {
+		h.begun = append(h.begun, now)
+		h.begun = slices.Delete(h.begun, 0, max(0, len(h.begun)-h.logins))
+	}
+}
+
+// wait waits until a time; the zero time: until a connection ends, or another waits no more. h.mu is held before and after.
 func (h *Host) wait(ctx context.Context, at time.Time) error {
 	if h.freed == nil {
 		h.freed = make(chan struct{})
@@ -90,63 +116,81 @@ func (h *Host) wait(ctx context.Context, at time.Time) error {
 	return nil
 }
 
-// ask makes it known that somebody waits.
+// ask makes it known that one more waits for a connection to end.
 func (h *Host) ask() {
-	if h.wanted == nil {
-		h.wanted = make(chan struct{})
-	}
 	select {
-	case <-h.wanted:
-	default:
-		close(h.wanted)
+	case h.asked() <- struct{}{}:
+	default: // so many ask already that nobody can overlook it
 	}
 }
 
-func (h *Host) served() {
-	if h.waiting--; h.waiting == 0 {
-		h.wanted = nil
-	}
-}
-
-// Wanted gives a channel that is closed when another account waits for a connection: who has one that it can do without gives it up.
-func (h *Host) Wanted() <-chan struct{} {
-	h.mu.Lock()
-	defer h.mu.Unlock()
+func (h *Host) asked() chan struct{} {
 	if h.wanted == nil {
-		h.wanted = make(chan struct{})
+		h.wanted = make(chan struct{}, 64)
 	}
 	return h.wanted
 }
 
-// Spare says whether one more connection may be had without anybody's waiting for it.
-func (h *Host) Spare() bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.waiting == 0 && (h.most == 0 || h.open < h.most)
+// served is called by one that waits no more. Nobody needs to give up a connection for it.
+func (h *Host) served() {
+	h.waiting--
+	for len(h.wanted) > h.waiting {
+		select {
+		case <-h.wanted:
+		default: // somebody took it meanwhile
+		}
+	}
+	h.wake()
 }
 
-func (h *Host) leave() {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.open--
+func (h *Host) wake() {
 	if h.freed != nil {
 		close(h.freed)
 		h.freed = nil
 	}
 }
 
-// Dial is dial within what the host permits, on which m counts (nil: nobody). It waits for a connection to be had.
-func (h *Host) Dial(m *Meter, dial func(context.Context) (net.Conn, error)) func(context.Context) (net.Conn, error) {
+// Wanted gives a value for each connection that another account waits for: who takes it gives one up that it can do without.
+func (h *Host) Wanted() <-chan struct{} {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.asked()
+}
+
+func (h *Host) leave() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.open--
+	h.wake()
+}
+
+// Line is how an account connects to the host.
+type Line struct {
+	Host  *Host
+	Meter *Meter // counts what comes; nil: nobody does
+	Alive func() // told whenever octets go either way; nil: nobody is
+}
+
+type dialer = func(context.Context) (net.Conn, error)
+
+// Dial is dial within what the host permits. It waits for a connection to be had.
+func (l Line) Dial(dial dialer) dialer { return l.dial(l.Host.enter, dial) }
+
+// DialSpare is Dial for a connection that one can do without: it does not wait, nor does it have others give theirs up. The error is ErrNoSpare
+// where there is none.
+func (l Line) DialSpare(dial dialer) dialer { return l.dial(l.Host.tryEnter, dial) }
+
+func (l Line) dial(enter func(context.Context) error, dial dialer) dialer {
 	return func(ctx context.Context) (net.Conn, error) {
-		if err := h.enter(ctx); err != nil {
+		if err := enter(ctx); err != nil {
 			return nil, err
 		}
 		c, err := dial(ctx)
 		if err != nil {
-			h.leave()
+			l.Host.leave()
 			return nil, err
 		}
-		counted := &conn{Conn: c, meter: m, leave: sync.OnceFunc(h.leave)}
+		counted := &conn{Conn: c, line: l, leave: sync.OnceFunc(l.Host.leave)}
 		if t, ok := c.(secure); ok {
 			return &secureConn{counted, t}, nil
 		}
@@ -157,16 +201,29 @@ func (h *Host) Dial(m *Meter, dial func(context.Context) (net.Conn, error)) func
 // conn is a connection that is counted, and whose end is noticed.
 type conn struct {
 	net.Conn
-	meter *Meter
+	line  Line
 	leave func()
 }
 
 func (c *conn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
-	if c.meter != nil && n > 0 {
-		c.meter.add(n)
+	if n > 0 && c.line.Meter != nil {
+		c.line.Meter.add(n)
 	}
+	c.line.moved(n)
 	return n, err
+}
+
+func (c *conn) Write(p []byte) (int, error) {
+	n, err := c.Conn.Write(p)
+	c.line.moved(n)
+	return n, err
+}
+
+func (l Line) moved(octets int) {
+	if octets > 0 && l.Alive != nil {
+		l.Alive()
+	}
 }
 
 func (c *conn) Close() error {
@@ -188,41 +245,3 @@ type secureConn struct {
 
 func (c *secureConn) ConnectionState() tls.ConnectionState { return c.tls.ConnectionState() }
 func (c *secureConn) NetConn() net.Conn                    { return &conn{Conn: c.tls.NetConn(), leave: c.leave} }
-
-// Meter counts what an account receives.
-type Meter struct {
-	mu      sync.Mutex
-	limit   int64
-	day     int64 // received in 24 hours, and recorded
-	pending int64 // received since
-	spent   func()
-}
-
-// Begin begins a run: so much was received in 24 hours. spent is called, once, when the limit is reached; from another goroutine.
-func (m *Meter) Begin(limit, day int64, spent func()) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.limit, m.day, m.spent = limit, day, spent
-}
-
-// Take gives what is to be recorded.
-func (m *Meter) Take() int64 {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	n := m.pending
-	m.day, m.pending = m.day+n, 0
-	return n
-}
-
-func (m *Meter) add(n int) {
-	m.mu.Lock()
-	m.pending += int64(n)
-	var spent func()
-	if m.limit > 0 && m.day+m.pending >= m.limit {
-		spent, m.spent = m.spent, nil
-	}
-	m.mu.Unlock()
-	if spent != nil {
-		spent()
-	}
-}

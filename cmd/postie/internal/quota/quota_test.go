@@ -88,7 +88,7 @@ func TestHost(t *testing.T) {
 		var h Host
 		h.Permit(2, 0, 0)
 		var open, most, done atomic.Int32
-		dial := h.Dial(nil, func(context.Context) (net.Conn, error) {
+		dial := Line{Host: &h}.Dial(func(context.Context) (net.Conn, error) {
 			near, far := net.Pipe()
 			far.Close()
 			return near, nil
@@ -117,16 +117,18 @@ func TestHost(t *testing.T) {
 			t.Errorf("%d at once, %d had their turn", most.Load(), done.Load())
 		}
 		h.ask() // let them go
+		h.ask()
 		synctest.Wait()
 		time.Sleep(2 * time.Second)
-		if !h.Spare() {
-			t.Error("none is spare when all are closed")
+		spare := Line{Host: &h}.DialSpare(func(context.Context) (net.Conn, error) { return nil, errors.ErrUnsupported })
+		if _, err := spare(t.Context()); !errors.Is(err, errors.ErrUnsupported) {
+			t.Error("none is spare when all are closed:", err)
 		}
 		stop := errors.New("stop")
 		h.Permit(1, 0, 0)
 		c, _ := dial(t.Context())
-		if h.Spare() {
-			t.Error("a spare one")
+		if _, err := spare(t.Context()); !errors.Is(err, ErrNoSpare) {
+			t.Error("a spare one:", err)
 		}
 		ctx, cancel := context.WithCancelCause(t.Context())
 		cancel(stop)
@@ -145,7 +147,7 @@ func TestLogins(t *testing.T) {
 		began := time.Now()
 		var at []time.Duration
 		refused := errors.New("refused")
-		dial := h.Dial(nil, func(context.Context) (net.Conn, error) {
+		dial := Line{Host: &h}.Dial(func(context.Context) (net.Conn, error) {
 			at = append(at, time.Since(began))
 			return nil, refused
 		})
@@ -170,7 +172,7 @@ func TestMeter(t *testing.T) {
 	var h Host
 	var m Meter
 	near, far := net.Pipe()
-	c, err := h.Dial(&m, func(context.Context) (net.Conn, error) { return near, nil })(t.Context())
+	c, err := Line{Host: &h, Meter: &m}.Dial(func(context.Context) (net.Conn, error) { return near, nil })(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -201,11 +203,26 @@ func TestMeter(t *testing.T) {
 	}
 	c.Close()
 	tlsConn := tls.Client(near, &tls.Config{InsecureSkipVerify: true})
-	c, _ = h.Dial(&m, func(context.Context) (net.Conn, error) { return tlsConn, nil })(t.Context())
+	c, _ = Line{Host: &h, Meter: &m}.Dial(func(context.Context) (net.Conn, error) { return tlsConn, nil })(t.Context())
 	c.(interface{ ConnectionState() tls.ConnectionState }).ConnectionState()
 	c.(interface{ NetConn() net.Conn }).NetConn().Close()
 	c.Close()
 	if h.open != 0 {
 		t.Errorf("%d open", h.open)
+	}
+}
+
+// A run that goes on knows what it has received and not recorded yet, once.
+func TestMeterGoesOn(t *testing.T) {
+	var m Meter
+	spent := 0
+	m.Begin(100, 0, func() { spent++ })
+	m.add(50)
+	m.Begin(100, 60, func() { spent++ }) // 10 of another run, 50 of this one
+	if m.add(39); spent != 0 {
+		t.Error("99 of 100 are spent")
+	}
+	if m.add(1); spent != 1 || m.Total() != 90 || m.Take() != 90 {
+		t.Errorf("spent is told %d times", spent)
 	}
 }
