@@ -30,16 +30,17 @@ func (a *app) checkMetrics() error {
 }
 
 // after is what follows a run of fetch or sync whose mail is safe: metrics, health check, hooks. What of it fails is told, and returned.
-func (j *job) after(ctx context.Context, s *ui.Summary, err error) (failed error) {
+// told: err is a failure that is told as one.
+func (j *job) after(ctx context.Context, s *ui.Summary, err error, told bool) (failed error) {
 	a, name := j.app, j.account.Name
 	if failed = j.measure(ctx, *s); failed != nil {
 		a.ui.Error(ui.Failure{Account: name, Err: failed, Hint: metricsHint, Exit: exit.Partial})
 		s.Beside = "the metrics were not written"
 	}
-	if s.Exit != exit.InUse { // another run is at work
+	if err == nil || told {
 		a.call(ctx, j.account, s.Exit != exit.OK)
 	}
-	if hookErr := a.hook(ctx, j.ran(*s, err, err != nil)); hookErr != nil && ctx.Err() == nil {
+	if hookErr := a.hook(ctx, j.ran(*s, err, told)); hookErr != nil && ctx.Err() == nil {
 		a.hookFailed(name, hookErr)
 		failed, s.Beside = hookErr, "a hook failed"
 	}

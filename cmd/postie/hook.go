@@ -144,11 +144,13 @@ func (h *hooking) take(all bool) (r *hook.Run, at time.Time) {
 	return r, time.Time{}
 }
 
-// hooksAtEnd is how long hooks may take that are due when watch ends.
+// hooksAtEnd is how long hooks may take that are at work or due when watch ends.
 const hooksAtEnd = 10 * time.Second
 
 // loop runs hooks until quit is closed; then, once more, for what is left.
 func (h *hooking) loop(ctx context.Context, quit <-chan struct{}) {
+	ctx, cancel := outlasting(ctx)
+	defer cancel()
 	told := "" // of failures the same is told once
 	do := func(ctx context.Context, r *hook.Run) {
 		err := h.app.hook(ctx, *r)
@@ -173,7 +175,7 @@ func (h *hooking) loop(ctx context.Context, quit <-chan struct{}) {
 		case <-timer:
 		case <-h.bell:
 		case <-quit:
-			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), hooksAtEnd)
+			ctx, cancel := context.WithTimeout(ctx, hooksAtEnd)
 			defer cancel()
 			if r, _ := h.take(true); r != nil {
 				do(ctx, r)
@@ -181,4 +183,17 @@ func (h *hooking) loop(ctx context.Context, quit <-chan struct{}) {
 			return
 		}
 	}
+}
+
+// outlasting gives a context that ends hooksAtEnd after ctx does.
+func outlasting(ctx context.Context) (context.Context, context.CancelFunc) {
+	late, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		select {
+		case <-time.After(hooksAtEnd):
+			cancel()
+		case <-late.Done():
+		}
+	})
+	return late, func() { stop(); cancel() }
 }

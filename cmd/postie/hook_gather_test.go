@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -26,7 +28,8 @@ func TestHooksGathered(t *testing.T) {
 		account := config.Account{Name: "a", Hooks: config.Hooks{NewMail: []string{"sh", "-c", `echo "$POSTIE_NEW $POSTIE_MAILBOXES" >>"$1"; exit 1`, "sh", said}}}
 		h := newHooking(a, "a")
 		quit, ended := make(chan struct{}), make(chan struct{})
-		go func() { h.loop(t.Context(), quit); close(ended) }()
+		ctx, cancel := context.WithCancel(t.Context())
+		go func() { h.loop(ctx, quit); close(ended) }()
 		came := func(n int, mailbox string) {
 			h.add(hook.Run{Account: account, Summary: ui.Summary{OK: true, New: n, Changed: []string{mailbox}}})
 		}
@@ -39,14 +42,50 @@ func TestHooksGathered(t *testing.T) {
 		came(4, "INBOX")
 		time.Sleep(5 * time.Second)
 		came(5, "INBOX")
+		cancel() // watch ends: what is at work has some seconds left, as has what is pending
+		time.Sleep(5 * time.Second)
+		came(6, "INBOX")
 		close(quit)
 		<-ended
 	})
 	got, _ := os.ReadFile(said)
-	if want := "3 INBOX\nLists\n4 INBOX\n5 INBOX\n"; string(got) != want {
+	if want := "3 INBOX\nLists\n4 INBOX\n5 INBOX\n6 INBOX\n"; string(got) != want {
 		t.Errorf("said:\n%swant:\n%s", got, want)
 	}
 	if n := strings.Count(out.String(), "hook new_mail: sh: exit status 1"); n != 2 {
 		t.Errorf("told %d times: once, and once more after it had gone well\n%s", n, out.String())
 	}
+}
+
+// A hook at work when watch ends has hooksAtEnd, and not longer.
+func TestOutlasting(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, end := context.WithCancel(t.Context())
+		late, cancel := outlasting(ctx)
+		defer cancel()
+		end()
+		began := time.Now()
+		if <-late.Done(); time.Since(began) != hooksAtEnd {
+			t.Errorf("it ended after %v", time.Since(began))
+		}
+	})
+}
+
+// A message in hand that stands still when its part of the work has ended already: the account goes on.
+func TestPartEndedMeanwhile(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, g, leave := (&interruption{cancel: func(error) {}}).enter(t.Context())
+		defer leave()
+		part, done := g.part(ctx)
+		release := g.hold()
+		defer release()
+		g.stop(errors.New("enough"))
+		done()
+		time.Sleep(2 * stalled)
+		if ctx.Err() != nil || part.Err() == nil {
+			t.Errorf("the account: %v, the part: %v", ctx.Err(), part.Err())
+		}
+	})
 }

@@ -188,7 +188,7 @@ func (g *gate) watch() {
 		time.AfterFunc(left, g.watch)
 	case g.of.asked:
 		g.cancel(exit.ErrInterrupted)
-	default:
+	case g.then != nil: // the part that was to be stopped may have ended meanwhile
 		g.cancel(g.then)
 	}
 }

@@ -173,13 +173,11 @@ func (a *watched) conclude(ctx context.Context, j *job, s ui.Summary, err error)
 		j.remember(ctx, err, exit.Hint(err, a.account.Name), code)
 	}
 	j.complete(&s, err, code)
-	if err := j.measure(ctx, s); err != nil && a.first(err.Error()) {
-		a.ui.Error(ui.Failure{Account: a.account.Name, Err: err, Hint: metricsHint, Exit: exit.Partial})
-	}
 	kind := kindOf(err, code)
 	told := a.report(kind, err, code)
-	a.pulse.beat(code, told)
-	a.hooks.add(j.ran(s, err, told))
+	if kind != agenda.Busy || told { // else another run is at work, and does that
+		a.after(ctx, j, s, err, told)
+	}
 	a.summarize(s)
 	text := ""
 	if err != nil {
@@ -187,6 +185,15 @@ func (a *watched) conclude(ctx context.Context, j *job, s ui.Summary, err error)
 	}
 	a.is(a.account.Name, text)
 	return agenda.Outcome{Kind: kind, Asked: leaveAlone(err), Least: a.least, Most: a.most}
+}
+
+// after is job.after of a run under watch: health check and hooks go beside the runs.
+func (a *watched) after(ctx context.Context, j *job, s ui.Summary, err error, told bool) {
+	if err := j.measure(ctx, s); err != nil && a.first(err.Error()) {
+		a.ui.Error(ui.Failure{Account: a.account.Name, Err: err, Hint: metricsHint, Exit: exit.Partial})
+	}
+	a.pulse.beat(s.Exit, told)
+	a.hooks.add(j.ran(s, err, told))
 }
 
 // leaveAlone is how long is to be waited after an error at least.

@@ -116,7 +116,8 @@ func (j *job) conclude(ctx context.Context, s ui.Summary, err error) int {
 	a, account := j.app, j.account
 	err = exit.Cause(ctx, err)
 	code := exit.Code(err)
-	if exit.Is[*quota.Spent](err) && s.Bytes == 0 { // it was told by the run that spent it
+	spent := exit.Is[*quota.Spent](err) && s.Bytes == 0 // it was told by the run that spent it
+	if spent {
 		a.ui.Notice(account.Name, err.Error())
 	} else if err != nil {
 		a.ui.Error(ui.Failure{Account: account.Name, Host: account.Host, Err: err, Hint: cmp.Or(exit.Hint(err, account.Name), j.left(code)), Exit: code})
@@ -126,8 +127,8 @@ func (j *job) conclude(ctx context.Context, s ui.Summary, err error) int {
 	}
 	j.remember(ctx, err, exit.Hint(err, account.Name), code)
 	j.complete(&s, err, code)
-	if !j.dryRun && !j.aside && ctx.Err() == nil {
-		if besideErr := j.after(ctx, &s, err); besideErr != nil && err == nil {
+	if !j.dryRun && !j.aside && ctx.Err() == nil && code != exit.InUse { // else another run is at work, and does that
+		if besideErr := j.after(ctx, &s, err, err != nil && !spent); besideErr != nil && err == nil {
 			code = exit.Partial
 			j.complete(&s, besideErr, code)
 		}

@@ -46,6 +46,7 @@ func get(ctx context.Context, u, proxy *url.URL, dial func(ctx context.Context, 
 		transport.Proxy = http.ProxyURL(proxy)
 	}
 	client := &http.Client{Transport: transport, CheckRedirect: func(next *http.Request, via []*http.Request) error {
+		next.Header.Del("Referer") // it would tell the address to the server that it leads to
 		switch {
 		case next.URL.Scheme != "https" && u.Scheme == "https":
 			return errors.New("it leads away from HTTPS")

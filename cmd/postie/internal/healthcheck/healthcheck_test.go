@@ -19,6 +19,9 @@ func TestCall(t *testing.T) {
 	var asked []string
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		asked = append(asked, r.Method+" "+r.URL.RequestURI())
+		if r.Referer() != "" {
+			t.Errorf("%s is told %s", r.URL, r.Referer())
+		}
 		switch {
 		case strings.HasPrefix(r.URL.Path, "/secret/404"):
 			http.NotFound(w, r)

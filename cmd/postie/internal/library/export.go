@@ -152,20 +152,42 @@ func (e *Exporter) Mboxes(ctx context.Context, dir string, all []Ref) error {
 		name := folder(r) + ".mbox"
 		by[name] = append(by[name], r)
 	}
+	var written []fs.FileInfo
 	for _, name := range slices.Sorted(maps.Keys(by)) {
 		file := filepath.FromSlash(name)
 		if err := root.MkdirAll(filepath.Dir(file), 0o700); err != nil {
 			return err
 		}
-		w, err := root.OpenFile(file, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+		w, info, err := apart(root, file, written)
 		if err != nil {
 			return err
 		}
+		written = append(written, info)
 		if err := errors.Join(e.Mbox(ctx, w, by[name]), w.Sync(), w.Close()); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// apart opens a file to be written anew, which is none of those that were written: a file system that ignores case gives one file for
+// two names.
+func apart(root *os.Root, name string, written []fs.FileInfo) (*os.File, fs.FileInfo, error) {
+	w, err := root.OpenFile(name, os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, nil, err
+	}
+	info, err := w.Stat()
+	if err == nil && slices.ContainsFunc(written, func(other fs.FileInfo) bool { return os.SameFile(info, other) }) {
+		err = fmt.Errorf("%s would overwrite the file of another mailbox, which has the same name to this file system: export them one by one, with --query in:MAILBOX", name)
+	} else if err == nil {
+		err = w.Truncate(0)
+	}
+	if err != nil {
+		w.Close()
+		return nil, nil, err
+	}
+	return w, info, nil
 }
 
 // sender is an address as a "From " line has it; "": there is none.

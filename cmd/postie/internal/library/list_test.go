@@ -1,8 +1,11 @@
 package library
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"iter"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -48,5 +51,31 @@ func TestMerged(t *testing.T) {
 		for range merged(newest, c.seqs) { // and stops when the reader does
 			break
 		}
+	}
+}
+
+// Two names that are one file, as on a file system that ignores case: the second mailbox does not overwrite the first one.
+func TestApart(t *testing.T) {
+	dir := t.TempDir()
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer root.Close()
+	if err := errors.Join(root.WriteFile("A.mbox", []byte("of an earlier export"), 0o600), root.Link("A.mbox", "a.mbox")); err != nil {
+		t.Fatal(err)
+	}
+	w, info, err := apart(root, "A.mbox", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.WriteString("A"); err != nil || w.Close() != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := apart(root, "a.mbox", []fs.FileInfo{info}); err == nil || !strings.Contains(err.Error(), "a.mbox would overwrite") {
+		t.Error(err)
+	}
+	if b, err := root.ReadFile("A.mbox"); err != nil || string(b) != "A" {
+		t.Errorf("%q, %v", b, err)
 	}
 }

@@ -56,8 +56,11 @@ func Add(ctx context.Context, path string, r Run) error {
 	return write(path, b.String())
 }
 
-// load reads the file; one that is not there is empty.
+// load reads the file; one that is not there is empty. A device would be replaced by a file, and a pipe has no end.
 func load(path string) (string, error) {
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return "", fmt.Errorf("metrics: %s is no regular file: it is left alone", path)
+	}
 	b, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", nil

@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -144,5 +145,22 @@ func TestForeign(t *testing.T) {
 	b := read("# HELP postie_runs_total x\npostie_runs_total{account=\"a\",protocol=\"imap\"} many\npostie_runs_total 3\nother{} 1\npostie_runs_total{account=\"b\",protocol=\"imap\"} 7\n\x00")
 	if len(b) != 1 {
 		t.Errorf("%v", b)
+	}
+}
+
+// A device, a pipe or a folder is left as it is, also behind a link, and not waited for.
+func TestNoFile(t *testing.T) {
+	dir := t.TempDir()
+	pipe, link := filepath.Join(dir, "pipe"), filepath.Join(dir, "link")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(pipe, link); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{pipe, link, dir, os.DevNull} {
+		if err := Check(path); err == nil || !strings.Contains(err.Error(), path+" is no regular file") {
+			t.Errorf("%s: %v", path, err)
+		}
 	}
 }
