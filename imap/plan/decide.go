@@ -19,6 +19,10 @@ func (d *differ) decide(t *trio) {
 	case t.home.Outside:
 		if t.at != nil && t.at != t.home {
 			d.wait("moved here from "+t.home.Name+", which is not part of this run", t.at, t.home)
+			if m := d.messages.find(t.who(), nil); m != nil { // nobody looked whether its message was moved too
+				m.taken = true
+				d.open[m.box.Name] = true
+			}
 		}
 	case t.on == nil && d.later:
 		d.postpone(t)

@@ -346,7 +346,7 @@ func Doubts(boxes []Mailbox, p Policy) (doubts []Doubt, pairs []Missing, err err
 	}
 	missing := map[int64]bool{}
 	d.each(func(t *trio) {
-		if t.on == nil {
+		if t.on == nil || t.home.Outside && t.at == nil {
 			for _, n := range t.who().Sizes() {
 				missing[n] = true
 			}
