@@ -15,6 +15,7 @@ type Mailbox struct {
 	Delim      rune               // hierarchy separator; 0: there is no hierarchy
 	Attrs      []imap.MailboxAttr // special-use among them, where the server says it (RFC 6154)
 	Subscribed bool
+	Told       bool    // the server said whether it is subscribed; one that does not know LSUB says it of none
 	Unusable   bool    // its name, as it came, cannot be sent in a command
 	Status     *Status // nil: not asked for, not selectable, or refused
 
@@ -63,10 +64,11 @@ func (s *Session) listed(ctx context.Context, status bool, patterns []string, o 
 	if err != nil {
 		return nil, err
 	}
-	if err := c.end(s.list(patterns, o)); err != nil {
+	told, err := s.list(patterns, o)
+	if err := c.end(err); err != nil {
 		return nil, err
 	}
-	all := merge(box)
+	all := merge(box, told)
 	if status {
 		err = s.complete(ctx, all)
 	}
@@ -85,8 +87,8 @@ func (s *Session) listOptions(status bool) *imap.ListOptions {
 	return o
 }
 
-// list sends the commands in one flight. Without options LSUB, which the library lacks, tells the subscriptions.
-func (s *Session) list(patterns []string, o *imap.ListOptions) error {
+// list sends the commands in one flight. Without options LSUB, which the library lacks, tells the subscriptions. told: they were told.
+func (s *Session) list(patterns []string, o *imap.ListOptions) (told bool, err error) {
 	var sent []*imapclient.ListCommand
 	for _, p := range patterns {
 		if o == nil {
@@ -95,24 +97,27 @@ func (s *Session) list(patterns []string, o *imap.ListOptions) error {
 		}
 		sent = append(sent, s.lib.List("", p, o))
 	}
-	var first error
+	told = true
 	for i, cmd := range sent {
-		if err := cmd.Close(); first == nil && !(o == nil && i%2 == 0 && isRefusal(err)) { // a server may not know LSUB
-			first = err
+		switch refusal := cmd.Close(); {
+		case o == nil && i%2 == 0 && isRefusal(refusal): // a server may not know LSUB
+			told = false
+		case err == nil:
+			err = refusal
 		}
 	}
-	return first
+	return told, err
 }
 
 // merge makes one list of what LIST and LSUB said. Only LSUB knows subscriptions to mailboxes that are no more: they are left out.
-func merge(box *inbox) []Mailbox {
+func merge(box *inbox, told bool) []Mailbox {
 	byName := map[string]Mailbox{}
 	var subscribed []string
 	for _, m := range box.Lists {
 		if m.lsub {
 			subscribed = append(subscribed, m.Name)
 		} else {
-			m.Status = box.Status[m.Name]
+			m.Status, m.Told = box.Status[m.Name], told || m.Subscribed
 			byName[m.Name] = m
 		}
 	}

@@ -41,6 +41,9 @@ func TestTrap10BadNames(t *testing.T) {
 		{Name: "\uFDD026AGE-", Delim: '/'}, {Name: "\uFDD026AOQ-\uFDD026AOQ-", Delim: '/'}, {Name: "\uFDD026bad", Delim: '/'}, {Name: "\uFDD0FF", Delim: '/'},
 	}
 	want = append([]imap.Mailbox{{Delim: '/', Unusable: true}}, want...)
+	for i := range want {
+		want[i].Told = true
+	}
 	if d := diff.Diff(want, all, diff.AllowUnexported(imap.Mailbox{})); d != "" || err != nil {
 		t.Errorf("%v, %s", err, d)
 	}
@@ -144,9 +147,9 @@ func TestList(t *testing.T) {
 			s := script(t, tt.caps, tt.script)
 			all, err := s.List(t.Context(), true)
 			want := []imap.Mailbox{
-				{Name: "aa", Delim: '/', Attrs: []goimap.MailboxAttr{goimap.MailboxAttrSubscribed, goimap.MailboxAttrTrash}, Subscribed: true, Status: yes("12")},
-				{Name: "b", Delim: '/', Status: yes("1")},
-				{Name: "no", Delim: '/', Attrs: []goimap.MailboxAttr{goimap.MailboxAttrNonExistent}},
+				{Name: "aa", Delim: '/', Attrs: []goimap.MailboxAttr{goimap.MailboxAttrSubscribed, goimap.MailboxAttrTrash}, Subscribed: true, Told: true, Status: yes("12")},
+				{Name: "b", Delim: '/', Told: tt.caps != "", Status: yes("1")},
+				{Name: "no", Delim: '/', Told: tt.caps != "", Attrs: []goimap.MailboxAttr{goimap.MailboxAttrNonExistent}},
 			}
 			if d := diff.Diff(want, all, diff.AllowUnexported(imap.Mailbox{})); d != "" || err != nil {
 				t.Errorf("%v, %s", err, d)

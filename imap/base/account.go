@@ -39,13 +39,14 @@ type Mailbox struct {
 	PermanentFlags plan.PermanentFlags
 	ReadOnly       bool
 	Ignored        Ignored
-	Server         string    // its name on the server, as imap has it; "": it follows from Name
-	Called         string    // what its user named it here since the last sync; "": it was not renamed
-	Deleted        bool      // its user deleted it here since the last sync
-	Audited        time.Time // when it was last compared whole, of one that has mod-sequences; UTC, ms
-	Made           bool      // by us, on one side or the other: what lies in it and has no pair is new
-	Some           bool      // it has pairs
-	AlwaysInView   bool      // it has pairs that are in view in every run: with a state but Archived, no body, or flags that differ
+	Subscribed     sql.Null[bool] // on the server, by its last LIST; not valid: it did not say
+	Server         string         // its name on the server, as imap has it; "": it follows from Name
+	Called         string         // what its user named it here since the last sync; "": it was not renamed
+	Deleted        bool           // its user deleted it here since the last sync
+	Audited        time.Time      // when it was last compared whole, of one that has mod-sequences; UTC, ms
+	Made           bool           // by us, on one side or the other: what lies in it and has no pair is new
+	Some           bool           // it has pairs
+	AlwaysInView   bool           // it has pairs that are in view in every run: with a state but Archived, no body, or flags that differ
 }
 
 // Ignored are flags to which the server said OK, and which it did not keep.
@@ -100,7 +101,7 @@ func (a *Account) enter(tx *sql.Tx) error {
 // Mailboxes lists those that are known, by name.
 func (a *Account) Mailboxes(ctx context.Context) ([]Mailbox, error) {
 	all, err := index.Rows(ctx, a.s, scanMailbox, `SELECT b.id, m.name, m.folder, b.validity, b.objectid, b.uidnext, b.messages, max(b.modseq, 0),
-		b.stamp, b.flags, b.keywords, b.wildcard, b.readonly, b.ignored, b.made, b.called, b.deleted, b.server, b.audited, EXISTS (SELECT 1 FROM pair p WHERE p.box = b.id),
+		b.stamp, b.flags, b.keywords, b.wildcard, b.readonly, b.ignored, b.made, b.called, b.deleted, b.server, b.audited, b.subscribed, EXISTS (SELECT 1 FROM pair p WHERE p.box = b.id),
 		EXISTS (SELECT 1 FROM pair p INDEXED BY pair_odd WHERE p.box = b.id AND
 			state <> 4 AND (state <> 0 OR key IS NULL OR local <> remote OR local_keywords <> remote_keywords))
 		FROM box b LEFT JOIN mailbox m ON m.id = b.mailbox WHERE b.account = ? ORDER BY m.name`, a.id)
@@ -111,7 +112,7 @@ func scanMailbox(rows *sql.Rows) (m Mailbox, err error) {
 	var stamp, ignored string
 	var audited int64
 	err = rows.Scan(&m.ID, &m.Name, &m.Folder, &m.UIDValidity, &m.MailboxID, &m.UIDNext, &m.Messages, &m.ModSeq,
-		&stamp, &m.PermanentFlags.Set, &m.PermanentFlags.Keywords, &m.PermanentFlags.Any, &m.ReadOnly, &ignored, &m.Made, &m.Called, &m.Deleted, &m.Server, &audited, &m.Some, &m.AlwaysInView)
+		&stamp, &m.PermanentFlags.Set, &m.PermanentFlags.Keywords, &m.PermanentFlags.Any, &m.ReadOnly, &ignored, &m.Made, &m.Called, &m.Deleted, &m.Server, &audited, &m.Subscribed, &m.Some, &m.AlwaysInView)
 	m.Stamp, m.Places = maildir.Recorded(stamp)
 	m.Audited = time.UnixMilli(audited).UTC()
 	if ignored != "" {
@@ -163,15 +164,31 @@ func (a *Account) Record(ctx context.Context, ms ...Mailbox) error {
 	}
 	return verb("record mailbox", a.s.Write(ctx, func(tx *sql.Tx) error {
 		return index.Each(tx, `UPDATE box SET validity = ?, objectid = ?, uidnext = ?, messages = ?, modseq = ?, stamp = ?, flags = ?,
-			keywords = ?, wildcard = ?, readonly = ?, ignored = ?, made = ?, called = ?, deleted = ?, server = ?, audited = ? WHERE id = ?`, ms, func(m *Mailbox) []any {
+			keywords = ?, wildcard = ?, readonly = ?, ignored = ?, made = ?, called = ?, deleted = ?, server = ?, audited = ?, subscribed = ? WHERE id = ?`, ms, func(m *Mailbox) []any {
 			ignored, _ := json.Marshal(m.Ignored)
 			if m.Ignored == (Ignored{}) {
 				ignored = nil
 			}
 			return []any{m.UIDValidity, m.MailboxID, m.UIDNext, m.Messages, int64(m.ModSeq), maildir.Record(m.Stamp, m.Places), m.PermanentFlags.Set,
-				string(m.PermanentFlags.Keywords), m.PermanentFlags.Any, m.ReadOnly, string(ignored), m.Made, m.Called, m.Deleted, m.Server, m.Audited.UnixMilli(), m.ID}
+				string(m.PermanentFlags.Keywords), m.PermanentFlags.Any, m.ReadOnly, string(ignored), m.Made, m.Called, m.Deleted, m.Server, m.Audited.UnixMilli(), m.Subscribed, m.ID}
 		}, nil)
 	}))
+}
+
+// Subscribed says of the Maildirs of a root, by their path below it, whether their mailboxes are subscribed on the server of any account.
+// A Maildir of which no server said it is missing.
+func Subscribed(ctx context.Context, s *index.Store) (map[string]bool, error) {
+	type row struct {
+		folder     string
+		subscribed bool
+	}
+	rows, err := index.Rows(ctx, s, func(rows *sql.Rows) (r row, err error) { return r, rows.Scan(&r.folder, &r.subscribed) },
+		"SELECT m.folder, max(b.subscribed) FROM box b JOIN mailbox m ON m.id = b.mailbox WHERE m.folder IS NOT NULL AND b.subscribed IS NOT NULL GROUP BY m.id")
+	all := map[string]bool{}
+	for _, r := range rows {
+		all[r.folder] = r.subscribed
+	}
+	return all, verb("read subscriptions", err)
 }
 
 // Drop forgets a mailbox with all its pairs and messages.

@@ -64,10 +64,11 @@ func (c *mailboxChanges) makeThere(ctx context.Context, b *box) error {
 	if err != nil && !c.thereAlready(ctx, b.server) && !c.belowInbox(ctx, b) {
 		return err
 	}
-	if err := c.session.Subscribe(ctx, b.server); err != nil && !single(err) {
+	err = c.session.Subscribe(ctx, b.server)
+	if err != nil && !single(err) {
 		return err
 	}
-	b.remote = &imap.Mailbox{Name: b.server}
+	b.remote = &imap.Mailbox{Name: b.server, Subscribed: err == nil, Told: err == nil}
 	c.parents(ctx, b.Name)
 	return nil
 }

@@ -30,6 +30,9 @@ func (r *run) record(ctx context.Context) error {
 		if b.taken != nil {
 			m.Places = b.taken.Places
 		}
+		if b.remote != nil && b.remote.Told {
+			m.Subscribed.V, m.Subscribed.Valid = b.remote.Subscribed, true
+		}
 		if b.exist() == plan.Both { // it was made anew since it was renamed or deleted
 			m.Called, m.Deleted = "", false
 		}
