@@ -35,7 +35,7 @@ func rooms() map[string][]string {
 			"pop3", "pop3/retrieve", "imap", "imap/plan", "imap/mirror", "maildir/index"},
 		"cmd/postie/internal/foreign": nil,
 		"cmd/postie/internal/library": {"cmd/postie/internal/config", "cmd/postie/internal/credential", "cmd/postie/internal/exit",
-			"cmd/postie/internal/near", "cmd/postie/internal/paths", "cmd/postie/internal/session", "cmd/postie/internal/ui", "imap/mirror", "imap/naming", "maildir", "maildir/message", "maildir/index", "maildir/index/query", "maildir/mbox", "maildir/source"},
+			"cmd/postie/internal/near", "cmd/postie/internal/paths", "cmd/postie/internal/session", "cmd/postie/internal/ui", "imap/base", "imap/mirror", "imap/naming", "maildir", "maildir/message", "maildir/index", "maildir/index/query", "maildir/mbox", "maildir/source"},
 		"cmd/postie/internal/inspect": {"cmd/postie/internal/config", "cmd/postie/internal/credential", "cmd/postie/internal/exit", "cmd/postie/internal/library", "cmd/postie/internal/ui",
 			"imap/mirror", "imap/verify", "pop3/verify", "maildir", "maildir/index", "maildir/look", "maildir/manifest", "maildir/verify"},
 		"cmd/postie/internal/metrics":     nil,

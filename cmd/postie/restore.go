@@ -41,6 +41,7 @@ func (a *app) restoreCommand() *cobra.Command {
 		Long: `restore puts mail on an IMAP server: Maildirs of postie or any other program, mbox files, Thunderbird's folders, or
 trees of .eml files, with flags, keywords, dates of arrival, mailboxes and subscriptions. What is there already is not put there
 again, so it can be run as often as it takes; flags that a message there lacks are added. Nothing is ever deleted.
+Subscribed are the mailboxes that were subscribed where the mail comes from, as sync, Dovecot or Courier noted it down; else all.
 What the server cannot keep or refuses is named, the rest goes on, and the exit code is 3. So it is with a message at which
 the connection ends each time: it is tried last and alone.
 
@@ -135,7 +136,7 @@ func (a *app) restoring(ctx context.Context, f *restoreFlags) (o restore.Options
 	}
 	known, err := library.KnownOf(ctx, a.ui, from)
 	if err != nil {
-		a.ui.Warn("", fmt.Sprintf("the index in %s cannot be read (%v): long names of mailboxes and some keywords are not known", from, err))
+		a.ui.Warn("", fmt.Sprintf("the index in %s cannot be read (%v): long names of mailboxes, some keywords and subscriptions are not known", from, err))
 	}
 	t.bodyless, t.inexact = map[string]int{}, known.Inexact
 	t.Tree, err = source.Find(from, known.Options)
@@ -149,7 +150,7 @@ func (a *app) restoring(ctx context.Context, f *restoreFlags) (o restore.Options
 	var all []string
 	for _, m := range t.Mailboxes {
 		if all = append(all, m.Name); patterns.Match(m.Name) {
-			o.Mailboxes = append(o.Mailboxes, restore.Mailbox{Name: f.destination(m.Name, t.Single), From: []*source.Mailbox{m}, Subscribe: true})
+			o.Mailboxes = append(o.Mailboxes, f.mailbox(m, t.Single))
 		}
 	}
 	for name, n := range known.Bodyless {
@@ -165,6 +166,16 @@ func (a *app) restoring(ctx context.Context, f *restoreFlags) (o restore.Options
 		return o, t, exit.Usage(errors.New(what), "")
 	}
 	return o, t, nil
+}
+
+// mailbox is where one of the source goes. It is subscribed to if it was so, or nobody knows; but INBOX, which all programs show.
+func (f *restoreFlags) mailbox(m *source.Mailbox, single bool) restore.Mailbox {
+	to := restore.Mailbox{Name: f.destination(m.Name, single), From: []*source.Mailbox{m}}
+	to.Subscribe = to.Name != naming.Inbox
+	if m.Subscribed != nil && (m.Name != naming.Inbox || to.Name == naming.Inbox) {
+		to.Subscribe = *m.Subscribed
+	}
+	return to
 }
 
 // destination is the mailbox that one of the source goes into.
@@ -201,7 +212,7 @@ func (j *job) restore(ctx context.Context, o restore.Options, t found) (s ui.Sum
 	if err == nil {
 		r.Failed += j.unrestored(t)
 	}
-	return ui.Summary{Uploaded: r.Uploaded, FlagsPushed: r.Flags, Present: r.There, Failed: r.Failed, Mailboxes: r.Mailboxes, Bytes: r.Received}, err
+	return ui.Summary{Uploaded: r.Uploaded, FlagsPushed: r.Flags, Subscribed: r.Subscribed, Present: r.There, Failed: r.Failed, Mailboxes: r.Mailboxes, Bytes: r.Received}, err
 }
 
 // unrestored tells of what is no mail, or is not here.
@@ -250,6 +261,8 @@ func (j *job) restored(t found) func(restore.Event) {
 			j.task.Total(planned)
 		case restore.Created:
 			did(ui.Step{Event: "create", Mailbox: e.Mailbox, Do: "create", Says: "make this mailbox on the server", Reason: "it is not there"})
+		case restore.Subscribed:
+			did(ui.Step{Event: "subscribe", Mailbox: e.Mailbox, Do: "subscribe", Says: "subscribe to this mailbox on the server", Reason: "it is not subscribed there"})
 		case restore.Uploaded:
 			j.stored++
 			j.task.Add(ui.Amount{Messages: 1, Bytes: e.Message.Size})

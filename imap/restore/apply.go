@@ -11,23 +11,8 @@ import (
 
 	"postie/imap"
 	"postie/imap/changes"
-	"postie/imap/naming"
 	"postie/maildir/source"
 )
-
-// subscribe subscribes to a mailbox that was there before and that many programs would not show.
-func (r *run) subscribe(ctx context.Context, b *box, m Mailbox) error {
-	if !m.Subscribe || r.listed[b.name].Subscribed || b.name == naming.Inbox {
-		return nil
-	}
-	r.step("subscribe " + b.name)
-	err := r.session.Subscribe(ctx, b.server)
-	if err != nil && single(err) {
-		r.notice(b, fmt.Sprintf("it could not be subscribed to: %v", err))
-		err = nil
-	}
-	return err
-}
 
 // sending is the upload into one mailbox.
 type sending struct {

@@ -19,6 +19,8 @@ type (
 	}
 	// Created: a mailbox was made, or would be.
 	Created struct{ Mailbox string }
+	// Subscribed: a mailbox was subscribed to, or would be.
+	Subscribed struct{ Mailbox string }
 	// Uploaded: a message is on the server, or would be put there.
 	Uploaded struct {
 		Mailbox string
@@ -41,9 +43,10 @@ type (
 	Notice struct{ Mailbox, Text string }
 )
 
-func (Planned) event()  {}
-func (Created) event()  {}
-func (Uploaded) event() {}
-func (Flagged) event()  {}
-func (Failed) event()   {}
-func (Notice) event()   {}
+func (Planned) event()    {}
+func (Created) event()    {}
+func (Subscribed) event() {}
+func (Uploaded) event()   {}
+func (Flagged) event()    {}
+func (Failed) event()     {}
+func (Notice) event()     {}

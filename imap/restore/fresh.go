@@ -71,7 +71,7 @@ type made struct {
 	server string
 }
 
-// create makes mailboxes and subscribes to them, since many programs show nothing else.
+// create makes mailboxes, in one round trip.
 func (r *run) create(ctx context.Context, all []Mailbox) (done []made, there []Mailbox, err error) {
 	var wanted []made
 	var names []string
@@ -87,16 +87,17 @@ func (r *run) create(ctx context.Context, all []Mailbox) (done []made, there []M
 	if err != nil {
 		return nil, nil, err
 	}
-	names = nil
 	for i, m := range wanted {
+		subscribed := r.listed[m.Name].Subscribed // a name can be
 		switch err := results[i]; {
 		case err == nil:
-			done, names = append(done, m), append(names, m.server)
+			done = append(done, m)
+			r.listed[m.Name] = imap.Mailbox{Name: m.server, Subscribed: subscribed}
 			r.report.Created++
 			r.first("there " + m.Name) // nothing was
 			r.emit(Created{m.Name})
 		case r.thereAlready(ctx, m.server):
-			r.listed[m.Name] = imap.Mailbox{Name: m.server}
+			r.listed[m.Name] = imap.Mailbox{Name: m.server, Subscribed: subscribed}
 			there = append(there, m.Mailbox)
 		case !single(err):
 			return nil, nil, err
@@ -104,14 +105,7 @@ func (r *run) create(ctx context.Context, all []Mailbox) (done []made, there []M
 			r.fail(m.Name, "", err)
 		}
 	}
-	r.step("subscribe")
-	results, err = r.session.SubscribeAll(ctx, names)
-	for i, err := range results {
-		if err != nil {
-			r.emit(Notice{done[i].Name, "it could not be subscribed to: " + err.Error()})
-		}
-	}
-	return done, there, err
+	return done, there, nil
 }
 
 // thereAlready says whether a mailbox is there that LIST did not show.

@@ -42,19 +42,20 @@ type Options struct {
 type Mailbox struct {
 	Name      string            // here: in UTF-8, its hierarchy joined by "/", without the namespace prefix
 	From      []*source.Mailbox // whose messages are put there
-	Subscribe bool              // also if it was there before, and nobody is subscribed to it
+	Subscribe bool              // it is to be subscribed to, whether it was there before or not
 }
 
 // Report is what a run did, or would do. It is true also beside an error.
 type Report struct {
-	Uploaded  int   // messages
-	Bytes     int64 // octets of those
-	There     int   // messages that were there
-	Flags     int   // of those: messages that got flags which they lacked
-	Created   int   // mailboxes
-	Failed    int   // messages and mailboxes; they were told as events
-	Mailboxes int   // of those: mailboxes
-	Received  int64 // octets that came from the server, after decompression
+	Uploaded   int   // messages
+	Bytes      int64 // octets of those
+	There      int   // messages that were there
+	Flags      int   // of those: messages that got flags which they lacked
+	Created    int   // mailboxes
+	Subscribed int   // mailboxes
+	Failed     int   // messages and mailboxes; they were told as events
+	Mailboxes  int   // of those: mailboxes
+	Received   int64 // octets that came from the server, after decompression
 }
 
 var (
@@ -69,7 +70,7 @@ type run struct {
 	session *imap.Session
 	reader  *changes.Reader
 	naming  naming.Scheme
-	listed  map[string]imap.Mailbox // by our names
+	listed  map[string]imap.Mailbox // by our names; those too that were made
 	report  Report
 	once    map[string]bool // what was told or counted: not again over another connection
 	breakers
@@ -113,8 +114,9 @@ func (r *run) all(ctx context.Context) (err error) {
 	if err := r.list(ctx); err != nil {
 		return err
 	}
+	groups := grouped(r.Options.Mailboxes)
 	var missing []Mailbox
-	for _, m := range grouped(r.Options.Mailboxes) {
+	for _, m := range groups {
 		if listed, ok := r.listed[m.Name]; !ok || !listed.Selectable() {
 			missing = append(missing, m)
 		} else if err := r.there(ctx, m); err != nil {
@@ -131,6 +133,9 @@ func (r *run) all(ctx context.Context) (err error) {
 		}
 	}
 	if err := r.lastly(ctx); err != nil {
+		return err
+	}
+	if err := r.subscribe(ctx, groups); err != nil {
 		return err
 	}
 	return r.session.Logout(ctx)
@@ -198,9 +203,6 @@ func (r *run) mailbox(ctx context.Context, m Mailbox) error {
 	if r.DryRun {
 		r.preview(b, d)
 		return nil
-	}
-	if err := r.subscribe(ctx, b, m); err != nil {
-		return err
 	}
 	if err := r.sending(b, d).upload(ctx); err != nil {
 		return err

@@ -85,7 +85,7 @@ func (a *account) options(root string) Options {
 	a.ok(err)
 	o := Options{Progress: func(e Event) { a.events = append(a.events, e) }}
 	for _, m := range tree.Mailboxes {
-		o.Mailboxes = append(o.Mailboxes, Mailbox{Name: m.Name, From: []*source.Mailbox{m}})
+		o.Mailboxes = append(o.Mailboxes, Mailbox{Name: m.Name, From: []*source.Mailbox{m}, Subscribe: m.Name != naming.Inbox})
 	}
 	o.IMAP = imap.Options{Dial: imaptest.Distort(a.server.DialIMAP, a.quirks...), Login: dovecot.User(a.user), Trace: func(dir byte, line string) {
 		if os.Getenv("POSTIE_TEST_TRACE") != "" {

@@ -26,6 +26,9 @@ import (
 type Options struct {
 	Name     func(folder string) string             // the mailbox of a Maildir, by its path below the root, "." the root; "": not known
 	Keywords func(key maildir.Key) maildir.Keywords // those of a message that its name does not tell
+
+	// Subscribed says whether the mailbox of a Maildir is subscribed on the server that it came from; known is false where nobody knows.
+	Subscribed func(folder string) (subscribed, known bool)
 }
 
 // Tree is the mail below a path.
@@ -38,11 +41,12 @@ type Tree struct {
 
 // Mailbox is a mailbox of a tree.
 type Mailbox struct {
-	Name  string // in UTF-8, its hierarchy joined by "/"; a "/" within a name is %2F
-	Path  string
-	files []string // .eml files
-	read  func(context.Context, *Mailbox) iter.Seq2[*Message, error]
-	o     *Options
+	Name       string // in UTF-8, its hierarchy joined by "/"; a "/" within a name is %2F
+	Path       string
+	Subscribed *bool    // by the index, or a file of the IMAP server whose mail this is; nil: not known
+	files      []string // .eml files
+	read       func(context.Context, *Mailbox) iter.Seq2[*Message, error]
+	o          *Options
 }
 
 // Message is one message of a mailbox.
@@ -118,18 +122,36 @@ func Find(path string, o Options) (*Tree, error) {
 		t.Single = len(found.Maildirs) == 0
 		found.Maildirs = append(found.Maildirs, ".")
 	}
-	for _, folder := range found.Maildirs {
-		name := ""
-		if o.Name != nil {
-			name = o.Name(folder)
-		}
-		t.Mailboxes = append(t.Mailboxes, &Mailbox{Name: cmp.Or(name, maildir.MailboxAt(folder)), Path: filepath.Join(path, folder), read: readMaildir, o: &o})
+	if len(found.Maildirs) > 0 {
+		t.maildirs(path, found.Maildirs, &o)
 	}
 	if err := t.walk(path, &o, len(found.Maildirs) > 0); err != nil {
 		return nil, err
 	}
 	slices.SortStableFunc(t.Mailboxes, func(a, b *Mailbox) int { return strings.Compare(a.Name, b.Name) })
 	return t, nil
+}
+
+// maildirs takes the Maildirs of a tree.
+func (t *Tree) maildirs(root string, folders []string, o *Options) {
+	names, listed := t.subscriptions(root)
+	for _, folder := range folders {
+		name := ""
+		if o.Name != nil {
+			name = o.Name(folder)
+		}
+		m := &Mailbox{Name: cmp.Or(name, maildir.MailboxAt(folder)), Path: filepath.Join(root, folder), read: readMaildir, o: o}
+		subscribed, known := names[maildir.MailboxAt(folder)], listed
+		if o.Subscribed != nil {
+			if s, ok := o.Subscribed(folder); ok {
+				subscribed, known = s, true
+			}
+		}
+		if known {
+			m.Subscribed = &subscribed
+		}
+		t.Mailboxes = append(t.Mailboxes, m)
+	}
 }
 
 // file takes a file that was named.

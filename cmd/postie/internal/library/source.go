@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 
 	"postie/cmd/postie/internal/ui"
+	"postie/imap/base"
 	"postie/maildir"
 	"postie/maildir/index"
 	"postie/maildir/index/query"
@@ -19,7 +20,7 @@ type Known struct {
 }
 
 // KnownOf asks the index of a tree, if it has one, before its mail is read: names of mailboxes that were too long for a folder,
-// keywords without a letter, and messages without a body.
+// keywords without a letter, subscriptions, and messages without a body.
 func KnownOf(ctx context.Context, u *ui.UI, root string) (Known, error) {
 	if err := dangling(root); err != nil {
 		return Known{}, err
@@ -33,6 +34,10 @@ func KnownOf(ctx context.Context, u *ui.UI, root string) (Known, error) {
 		return k, err
 	}
 	defer s.Close()
+	subscribed, err := base.Subscribed(ctx, s)
+	if err != nil {
+		return k, err
+	}
 	names := map[string]string{}
 	words := map[maildir.Key]maildir.Keywords{}
 	for m, err := range query.List(ctx, s, query.ListOptions{}) {
@@ -54,6 +59,7 @@ func KnownOf(ctx context.Context, u *ui.UI, root string) (Known, error) {
 		}
 	}
 	k.Name = func(folder string) string { return names[folder] }
+	k.Subscribed = func(folder string) (bool, bool) { s, ok := subscribed[folder]; return s, ok }
 	k.Keywords = func(key maildir.Key) maildir.Keywords { return words[key] }
 	return k, nil
 }

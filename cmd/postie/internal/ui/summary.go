@@ -15,8 +15,9 @@ type Summary struct {
 	OK            bool     `json:"ok"`
 	New           int      `json:"new"`
 	Uploaded      int      `json:"uploaded"`
-	FlagsPulled   int      `json:"flags_pulled"` // messages
-	FlagsPushed   int      `json:"flags_pushed"` // messages
+	FlagsPulled   int      `json:"flags_pulled"`         // messages
+	FlagsPushed   int      `json:"flags_pushed"`         // messages
+	Subscribed    int      `json:"subscribed,omitempty"` // restore: mailboxes
 	Moved         int      `json:"moved"`
 	DeletedLocal  int      `json:"deleted_local"`
 	DeletedRemote int      `json:"deleted_remote"`
@@ -41,6 +42,7 @@ func (s Summary) Then(next Summary) Summary {
 	next.Uploaded += s.Uploaded
 	next.FlagsPulled += s.FlagsPulled
 	next.FlagsPushed += s.FlagsPushed
+	next.Subscribed += s.Subscribed
 	next.Moved += s.Moved
 	next.DeletedLocal += s.DeletedLocal
 	next.DeletedRemote += s.DeletedRemote
@@ -118,6 +120,7 @@ func (s Summary) parts() []string {
 	add(s.Uploaded, "%d uploaded", "upload %d")
 	add(s.FlagsPulled, "flags of %d updated here", "update flags of %d here")
 	add(s.FlagsPushed, "flags of %d updated on the server", "update flags of %d on the server")
+	add(s.Subscribed, "%d subscribed to", "subscribe to %d")
 	add(s.Moved, "%d moved", "move %d")
 	add(s.DeletedLocal, "%d deleted here", "delete %d here")
 	won := ""
