@@ -46,6 +46,7 @@ type Mailbox struct {
 	Audited        time.Time      // when it was last compared whole, of one that has mod-sequences; UTC, ms
 	Made           bool           // by us, on one side or the other: what lies in it and has no pair is new
 	Some           bool           // it has pairs
+	Archived       bool           // it has pairs of messages that stayed here when they vanished on the server
 	AlwaysInView   bool           // it has pairs that are in view in every run: with a state but Archived, no body, or flags that differ
 }
 
@@ -102,6 +103,7 @@ func (a *Account) enter(tx *sql.Tx) error {
 func (a *Account) Mailboxes(ctx context.Context) ([]Mailbox, error) {
 	all, err := index.Rows(ctx, a.s, scanMailbox, `SELECT b.id, m.name, m.folder, b.validity, b.objectid, b.uidnext, b.messages, max(b.modseq, 0),
 		b.stamp, b.flags, b.keywords, b.wildcard, b.readonly, b.ignored, b.made, b.called, b.deleted, b.server, b.audited, b.subscribed, EXISTS (SELECT 1 FROM pair p WHERE p.box = b.id),
+		EXISTS (SELECT 1 FROM pair p INDEXED BY pair_archived WHERE p.box = b.id AND state = 4),
 		EXISTS (SELECT 1 FROM pair p INDEXED BY pair_odd WHERE p.box = b.id AND
 			state <> 4 AND (state <> 0 OR key IS NULL OR local <> remote OR local_keywords <> remote_keywords))
 		FROM box b LEFT JOIN mailbox m ON m.id = b.mailbox WHERE b.account = ? ORDER BY m.name`, a.id)
@@ -112,7 +114,7 @@ func scanMailbox(rows *sql.Rows) (m Mailbox, err error) {
 	var stamp, ignored string
 	var audited int64
 	err = rows.Scan(&m.ID, &m.Name, &m.Folder, &m.UIDValidity, &m.MailboxID, &m.UIDNext, &m.Messages, &m.ModSeq,
-		&stamp, &m.PermanentFlags.Set, &m.PermanentFlags.Keywords, &m.PermanentFlags.Any, &m.ReadOnly, &ignored, &m.Made, &m.Called, &m.Deleted, &m.Server, &audited, &m.Subscribed, &m.Some, &m.AlwaysInView)
+		&stamp, &m.PermanentFlags.Set, &m.PermanentFlags.Keywords, &m.PermanentFlags.Any, &m.ReadOnly, &ignored, &m.Made, &m.Called, &m.Deleted, &m.Server, &audited, &m.Subscribed, &m.Some, &m.Archived, &m.AlwaysInView)
 	m.Stamp, m.Places = maildir.Recorded(stamp)
 	m.Audited = time.UnixMilli(audited).UTC()
 	if ignored != "" {

@@ -212,6 +212,19 @@ func (a *Account) AlwaysInView(ctx context.Context, box int64) ([]Row, error) {
 	return rows, verb("read base", err)
 }
 
+// Archived gives the pairs of a mailbox whose messages stayed here when they vanished on the server, and may be of one of these sizes (octets,
+// as a server reports them): what a file gives that is not what came is not known.
+func (a *Account) Archived(ctx context.Context, box int64, sizes []int64) ([]Row, error) {
+	list, err := json.Marshal(sizes)
+	if err != nil {
+		return nil, err
+	}
+	byID := strings.Replace(pairColumns, "p.box =", "+p.box =", 1) // not all of the mailbox
+	rows, err := index.Rows(ctx, a.s, scanRow, byID+`p.id IN (SELECT id FROM pair WHERE box = ?1 AND state = 4 AND size IN (SELECT value FROM json_each(?2))
+		UNION SELECT q.id FROM own JOIN pair q ON q.message = own.message WHERE q.box = ?1 AND q.state = 4) ORDER BY p.id`, box, string(list))
+	return rows, verb("read base", err)
+}
+
 // Bodyless gives the pairs of a mailbox that have no body, and that are within bounds or for which a change is pending; with all, every
 // one. There may be as many of the others as there are messages: they cost nothing.
 func (a *Account) Bodyless(ctx context.Context, box int64, b plan.Bounds, all bool) ([]Row, error) {

@@ -23,7 +23,9 @@ type account struct {
 	rehearsal
 	base   *base.Account
 	naming naming.Scheme
-	again  bool // something was done that only another look can make an agreement of
+	again  bool     // something was done that only another look can make an agreement of
+	unseen []string // mailboxes that no run has looked at yet; see first
+	first  bool     // no run has come to its end: that are all
 }
 
 // rehearsal is what a dry run keeps, so that it can plan what comes after the first rounds though it carries nothing out.
@@ -36,10 +38,17 @@ type rehearsal struct {
 // policy is what the user wants of one mailbox.
 func (a *account) policy(b *box) plan.Policy { return a.Policy.Of(&plan.Mailbox{Terms: b.terms}) }
 
+// isUnseen says whether no run has looked at a mailbox yet.
+func (a *account) isUnseen(b *box) bool { return a.first || slices.Contains(a.unseen, b.Name) }
+
 // oneSided: it is on one side only, and is not to be created on the other. Nothing comes of what is in it, however much that is, unless a
-// file or a mailbox has gone there: what only left for it on the server is gone as well as if it had been expunged.
+// file or a mailbox has gone there: what only left for it on the server is gone as well as if it had been expunged. Where an archive is seen for
+// the first time, the database may be lost, and what is here alone may be what was archived.
 func (a *account) oneSided(b *box) bool {
 	missing := plan.Both &^ b.exist()
+	if missing == plan.Remote && a.policy(b).Direction == plan.Archive && a.isUnseen(b) {
+		return false
+	}
 	return !b.known && missing != 0 && (a.Policy.Create&missing == 0 || !a.policy(b).Direction.Changes(missing))
 }
 

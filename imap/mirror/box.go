@@ -122,9 +122,9 @@ func (b *box) lacks(key maildir.Key) bool {
 	return at(b.byKey, key, func(p plan.Pair) maildir.Key { return p.Key }) != nil && !b.holds(key)
 }
 
-// intact says whether all pairs in view are agreed, and are there on both sides.
+// intact says whether all pairs in view are agreed, and are there on both sides, but for what was archived.
 func (b *box) intact() bool {
-	unsettled := func(p plan.Pair) bool { return p.UID == 0 || p.State != plan.Agreed }
+	unsettled := func(p plan.Pair) bool { return p.State != plan.Archived && (p.UID == 0 || p.State != plan.Agreed) }
 	return !slices.ContainsFunc(b.byKey, func(p plan.Pair) bool { return unsettled(p) || b.lacks(p.Key) }) &&
 		!slices.ContainsFunc(b.delta.Pairs, func(p plan.Pair) bool { return unsettled(p) || b.message(p.UID) == nil })
 }

@@ -8,15 +8,13 @@ import (
 // firstSync is what a run knows of mailboxes that no run has looked at yet.
 type firstSync struct {
 	*account
-	unseen []string // their names; see first
-	first  bool     // no run has come to its end: that are all
 }
 
 // onlyHere says whether a mailbox is seen for the first time, and only here: it may be mail of another account, or known to the
 // server under another name. What lies in it is an orphan then, which is not uploaded unasked, as in a mailbox that is on both sides.
 // A mailbox that comes later was made by somebody who knows that this tree is kept equal with the server.
 func (f *firstSync) onlyHere(b *box) bool {
-	return f.untouched(b) && !b.outside && !f.oneSided(b) && (f.first || slices.Contains(f.unseen, b.Name))
+	return f.untouched(b) && !b.outside && !f.oneSided(b) && f.isUnseen(b)
 }
 
 // untouched: it is here only, and no run has had anything to do with it.
@@ -28,7 +26,7 @@ func (f *firstSync) untouched(b *box) bool {
 func (f *firstSync) firstEnds(ctx context.Context) error {
 	var left []string
 	for _, b := range f.sorted() {
-		if f.untouched(b) && (b.outside || f.oneSided(b)) && (f.first || slices.Contains(f.unseen, b.Name)) {
+		if f.untouched(b) && (b.outside || f.oneSided(b)) && f.isUnseen(b) {
 			left = append(left, b.Name)
 		}
 	}

@@ -67,7 +67,7 @@ func (f *finder) folders(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			b.known = held > 0 // else it was never on the server
+			b.known = held > 0 || b.Archived // else it was never on the server
 		}
 		if b.remote == nil {
 			b.server, _ = f.theirs(b)

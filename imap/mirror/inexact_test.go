@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"os"
 	"path/filepath"
@@ -24,13 +25,20 @@ import (
 // keeper starts a server that keeps line ends as they are, which Dovecot does not.
 func keeper(t *testing.T) *dovecot.Server {
 	t.Helper()
+	server, _ := inMemory(t)
+	return server
+}
+
+// inMemory starts a server with MOVE and UIDPLUS, and without mod-sequences, that holds the mail of one user in memory.
+func inMemory(t *testing.T) (*dovecot.Server, *imapmemserver.User) {
+	t.Helper()
 	user := imapmemserver.NewUser("alice", dovecot.Password)
 	if err := user.Create("INBOX", nil); err != nil {
 		t.Fatal(err)
 	}
 	store := imapmemserver.New()
 	store.AddUser(user)
-	srv := imapserver.New(&imapserver.Options{Caps: goimap.CapSet{goimap.CapIMAP4rev1: {}, goimap.CapUIDPlus: {}, goimap.CapMove: {}}, InsecureAuth: true,
+	srv := imapserver.New(&imapserver.Options{Caps: goimap.CapSet{goimap.CapIMAP4rev1: {}, goimap.CapUIDPlus: {}, goimap.CapMove: {}}, InsecureAuth: true, Logger: log.New(io.Discard, "", 0),
 		NewSession: func(*imapserver.Conn) (imapserver.Session, *imapserver.GreetingData, error) {
 			return store.NewSession(), nil, nil
 		}})
@@ -40,7 +48,7 @@ func keeper(t *testing.T) *dovecot.Server {
 	}
 	go srv.Serve(l)
 	t.Cleanup(func() { srv.Close() })
-	return &dovecot.Server{IMAP: l.Addr().(*net.TCPAddr).Port}
+	return &dovecot.Server{IMAP: l.Addr().(*net.TCPAddr).Port}, user
 }
 
 // crooked is a letter whose line ends a Maildir cannot hold: CR CR LF and bare LFs.

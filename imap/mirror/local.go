@@ -234,34 +234,52 @@ func (o *localObserver) waiting(ctx context.Context, b *box) error {
 	return err
 }
 
-// archived shows what stayed here, where something is new on the server that may be one of those, back again. In a folder that was read it is
-// in view already.
-func (o *localObserver) archived(ctx context.Context, b *box) error {
-	if !b.still || b.folder == nil || b.ID == 0 || !b.newThere() {
-		return nil
+// archived shows what stayed here when it vanished on the server, in whatever mailbox, and may be a message in view that the base does not know.
+func (o *localObserver) archived(ctx context.Context) error {
+	var sizes []int64
+	for _, b := range o.boxes {
+		if !b.outside {
+			sizes = append(sizes, b.sizesOfNew()...)
+		}
 	}
-	shown := b.byKey
-	for row, err := range o.base.WithoutUID(ctx, b.ID) {
+	slices.Sort(sizes)
+	sizes = slices.Compact(sizes)
+	for _, b := range o.boxes {
+		if len(sizes) == 0 || !b.Archived || b.outside || b.folder == nil || !b.looked || b.newbase != nil {
+			continue
+		}
+		rows, err := o.base.Archived(ctx, b.ID, sizes)
 		if err != nil {
 			return err
 		}
-		if row.State == plan.Archived && row.Key != "" && at(shown, row.Key, func(p plan.Pair) maildir.Key { return p.Key }) == nil {
-			b.byKey = append(b.byKey, row.Pair)
-			b.files = append(b.files, plan.File{Key: row.Key, Still: true})
-			b.entries[row.Key] = row.Entry
+		shown := b.byKey
+		for _, row := range rows {
+			if row.Key != "" && at(shown, row.Key, func(p plan.Pair) maildir.Key { return p.Key }) == nil { // else its folder was read
+				b.byKey = append(b.byKey, row.Pair)
+				b.files = append(b.files, plan.File{Key: row.Key, Still: true})
+				b.entries[row.Key] = cmp.Or(b.entries[row.Key], row.Entry)
+			}
 		}
+		b.sortFiles()
 	}
-	b.sortFiles()
 	return nil
 }
 
-// newThere says whether there are messages that the base does not know.
-func (b *box) newThere() bool {
-	known := map[goimap.UID]bool{}
-	for _, p := range b.delta.Pairs {
+// sizesOfNew are the octets that messages may have that are in view and that the base does not know.
+func (b *box) sizesOfNew() (sizes []int64) {
+	known, pairs := map[goimap.UID]bool{}, b.delta.Pairs
+	if b.newbase != nil {
+		pairs = b.newbase
+	}
+	for _, p := range pairs {
 		known[p.UID] = true
 	}
-	return len(b.delta.New) > 0 || slices.ContainsFunc(b.delta.Messages, func(m plan.Message) bool { return !known[m.UID] })
+	for _, m := range b.delta.Messages {
+		if !known[m.UID] {
+			sizes = append(sizes, m.ID.Sizes()...)
+		}
+	}
+	return sizes
 }
 
 // sortFiles sorts what is in view of a folder by key.

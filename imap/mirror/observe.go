@@ -61,14 +61,10 @@ func (o *observer) observe(ctx context.Context) ([]plan.Mailbox, error) {
 			return nil, err
 		}
 	}
-	for _, b := range o.boxes {
-		if !b.outside {
-			if err := o.here.archived(ctx, b); err != nil {
-				return nil, err
-			}
-		}
-	}
 	if err := o.viewAllNewcomers(ctx); err != nil {
+		return nil, err
+	}
+	if err := o.here.archived(ctx); err != nil {
 		return nil, err
 	}
 	if err := o.pairsLost(ctx); err != nil {

@@ -65,17 +65,39 @@ func (r *run) nextWindow(ctx context.Context, broken map[string]bool) ([]plan.Ma
 				continue
 			}
 			if len(b.delta.Messages) > 0 {
-				v, err := r.observer.view(ctx, b)
-				return []plan.Mailbox{v}, err
+				return r.observer.windowed(ctx, b)
 			}
 		}
 	}
 	return nil, nil
 }
 
+// windowed are the views of newcomers of a mailbox and of what was archived, which they may be, in whatever mailbox.
+func (o *observer) windowed(ctx context.Context, b *box) ([]plan.Mailbox, error) {
+	if err := o.here.archived(ctx); err != nil {
+		return nil, err
+	}
+	v, err := o.view(ctx, b)
+	views := []plan.Mailbox{v}
+	for _, c := range o.boxes {
+		if err == nil && c != b && len(c.files) > 0 {
+			v, err = o.view(ctx, c)
+			v.Due = nil
+			views = append(views, v)
+		}
+	}
+	if err != nil || len(views) == 1 && len(b.files) == 0 {
+		return views, err
+	}
+	return o.doubts(ctx, views)
+}
+
 // observeWindow brings newcomers of a mailbox into view, and nothing else.
 func (o *observer) observeWindow(ctx context.Context, b *box, broken map[string]bool) error {
-	b.known, b.files, b.byKey, b.delta.Pairs, b.delta.Messages = true, nil, nil, nil, nil
+	b.known = true
+	for _, c := range o.boxes {
+		c.files, c.byKey, c.delta.Pairs, c.delta.Messages = nil, nil, nil, nil
+	}
 	if !b.here || b.remote == nil || b.refused || broken[b.Name] {
 		b.delta.New = nil
 		o.spoil(plan.Op{Mailbox: b.Name})

@@ -276,10 +276,11 @@ func (d *differ) reunite() {
 	})
 }
 
-// strayed finds the message of an orphan in another mailbox: it was moved there while its own got new UIDs, or while the base was lost.
-// Where nothing was ever agreed, folders that only their user has, and copies, are left as they are (lone).
+// strayed finds in another mailbox the message of an orphan, which was moved there while its own got new UIDs, or while the base was lost; or
+// of what was archived, which is back there. Where nothing was ever agreed, folders that only their user has, and copies, are left as they
+// are (lone), unless the server is the original.
 func (d *differ) strayed(f *newcomer[File], exact bool) {
-	if f.taken || f.state != Orphan || f.box.Outside || f.box.Fresh && !d.lone(f) {
+	if f.taken || !strays(f) || f.box.Outside || f.box.Fresh && f.box.changes(Remote) && !d.lone(f) {
 		return
 	}
 	m := d.messages.find(f.it.ID, func(m *newcomer[Message]) bool {
@@ -303,7 +304,12 @@ func (d *differ) lone(f *newcomer[File]) bool {
 
 // mayStray says whether an orphan of the mailbox may be a message that was moved on the server. A folder that only its user has is none
 // that a message was moved out of there.
-func (b *box) mayStray() bool { return !b.Fresh || b.Exist == Both }
+func (b *box) mayStray() bool { return !b.Fresh || b.Exist == Both || !b.changes(Remote) }
+
+// strays says whether the message of a file without one may be in another mailbox.
+func strays(f *newcomer[File]) bool {
+	return (f.state == Orphan || f.state == Archived) && f.box.mayStray()
+}
 
 // one says whether exactly one untaken newcomer is the message id.
 func one[T any](p *pool[T], id Identity) bool {
@@ -358,7 +364,7 @@ func Doubts(boxes []Mailbox, p Policy) (doubts []Doubt, pairs []Missing, err err
 	for _, b := range d.boxes {
 		for _, f := range b.files {
 			for _, n := range f.it.ID.Sizes() {
-				missing[n] = missing[n] || f.state == Orphan && b.mayStray()
+				missing[n] = missing[n] || strays(f)
 			}
 		}
 	}

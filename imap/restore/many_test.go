@@ -13,9 +13,9 @@ import (
 	"time"
 )
 
-// Mail of 20 mailboxes is put back by runs that are killed again and again, each some steps later than the one before, or cut off in the middle of
-// a write, on servers that differ: all is there then, octet for octet, with flags and dates, and another run does nothing. With
-// POSTIE_TEST_LONG=1 they are 10,000 messages.
+// Mail of 20 mailboxes is put back by runs whose connection ends again and again, each some steps later than the one before, on servers that
+// differ: all is there then, octet for octet, with flags and dates, and another run does nothing. With POSTIE_TEST_LONG=1 they are 10,000
+// messages.
 func TestManyMailboxes(t *testing.T) {
 	messages, stride := 200, 45
 	if os.Getenv("POSTIE_TEST_LONG") != "" {
@@ -53,7 +53,7 @@ func TestManyMailboxes(t *testing.T) {
 			if want := messages/stride/4 + 1; runs < want {
 				t.Errorf("%d runs, fewer than %d", runs, want)
 			}
-			a.equal(here(t, root), "killed again and again")
+			a.equal(here(t, root), "cut off again and again")
 			a.rests(root)
 			t.Logf("%d messages, %d runs, %v", messages, runs, time.Since(began).Round(time.Second))
 		})
