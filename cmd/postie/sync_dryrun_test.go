@@ -92,7 +92,7 @@ func summaryOf(out string) string {
 	if err := json.Unmarshal([]byte(all[len(all)-1]), &m); err != nil {
 		return err.Error()
 	}
-	for _, k := range []string{"bytes", "seconds", "dry_run"} {
+	for _, k := range []string{"bytes", "seconds", "dry_run", "mailboxes"} {
 		delete(m, k)
 	}
 	return fmt.Sprint(m)

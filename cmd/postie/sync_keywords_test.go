@@ -50,7 +50,7 @@ func TestMovedKeywords(t *testing.T) {
 			m.after(d.find(m.to, m.n))
 		}
 	}
-	if out := d.exits(exit.OK, "-n", "--json"); strings.Count(out, `"event":"plan"`) != len(moves) {
+	if out := d.exits(exit.OK, "-n", "--json"); strings.Count(out, `"do":"move"`) != len(moves) {
 		t.Errorf("plan:\n%s", out)
 	}
 	d.sync()

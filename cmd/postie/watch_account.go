@@ -37,6 +37,7 @@ type watched struct {
 	session *mirror.Session // IMAP: stays connected between runs; nil: there was none yet
 	up      bool            // it was connected when the last run ended
 	ear     *push.Ear       // of the session
+	way     push.Way        // how the session's server tells what happens, since somebody listens
 	hooks   *hooking
 	pulse   *pulse
 	further *further
@@ -202,6 +203,7 @@ func (l *listening) begin(ctx context.Context, a *watched) {
 	if s == nil {
 		return
 	}
+	a.way = push.WayOf(s)
 	c := make(chan heard, 1)
 	l.heard = c
 	go func() {

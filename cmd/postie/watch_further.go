@@ -63,9 +63,8 @@ func (a *watched) share() int {
 
 // listenFurther sees to it that the mailboxes that matter are listened to, once the first connection is up.
 func (a *watched) listenFurther(ctx context.Context) {
-	f, s := a.further, a.session.IMAP()
-	share := a.share()
-	if share == 0 || s == nil || push.WayOf(s) != push.Idle {
+	f, share := a.further, a.share()
+	if share == 0 || a.way != push.Idle {
 		return
 	}
 	f.mu.Lock()

@@ -35,7 +35,7 @@ func TestWatchdog(t *testing.T) {
 	w.service = systemd.Started(func(name string) string {
 		return map[string]string{"NOTIFY_SOCKET": path, "WATCHDOG_USEC": "600000000"}[name]
 	})
-	w.began = time.Now().Add(-time.Hour)
+	w.began = time.Now().Add(-3 * stuckAfter)
 	one, other := w.add(config.Account{Name: "one"}), w.add(config.Account{Name: "other"})
 	for _, step := range []struct {
 		what string
@@ -43,11 +43,11 @@ func TestWatchdog(t *testing.T) {
 		want string
 	}{
 		{"both are at work", func() {}, "WATCHDOG=1"},
-		{"one stands still", func() { one.life.Store(int64(44 * time.Minute)) }, ""},
+		{"one stands still", func() { one.life.Store(int64(2*stuckAfter - time.Minute)) }, ""},
 		{"still", func() {}, ""},
 		{"it waits for its turn", func() { one.patient.Add(1) }, "WATCHDOG=1"},
 		{"it goes on", func() { one.patient.Add(-1); one.beat() }, "WATCHDOG=1"},
-		{"a quarter of an hour is no standstill", func() { other.life.Store(int64(46 * time.Minute)) }, "WATCHDOG=1"},
+		{"as long as it may is no standstill", func() { other.life.Store(int64(2*stuckAfter + time.Minute)) }, "WATCHDOG=1"},
 	} {
 		step.do()
 		w.watchdog()

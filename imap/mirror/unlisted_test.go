@@ -3,6 +3,7 @@ package mirror
 import (
 	"context"
 	"regexp"
+	"sync"
 	"testing"
 
 	"postie/imap/imaptest"
@@ -11,11 +12,15 @@ import (
 
 // leavesOut drops responses of that form from the answers to commands of that form.
 func leavesOut(command, response string) imaptest.Quirk {
-	asks, says, asked := regexp.MustCompile(command), regexp.MustCompile(response), false
+	asks, says := regexp.MustCompile(command), regexp.MustCompile(response)
+	var asked sync.Map // by dialogue
 	return imaptest.Quirk{
-		Hears: func(_ *imaptest.Dialogue, command string) string { asked = asks.MatchString(command); return command },
-		Says: func(_ *imaptest.Dialogue, response string) []string {
-			if asked && says.MatchString(response) {
+		Hears: func(d *imaptest.Dialogue, command string) string {
+			asked.Store(d, asks.MatchString(command))
+			return command
+		},
+		Says: func(d *imaptest.Dialogue, response string) []string {
+			if now, _ := asked.Load(d); now == true && says.MatchString(response) {
 				return nil
 			}
 			return []string{response}
