@@ -3,12 +3,14 @@ package imaptest
 import (
 	"regexp"
 	"strings"
+	"sync"
 )
 
 // Merges keeps equal messages in a mailbox once: it answers a second APPEND as it did the first. It counts APPENDs.
 func Merges(appends *int) Quirk {
 	form := regexp.MustCompile(`(?s)^APPEND (\S+) .*?\{\d+\+?\}\r\n(.*)$`)
 	key := func(command string) string { return strings.Join(form.FindStringSubmatch(command)[1:], " ") }
+	var mu sync.Mutex             // dialogues share what follows
 	answer := map[string]string{} // to an APPEND of this; "": not yet there
 	late := map[string][]string{} // tags that wait for it
 	return Quirk{
@@ -17,6 +19,8 @@ func Merges(appends *int) Quirk {
 			if !form.MatchString(rest) {
 				return command
 			}
+			mu.Lock()
+			defer mu.Unlock()
 			*appends++
 			switch said, again := answer[key(rest)]; {
 			case !again:
@@ -33,6 +37,8 @@ func Merges(appends *int) Quirk {
 			all := []string{response}
 			if command := d.Answers(response); form.MatchString(command) {
 				_, said, _ := strings.Cut(response, " ")
+				mu.Lock()
+				defer mu.Unlock()
 				answer[key(command)] = " " + said
 				for _, tag := range late[key(command)] {
 					all = append(all, tag+" "+said)
