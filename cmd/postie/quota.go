@@ -134,68 +134,95 @@ func perDay(account config.Account) (limit int64, source string) {
 // recordEvery is how often what was received is recorded, so that a run that is killed does not go uncounted.
 const recordEvery = 10 * time.Second
 
-// within works on an account until that is done or it has received its share of the day: then messages in hand are finished, and the error
-// says when it goes on.
-func (j *job) within(ctx context.Context, do func(context.Context, *job) (ui.Summary, error)) (ui.Summary, error) {
+// share is what an account may receive in 24 hours, and what it has received.
+type share struct {
+	limit  int64
+	source string // whose limit it is, if not the user's
+	meter  *quota.Meter
+	hours  func() ([]quota.Hour, error) // what is recorded
+	record func() error                 // records what came since
+}
+
+// share is the account's; nil: it may receive any amount.
+func (j *job) share(ctx context.Context) (*share, error) {
 	limit, source := perDay(j.account)
 	if limit == 0 || j.dryRun || j.aside {
-		return do(ctx, j)
+		return nil, nil
 	}
 	store, err := j.stores.Of(ctx, j.account)
 	if err != nil {
-		return ui.Summary{}, err
+		return nil, err
 	}
+	ctx = context.WithoutCancel(ctx)
 	login, protocol, m := index.Login{User: j.account.User, Host: j.account.Host}, string(j.account.Protocol), j.app.meter(j.account)
-	hours := func() (all []quota.Hour, err error) {
-		traffic, err := store.Index.Traffic(context.WithoutCancel(ctx), protocol, login)
-		for _, t := range traffic {
-			all = append(all, quota.Hour{Begins: t.Hour, Bytes: t.Bytes})
+	return &share{limit: limit, source: source, meter: m,
+		hours: func() (all []quota.Hour, err error) {
+			traffic, err := store.Index.Traffic(ctx, protocol, login)
+			for _, t := range traffic {
+				all = append(all, quota.Hour{Begins: t.Hour, Bytes: t.Bytes})
+			}
+			return all, err
+		},
+		record: func() error {
+			if n := m.Take(); n > 0 {
+				return store.Index.Received(ctx, protocol, login, n)
+			}
+			return nil
+		},
+	}, nil
+}
+
+// spent is the error of an account that has received its share, given what it received.
+func (s *share) spent(hours []quota.Hour) error {
+	if until := quota.Pause(hours, s.limit, time.Now()); !until.IsZero() {
+		return &quota.Spent{Limit: s.limit, Source: s.source, Until: until}
+	}
+	return nil
+}
+
+// begin counts from now on, beside what was received before; stop is called when the share is spent.
+func (s *share) begin(hours []quota.Hour, stop func()) {
+	began, before := time.Now(), s.meter.Total()
+	var look func()
+	look = func() {
+		all := append(slices.Clip(hours), quota.Hour{Begins: began, Bytes: s.meter.Total() - before})
+		if s.spent(all) != nil {
+			stop()
+			return
 		}
-		return all, err
+		s.meter.Begin(s.limit, quota.Sum(all, time.Now()), look) // what came more than 24 hours ago does not count any more
 	}
-	spent := func() error {
-		all, err := hours()
-		if until := quota.Pause(all, limit, time.Now()); err == nil && !until.IsZero() {
-			return &quota.Spent{Limit: limit, Source: source, Until: until}
-		}
-		return err
-	}
-	if err := spent(); err != nil {
-		return ui.Summary{}, err
-	}
-	all, err := hours()
+	s.meter.Begin(s.limit, quota.Sum(hours, began), look)
+}
+
+// within works on an account until that is done or it has received its share of the day: then messages in hand are finished, and the error
+// says when it goes on.
+func (j *job) within(ctx context.Context, do func(context.Context, *job) (ui.Summary, error)) (ui.Summary, error) {
+	share, err := j.share(ctx)
 	if err != nil {
 		return ui.Summary{}, err
 	}
-	record := func() error {
-		if n := m.Take(); n > 0 {
-			return store.Index.Received(context.WithoutCancel(ctx), protocol, login, n)
-		}
-		return nil
+	if share == nil {
+		return do(ctx, j)
+	}
+	hours, err := share.hours()
+	if err = cmp.Or(err, share.spent(hours)); err != nil {
+		return ui.Summary{}, err
 	}
 	inner, done := j.gate.part(ctx)
 	defer done()
-	began, before := time.Now(), m.Total()
-	var look func()
-	look = func() {
-		now := time.Now()
-		all := append(slices.Clip(all), quota.Hour{Begins: began, Bytes: m.Total() - before})
-		if quota.Pause(all, limit, now).IsZero() { // what came more than 24 hours ago does not count any more
-			m.Begin(limit, quota.Sum(all, now), look)
-			return
-		}
-		j.gate.stop(quota.ErrSpent)
-	}
-	m.Begin(limit, quota.Sum(all, began), look)
-	defer m.Begin(0, 0, nil)
-	stop := j.recording(record)
+	share.begin(hours, func() { j.gate.stop(quota.ErrSpent) })
+	defer share.meter.Begin(0, 0, nil)
+	stop := j.recording(share.record)
 	s, err := do(inner, j)
 	stop()
-	if recordErr := record(); recordErr != nil {
+	if recordErr := share.record(); recordErr != nil {
 		return s, cmp.Or(err, recordErr)
 	}
 	if err = exit.Cause(inner, err); errors.Is(err, quota.ErrSpent) {
-		err = cmp.Or(spent(), error(&quota.Spent{Limit: limit, Source: source, Until: time.Now().Add(time.Hour)}))
+		hours, hoursErr := share.hours()
+		soon := &quota.Spent{Limit: share.limit, Source: share.source, Until: time.Now().Add(time.Hour)}
+		err = cmp.Or(hoursErr, share.spent(hours), error(soon))
 	}
 	return s, err
 }

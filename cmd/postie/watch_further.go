@@ -52,8 +52,8 @@ func (f *further) happened(mailboxes ...string) {
 	f.recent = f.recent[:min(len(f.recent), mostRecent)]
 }
 
-// share is how many further connections an account may have: what the user permits, as far as the provider is known to.
-func (a *watched) share() int {
+// room is how many further connections an account may have: what the user permits, as far as the provider is known to.
+func (a *watched) room() int {
 	most := a.account.MaxConns - 1
 	if known := quota.Of(a.account.Host).Connections; known > 0 {
 		most = min(most, known/2) // other devices have theirs
@@ -63,8 +63,8 @@ func (a *watched) share() int {
 
 // listenFurther sees to it that the mailboxes that matter are listened to, once the first connection is up.
 func (a *watched) listenFurther(ctx context.Context) {
-	f, share := a.further, a.share()
-	if share == 0 || a.way != push.Idle {
+	f, room := a.further, a.room()
+	if room == 0 || a.way != push.Idle {
 		return
 	}
 	f.mu.Lock()
@@ -74,7 +74,7 @@ func (a *watched) listenFurther(ctx context.Context) {
 	}
 	line := a.line
 	line.Dial = f.dial
-	want := f.recent[:min(len(f.recent), share)]
+	want := f.recent[:min(len(f.recent), room)]
 	for name, end := range f.open {
 		if !slices.Contains(want, name) {
 			end()

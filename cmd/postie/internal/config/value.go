@@ -158,26 +158,19 @@ func expand(base, path string) (string, error) {
 	return filepath.Join(base, path), nil
 }
 
-func (v value) port(to *int) {
-	n, ok := v.toml.(int64)
-	switch {
-	case !ok:
-		v.wrong("an integer")
-	case n < 1 || n > 65535:
-		v.fail("write a number from 1 to 65535", "%d is not a port", n)
-	default:
-		*to = int(n)
-	}
-}
+func (v value) port(to *int) { v.number(to, 65535, "is not a port") }
 
-// count reads a number from 1 on.
-func (v value) count(to *int) {
+// count reads a number of things.
+func (v value) count(to *int) { v.number(to, 10000, "is out of range") }
+
+// number reads an integer from 1 to most.
+func (v value) number(to *int, most int64, otherwise string) {
 	n, ok := v.toml.(int64)
 	switch {
 	case !ok:
 		v.wrong("an integer")
-	case n < 1 || n > 10000:
-		v.fail("write a number from 1 to 10000", "%d is out of range", n)
+	case n < 1 || n > most:
+		v.fail(fmt.Sprintf("write a number from 1 to %d", most), "%d %s", n, otherwise)
 	default:
 		*to = int(n)
 	}
