@@ -12,130 +12,44 @@ import (
 	"testing"
 	"time"
 
-	"postie/maildir"
 	"postie/testdata/dovecot"
 	"postie/testdata/messages"
 )
 
-// The benchmarks run the whole program as a process of its own against a real Dovecot, beside mpop where it is installed, in
-// alternation. They report the wall time of each, the ratio postie/mpop, and postie's peak memory.
+// The benchmarks run the whole program as a process of its own against a real Dovecot, beside its peers where those are installed, in
+// alternation.
 
 // maxMemory is a promise: the peak of a fetch, however many and however large the messages are.
 const maxMemory = 40 << 20
 
-// BenchmarkFetch: 10,000 messages (120 MB) on loopback, everything in memory, deleted on the server.
-func BenchmarkFetch(b *testing.B) { benchmarkFetch(b, 10000, 0) }
-
-// BenchmarkFetchSlowLine: 2,000 messages (24 MB) over a line with a round trip of 50 ms.
-func BenchmarkFetchSlowLine(b *testing.B) { benchmarkFetch(b, 2000, 50*time.Millisecond) }
-
-// BenchmarkFetchLarge: one message of 200 MB among small ones.
-func BenchmarkFetchLarge(b *testing.B) {
-	f := newRivals(b)
-	for b.Loop() {
-		f.deliver(10)
-		f.deliverLarge(150 << 20) // 200 MB in base64
-		f.postie(f.server.POP3, 11)
-	}
-	f.report()
-}
-
-func benchmarkFetch(b *testing.B, count int, roundTrip time.Duration) {
-	f := newRivals(b)
-	port := f.server.POP3
-	if roundTrip > 0 {
-		port = delayed(b, port, roundTrip/2)
-	}
-	for b.Loop() {
-		f.deliver(count)
-		f.postie(port, count)
-		if f.hasMpop {
-			f.deliver(count)
-			f.mpop(port, count)
-		}
-	}
-	f.report()
-}
-
-// rivals are the two programs, and the server that they empty by turns.
+// rivals are the programs, and their server.
 type rivals struct {
 	*testing.B
-	server               *dovecot.Server
-	binary               string
-	hasMpop              bool
-	postieTime, mpopTime time.Duration
-	postieRuns, mpopRuns int
-	memory               int64
+	server *dovecot.Server
+	binary string
 }
 
 func newRivals(b *testing.B, users ...string) *rivals {
-	f := &rivals{B: b, server: dovecot.Start(b, dovecot.Options{Users: users}), binary: released(b)}
-	_, err := exec.LookPath("mpop")
-	f.hasMpop = err == nil
-	return f
+	return &rivals{B: b, server: dovecot.Start(b, dovecot.Options{Users: users}), binary: released(b)}
 }
 
-func (f *rivals) deliver(n int) {
-	f.StopTimer()
-	defer f.StartTimer()
-	var batch [][]byte
-	for m := range messages.Generated(n, 0) {
-		batch = append(batch, m)
-	}
-	f.server.Deliver(f, "alice", batch...)
-	f.warm()
-}
-
-func (f *rivals) deliverLarge(size int) {
-	f.StopTimer()
-	defer f.StartTimer()
-	body, err := io.ReadAll(messages.Large(size))
+func (f *rivals) ok(err error) {
+	f.Helper()
 	if err != nil {
 		f.Fatal(err)
 	}
-	f.server.Deliver(f, "alice", body)
-	f.warm()
 }
 
-// warm lets the server learn of its messages, so that neither rival pays for that.
-func (f *rivals) warm() {
-	conn, err := net.Dial("tcp", dovecot.Address(f.server.POP3))
-	if err != nil {
-		f.Fatal(err)
-	}
-	defer conn.Close()
-	fmt.Fprintf(conn, "USER alice\r\nPASS %s\r\nLIST\r\nUIDL\r\nQUIT\r\n", dovecot.Password)
-	if _, err := io.Copy(io.Discard, conn); err != nil {
-		f.Fatal(err)
-	}
-}
-
-func (f *rivals) postie(port, want int) {
-	dir := filepath.Join(dovecot.Dir(f), "inbox")
-	cmd := exec.Command(f.binary, "fetch", "-q", fmt.Sprintf("pop3://alice@%s:%d", dovecot.Host, port), "--tls", "none",
-		"--password-env", "PW", "-d", dir)
-	cmd.Env = append(os.Environ(), "PW="+dovecot.Password)
-	began := time.Now()
-	out, peak, err := runWatched(cmd)
-	f.postieTime += time.Since(began)
-	f.postieRuns++
-	f.memory = max(f.memory, peak)
-	if err != nil {
-		f.Fatalf("%v\n%s", err, out)
-	}
-	f.check(dir, want)
-}
-
-func (f *rivals) mpop(port, want int) {
-	home := dovecot.Dir(f)
-	dir := filepath.Join(home, "inbox")
-	if err := maildir.Dir(dir).Ensure(); err != nil {
-		f.Fatal(err)
-	}
-	file := f.mpoprc(home, "alice", port, false)
-	f.mpopTime += f.time(exec.Command("mpop", "-C", file, "-q", "a"))
-	f.mpopRuns++
-	f.check(dir, want)
+// mbsyncrc configures mbsync to do what postie does.
+func (f *rivals) mbsyncrc(dir, root, user string, port int) string {
+	f.ok(os.MkdirAll(root, 0o700))
+	text := fmt.Sprintf("IMAPAccount a\nHost %s\nPort %d\nUser %s\nPass %q\nSSLType None\nAuthMechs LOGIN\n\nIMAPStore far\nAccount a\n\n"+
+		"MaildirStore near\nPath %s/\nInbox %s/INBOX\nSubFolders Verbatim\n\n"+
+		"Channel c\nFar :far:\nNear :near:\nPatterns *\nCreate Both\nExpunge Both\nCopyArrivalDate yes\nSyncState *\n",
+		dovecot.Host, port, user, dovecot.Password, root, root)
+	path := filepath.Join(dir, "mbsyncrc")
+	f.ok(os.WriteFile(path, []byte(text), 0o600))
+	return path
 }
 
 // mpoprc configures mpop to do what postie does: what it fetches comes into home/inbox.
@@ -143,9 +57,7 @@ func (f *rivals) mpoprc(home, user string, port int, keep bool) string {
 	config := fmt.Sprintf("account a\nhost %s\nport %d\nuser %s\npasswordeval echo %s\nauth user\ntls off\nkeep %s\ndelivery maildir %s/inbox\nuidls_file %s/uidls\n",
 		dovecot.Host, port, user, dovecot.Password, map[bool]string{true: "on", false: "off"}[keep], home, home)
 	file := filepath.Join(home, "mpoprc")
-	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
-		f.Fatal(err)
-	}
+	f.ok(os.WriteFile(file, []byte(config), 0o600))
 	return file
 }
 
@@ -179,45 +91,6 @@ func highWater(pid int) int64 {
 	var kib int64
 	fmt.Sscan(rest, &kib)
 	return kib << 10
-}
-
-func (f *rivals) time(cmd *exec.Cmd) time.Duration {
-	began := time.Now()
-	if out, err := cmd.CombinedOutput(); err != nil {
-		f.Fatalf("%v: %v\n%s", cmd.Args, err, out)
-	}
-	return time.Since(began)
-}
-
-// check counts what came, and makes room for the next round.
-func (f *rivals) check(dir string, want int) {
-	f.StopTimer()
-	defer f.StartTimer()
-	n := 0
-	for _, err := range maildir.Dir(dir).Scan() {
-		if err != nil {
-			f.Fatal(err)
-		}
-		n++
-	}
-	if n != want {
-		f.Fatalf("%d messages came, want %d", n, want)
-	}
-	if err := os.RemoveAll(filepath.Dir(dir)); err != nil {
-		f.Fatal(err)
-	}
-}
-
-func (f *rivals) report() {
-	f.ReportMetric(0, "ns/op")
-	postie := f.postieTime.Seconds() / float64(f.postieRuns)
-	f.ReportMetric(postie, "postie-s")
-	f.ReportMetric(float64(f.memory)/(1<<20), "peak-MiB")
-	if f.mpopRuns > 0 {
-		mpop := f.mpopTime.Seconds() / float64(f.mpopRuns)
-		f.ReportMetric(mpop, "mpop-s")
-		f.ReportMetric(postie/mpop, "postie/mpop")
-	}
 }
 
 // delayed is a port that leads to another one over a line on which everything takes so much longer, each way.

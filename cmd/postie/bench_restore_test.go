@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -20,6 +21,15 @@ func BenchmarkRestore(b *testing.B) {
 	for _, size := range []struct{ count, bytes int }{{10000, 4 << 10}, {10000, 12 << 10}} {
 		b.Run(fmt.Sprintf("%dx%dKB", size.count, size.bytes>>10), func(b *testing.B) { benchmarkRestore(b, size.count, size.bytes) })
 	}
+}
+
+// race is two programs that fill accounts by turns.
+type race struct {
+	*rivals
+	port   int    // that they connect to
+	mbsync string // path; "": not installed
+	times  map[string][]time.Duration
+	peaks  map[string]int64
 }
 
 // mailboxesUp is how many mailboxes go up.
@@ -80,7 +90,7 @@ func (r *race) up(program, user, tree string, count int) {
 		if err != nil {
 			r.Fatalf("%v\n%s", err, out)
 		}
-		cmd = exec.Command(r.mbsync, "-c", r.mbsyncrc(dir, root, user), "-a", "-q")
+		cmd = exec.Command(r.mbsync, "-c", r.mbsyncrc(dir, root, user, r.port), "-a", "-q")
 		r.StartTimer()
 	}
 	began := time.Now()
@@ -105,4 +115,9 @@ func (r *race) up(program, user, tree string, count int) {
 	if total != count {
 		r.Fatalf("%s: %d messages came, want %d", program, total, count)
 	}
+}
+
+func median(all []time.Duration) float64 {
+	all = slices.Sorted(slices.Values(all))
+	return all[len(all)/2].Seconds()
 }

@@ -51,8 +51,7 @@ func (t *table) commands(p *contest, again bool) (ours, theirs func(int) *exec.C
 	}
 	theirs = func(int) *exec.Cmd {
 		clear(1)
-		r := &race{rivals: t.rivals, port: p.ports[1]}
-		return exec.Command("mbsync", "-c", r.mbsyncrc(p.dirs[1], p.dirs[1], p.users[1]), "-a", "-q")
+		return exec.Command("mbsync", "-c", t.mbsyncrc(p.dirs[1], p.dirs[1], p.users[1], p.ports[1]), "-a", "-q")
 	}
 	return ours, theirs
 }

@@ -223,13 +223,6 @@ func (t *table) client(user string) *imapclient.Client {
 	return client
 }
 
-func (t *table) ok(err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
 // rest makes a Maildir in which something happened just now look as if nothing had for a while.
 func (t *table) rest(dir string) {
 	old := time.Now().Add(-time.Minute)

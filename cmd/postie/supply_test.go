@@ -96,7 +96,7 @@ func licence(t *testing.T, module, dir string) string {
 // program was built from. With POSTIE_TEST_LONG=1 the second is built without anything of the first.
 func TestReproducible(t *testing.T) {
 	if testing.Short() {
-		t.Skip("builds twice")
+		t.Skip("-short: it builds the program twice")
 	}
 	var sums [2][sha256.Size]byte
 	for i := range sums {

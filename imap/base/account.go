@@ -99,6 +99,12 @@ func (a *Account) enter(tx *sql.Tx) error {
 		ON CONFLICT DO UPDATE SET user = user RETURNING id`, a.m.User, a.m.Host).Scan(&a.id)
 }
 
+// Statements and indexes of the table pair have these states as numbers: an index has to be named in the same words by who uses it.
+var (
+	_ = [1]struct{}{}[plan.Agreed]
+	_ = [1]struct{}{}[plan.Archived-4]
+)
+
 // Mailboxes lists those that are known, by name.
 func (a *Account) Mailboxes(ctx context.Context) ([]Mailbox, error) {
 	all, err := index.Rows(ctx, a.s, scanMailbox, `SELECT b.id, m.name, m.folder, b.validity, b.objectid, b.uidnext, b.messages, max(b.modseq, 0),

@@ -245,7 +245,7 @@ func (a *Account) Bodyless(ctx context.Context, box int64, b plan.Bounds, all bo
 
 // WithKey gives the messages of a key, in whatever mailbox.
 func (a *Account) WithKey(ctx context.Context, key maildir.Key) ([]index.Message, error) {
-	return a.s.Select(ctx, "", "m.key = ?"+" ORDER BY m.id", string(key))
+	return a.s.Select(ctx, "", "m.key = ? ORDER BY m.id", string(key))
 }
 
 // Entries tells where the files of keys lay in a mailbox when they were last seen.
@@ -266,7 +266,7 @@ func (a *Account) Entries(ctx context.Context, box int64, keys []maildir.Key) ([
 
 // WithContent gives the messages of a date (to the millisecond) whose wire form has this SHA-256, in whatever mailbox.
 func (a *Account) WithContent(ctx context.Context, date time.Time, hash [32]byte) ([]index.Message, error) {
-	return a.s.Select(ctx, "", "m.date = ? AND m.hash = ?"+" ORDER BY m.id", date.UnixMilli(), hash[:])
+	return a.s.Select(ctx, "", "m.date = ? AND m.hash = ? ORDER BY m.id", date.UnixMilli(), hash[:])
 }
 
 // WithFile gives the messages of a key, in whatever mailbox, and those that are not Exact and whose file gives this wire form.
