@@ -27,7 +27,10 @@ func (e *Ear) begin(ctx context.Context, s *imap.Session) error {
 // open selects what is listened to: INBOX, or with NOTIFY nothing, so that of INBOX too the status is told.
 func (e *Ear) open(ctx context.Context, s *imap.Session, way Way) error {
 	if way == Notify && s.Has(goimap.CapUnselect) {
-		return s.Unselect(ctx)
+		if err := s.Unselect(ctx); err != nil || !e.wasStirred() {
+			return err
+		}
+		return e.ask(ctx, s) // of what changed while it was selected no STATUS is told
 	}
 	e.mu.Lock()
 	e.idling = true // from here on, so that nothing is missed
@@ -39,6 +42,12 @@ func (e *Ear) open(ctx context.Context, s *imap.Session, way Way) error {
 	if err != nil {
 		return err
 	}
+	e.opened(m)
+	return e.compare(ctx, s, m)
+}
+
+// opened compares what is listened to with what is known of it.
+func (e *Ear) opened(m *imap.Selected) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	now := imap.Status{Messages: m.Exists, UIDNext: m.UIDNext, UIDValidity: m.UIDValidity, HighestModSeq: m.HighestModSeq}
@@ -52,7 +61,6 @@ func (e *Ear) open(ctx context.Context, s *imap.Session, way Way) error {
 		e.know(e.box, now)
 		e.hear(e.box)
 	}
-	return nil
 }
 
 // wait waits until the bell rings, or it is time to ask.
@@ -67,7 +75,7 @@ func (e *Ear) wait(ctx context.Context, s *imap.Session, way Way) error {
 		return e.poll(ctx, s, until.Sub(now))
 	}
 	if way == Idle && !now.Before(until) {
-		return e.ask(ctx, s)
+		return e.askAll(ctx, s, way)
 	}
 	began := now
 	if err := e.idle(ctx, s, min(limit, until.Sub(now))); err != nil {
@@ -142,7 +150,20 @@ func (e *Ear) poll(ctx context.Context, s *imap.Session, d time.Duration) error 
 	if e.done() {
 		return nil
 	}
-	return e.ask(ctx, s)
+	return e.askAll(ctx, s, Poll)
+}
+
+// askAll asks for the status of the mailboxes, and for the flags of some where their status does not show them.
+func (e *Ear) askAll(ctx context.Context, s *imap.Session, way Way) error {
+	began := time.Now()
+	err := e.ask(ctx, s)
+	if err == nil && !s.CondStore() {
+		err = e.compareRecent(ctx, s, way)
+		e.mu.Lock()
+		e.pace.cost = time.Since(began)
+		e.mu.Unlock()
+	}
+	return err
 }
 
 // ask asks for the status of the mailboxes.

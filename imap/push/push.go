@@ -8,6 +8,9 @@
 //     question, where it is to be had). Whatever happens in INBOX, the others are asked at once: mail is moved from one to another.
 //   - else INBOX too is asked now and then, by NOOP.
 //
+// Where the server has no mod-sequences (CONDSTORE), a status does not show flags: those of INBOX are compared when listening begins, and
+// those of the other mailboxes in which something happened lately are asked together with their status.
+//
 // How often is asked adapts (Pace): often where something happened lately and questions cost little, seldom where it is quiet. What
 // happened between a run and the listening is found by comparing states with those that were told before that run. So what a run
 // itself changed looks like news too, and another run finds nothing to do.
@@ -59,12 +62,15 @@ type Ear struct {
 
 	mu       sync.Mutex
 	known    map[string]imap.Status // as they were told
+	flags    map[string]uint64      // those of a mailbox when they were compared last
+	recent   map[string]time.Time   // other mailboxes than box in which something happened, and when
 	heard    map[string]bool        // mailboxes that something happened in, since Listen was called
 	anywhere bool                   // or in any
 	bell     chan struct{}          // rung when Listen shall end what it waits for
 	stopped  bool
 	probing  bool
 	idling   bool // what the server tells of the selected mailbox is of INBOX
+	stirred  bool // something was told of the mailbox that a run had selected, perhaps after it looked
 
 	session  *imap.Session // that the following is about
 	notified bool          // the server was asked to tell of everything
@@ -91,8 +97,9 @@ func (e *Ear) Event(event imap.Event) {
 	case imap.Listed:
 		e.anywhere = true
 	case imap.Exists, imap.Expunged, imap.Vanished, imap.Changed:
-		if !e.idling {
-			return // it belongs to the run at work, or is compared when its mailbox is opened
+		if !e.idling { // it belongs to the run at work, or is compared when its mailbox is opened
+			e.stirred = true
+			return
 		}
 		e.hear(e.box)
 	default:
@@ -118,6 +125,22 @@ func (e *Ear) hear(name string) {
 		e.heard = map[string]bool{}
 	}
 	e.heard[name] = true
+	if name == e.box {
+		return
+	}
+	if e.recent == nil || len(e.recent) >= recentWhenFull {
+		e.recent = map[string]time.Time{}
+	}
+	e.recent[name] = time.Now()
+}
+
+// wasStirred says whether something was told of a mailbox that a run had selected, and forgets it.
+func (e *Ear) wasStirred() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	stirred := e.stirred
+	e.stirred = false
+	return stirred
 }
 
 func (e *Ear) know(name string, s imap.Status) {

@@ -29,6 +29,7 @@ func listen(t *testing.T, script string, rounds int, do func(*Ear)) (heard []Hea
 		}
 		e.know("INBOX", imap.Status{Messages: 3, UIDNext: 4, UIDValidity: 1})
 		e.know("Lists", imap.Status{Messages: 1, UIDNext: 2, UIDValidity: 1})
+		e.flags = map[string]uint64{"INBOX": flagsOfOne(imap.Message{UID: 1}) + flagsOfOne(imap.Message{UID: 2}) + flagsOfOne(imap.Message{UID: 3})}
 		var done sync.WaitGroup
 		defer done.Wait()
 		if do != nil {
@@ -54,6 +55,13 @@ S: * 3 EXISTS
 S: * OK [UIDVALIDITY 1] x
 S: * OK [UIDNEXT 4] x
 S: E OK x
+` + flags
+
+const flags = `C: F UID FETCH 1:* (UID FLAGS)
+S: * 1 FETCH (UID 1 FLAGS ())
+S: * 2 FETCH (UID 2 FLAGS (\Recent))
+S: * 3 FETCH (UID 3 FLAGS ())
+S: F OK x
 `
 
 // A further connection listens to one mailbox, and asks for nothing else; that of a server without IDLE is given up.
@@ -96,6 +104,9 @@ func TestListen(t *testing.T) {
 			S: A OK x
 			`
 	}
+	flagsOfLists := func(flag string) string {
+		return strings.ReplaceAll(strings.ReplaceAll(examined, "EXAMINE INBOX", `EXAMINE "Lists"`), "UID 1 FLAGS (", "UID 1 FLAGS ("+flag)
+	}
 	const notify = `C: A NOTIFY SET (SELECTED (MessageNew MessageExpunge FlagChange)) (PERSONAL (MessageNew MessageExpunge FlagChange MailboxName SubscriptionChange))
 		`
 	const caps = "LIST-EXTENDED LIST-STATUS "
@@ -123,6 +134,19 @@ func TestListen(t *testing.T) {
 			1, nil, []Heard{{Mailboxes: []string{"Lists"}}}},
 		{"polling, a flag in INBOX", greeting(caps) + examined + "C: N NOOP\nS: * 1 FETCH (FLAGS (\\Seen))\nS: N OK x\n" + lists("1 UIDNEXT 2"),
 			1, nil, []Heard{{Mailboxes: []string{"INBOX"}}}},
+		{"a flag that changed before it listens, on a server without mod-sequences", greeting(caps+"IDLE") + strings.Replace(examined, "UID 2 FLAGS (", `UID 2 FLAGS (\Flagged `, 1),
+			1, nil, []Heard{{Mailboxes: []string{"INBOX"}}}},
+		{"flags in any order, as they were", greeting(caps+"IDLE") + strings.ReplaceAll(examined, "FLAGS ()", `FLAGS (b a)`) + strings.ReplaceAll(examined, "FLAGS ()", `FLAGS (a b)`) + "C: B IDLE\nS: + x\nS: * 4 EXISTS\nC: DONE\nS: B OK x\n" + lists("1 UIDNEXT 2"),
+			2, nil, []Heard{{Mailboxes: []string{"INBOX"}}, {Mailboxes: []string{"INBOX"}}}},
+		{"flags of a mailbox in which something happened lately", greeting(caps) + examined + "C: N NOOP\nS: N OK x\n" + lists("2 UIDNEXT 3") +
+			examined + "C: N NOOP\nS: N OK x\n" + lists("2 UIDNEXT 3") + flagsOfLists("") + // not known yet: news
+			examined + "C: N NOOP\nS: N OK x\n" + lists("2 UIDNEXT 3") + flagsOfLists("") + examined +
+			"C: N NOOP\nS: N OK x\n" + lists("2 UIDNEXT 3") + flagsOfLists(`\Answered`),
+			3, nil, []Heard{{Mailboxes: []string{"Lists"}}, {Mailboxes: []string{"Lists"}}, {Mailboxes: []string{"Lists"}}}},
+		{"a flag that changed while it was looked for", greeting(caps+"IDLE") + examined + "C: B IDLE\nS: + x\nC: DONE\nS: B OK x\n" + lists("2 UIDNEXT 3") +
+			examined + "C: B IDLE\nS: + x\nC: DONE\nS: B OK x\n" + lists("2 UIDNEXT 3") + flagsOfLists("") +
+			examined + "C: B IDLE\nS: + x\nC: DONE\nS: B OK x\n" + lists("2 UIDNEXT 3") + flagsOfLists("") + strings.Replace(examined, "UID 1 FLAGS (", `UID 1 FLAGS (\Seen`, 1),
+			3, nil, []Heard{{Mailboxes: []string{"Lists"}}, {Mailboxes: []string{"Lists"}}, {Mailboxes: []string{"INBOX"}}}},
 		{"NOTIFY tells of all", greeting(caps+"IDLE NOTIFY UNSELECT") + notify + "S: A OK x\n" + lists("1 UIDNEXT 2") +
 			"C: B IDLE\nS: + x\nS: * STATUS Lists (MESSAGES 2 UIDNEXT 3 UIDVALIDITY 1)\nC: DONE\nS: B OK x\nC: B IDLE\nS: + x\nS: * LIST () \"/\" New\nC: DONE\nS: B OK x\n",
 			2, nil, []Heard{{Mailboxes: []string{"Lists"}}, {Anywhere: true}}},
@@ -138,6 +162,57 @@ func TestListen(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What a server with NOTIFY tells of a mailbox while a run has it selected is compared afterwards: no STATUS is told of it.
+func TestStirred(t *testing.T) {
+	script := greeting("IDLE NOTIFY UNSELECT LIST-EXTENDED LIST-STATUS CONDSTORE") + `C: A NOTIFY SET (...)
+S: A OK x
+C: A LIST "" "*" RETURN (...)
+S: * LIST () "/" INBOX
+S: * STATUS INBOX (MESSAGES 3 UIDNEXT 4 UIDVALIDITY 1 UNSEEN 0 HIGHESTMODSEQ 9)
+S: A OK x
+C: A EXAMINE INBOX (...)
+S: * 3 EXISTS
+S: * OK [UIDVALIDITY 1] x
+S: * OK [HIGHESTMODSEQ 9] x
+S: A OK x
+C: N NOOP
+S: * 1 FETCH (UID 1 FLAGS (\Seen) MODSEQ (10))
+S: N OK x
+C: U UNSELECT
+S: U OK x
+C: A LIST "" "*" RETURN (...)
+S: * LIST () "/" INBOX
+S: * STATUS INBOX (MESSAGES 3 UIDNEXT 4 UIDVALIDITY 1 UNSEEN 0 HIGHESTMODSEQ 10)
+S: A OK x
+hang`
+	synctest.Test(t, func(t *testing.T) {
+		srv := imaptest.Script{Text: script}.Start()
+		e := New()
+		s, err := imap.Connect(t.Context(), imap.Options{Dial: srv.Dial, Event: e.Event})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var heard []Heard
+		for range 2 {
+			h, err := e.Listen(t.Context(), s)
+			if err != nil {
+				break
+			}
+			if heard = append(heard, h); len(heard) == 1 { // a run
+				s.Examine(t.Context(), "INBOX", nil)
+				s.Noop(t.Context())
+			}
+		}
+		s.Close()
+		if want := []Heard{{Mailboxes: []string{"INBOX"}}, {Mailboxes: []string{"INBOX"}}}; !reflect.DeepEqual(heard, want) {
+			t.Errorf("%v, want %v", heard, want)
+		}
+		if err := srv.Wait(); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 // A line that is dead, as after a suspend, is found so within seconds after a Probe, whatever the server's way.
