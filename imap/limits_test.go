@@ -79,6 +79,9 @@ func longFlags(n int) string {
 
 // No answer fills the memory: beyond its limit it ends the session, or is not kept.
 func TestFloods(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: it reads hundreds of MB")
+	}
 	const many = 100 << 20
 	selects := func(s *imap.Session) error {
 		_, err := s.Select(t.Context(), "x", &imap.Resync{UIDValidity: 1, ModSeq: 5})

@@ -42,6 +42,9 @@ func (e *endless) Read(p []byte) (int, error) {
 
 // Whatever a server says without end, it is a ProtocolError before long, and memory stays small: limits.go.
 func TestFloods(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: it reads hundreds of MB")
+	}
 	survey := func(s *Session) error {
 		s.window = 2
 		_, err := s.Survey(context.Background())

@@ -13,6 +13,9 @@ import (
 
 // Messages that are made to cost much: what is read of them is bounded, and takes memory by no more than a part of their size.
 func TestBombs(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: it reads hundreds of MB")
+	}
 	var nested, siblings, forwarded, fields strings.Builder
 	for i := range 10000 {
 		fmt.Fprintf(&nested, "Content-Type: multipart/mixed; boundary=b%d\n\n--b%d\n", i, i)
