@@ -128,6 +128,37 @@ func FlagsAgain(uid bool) Quirk {
 	}}
 }
 
+// NoInbox lets an account have no mailbox at all until its user makes its INBOX, as Cyrus does (autocreate_quota): before that NAMESPACE
+// tells nothing and everything else is refused. From then on it is so no more, on every connection.
+func NoInbox() Quirk {
+	var made atomic.Bool
+	refuse := Refuse(`^(STATUS|SELECT|EXAMINE|APPEND|CREATE|SUBSCRIBE) `, 0, "NO Mailbox does not exist")
+	namespace, listed := regexp.MustCompile(`^\* NAMESPACE .*`), regexp.MustCompile(`^\* (LIST|LSUB|STATUS) `)
+	return Quirk{
+		Hears: func(d *Dialogue, command string) string {
+			tag, rest, _ := strings.Cut(command, " ")
+			switch first := strings.ReplaceAll(rest, `"`, "") == "CREATE INBOX"; {
+			case first && made.CompareAndSwap(false, true):
+				d.Say(tag + " OK made")
+				return ""
+			case made.Load():
+				return command
+			}
+			return refuse.Hears(d, command)
+		},
+		Says: func(_ *Dialogue, response string) []string {
+			switch {
+			case made.Load():
+			case listed.MatchString(response):
+				return nil
+			default:
+				response = namespace.ReplaceAllString(response, "* NAMESPACE NIL NIL NIL")
+			}
+			return []string{response}
+		},
+	}
+}
+
 // Adds puts a field before the header of what is appended, as gluon does.
 func Adds(field string) Quirk {
 	return appended(func(m string) string { return field + "\r\n" + m })

@@ -2,9 +2,11 @@ package restore
 
 import (
 	"context"
+	"slices"
 
 	"postie/imap"
 	"postie/imap/changes"
+	"postie/imap/naming"
 	"postie/imap/plan"
 	"postie/maildir"
 	"postie/maildir/source"
@@ -63,6 +65,41 @@ func (r *run) fresh(ctx context.Context, all []Mailbox) (there []Mailbox, err er
 		}
 	}
 	return there, nil
+}
+
+// inbox makes the INBOX of an account that has none, before anything else: a Cyrus that lets its users make it (autocreate_quota) takes no
+// other mailbox before, and says only afterwards, by NAMESPACE, how those are named. That it is refused is told when all mailboxes are made.
+func (r *run) inbox(ctx context.Context) error {
+	if _, listed := r.listed[naming.Inbox]; listed || len(r.Mailboxes) == 0 {
+		return nil
+	}
+	_, refusals, err := r.session.Statuses(ctx, naming.Inbox)
+	if err != nil && !single(err) {
+		return err
+	}
+	if no := refusals[naming.Inbox]; no == nil || !no.Nonexistent() {
+		return nil
+	}
+	if r.DryRun {
+		if !slices.ContainsFunc(r.Mailboxes, func(m Mailbox) bool { return m.Name == naming.Inbox }) {
+			r.preview(&box{name: naming.Inbox}, decision{})
+		}
+		if r.naming.Delim == 0 {
+			r.naming.Delim = '/' // there will be one
+		}
+		return nil
+	}
+	r.step("create")
+	if err := r.session.Create(ctx, naming.Inbox); err != nil {
+		if single(err) {
+			r.fail(naming.Inbox, "", err)
+			return nil
+		}
+		return err
+	}
+	r.report.Created++
+	r.emit(Created{naming.Inbox})
+	return r.list(ctx)
 }
 
 // made is a mailbox that was made.

@@ -89,6 +89,45 @@ func TestHeaderChanged(t *testing.T) {
 	}
 }
 
+// An account that has no INBOX yet, and says only then where its mailboxes lie: one run puts all there, also what lies below others, and where
+// no mail goes into INBOX. A dry run foretells it.
+func TestNoInbox(t *testing.T) {
+	next := street(t, rungs()["below INBOX"])
+	for name, letters := range map[string][]string{"with mail for INBOX": {"INBOX/cur/1.a:2,", "A/cur/2.a:2,", "Lists/go/cur/3.a:2,S"}, "with none": {"A/cur/2.a:2,", "Lists/go/cur/3.a:2,S"}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a := next(t)
+			a.quirks = []imaptest.Quirk{imaptest.NoInbox()}
+			root := dovecot.Dir(t)
+			for n, path := range letters {
+				put(t, root, path, letter(n), n)
+			}
+			for _, dry := range []bool{true, false} {
+				r, err := a.run(root, func(o *Options) { o.DryRun = dry })
+				a.ok(err)
+				if r.Failed > 0 || r.Uploaded != len(letters) || r.Created != 3 {
+					t.Errorf("dry %v: %+v, %q", dry, r, a.failures())
+				}
+			}
+			a.equal(here(t, root), name)
+			a.rests(root)
+		})
+	}
+}
+
+// A server that makes no INBOX says so once.
+func TestNoInboxRefused(t *testing.T) {
+	a := street(t, dovecot.Options{})(t)
+	a.quirks = []imaptest.Quirk{imaptest.Refuse("^CREATE", 0, "NO Permission denied"), imaptest.NoInbox()}
+	root := dovecot.Dir(t)
+	put(t, root, "INBOX/cur/1.a:2,", letter(1), 1)
+	r, err := a.run(root, nil)
+	a.ok(err)
+	if failures := a.failures(); r.Uploaded+r.Created != 0 || r.Failed != 1 || len(failures) != 1 || failures[0] != "INBOX .: CREATE: server refused: Permission denied" {
+		t.Errorf("%+v, %q", r, failures)
+	}
+}
+
 // A server that keeps equal messages once: one copy is tried, the others are not, and it is said.
 func TestMerged(t *testing.T) {
 	next := street(t, dovecot.Options{})

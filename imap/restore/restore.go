@@ -114,6 +114,9 @@ func (r *run) all(ctx context.Context) (err error) {
 	if err := r.list(ctx); err != nil {
 		return err
 	}
+	if err := r.inbox(ctx); err != nil {
+		return err
+	}
 	groups := grouped(r.Options.Mailboxes)
 	var missing []Mailbox
 	for _, m := range groups {
