@@ -57,12 +57,21 @@ func (c *mailboxChanges) create(ctx context.Context, op plan.Op) error {
 
 // makeThere makes a mailbox on the server, and subscribes to it, since many programs show nothing else.
 func (c *mailboxChanges) makeThere(ctx context.Context, b *box) error {
+	first := b.Name == index.Inbox
+	if c.newAccount() && !first {
+		return errNoInbox
+	}
 	b.server, _ = c.naming.Theirs(b.Name)
 	b.Server = ""
 	c.step("create " + b.Name)
 	err := c.session.Create(ctx, b.server)
-	if err != nil && !c.thereAlready(ctx, b.server) && !c.belowInbox(ctx, b) {
-		return err
+	if err != nil && (first || !c.thereAlready(ctx, b.server) && !c.belowInbox(ctx, b)) {
+		return err // an INBOX that turns out to be there has not been looked at
+	}
+	if first { // now NAMESPACE tells where the others lie
+		if c.naming.Prefix, c.naming.Delim, err = c.session.Namespace(ctx); err != nil {
+			return err
+		}
 	}
 	err = c.session.Subscribe(ctx, b.server)
 	if err != nil && !single(err) {

@@ -44,6 +44,7 @@ const (
 	errUntold      = changes.ErrUntold
 	errLists       = problem("the server lists no mailbox at all: of those that are not known here only INBOX can be looked at")
 	errName        = problem("its name on the server cannot be used in a command: rename it there, with another program")
+	errNoInbox     = problem("the account has no INBOX yet, without which it can have no other mailbox")
 	errGone        = problem("the message is not there any more")
 	errEmpty       = problem("the file holds nothing")
 	errRewritten   = problem("the file was rewritten meanwhile")

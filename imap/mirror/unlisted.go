@@ -14,7 +14,7 @@ import (
 )
 
 // unlisted looks for mailboxes that LIST did not name: those that the base knows, which must not be taken for deleted because of one
-// answer, and INBOX, which always exists (RFC 9051 section 5.1). An extended LIST is asked again plainly, then STATUS and at last
+// answer, and INBOX, which exists (RFC 9051 section 5.1) but in an account that is new (Cyrus). An extended LIST is asked again plainly, then STATUS and at last
 // EXAMINE have to say that a mailbox is not there. all is what LIST said.
 func (f *finder) unlisted(ctx context.Context, all []imap.Mailbox) error {
 	missing := f.missingThere(all)
@@ -31,26 +31,32 @@ func (f *finder) unlisted(ctx context.Context, all []imap.Mailbox) error {
 		all = append(all, plain...)
 		missing = f.missingThere(all)
 	}
-	if named := func(p string) bool { return !strings.ContainsAny(p, "*%") }; len(all) == 0 && f.firstSync.first && (len(f.Mailboxes) == 0 || !slices.ContainsFunc(f.Mailboxes, named)) {
-		f.fail(plan.Op{}, errLists)
-	}
 	names := make([]string, len(missing))
 	for i, b := range missing {
 		names[i] = b.server
 	}
-	if len(names) == 0 {
-		return nil
-	}
-	found, refusals, err := f.session.Statuses(ctx, names...)
-	if err != nil && !f.breakers.doWithout(ctx, err) { // else EXAMINE tells
-		return err
-	}
-	for _, b := range missing {
-		if err := f.confirm(ctx, b, found[b.server], refusals[b.server]); err != nil {
+	if len(names) > 0 {
+		found, refusals, err := f.session.Statuses(ctx, names...)
+		if err != nil && !f.breakers.doWithout(ctx, err) { // else EXAMINE tells
 			return err
 		}
+		for _, b := range missing {
+			if err := f.confirm(ctx, b, found[b.server], refusals[b.server]); err != nil {
+				return err
+			}
+		}
+	}
+	named := func(p string) bool { return !strings.ContainsAny(p, "*%") }
+	if len(all) == 0 && f.firstSync.first && !f.newAccount() && (len(f.Mailboxes) == 0 || !slices.ContainsFunc(f.Mailboxes, named)) {
+		f.fail(plan.Op{}, errLists)
 	}
 	return nil
+}
+
+// newAccount says whether an account has no INBOX: then it can have no other mailbox either.
+func (a *account) newAccount() bool {
+	b := a.byName[index.Inbox]
+	return b != nil && b.remote == nil && !b.outside && !b.apart && !b.known
 }
 
 // missingThere are the mailboxes that should be on the server and are not listed, each with the name that it has there.
@@ -88,6 +94,12 @@ func (f *finder) confirm(ctx context.Context, b *box, st *imap.Status, refusal *
 		case err != nil && !single(err):
 			return f.at(looking(b), err)
 		case refusal != nil && refusal.Nonexistent() && b.Name != index.Inbox:
+			return nil
+		case refusal != nil && refusal.Nonexistent() && !b.known: // LIST, STATUS and EXAMINE agree, and nothing was ever seen in it
+			if f.naming.Delim == 0 { // Cyrus says it when INBOX is there: makeThere
+				f.naming.Delim = '/'
+			}
+			f.note(b.Name, "the account has none yet")
 			return nil
 		case err != nil:
 			f.undecided(b, err)

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"postie/imap/imaptest"
+	"postie/imap/plan"
 	"postie/testdata/dovecot"
 )
 
@@ -123,4 +124,41 @@ func TestGuardAsksAgain(t *testing.T) {
 	d.sync()
 	d.equal()
 	d.quiet()
+}
+
+// An account that has no INBOX yet, and says only then where its mailboxes lie: one sync makes it and puts up what is here. A dry run foretells
+// that, and where nothing may be made on the server nothing is amiss.
+func TestNoInbox(t *testing.T) {
+	t.Parallel()
+	w := newStreet(t, below())
+	for name, inbox := range map[string]bool{"with mail in INBOX": true, "without": false} {
+		t.Run(name, func(t *testing.T) {
+			d := w.device(t, imaptest.NoInbox())
+			d.policy.AllowMassDelete = true // else nothing goes up unasked that was here before the first sync
+			d.deliver("Archive", 1)
+			d.deliver("Lists/go", 2)
+			if inbox {
+				d.deliver("INBOX", 3)
+			}
+			for _, change := range []func(*Options){func(o *Options) { o.DryRun = true }, func(o *Options) { o.Policy.Create = plan.Local }} {
+				if r, err := d.run(change); err != nil || r.Failed > 0 {
+					t.Errorf("%+v, %v, %v", r, err, d.failures())
+				}
+			}
+			d.sync()
+			d.equal()
+			d.quiet()
+		})
+	}
+}
+
+// One whose server makes no INBOX is told why the others are not there either, and nothing is tried that would be refused.
+func TestNoInboxRefused(t *testing.T) {
+	t.Parallel()
+	d := newStreet(t, below()).device(t, imaptest.Refuse("^CREATE", 0, "NO Permission denied"), imaptest.NoInbox())
+	d.policy.AllowMassDelete = true
+	d.deliver("Archive", 1)
+	if r, err := d.run(nil); err != nil || r.Failed != 2 {
+		t.Errorf("%+v, %v, %v", r, err, d.failures())
+	}
 }

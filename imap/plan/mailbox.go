@@ -34,8 +34,10 @@ func (d *differ) place(b *box) {
 		return // it stays here
 	case b.Known && empty && b.Exist != 0 && !b.changes(b.Exist):
 		op.Reason = "it is " + b.Exist.String() + ", where nothing is deleted"
-	case b.Exist == 0 && !b.Known:
+	case b.Exist == 0 && !b.Known && !(inbox(b.Name) && b.changes(Remote) && d.policy.Create&Remote != 0):
 		return
+	case b.Exist == 0 && !b.Known: // an account that is new: it takes nothing else before
+		op.Side, op.Reason = missing&d.policy.Create, "there is always an INBOX"
 	case b.Exist == 0:
 		op.Kind, op.Side, op.Reason = Drop, Both, "gone on both sides"
 	case b.Known && empty:

@@ -121,9 +121,15 @@ type Notice struct {
 	Count   int // of the messages that it is true of
 }
 
-// order sorts operations into the order of a run. Mailboxes are made before those below them, and dropped after.
+// order sorts operations into the order of a run. Mailboxes are made before those below them, INBOX before all others, and dropped after.
 func order(a, b Op) int {
 	boxes := strings.Compare(a.Mailbox, b.Mailbox)
+	if a.Kind == Create && inbox(a.Mailbox) != inbox(b.Mailbox) {
+		boxes = -1
+		if inbox(b.Mailbox) {
+			boxes = 1
+		}
+	}
 	if a.Kind == Drop {
 		boxes = -boxes
 	}
