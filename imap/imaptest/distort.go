@@ -135,7 +135,10 @@ func (d *Dialogue) hears(command string) {
 	}
 	if command != "" {
 		io.WriteString(d.server, outside(command, func(line string) string {
-			return regexp.MustCompile(`\{(\d+)\}$`).ReplaceAllString(line, "{$1+}")
+			if _, waits, ok := announces(line); ok && waits {
+				return strings.TrimSuffix(line, "}") + "+}"
+			}
+			return line
 		})+"\r\n")
 	}
 }
@@ -164,9 +167,14 @@ func read(r *bufio.Reader, leave func()) (string, error) {
 	}
 }
 
+var announcement = regexp.MustCompile(`\{(\d+)(\+?)\}$`)
+
 // announces reads the announcement of a literal at the end of a line.
 func announces(line string) (size int, waits, ok bool) {
-	m := regexp.MustCompile(`\{(\d+)(\+?)\}$`).FindStringSubmatch(line)
+	if !strings.HasSuffix(line, "}") { // most do not: the pattern would look through each whole
+		return 0, false, false
+	}
+	m := announcement.FindStringSubmatch(line)
 	if m == nil {
 		return 0, false, false
 	}

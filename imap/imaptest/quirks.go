@@ -51,7 +51,13 @@ func Refuse(pattern string, times int, answer string) Quirk {
 
 // Without takes a capability away, and answers BAD to what needs it.
 func Without(capability string) Quirk {
-	q := Replace(`(?i)(CAPABILITY\b.*?) `+regexp.QuoteMeta(capability)+`( |\]|$)`, "$1$2")
+	taken := Replace(`(?i)(CAPABILITY\b.*?) `+regexp.QuoteMeta(capability)+`( |\]|$)`, "$1$2")
+	q := Quirk{Says: func(d *Dialogue, response string) []string {
+		if head := response[:min(len(response), 80)]; !strings.Contains(strings.ToUpper(head), "CAPABILITY") { // else the pattern looks through every message
+			return []string{response}
+		}
+		return taken.Says(d, response)
+	}}
 	if pattern, ok := needs()[capability]; ok {
 		q.Hears = Refuse(pattern, 0, "BAD what is that?").Hears
 	}
