@@ -212,7 +212,7 @@ func (j *job) restore(ctx context.Context, o restore.Options, t found) (s ui.Sum
 	if err == nil {
 		r.Failed += j.unrestored(t)
 	}
-	return ui.Summary{Uploaded: r.Uploaded, FlagsPushed: r.Flags, Subscribed: r.Subscribed, Present: r.There, Failed: r.Failed, Mailboxes: r.Mailboxes, Bytes: r.Received}, err
+	return ui.Summary{Uploaded: r.Uploaded, FlagsPushed: r.Flags, Subscribed: r.Subscribed, Redated: r.Redated, Present: r.There, Failed: r.Failed, Mailboxes: r.Mailboxes, Bytes: r.Received}, err
 }
 
 // unrestored tells of what is no mail, or is not here.
@@ -275,6 +275,13 @@ func (j *job) restored(t found) func(restore.Event) {
 		case restore.Flagged:
 			did(ui.Step{Event: "flags", Mailbox: e.Mailbox, Do: "flags", Message: "UID " + e.UIDs.String(), Flags: "push +" + flagText(e.Add),
 				Says: fmt.Sprintf("add the flags %s to UID %s on the server", flagText(e.Add), e.UIDs), Reason: "it lacks them"})
+		case restore.Redated:
+			says := fmt.Sprintf("%s arrived on %s; the server says", e.Where, e.Date.UTC().Format(time.DateTime))
+			reason := "another time"
+			if !e.There.IsZero() {
+				reason = e.There.UTC().Format(time.DateTime)
+			}
+			did(ui.Step{Event: "date", Mailbox: e.Mailbox, Do: "date", Message: e.Where, UID: ui.UID(e.UID), Says: says, Reason: reason})
 		case restore.Failed:
 			err := fmt.Errorf("%s: %w", e.Mailbox, e.Err)
 			if e.Where != "" {

@@ -1,6 +1,8 @@
 package restore
 
 import (
+	"time"
+
 	goimap "github.com/emersion/go-imap/v2"
 
 	"postie/maildir"
@@ -33,6 +35,13 @@ type (
 		UIDs    goimap.UIDSet
 		Add     maildir.Flags
 	}
+	// Redated: a message that this run put there has another date of arrival there. It fails no run.
+	Redated struct {
+		Mailbox     string
+		UID         goimap.UID // 0: the server did not tell
+		Where       string
+		Date, There time.Time // There is zero where nobody knows which message it is
+	}
 	// Failed: a message is not there, or a mailbox could not be looked at or made (Where is "").
 	Failed struct {
 		Mailbox string
@@ -48,5 +57,6 @@ func (Created) event()    {}
 func (Subscribed) event() {}
 func (Uploaded) event()   {}
 func (Flagged) event()    {}
+func (Redated) event()    {}
 func (Failed) event()     {}
 func (Notice) event()     {}

@@ -53,6 +53,7 @@ type Report struct {
 	Flags      int   // of those: messages that got flags which they lacked
 	Created    int   // mailboxes
 	Subscribed int   // mailboxes
+	Redated    int   // messages of those uploaded that have another date of arrival there
 	Failed     int   // messages and mailboxes; they were told as events
 	Mailboxes  int   // of those: mailboxes
 	Received   int64 // octets that came from the server, after decompression
@@ -72,13 +73,14 @@ type run struct {
 	naming  naming.Scheme
 	listed  map[string]imap.Mailbox // by our names; those too that were made
 	report  Report
-	once    map[string]bool // what was told or counted: not again over another connection
+	put     map[string][]placed // by mailbox
+	once    map[string]bool     // what was told or counted: not again over another connection
 	breakers
 }
 
 // Run puts mail back. Errors are those of imap.Connect and of the session. What fails by itself is a Failed event and a count in the report.
 func Run(ctx context.Context, o Options) (Report, error) {
-	r := &run{Options: o, once: map[string]bool{}, breakers: breakers{ends: map[address]int{}, unsure: map[address]bool{}}}
+	r := &run{Options: o, put: map[string][]placed{}, once: map[string]bool{}, breakers: breakers{ends: map[address]int{}, unsure: map[address]bool{}}}
 	if r.Log == nil {
 		r.Log = slog.New(slog.DiscardHandler)
 	}
@@ -140,6 +142,9 @@ func (r *run) all(ctx context.Context) (err error) {
 	}
 	if err := r.subscribe(ctx, groups); err != nil {
 		return err
+	}
+	if r.dates(ctx); ctx.Err() != nil || !r.session.Alive() { // all is there
+		return context.Cause(ctx)
 	}
 	return r.session.Logout(ctx)
 }
@@ -299,31 +304,6 @@ func (r *run) foretold(b *box, ours []*source.Message, d decision) decision {
 	return d
 }
 
-// gmail keeps a message once, in however many mailboxes and copies.
-const gmail goimap.Cap = "X-GM-EXT-1"
-
-func (r *run) merged(b *box, n int) {
-	r.notice(b, fmt.Sprintf("the server keeps equal messages once: %d more copies are not there", n))
-}
-
-// flagless says which flags and keywords a mailbox does not keep.
-func (r *run) flagless(b *box, ours []*source.Message) {
-	count := map[string]int{}
-	for _, m := range ours {
-		for _, flag := range changes.IMAPFlags(m.Flags.Without(kept(m.Flags, b.keeps))) {
-			count[string(flag)]++
-		}
-	}
-	var lines []string
-	for flag, n := range count {
-		lines = append(lines, fmt.Sprintf("%s (%d messages)", flag, n))
-	}
-	if len(lines) > 0 {
-		slices.Sort(lines)
-		r.notice(b, "the server does not keep "+strings.Join(lines, ", ")+" there")
-	}
-}
-
 // preview tells what would be done.
 func (r *run) preview(b *box, d decision) {
 	if !b.there {
@@ -342,6 +322,9 @@ func (r *run) preview(b *box, d decision) {
 func (r *run) done(u Uploaded) {
 	r.report.Uploaded++
 	r.report.Bytes += u.Message.Size
+	if !r.DryRun && !u.Message.Date.IsZero() {
+		r.put[u.Mailbox] = append(r.put[u.Mailbox], placed{u.UID, u.Message.Date, u.Message.Where})
+	}
 	r.emit(u)
 }
 

@@ -14,10 +14,7 @@ import (
 // subscribed lists what is subscribed on the server.
 func (a *account) subscribed() string {
 	a.Helper()
-	s, err := imap.Connect(a.Context(), imap.Options{Dial: a.server.DialIMAP, Login: dovecot.User(a.user)})
-	a.ok(err)
-	defer s.Close()
-	all, err := s.List(a.Context(), false)
+	all, err := a.connected().List(a.Context(), false)
 	a.ok(err)
 	var names []string
 	for _, m := range all {
@@ -27,6 +24,15 @@ func (a *account) subscribed() string {
 	}
 	slices.Sort(names)
 	return strings.Join(names, " ")
+}
+
+// connected is another program's session.
+func (a *account) connected() *imap.Session {
+	a.Helper()
+	s, err := imap.Connect(a.Context(), imap.Options{Dial: a.server.DialIMAP, Login: dovecot.User(a.user)})
+	a.ok(err)
+	a.Cleanup(func() { s.Close() })
+	return s
 }
 
 // only lets a run subscribe to these mailboxes.

@@ -18,6 +18,7 @@ type Summary struct {
 	FlagsPulled   int      `json:"flags_pulled"`         // messages
 	FlagsPushed   int      `json:"flags_pushed"`         // messages
 	Subscribed    int      `json:"subscribed,omitempty"` // restore: mailboxes
+	Redated       int      `json:"redated,omitempty"`    // restore: messages uploaded whose date of arrival the server did not keep
 	Moved         int      `json:"moved"`
 	DeletedLocal  int      `json:"deleted_local"`
 	DeletedRemote int      `json:"deleted_remote"`
@@ -43,6 +44,7 @@ func (s Summary) Then(next Summary) Summary {
 	next.FlagsPulled += s.FlagsPulled
 	next.FlagsPushed += s.FlagsPushed
 	next.Subscribed += s.Subscribed
+	next.Redated += s.Redated
 	next.Moved += s.Moved
 	next.DeletedLocal += s.DeletedLocal
 	next.DeletedRemote += s.DeletedRemote
@@ -121,6 +123,7 @@ func (s Summary) parts() []string {
 	add(s.FlagsPulled, "flags of %d updated here", "update flags of %d here")
 	add(s.FlagsPushed, "flags of %d updated on the server", "update flags of %d on the server")
 	add(s.Subscribed, "%d subscribed to", "subscribe to %d")
+	add(s.Redated, "%d of another date there", "")
 	add(s.Moved, "%d moved", "move %d")
 	add(s.DeletedLocal, "%d deleted here", "delete %d here")
 	won := ""
