@@ -136,7 +136,7 @@ func TestActWithBodies(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer store.Close()
-	if n, err := query.Unindexed(t.Context(), store); n > 0 || err != nil {
+	if n, err := query.Unindexed(t.Context(), store, -1); n > 0 || err != nil {
 		t.Errorf("%d messages were left to the first search, %v", n, err)
 	}
 	m.want("bodies are found", m.ids("search", "body2"), "work/INBOX/2")

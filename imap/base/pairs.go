@@ -205,10 +205,13 @@ func (a *Account) Held(ctx context.Context, box int64) (int64, error) {
 	return n[0], nil
 }
 
+// unlike is the condition of the index pair_unlike, in its words: without them a statement reads all pairs of the mailbox.
+const unlike = "p.state <> 4 AND (p.state <> 0 OR p.local <> p.remote OR p.local_keywords <> p.remote_keywords)"
+
 // AlwaysInView gives the pairs of a mailbox that are in view in every run, whatever happened: those with a state, without a UID,
 // or with flags that differ. What was archived is not among them.
 func (a *Account) AlwaysInView(ctx context.Context, box int64) ([]Row, error) {
-	rows, err := index.Rows(ctx, a.s, scanRow, pairColumns+"p.state <> 4 AND (p.state <> 0 OR p.local <> p.remote OR p.local_keywords <> p.remote_keywords) ORDER BY +p.uid, p.key", box) // +: not by all UIDs
+	rows, err := index.Rows(ctx, a.s, scanRow, pairColumns+unlike+" ORDER BY +p.uid, p.key", box) // +: not by all UIDs
 	return rows, verb("read base", err)
 }
 
@@ -317,7 +320,7 @@ func (a *Account) Identify(ctx context.Context, box int64, p plan.Pair) (id plan
 
 // Arriving gives the pairs whose file is durable in tmp/ and was perhaps published when a run was stopped.
 func (a *Account) Arriving(ctx context.Context, box int64) ([]Row, error) {
-	rows, err := index.Rows(ctx, a.s, scanRow, pairColumns+"p.state = ?", box, arriving)
+	rows, err := index.Rows(ctx, a.s, scanRow, pairColumns+"p.state = ? AND "+unlike, box, arriving)
 	return rows, verb("read base", err)
 }
 

@@ -29,12 +29,12 @@ type Late struct {
 	Local        maildir.Flags // that were agreed: Flags is meant against them
 }
 
-// Late are the pending changes whose messages have got their bodies.
+// Late are the pending changes whose messages have got their bodies. Of changes there are few: CROSS JOIN has SQLite begin with them.
 func (a *Account) Late(ctx context.Context) ([]Late, error) {
 	all, err := index.Rows(ctx, a.s, func(rows *sql.Rows) (l Late, err error) {
 		return l, rows.Scan(&l.Box, &l.Message, &l.UID, &l.Local.Set, &l.Local.Keywords)
-	}, `SELECT w.box, p.message, w.uid, p.local, p.local_keywords FROM wish w JOIN box b ON b.id = w.box
-		JOIN pair p ON p.box = w.box AND p.uid = w.uid WHERE b.account = ? AND p.key IS NOT NULL AND p.state = ? ORDER BY w.box, w.uid`, a.id, plan.Agreed)
+	}, `SELECT w.box, p.message, w.uid, p.local, p.local_keywords FROM wish w CROSS JOIN box b ON b.id = w.box
+		CROSS JOIN pair p ON p.box = w.box AND p.uid = w.uid WHERE b.account = ? AND p.key IS NOT NULL AND p.state = ? ORDER BY w.box, w.uid`, a.id, plan.Agreed)
 	for i := 0; i < len(all) && err == nil; i++ {
 		ws, pendingErr := a.s.PendingChanges(ctx, "box = ? AND uid = ?", all[i].Box, all[i].UID)
 		if err = pendingErr; len(ws) > 0 {

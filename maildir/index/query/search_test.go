@@ -133,7 +133,7 @@ func TestSearchSamples(t *testing.T) {
 	}
 	refreshed(t, s)
 	indexText(t, s, TextOptions{Bodies: true})
-	n, err := Unindexed(t.Context(), s)
+	n, err := Unindexed(t.Context(), s, -1)
 	want(t, "unindexed", fmt.Sprint(n, err), "0 <nil>")
 	for _, m := range all(t, s) {
 		for _, found := range []string{m.Summary.Subject, m.Summary.From} {
@@ -162,10 +162,10 @@ func TestIndexText(t *testing.T) {
 	if !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
-	n, _ := Unindexed(t.Context(), s)
+	n, _ := Unindexed(t.Context(), s, -1)
 	want(t, "left", n, 300)
 	indexText(t, s, TextOptions{}) // headers only
-	n, _ = Unindexed(t.Context(), s)
+	n, _ = Unindexed(t.Context(), s, -1)
 	want(t, "left", n, 0)
 	want(t, "body of one that was read", len(hits(t, s, "hello", 0)), textBatch)
 	want(t, "subject of all", len(hits(t, s, "subject:letter", 0)), textBatch+300)
@@ -184,11 +184,11 @@ func TestIndexText(t *testing.T) {
 	refreshed(t, s)
 	os.Remove(filepath.Join(string(root), "new/gone"))
 	indexText(t, s, TextOptions{Bodies: true, MaxSize: 1000})
-	n, _ = Unindexed(t.Context(), s)
+	n, _ = Unindexed(t.Context(), s, -1)
 	want(t, "large and gone wait", n, 2)
 	indexText(t, s, TextOptions{Bodies: true})
 	refreshed(t, s)
-	n, _ = Unindexed(t.Context(), s)
+	n, _ = Unindexed(t.Context(), s, -1)
 	want(t, "none waits", n, 0)
 	want(t, "large", len(hits(t, s, "word large", 0)), 1)
 }

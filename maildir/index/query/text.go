@@ -36,9 +36,9 @@ const (
 	textSlim   = 3 // the header: bodies were not wanted
 )
 
-// Unindexed says how many messages full text does not know yet, or not in full.
-func Unindexed(ctx context.Context, s *index.Store) (int, error) {
-	n, err := index.Rows(ctx, s, index.Number, "SELECT count(*) FROM message INDEXED BY message_unindexed WHERE indexed < 2")
+// Unindexed says how many messages full text does not know yet, or not in full. It counts no further than most; below 0: all.
+func Unindexed(ctx context.Context, s *index.Store, most int) (int, error) {
+	n, err := index.Rows(ctx, s, index.Number, "SELECT count(*) FROM (SELECT 1 FROM message INDEXED BY message_unindexed WHERE indexed < 2 LIMIT ?)", most)
 	if err != nil {
 		return 0, verb("read index", err)
 	}
@@ -99,7 +99,7 @@ func (x *texting) run(ctx context.Context) error {
 	if err := wantBodies(ctx, x.s, x.o.Bodies); err != nil {
 		return err
 	}
-	todo, err := Unindexed(ctx, x.s)
+	todo, err := Unindexed(ctx, x.s, -1)
 	if err != nil || todo == 0 {
 		return err
 	}

@@ -75,7 +75,7 @@ func (s *Stores) IndexNew(ctx context.Context, accounts []config.Account) {
 			continue
 		}
 		seen[o] = true
-		if n, err := query.Unindexed(ctx, o.Index); err != nil || n == 0 || n > indexFew {
+		if n, err := query.Unindexed(ctx, o.Index, indexFew+1); err != nil || n == 0 || n > indexFew {
 			continue
 		}
 		if err := query.IndexText(ctx, o.Index, query.TextOptions{Bodies: account.IndexBodies, MaxSize: indexSize}); err != nil && ctx.Err() == nil {
