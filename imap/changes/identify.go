@@ -21,6 +21,7 @@ type Ask struct {
 	Header bool // their Message-ID
 	Marks  bool // and fields that mbsync and offlineimap put there
 	Whole  bool // and the whole header
+	Fields bool // and, of that, the fields
 	Strict bool // a message that the server cannot give is an error: its file would look as if it had been deleted there
 }
 
@@ -168,6 +169,9 @@ func (r *Reader) headers(ctx context.Context, d *Delta, set goimap.UIDSet, ask A
 		id.MessageID, id.Marks = MessageID(header.Bytes()), header.Marks()
 		if ask.Whole {
 			id.Header = header.Hash()
+		}
+		if ask.Fields {
+			id.Fields = header.Fields()
 		}
 	}
 	return gone, sick, nil

@@ -13,6 +13,8 @@ import (
 	"postie/imap/changes"
 	"postie/imap/plan"
 	"postie/maildir"
+	"postie/maildir/look"
+	"postie/maildir/message"
 )
 
 // observer puts together what a plan is made of. It changes nothing anywhere.
@@ -231,6 +233,19 @@ func (o *observer) ownSize(ctx context.Context, b *box, key maildir.Key) int64 {
 	return w.Size
 }
 
+// fields are those of the header of a file; "": it is not there, or cannot be read.
+func (o *observer) fields(ctx context.Context, b *box, key maildir.Key) string {
+	e, err := o.here.files.entry(ctx, b, key)
+	if err != nil {
+		return ""
+	}
+	var header message.Header
+	if _, err := look.Read(b.dir.Path(e), &header); err != nil {
+		return ""
+	}
+	return header.Fields()
+}
+
 // rematch finds out which file is which message, where the UIDs do not tell.
 func (o *observer) rematch(ctx context.Context, b *box) error {
 	v, err := o.view(ctx, b)
@@ -240,10 +255,15 @@ func (o *observer) rematch(ctx context.Context, b *box) error {
 	if err := o.know(ctx, b, v, slices.Concat(b.delta.Pairs, b.byKey)...); err != nil {
 		return err
 	}
-	doubts, err := plan.MatchDoubts(v)
+	doubts, files, err := plan.MatchDoubts(v)
 	if err == nil && len(doubts) > 0 {
-		_, err = o.identifier.identifyThere(ctx, b, goimap.UIDSetNum(doubts...), changes.Ask{Header: true, Whole: true})
+		_, err = o.identifier.identifyThere(ctx, b, goimap.UIDSetNum(doubts...), changes.Ask{Header: true, Whole: true, Fields: true})
 		v.Messages = plan.Seq(b.delta.Messages)
+	}
+	for _, key := range files {
+		if f := at(b.files, key, func(f plan.File) maildir.Key { return f.Key }); f != nil {
+			f.ID.Fields = o.fields(ctx, b, key)
+		}
 	}
 	alike := 0
 	if err == nil {

@@ -72,6 +72,37 @@ func TestSizes(t *testing.T) {
 	}
 }
 
+// Servers that change the header of what is put there: messages without a Message-ID, by which they are known, and twins are known
+// all the same when the database is lost, or the UIDs are others.
+func TestHeaderChanged(t *testing.T) {
+	w := newStreet(t, dovecot.Options{})
+	for name, quirk := range map[string]imaptest.Quirk{"octets above 127": imaptest.Munges(), "a field more": imaptest.Adds("X-Server: mine")} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := w.device(t, imaptest.Without("MULTIAPPEND"), quirk)
+			d.sync()
+			for n, text := range []string{"Subject: caf\xe9\n\n\xe9\n", "Subject: f\xfcr\n dich\nFrom: \xc4 <a@example.org>\n\n",
+				"Subject: caf\xe9\nMessage-ID: <1@example.org>\n\ntwice\n", "Subject: caf\xe9\nMessage-ID: <1@example.org>\n\ntwice\n"} {
+				path := filepath.Join(string(d.dir("INBOX")), "cur", fmt.Sprintf("170000000%d.M%d.here:2,S", n, n))
+				d.ok(os.WriteFile(path, []byte(text), 0o600), os.Chtimes(path, dateOf(3), dateOf(3)))
+			}
+			if r := d.sync(); r.Uploaded != 4 {
+				t.Fatalf("%+v", r)
+			}
+			for _, lose := range []func(){d.forget, func() { d.turn(1234567) }} {
+				lose()
+				if r := d.sync(); r.New+r.Uploaded+r.DeletedLocal+r.DeletedRemote+len(r.Guards) > 0 {
+					t.Errorf("%+v", r)
+				}
+				d.quiet()
+				if here, there := len(d.entries("INBOX")), len(d.there()["INBOX"]); here != 4 || there != 4 {
+					t.Errorf("%d here, %d there", here, there)
+				}
+			}
+		})
+	}
+}
+
 // recovers demands that two runs fetch, upload and delete nothing, that the first pushes a flag and tells whether messages were
 // matched that may not be the same octets, and that the second says nothing.
 func (d *device) recovers(what string, n int, tells bool) {

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/emersion/go-imap/v2"
 
@@ -90,8 +91,8 @@ func (r *rematch) dated() {
 }
 
 // doubts names the messages that a header may tell: those that have the Message-ID of a file that is left, and of those that
-// have none the ones of its size or date.
-func (r *rematch) doubts() (uids []imap.UID) {
+// have none the ones of its size or date; and the files that have the Message-ID and date of one of them.
+func (r *rematch) doubts() (uids []imap.UID, keys []maildir.Key) {
 	files, messages := r.left()
 	ids, sizes, dates := map[string]bool{}, map[int64]bool{}, map[int64]bool{}
 	for _, c := range files {
@@ -115,7 +116,67 @@ func (r *rematch) doubts() (uids []imap.UID) {
 			uids = append(uids, n.it.UID)
 		}
 	}
-	return uids
+	by := arrivals(messages)
+	for _, f := range files {
+		if len(by[arrivalOf(f.id)]) > 0 {
+			keys = append(keys, f.file.Key)
+		}
+	}
+	return uids, keys
+}
+
+// arrival is what a server keeps of a message whose header it changes: its Message-ID, which may be none, and its date in seconds.
+type arrival struct {
+	messageID string
+	date      int64
+}
+
+func arrivalOf(id Identity) arrival { return arrival{id.MessageID, id.Date.Unix()} }
+
+func arrivals(messages []*newcomer[Message]) map[arrival][]*newcomer[Message] {
+	by := map[arrival][]*newcomer[Message]{}
+	for _, n := range messages {
+		if !n.it.ID.Date.IsZero() {
+			by[arrivalOf(n.it.ID)] = append(by[arrivalOf(n.it.ID)], n)
+		}
+	}
+	return by
+}
+
+// held matches what has one Message-ID and date where the header there has all fields of the file. A server adds fields to what it takes (Proton's
+// gluon, Exchange), or writes X for what is not ASCII (Cyrus): that changes the header, by which alone those are known that have no
+// Message-ID, or one that others have too. Those of one size come first.
+func (r *rematch) held() {
+	files, messages := r.left()
+	by := arrivals(messages)
+	for _, exact := range []bool{true, false} {
+		for _, f := range files {
+			for _, n := range by[arrivalOf(f.id)] {
+				if !f.matched && !n.taken && (!exact || f.id.fits(n.it.ID)) && holds(n.it.ID.Fields, f.id.Fields) {
+					r.join(couple{f, n})
+				}
+			}
+		}
+	}
+}
+
+// holds says whether a header there has all fields of one here, and there are some; those here perhaps as Cyrus keeps them.
+func holds(there, here string) bool {
+	left := map[string]int{}
+	for line := range strings.Lines(there) {
+		field, _, _ := strings.Cut(line, " ")
+		left[field]++
+	}
+	for line := range strings.Lines(here) {
+		field, munged, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
+		if left[field] == 0 {
+			field = munged
+		}
+		if left[field]--; left[field] < 0 {
+			return false
+		}
+	}
+	return here != ""
 }
 
 // headed matches what has one Message-ID and one header, those of one date first. Drafts, and what has no Message-ID, must have

@@ -31,7 +31,7 @@ var update = flag.Bool("update", false, "write what the plans are now into testd
 // A message's letter is its identity: equal letters are equal copies. Cells are words: a number is the UID in the base,
 // letters are flags ("S,work"; "-" none), "." is: not there, "=" is: as the base has it. In base: nobody, freed, marked, withheld,
 // orphan, archived, due, key=k, remote=FS, size=n, own=n (octets that the file gives). Here: key=k, unread, pending, delete, to=BOX, letter=b, date=n, known (its identity is the base's). There: uid=n, bare, date=n,
-// size=n, rewritten (its header), mod=n. Headers of a mailbox that is matched again are seen by those only who ask.
+// size=n, rewritten (its header), added (a field), munged (by Cyrus), mod=n. Headers of a mailbox that is matched again are seen by those only who ask.
 func TestCases(t *testing.T) {
 	files, _ := filepath.Glob("testdata/*.txt")
 	if len(files) == 0 {
@@ -226,7 +226,7 @@ func flagsOf(s string) (f maildir.Flags) {
 
 func identityOf(letter string) Identity {
 	size := int64(letter[0])
-	id := Identity{Size: size, MessageID: "<" + letter + "@x>"}
+	id := Identity{Size: size, MessageID: "<" + letter + "@x>", Fields: fmt.Sprintf("subject subject\n%[1]s X%[1]s\n", letter)}
 	id.Hash[0], id.Header[0] = letter[0], letter[0]
 	if 'A' <= letter[0] && letter[0] <= 'Z' {
 		id.MessageID = ""
@@ -353,7 +353,11 @@ func (s *boxLines) there(t *testing.T, p Pair, letter string, words []string) {
 		case key == "size":
 			m.ID.Size = int64(number(value))
 		case key == "rewritten":
-			m.ID.Header[1] = 1
+			m.ID.Header[1], m.ID.Fields = 1, "other other\n"
+		case key == "added":
+			m.ID.Header[1], m.ID.Fields = 1, "server server\n"+m.ID.Fields
+		case key == "munged":
+			m.ID.Header[1], m.ID.Fields = 1, fmt.Sprintf("subject subject\nX%[1]s X%[1]s\n", letter)
 		case key == "bare":
 			m.ID.MessageID, m.ID.Header = "", [32]byte{}
 		default:

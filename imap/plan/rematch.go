@@ -17,7 +17,7 @@ import (
 // A file that matches nothing becomes an Orphan, unless the base would know it: then it is new. Flags keep what the
 // base says, but that the server lacks some is not taken for a change that somebody made; with no base they are united.
 //
-// The headers of the messages that MatchDoubts names are to be in the view. alike counts the messages that were matched though they
+// The headers of the messages that MatchDoubts names are to be in the view, and the fields of those and of the files that it names. alike counts the messages that were matched though they
 // may not be the file's octets (alike.go). Errors are those of m's sequences.
 func Rematch(m Mailbox) (pairs []Pair, alike int, err error) {
 	r, err := rematchOf(m)
@@ -27,19 +27,22 @@ func Rematch(m Mailbox) (pairs []Pair, alike int, err error) {
 	r.exact()
 	r.dated()
 	r.headed()
+	r.held()
 	r.most()
 	return r.pairs(m.Known), r.alike, nil
 }
 
-// MatchDoubts names the messages of a view for Rematch that only their Message-ID and header hash can tell. Mostly there are none.
-func MatchDoubts(m Mailbox) ([]imap.UID, error) {
+// MatchDoubts names the messages of a view for Rematch that only their Message-ID and header can tell, and the files that may be
+// one of those whose header the server changed. Mostly there are none.
+func MatchDoubts(m Mailbox) (uids []imap.UID, files []maildir.Key, err error) {
 	r, err := rematchOf(m)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	r.exact()
 	r.dated()
-	return r.doubts(), nil
+	uids, files = r.doubts()
+	return uids, files, nil
 }
 
 // rematchOf sorts what is there.
@@ -101,7 +104,9 @@ func (r *rematch) add(b *box, p *Pair, f *File) {
 		if f.Still {
 			file.Flags = p.Local
 		}
-		r.here = append(r.here, candidate{pair: *p, file: file, id: b.identify(*p)})
+		id := b.identify(*p)
+		id.Fields = f.ID.Fields
+		r.here = append(r.here, candidate{pair: *p, file: file, id: id})
 	case p.UID != 0:
 		r.gone = append(r.gone, candidate{pair: *p, id: b.identify(*p)})
 	}

@@ -110,6 +110,7 @@ type Identity struct {
 	EmailID   string    // RFC 8474, or Gmail's X-GM-MSGID
 	MessageID string
 	Header    [32]byte // message.Header.Hash
+	Fields    string   // message.Header.Fields: only where MatchDoubts wants them
 	Hash      [32]byte // SHA-256 of the wire form
 }
 

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 
 	goimap "github.com/emersion/go-imap/v2"
 
@@ -40,12 +41,18 @@ func arrived(all []*source.Message) {
 func viewOf(name string, ours []*source.Message, theirs []plan.Message) plan.Mailbox {
 	files := make([]plan.File, len(ours))
 	for i, m := range ours {
-		files[i] = plan.File{Key: key(i), Flags: m.Flags, ID: plan.Identity{Size: m.Size, Marks: m.Marks, Date: m.Date, MessageID: m.MessageID, Header: m.Header, Hash: m.Hash}}
+		files[i] = plan.File{Key: key(i), Flags: m.Flags, ID: plan.Identity{Size: m.Size, Marks: m.Marks, Date: m.Date, MessageID: m.MessageID, Header: m.Header, Fields: m.Fields, Hash: m.Hash}}
 	}
 	return plan.Mailbox{Name: name, Files: plan.Seq(files), Messages: plan.Seq(theirs)}
 }
 
 func key(i int) maildir.Key { return maildir.Key(fmt.Sprintf("%09d", i)) }
+
+// place is the i of a key.
+func place(k maildir.Key) int {
+	i, _ := strconv.Atoi(string(k))
+	return i
+}
 
 // decide compares our messages with theirs, by the rules of a first sync over full Maildirs (plan.Rematch): what is there is not put
 // there again, equal copies are matched by count, and of the flags of what is there none is taken away. keeps is what the

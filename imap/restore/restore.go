@@ -200,9 +200,6 @@ func (r *run) mailbox(ctx context.Context, m Mailbox) error {
 	if err != nil {
 		return err
 	}
-	if err := r.changed(ctx, b, &d); err != nil {
-		return err
-	}
 	if r.first("there " + m.Name) {
 		r.report.There += changes.Count(d.there)
 	}
@@ -270,12 +267,15 @@ func (r *run) observe(ctx context.Context, b *box) error {
 
 // doubts asks for the headers of messages that only those can tell apart.
 func (r *run) doubts(ctx context.Context, b *box, ours []*source.Message) error {
-	doubts, err := plan.MatchDoubts(viewOf(b.name, ours, b.messages))
+	doubts, files, err := plan.MatchDoubts(viewOf(b.name, ours, b.messages))
 	if err != nil || len(doubts) == 0 {
 		return err
 	}
+	for _, k := range files {
+		ours[place(k)].ReadFields() // an error shows when it is sent
+	}
 	d := changes.Delta{Messages: b.messages}
-	_, _, err = r.reader.Identify(ctx, changes.Mailbox{Name: b.server}, &d, goimap.UIDSetNum(doubts...), changes.Ask{Header: true, Whole: true, Strict: true})
+	_, _, err = r.reader.Identify(ctx, changes.Mailbox{Name: b.server}, &d, goimap.UIDSetNum(doubts...), changes.Ask{Header: true, Whole: true, Fields: true, Strict: true})
 	b.messages = d.Messages
 	return err
 }

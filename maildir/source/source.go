@@ -58,6 +58,7 @@ type Message struct {
 	Size      int64     // octets of the wire form
 	Hash      [32]byte  // of the wire form
 	Header    [32]byte  // message.Header.Hash
+	Fields    string    // message.Header.Fields: only of what ReadFields was called for
 	Marks     int64     // message.Header.Marks
 	MessageID string
 	Subject   string
@@ -65,6 +66,19 @@ type Message struct {
 
 	strict bool // it may be something else than mail, which in a Maildir it is not
 	open   func() (io.ReadCloser, error)
+}
+
+// ReadFields reads which fields its header has. The error is that of Open or of reading.
+func (m *Message) ReadFields() error {
+	r, err := m.Open()
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	var header message.Header
+	_, err = io.Copy(&header, io.LimitReader(r, message.MaxHeader))
+	m.Fields = header.Fields()
+	return err
 }
 
 // Open opens the message in wire form. The error is ErrChanged where the file is another one since it was read.
