@@ -34,14 +34,16 @@ func (a *app) checkMetrics() error {
 func (j *job) after(ctx context.Context, s *ui.Summary, err error, told bool) (failed error) {
 	a, name := j.app, j.account.Name
 	if failed = j.measure(ctx, *s); failed != nil {
-		a.ui.Error(ui.Failure{Account: name, Err: failed, Hint: metricsHint, Exit: exit.Partial})
+		j.failAs(failed.Error(), ui.Failure{Account: name, Err: failed, Hint: metricsHint, Exit: exit.Partial})
 		s.Beside = "the metrics were not written"
 	}
 	if err == nil || told {
 		a.call(ctx, j.account, s.Exit != exit.OK)
 	}
 	if hookErr := a.hook(ctx, j.ran(*s, err, told)); hookErr != nil && ctx.Err() == nil {
-		a.hookFailed(name, hookErr)
+		if j.first(hookErr.Error()) {
+			a.hookFailed(name, hookErr)
+		}
 		failed, s.Beside = hookErr, "a hook failed"
 	}
 	return failed

@@ -34,7 +34,9 @@ func (a *app) fetchCommand() *cobra.Command {
 		Short: "Retrieve mail by POP3 and delete it on the server once it is stored",
 		Long: `fetch retrieves what is new in POP3 accounts, stores it in their Maildirs, and deletes it on the server.
 A message is deleted there only after its file, its name and a record of it are durable here.
-Without an account all POP3 accounts are fetched, several side by side.`,
+Without an account all POP3 accounts are fetched, several side by side.
+
+` + quietHelp,
 		Example: `  postie fetch                    all POP3 accounts of the configuration
   postie fetch home --keep        leave the messages on the server
   postie fetch pop3s://alice@pop.example.org -d ~/Mail/inbox`,

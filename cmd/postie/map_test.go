@@ -13,6 +13,7 @@ The tests of the whole program, by the first word of their file:
 	read_     list, search, show, status: without a server, while others write, on a terminal
 	hook_     commands of the user: the recipes of the README
 	act_      mark, move, delete, free
+	cron_     fetch and sync with -q, as cron runs them: what it would mail
 	watch_    what stays connected: devices, trouble, endurance
 	restore_  the recipe of the README
 	retry_    what is tried again

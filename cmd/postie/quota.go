@@ -90,7 +90,7 @@ func (s *syncing) imapLine(ctx context.Context) (imap.Options, error) {
 	if s.watched != nil && s.watched.line.Dial != nil {
 		return s.watched.line, nil
 	}
-	o, err := s.app.session().IMAP(ctx, s.account, s.terminal)
+	o, err := s.session().IMAP(ctx, s.account, s.terminal)
 	if err != nil {
 		return o, err
 	}

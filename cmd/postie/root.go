@@ -102,7 +102,7 @@ Nothing is deleted on a server before it is durable here, whatever is killed.`,
 	root.SetUsageFunc(usageText(root))
 	f := root.PersistentFlags()
 	f.StringVarP(&a.config, "config", "c", "", "configuration `FILE` (default $XDG_CONFIG_HOME/postie/config.toml)")
-	f.BoolVarP(&a.quiet, "quiet", "q", false, "print only trouble")
+	f.BoolVarP(&a.quiet, "quiet", "q", false, "print only trouble; fetch and sync, with no terminal, the same trouble once")
 	f.CountVarP(&a.verbose, "verbose", "v", "say more; twice: the protocol dialogue, without credentials")
 	f.BoolVar(&a.json, "json", false, "print JSON Lines on standard output, and nothing else there")
 	f.StringVar(&a.color, "color", "auto", "`WHEN` to use colours: auto, always or never")

@@ -35,7 +35,9 @@ func (a *app) syncCommand() *cobra.Command {
 		Short: "Make Maildirs and an IMAP account equal, both ways",
 		Long: `sync brings down what is new in IMAP accounts and pushes back what was done here: read, flagged, moved, deleted.
 It deletes on one side only what was deleted on the other, and stops where that looks like an accident (exit code 6).
-Without an account all IMAP accounts are synced, several side by side.`,
+Without an account all IMAP accounts are synced, several side by side.
+
+` + quietHelp,
 		Example: `  postie sync                     all IMAP accounts of the configuration
   postie sync work -n             what a run would do
   postie sync imaps://bob@imap.example.org -d ~/Mail/work`,
@@ -210,7 +212,12 @@ func (s *syncing) show(e mirror.Event) {
 				s.news.quarantined++
 			}
 		}
-		s.failAs(known, ui.Failure{Account: name, Host: s.account.Host, Err: err, Hint: s.without(e), Exit: exit.Partial})
+		f := ui.Failure{Account: name, Host: s.account.Host, Err: err, Hint: s.without(e), Exit: exit.Partial}
+		if exit.Is[*mirror.NoMailboxError](e.Err) && s.watched == nil { // a backup that saves nothing must not look well
+			u.Error(f)
+			return
+		}
+		s.failAs(known, f)
 	case mirror.Notice:
 		text := e.Text
 		if e.Mailbox != "" {

@@ -186,7 +186,7 @@ func (w *watch) add(account config.Account) *watched {
 	}
 	rules := agenda.Defaults(account.Interval, rand.Float64)
 	it := &watched{watch: w, account: account, agenda: agenda.New(rules, w.agendas[host], time.Now().Add(agenda.Stagger(len(w.accounts)))),
-		trouble: agenda.Trouble{Grace: max(agenda.Grace, account.Retry)}, ear: push.New(), hooks: newHooking(w.app, account.Name), pulse: newPulse(w.app, account), further: newFurther(),
+		told: telling{trouble: agenda.Trouble{Grace: max(agenda.Grace, account.Retry), Again: agenda.Daily}}, ear: push.New(), hooks: newHooking(w.app, account.Name), pulse: newPulse(w.app, account), further: newFurther(),
 		woke: make(chan struct{}, 1), renewed: make(chan struct{}, 1), quit: make(chan struct{})}
 	it.beat()
 	w.accounts[account.Name] = it

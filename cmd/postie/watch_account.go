@@ -23,7 +23,7 @@ type watched struct {
 	*watch
 	account config.Account
 	agenda  *agenda.Account
-	trouble agenda.Trouble
+	told    telling
 
 	woke    chan struct{} // the machine slept, or has another network
 	renewed chan struct{} // the configuration was read again
@@ -48,8 +48,7 @@ type watched struct {
 
 	did    map[maildir.Key]bool // messages that the last run changed here
 	echoes time.Time            // until then changes of those are what it did
-	told   int                  // lines of this run
-	now    map[string]bool      // what this run told, or would have told once more
+	lines  int                  // of this run
 }
 
 // loop works on the account until ctx ends, or it is not watched any more.

@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"syscall"
 	"time"
 
 	"postie/cmd/postie/internal/agenda"
@@ -36,8 +35,8 @@ func (a *watched) cycle(ctx context.Context, where agenda.Where) agenda.Outcome 
 	defer stores.Close()
 	ctx, gate, leave := a.interruption.enter(ctx)
 	defer leave()
-	j := &job{app: a.app, account: a.account, stores: stores, terminal: a.terminal, task: a.ui.Task(a.account.Name), gate: gate, watched: a}
-	a.did, a.told, a.now = map[maildir.Key]bool{}, 0, map[string]bool{}
+	j := &job{app: a.app, account: a.account, stores: stores, terminal: a.terminal, task: a.ui.Task(a.account.Name), gate: gate, watched: a, told: &a.told}
+	a.did, a.lines = map[maildir.Key]bool{}, 0
 	began := time.Now()
 	summary, err := a.work(ctx, j)
 	if exit.Is[*index.Damaged](err) && stores.Renew(a.account) {
@@ -155,6 +154,7 @@ func rootID(account config.Account) string {
 
 // conclude tells how a run went, as far as that is news. j is nil if there was none.
 func (a *watched) conclude(ctx context.Context, j *job, s ui.Summary, err error) agenda.Outcome {
+	defer a.told.end()
 	err = exit.Cause(ctx, err)
 	code := exit.Code(err)
 	if j != nil {
@@ -168,7 +168,7 @@ func (a *watched) conclude(ctx context.Context, j *job, s ui.Summary, err error)
 		err, code = failures(s.Failed-s.Mailboxes, s.Mailboxes), exit.Partial
 	}
 	if j == nil { // it came to no run
-		j = &job{app: a.app, account: a.account, watched: a}
+		j = &job{app: a.app, account: a.account, watched: a, told: &a.told}
 	} else {
 		j.remember(ctx, err, exit.Hint(err, a.account.Name), code)
 	}
@@ -189,8 +189,8 @@ func (a *watched) conclude(ctx context.Context, j *job, s ui.Summary, err error)
 
 // after is job.after of a run under watch: health check and hooks go beside the runs.
 func (a *watched) after(ctx context.Context, j *job, s ui.Summary, err error, told bool) {
-	if err := j.measure(ctx, s); err != nil && a.first(err.Error()) {
-		a.ui.Error(ui.Failure{Account: a.account.Name, Err: err, Hint: metricsHint, Exit: exit.Partial})
+	if err := j.measure(ctx, s); err != nil {
+		j.failAs(err.Error(), ui.Failure{Account: a.account.Name, Err: err, Hint: metricsHint, Exit: exit.Partial})
 	}
 	a.pulse.beat(s.Exit, told)
 	a.hooks.add(j.ran(s, err, told))
@@ -206,23 +206,13 @@ func leaveAlone(err error) time.Duration {
 
 // report tells of an error once, and that it is over. It says whether it told of an error.
 func (a *watched) report(kind agenda.Kind, err error, code int) (told bool) {
-	text := ""
-	if err != nil {
-		text = err.Error()
-		a.seen(text)
-	}
-	v := a.trouble.Run(time.Now(), kind, text)
-	if v.Over > 0 {
-		a.ui.Notice(a.account.Name, fmt.Sprintf("it works again, after %v", v.Over.Round(time.Second)))
-	}
+	v := a.told.run(kind, err)
+	a.over(a.account.Name, v)
 	switch {
 	case v.Error && code != exit.Partial: // of what failed in part, each was told
 		a.ui.Error(ui.Failure{Account: a.account.Name, Host: a.account.Host, Err: err, Hint: exit.Hint(err, a.account.Name), Exit: code})
 	case v.Note:
 		a.ui.Notice(a.account.Name, fmt.Sprintf("%v; it is tried again", err))
-	}
-	if kind == agenda.Done {
-		a.trouble.Well(a.now)
 	}
 	return v.Error
 }
@@ -253,20 +243,8 @@ func kindOf(err error, code int) agenda.Kind {
 		return agenda.Refused
 	case code == exit.InUse:
 		return agenda.Busy
-	case errors.Is(err, errRootGone), errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT), file:
+	case errors.Is(err, errRootGone), noRoom(err), file:
 		return agenda.Missing
 	}
 	return agenda.Failed
-}
-
-// first says whether something is told for the first time since it was well.
-func (a *watched) first(text string) bool {
-	a.seen(text)
-	return a.trouble.Once(text)
-}
-
-func (a *watched) seen(text string) {
-	if a.now != nil {
-		a.now[text] = true
-	}
 }

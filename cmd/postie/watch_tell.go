@@ -30,7 +30,7 @@ func (a *watched) happened(op plan.Op, m index.Message) {
 const mostLines = 20
 
 func (a *watched) tell(mailbox, text string) {
-	if a.told++; a.told <= mostLines {
+	if a.lines++; a.lines <= mostLines {
 		a.ui.Change(a.account.Name, mailbox, text, a.flags.times)
 	}
 }
@@ -38,7 +38,7 @@ func (a *watched) tell(mailbox, text string) {
 // summarize tells the numbers of a run, where its lines did not.
 func (a *watched) summarize(s ui.Summary) {
 	quiet := s.New+s.Uploaded+s.FlagsPulled+s.FlagsPushed+s.Moved+s.DeletedLocal+s.DeletedRemote == 0
-	if a.told > mostLines || a.ui.JSON() && !(quiet && s.OK) {
+	if a.lines > mostLines || a.ui.JSON() && !(quiet && s.OK) {
 		a.ui.Summary(s)
 	}
 }

@@ -29,6 +29,7 @@ type job struct {
 	gate     *gate
 	aside    bool     // it is no run of the account: status does not tell of it
 	watched  *watched // nil: it is one run, not one of many
+	told     *telling // what need not be told again; nil: everything is told
 
 	planned, stored int // messages to retrieve, and those that are safe
 	news            news
@@ -50,6 +51,7 @@ func (a *app) each(ctx context.Context, accounts []config.Account, c *connection
 			ctx, gate, leave := a.interruption.enter(ctx)
 			defer leave()
 			j.gate = gate
+			j.recall(ctx)
 			began := time.Now()
 			summary, err := j.persist(ctx, do)
 			if exit.Is[*index.Damaged](err) && opened.Renew(account) {
@@ -80,16 +82,16 @@ func (j *job) goesOn() {
 	}
 }
 
-// failAs tells of something that failed; watch tells it once. It is known by a text that does not differ from run to run.
+// failAs tells of something that failed, where it need not be told again. It is known by a text that does not differ from run to run.
 func (j *job) failAs(known string, f ui.Failure) {
-	if j.watched == nil || j.watched.first(known) {
+	if j.first(known) {
 		j.app.ui.Error(f)
 	}
 }
 
 // notice is failAs for what is no failure.
 func (j *job) notice(text string) {
-	if j.watched == nil || j.watched.first(text) {
+	if j.first(text) {
 		j.app.ui.Notice(j.account.Name, text)
 	}
 }
@@ -117,9 +119,10 @@ func (j *job) conclude(ctx context.Context, s ui.Summary, err error) int {
 	err = exit.Cause(ctx, err)
 	code := exit.Code(err)
 	spent := exit.Is[*quota.Spent](err) && s.Bytes == 0 // it was told by the run that spent it
+	tell := j.tells(err, code)
 	if spent {
 		a.ui.Notice(account.Name, err.Error())
-	} else if err != nil {
+	} else if tell {
 		a.ui.Error(ui.Failure{Account: account.Name, Host: account.Host, Err: err, Hint: cmp.Or(exit.Hint(err, account.Name), j.left(code)), Exit: code})
 	}
 	if err == nil && s.Failed > 0 {
@@ -133,6 +136,7 @@ func (j *job) conclude(ctx context.Context, s ui.Summary, err error) int {
 			j.complete(&s, besideErr, code)
 		}
 	}
+	j.keep(ctx, err)
 	a.ui.Summary(s)
 	return code
 }

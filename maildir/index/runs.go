@@ -12,7 +12,8 @@ type Run struct {
 	Failed    time.Time // when the last one failed; zero: it did not
 	Error     string
 	Hint      string
-	Code      int // exit code
+	Code      int    // exit code
+	Told      string // what the user was told of runs (Tell)
 }
 
 // Ran records that a run of an account has ended: well if failure is empty.
@@ -21,7 +22,8 @@ func (s *Store) Ran(ctx context.Context, protocol string, m Login, failure, hint
 	at := s.now().UnixMilli()
 	return verb("record run", s.write(ctx, func(tx *sql.Tx) error {
 		if failure == "" {
-			_, err := tx.Exec("INSERT OR REPLACE INTO run (protocol, user, host, succeeded) VALUES (?, ?, ?, ?)", protocol, m.User, m.Host, at)
+			_, err := tx.Exec(`INSERT INTO run (protocol, user, host, succeeded) VALUES (?, ?, ?, ?)
+				ON CONFLICT DO UPDATE SET succeeded = excluded.succeeded, failed = NULL, error = '', hint = '', code = 0`, protocol, m.User, m.Host, at)
 			return err
 		}
 		_, err := tx.Exec(`INSERT INTO run (protocol, user, host, failed, error, hint, code) VALUES (?, ?, ?, ?, ?, ?, ?)
@@ -31,12 +33,21 @@ func (s *Store) Ran(ctx context.Context, protocol string, m Login, failure, hint
 	}))
 }
 
+// Tell records what the user was told of the runs of an account, in words of the caller.
+func (s *Store) Tell(ctx context.Context, protocol string, m Login, told string) error {
+	m = m.Canonical()
+	return verb("record what was told", s.write(ctx, func(tx *sql.Tx) error {
+		_, err := tx.Exec("INSERT INTO run (protocol, user, host, told) VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET told = excluded.told", protocol, m.User, m.Host, told)
+		return err
+	}))
+}
+
 // LastRun tells how the last runs of an account went.
 func (s *Store) LastRun(ctx context.Context, protocol string, m Login) (Run, error) {
 	m = m.Canonical()
 	all, err := query(ctx, s, func(rows *sql.Rows) (r Run, err error) {
 		var succeeded, failed sql.NullInt64
-		err = rows.Scan(&succeeded, &failed, &r.Error, &r.Hint, &r.Code)
+		err = rows.Scan(&succeeded, &failed, &r.Error, &r.Hint, &r.Code, &r.Told)
 		if succeeded.Valid {
 			r.Succeeded = time.UnixMilli(succeeded.Int64).UTC()
 		}
@@ -44,7 +55,7 @@ func (s *Store) LastRun(ctx context.Context, protocol string, m Login) (Run, err
 			r.Failed = time.UnixMilli(failed.Int64).UTC()
 		}
 		return r, err
-	}, "SELECT succeeded, failed, error, hint, code FROM run WHERE protocol = ? AND user = ? AND host = ?", protocol, m.User, m.Host)
+	}, "SELECT succeeded, failed, error, hint, code, told FROM run WHERE protocol = ? AND user = ? AND host = ?", protocol, m.User, m.Host)
 	if err != nil || len(all) == 0 {
 		return Run{}, verb("read index", err)
 	}

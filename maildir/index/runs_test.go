@@ -32,6 +32,20 @@ func TestRuns(t *testing.T) {
 	at = at.Add(time.Hour)
 	ran("gone", "", 5)
 	last("failed again", Run{Succeeded: then, Failed: at, Error: "gone", Code: 5})
+	tell := func(told string) {
+		t.Helper()
+		if err := s.Tell(t.Context(), "pop3", alice, told); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tell("that it is gone")
+	last("told", Run{Succeeded: then, Failed: at, Error: "gone", Code: 5, Told: "that it is gone"})
+	ran("gone", "", 5)
+	ran("", "", 0)
+	last("well, and told", Run{Succeeded: at, Told: "that it is gone"})
+	tell("")
+	ran("gone", "", 5)
+	then = at
 	if err := s.Ran(t.Context(), "imap", alice, "other", "", 1); err != nil {
 		t.Fatal(err)
 	}

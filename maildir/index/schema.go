@@ -12,7 +12,7 @@ const applicationID = 0x706f7374
 // migrations holds, at place n, the statements that lead from schema version n to n+1. What was released is never
 // edited: a change is a new entry. Each runs in one transaction together with its PRAGMA user_version.
 func migrations() []string {
-	return []string{schema1, schema2, schema3, schema4, schema5, schema6, schema7, schema8, schema9, schema10, schema11, schema12, schema13, schema14, schema15, schema16, schema17, schema18}
+	return []string{schema1, schema2, schema3, schema4, schema5, schema6, schema7, schema8, schema9, schema10, schema11, schema12, schema13, schema14, schema15, schema16, schema17, schema18, schema19}
 }
 
 // schema1, in words: Times are milliseconds since 1970 in UTC. hash and header are SHA-256. A key is unique in its
@@ -339,6 +339,11 @@ ALTER TABLE box ADD COLUMN subscribed INTEGER; -- NULL: the server did not say
 // schema18 finds what was archived by its size: what is new on a server may be one of those, in whatever mailbox.
 const schema18 = `
 CREATE INDEX pair_archived ON pair (box, size) WHERE state = 4;
+`
+
+// schema19 remembers of the runs of an account what its user was told of them, and need not be told again.
+const schema19 = `
+ALTER TABLE run ADD COLUMN told TEXT NOT NULL DEFAULT ''; -- as cmd/postie has it
 `
 
 // migrate brings an open database from the schema version it has up to ours.

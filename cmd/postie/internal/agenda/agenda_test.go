@@ -254,13 +254,91 @@ func TestTrouble(t *testing.T) {
 	}
 }
 
-// What is gone for a while is worth telling again; what is still there is not.
-func TestWell(t *testing.T) {
+// What is gone for a while is worth telling again; what is still there is not. A run that did not come to its end has not found out.
+func TestEnd(t *testing.T) {
 	var tr Trouble
-	tr.Once("a")
-	tr.Once("b")
-	tr.Well(map[string]bool{"a": true})
-	if tr.Once("a") || !tr.Once("b") {
-		t.Error("forgotten the wrong one")
+	now := time.Unix(1e9, 0)
+	run := func(kind Kind, texts ...string) (told string) {
+		for _, text := range texts {
+			if tr.Once(now, text) {
+				told += text
+			}
+		}
+		tr.Run(now, kind, "")
+		tr.End()
+		now = now.Add(48 * time.Hour)
+		return told
+	}
+	for i, step := range []struct {
+		kind  Kind
+		texts []string
+		want  string
+	}{{Done, []string{"a", "b"}, "ab"}, {Done, []string{"a"}, ""}, {Done, []string{"a", "b"}, "b"}, {Passing, nil, ""}, {Done, []string{"a", "b"}, ""}, {Done, nil, ""}, {Done, []string{"a"}, "a"}} {
+		if got := run(step.kind, step.texts...); got != step.want {
+			t.Errorf("run %d told %q, want %q", i, got, step.want)
+		}
+	}
+}
+
+// Runs by cron: each is a process of its own, that has only what the last one left. What may pass is told when there was no success for an hour,
+// what lasts once a day, and that it is over.
+func TestTroubleOfCron(t *testing.T) {
+	type run struct {
+		minute int
+		kind   Kind
+		text   string
+		want   string
+	}
+	const h, day = 60, 24 * 60
+	for name, runs := range map[string][]run{
+		"the first run fails":        {{0, Passing, "x", "error"}, {10, Passing, "x", ""}, {20, Done, "", "over 20m0s"}, {30, Done, "", ""}},
+		"restarted":                  {{0, Done, "", ""}, {10, Passing, "x", ""}, {20, Passing, "x", ""}, {30, Done, "", "over 20m0s, quietly"}},
+		"away":                       {{0, Done, "", ""}, {50, Passing, "x", ""}, {60, Passing, "y", "error"}, {70, Passing, "x", ""}, {100, Done, "", "over 50m0s"}},
+		"once a day":                 {{0, Done, "", ""}, {day, Passing, "x", "error"}, {2 * day, Done, "", "over 24h0m0s"}},
+		"away for days":              {{0, Done, "", ""}, {h, Passing, "x", "error"}, {day, Passing, "x", ""}, {day + h, Passing, "x", "error"}, {day + 2*h, Passing, "x", ""}},
+		"refused for days":           {{0, Refused, "no", "error"}, {h, Refused, "no", ""}, {day, Refused, "no", "error"}, {day + h, Refused, "no", ""}, {day + 2*h, Done, "", "over 26h0m0s"}},
+		"a guard for days":           {{0, Done, "guard", "error"}, {h, Done, "guard", ""}, {day, Done, "guard", "error"}, {day + h, Done, "guard", ""}, {day + 2*h, Done, "", ""}},
+		"paused, each day":           {{0, Paused, "x", "error"}, {h, Paused, "x", ""}, {day, Paused, "x", ""}, {day + h, Done, "", "over 25h0m0s, quietly"}, {2 * day, Paused, "x", "error"}},
+		"another run, which is long": {{0, Done, "", ""}, {30, Busy, "x", ""}, {h, Busy, "x", "error"}, {2 * day, Busy, "x", ""}, {2*day + 1, Done, "", "over 47h31m0s, quietly"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			memory := ""
+			for _, r := range runs {
+				tr := Trouble{Grace: SeldomGrace, Seldom: true, Again: Daily}
+				tr.Recall(memory)
+				v := tr.Run(time.Unix(1e9, 0).Add(time.Duration(r.minute)*time.Minute), r.kind, r.text)
+				tr.End()
+				memory = tr.Memory()
+				got := ""
+				switch {
+				case v.Error:
+					got = "error"
+				case v.Over > 0 && v.Alarm:
+					got = "over " + v.Over.String()
+				case v.Over > 0:
+					got = "over " + v.Over.String() + ", quietly"
+				}
+				if got != r.want {
+					t.Errorf("minute %d: %q, want %q", r.minute, got, r.want)
+				}
+			}
+		})
+	}
+}
+
+// What is remembered does not grow without end, and nonsense is forgotten.
+func TestMemory(t *testing.T) {
+	var tr Trouble
+	for n := range mostTold + 10 {
+		tr.Once(time.Unix(int64(n), 0), fmt.Sprint(n))
+	}
+	var again Trouble
+	again.Recall(tr.Memory())
+	if len(again.Told) != mostTold || again.Once(time.Time{}, fmt.Sprint(mostTold+9)) || !again.Once(time.Time{}, "0") {
+		t.Errorf("%d things are remembered, or the wrong ones", len(again.Told))
+	}
+	again.Recall(`{"told": 7}`)
+	if !again.Once(time.Time{}, "0") || again.Memory() == "" {
+		t.Error("nonsense was believed")
 	}
 }

@@ -55,6 +55,9 @@ func (s Strings) MarshalJSON() ([]byte, error) {
 // Quiet says whether only trouble is printed.
 func (u *UI) Quiet() bool { return u.opt.Quiet }
 
+// Attended says whether a person may be looking on: standard error is a terminal.
+func (u *UI) Attended() bool { return u.err.tty }
+
 // JSON says whether standard output is JSON Lines.
 func (u *UI) JSON() bool { return u.opt.JSON }
 
