@@ -17,6 +17,11 @@ import (
 // What cannot be found out is not offered: there is no place for an error.
 type complete = func(cmd *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective)
 
+// asksToComplete says whether an argument is the hidden command by which a shell asks what the Tab key is to offer.
+func asksToComplete(arg string) bool {
+	return arg == cobra.ShellCompRequestCmd || arg == cobra.ShellCompNoDescRequestCmd
+}
+
 // completions tells each command what its arguments are, by its name, and each flag what its values are.
 func (a *app) completions(root *cobra.Command) {
 	arguments := map[string]complete{

@@ -115,7 +115,9 @@ Nothing is deleted on a server before it is durable here, whatever is killed.`,
 	root.AddCommand(a.listCommand(), a.showCommand(), a.searchCommand(), a.markCommand(), a.moveCommand(), a.deleteCommand(), a.freeCommand(), a.statusCommand(), a.indexCommand(), a.mailboxCommand(), a.serviceCommand(), a.restoreCommand(), a.exportCommand(), a.verifyCommand(), a.manifestCommand())
 	root.SetHelpCommand(helpCommand())
 	group(root)
-	a.completions(root)
+	if slices.ContainsFunc(a.args, asksToComplete) { // there are very many flags, and each start would pay for them
+		a.completions(root)
+	}
 	a.wrapArgs(root)
 	return root
 }

@@ -56,8 +56,11 @@ type Store struct {
 	lender  *sql.DB                // it
 	lent    atomic.Pointer[sql.DB] // it, as long as there is no copy
 	lending sync.Mutex
-	temp    string  // folder of the copy; "": there is none
-	w, r    *sql.DB // one connection that writes; a few that read and never wait for it (WAL)
+	temp    string      // folder of the copy; "": there is none
+	w, r    *sql.DB     // one connection that writes, made for the first write; a few that read and never wait for it (WAL)
+	hasty   atomic.Bool // Hurry is at work
+	pacing  sync.Mutex
+	told    time.Duration // how long the connection that writes waits for those of others
 }
 
 // Open opens the index of the Maildir root, which must exist, and makes or migrates its database as needed. A
@@ -173,8 +176,8 @@ func (s *Store) check(ctx context.Context) error {
 	if _, err := os.Lstat(s.suspect()); err == nil {
 		return &unready{errors.New("damage was reported")}
 	}
-	s.w, s.r = s.pool(1, "query_only(0)"), s.pool(4, "query_only(1)")
-	err := s.usable(ctx, s.w)
+	s.w, s.r, s.told = s.pool(1, "query_only(0)"), s.pool(4, "query_only(1)"), patience
+	err := s.usable(ctx, s.r)
 	if err == nil {
 		s.file, err = os.Stat(s.path())
 	}
@@ -269,10 +272,12 @@ func (s *Store) SetAside() string {
 // Checkpoint writes the journal back, so that the database file alone is a consistent copy. It waits for nobody: if
 // others read or write at this moment, the last of them to close does it.
 func (s *Store) Checkpoint() error {
-	if s.lent.Load() != nil {
+	if s.lent.Load() != nil || s.w.Stats().OpenConnections == 0 { // nothing was written
 		return nil
 	}
-	_, err := s.w.Exec(fmt.Sprintf("PRAGMA busy_timeout = 0; PRAGMA wal_checkpoint(TRUNCATE); PRAGMA busy_timeout = %d", patience.Milliseconds()))
+	s.pacing.Lock()
+	defer s.pacing.Unlock()
+	_, err := s.w.Exec(fmt.Sprintf("PRAGMA busy_timeout = 0; PRAGMA wal_checkpoint(TRUNCATE); PRAGMA busy_timeout = %d", s.told.Milliseconds()))
 	if Busy(err) {
 		return nil
 	}
@@ -295,6 +300,9 @@ func (s *Store) write(ctx context.Context, fn func(*sql.Tx) error) error {
 			return err
 		}
 	}
+	if err := s.pace(); err != nil {
+		return err
+	}
 	tx, err := s.w.BeginTx(ctx, nil)
 	if err == nil {
 		if err = s.kept(); err == nil {
@@ -309,30 +317,6 @@ func (s *Store) write(ctx context.Context, fn func(*sql.Tx) error) error {
 	if err != nil && ctx.Err() != nil { // else database/sql would only say that the transaction is over
 		return ctx.Err()
 	}
-	return s.Blame(err)
-}
-
-// How long a write waits for those of others: much longer than any of ours takes, or, in a hurry, a moment.
-const (
-	patience = 10 * time.Second
-	haste    = 200 * time.Millisecond
-)
-
-// Hurry lets the writes of fn wait only a moment for those of other processes, for a reader who would rather do without.
-// Its error then is one of which Busy is true.
-func (s *Store) Hurry(fn func() error) error {
-	if err := s.wait(haste); err != nil {
-		return err
-	}
-	return errors.Join(fn(), s.wait(patience))
-}
-
-// wait sets how long writes wait from now on; there is one connection for them.
-func (s *Store) wait(d time.Duration) error {
-	if s.lent.Load() != nil {
-		return nil // nobody else writes the copy
-	}
-	_, err := s.w.Exec(fmt.Sprint("PRAGMA busy_timeout = ", d.Milliseconds()))
 	return s.Blame(err)
 }
 

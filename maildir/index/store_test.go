@@ -316,3 +316,25 @@ func TestText(t *testing.T) {
 	want(t, "found", count("SELECT count(*) FROM text WHERE text MATCH 'letter'"), 0)
 	want(t, "sound", count("SELECT count(*) FROM pragma_integrity_check WHERE integrity_check = 'ok'"), 1)
 }
+
+// Who only reads makes one connection, each of which reads the whole schema.
+func TestReadingConnections(t *testing.T) {
+	t.Parallel()
+	root := newRoot(t)
+	s := open(t, root, nil)
+	enter(t, s, []Message{sample(1)})
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = open(t, root, nil)
+	if err := s.Hurry(func() error { _, err := s.ByIDs(t.Context(), []int64{1}); return err }); err != nil {
+		t.Fatal(err)
+	}
+	if w, r := s.w.Stats().OpenConnections, s.r.Stats().OpenConnections; w != 0 || r != 1 {
+		t.Errorf("%d connections to write, %d to read", w, r)
+	}
+	enter(t, s, []Message{sample(2)})
+	if w := s.w.Stats().OpenConnections; w != 1 {
+		t.Errorf("%d connections to write", w)
+	}
+}
