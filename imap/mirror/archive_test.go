@@ -42,6 +42,37 @@ func TestArchivedElsewhere(t *testing.T) {
 	}
 }
 
+// What its user moved or deleted here stays so where the message is moved on the server later: nothing comes a second time, and nothing goes.
+func TestMovedHereAndThere(t *testing.T) {
+	t.Parallel()
+	for _, direction := range []plan.Direction{plan.Archive, plan.Pull} {
+		h := newArchive(t, 1, 0)
+		h.policy.Terms = plan.Terms{Direction: direction}
+		for _, name := range []string{"A", "B", "C"} {
+			h.create(h.s, name)
+		}
+		h.put(h.s, "A", 0, 4)
+		h.once()
+		_, err := h.dir("A").MoveTo(h.file("A", 1), h.dir("B"))
+		h.ok(err, h.dir("A").Remove(h.file("A", 3)))
+		h.once()
+		h.select_(h.s, "A")
+		_, err = h.s.Move(t.Context(), goimap.UIDSetNum(h.inside("A")...), "C")
+		h.ok(err)
+		for _, run := range []string{"then", "once more"} {
+			r, err := h.run(nil)
+			if did := slices.ContainsFunc(h.events, func(e Event) bool { _, ok := e.(Done); return ok && run != "then" }); err != nil || did || r.New+r.Uploaded+r.Failed+len(r.Guards) > 0 {
+				t.Errorf("%v, %s: %+v, %v, %v", direction, run, r, err, h.events)
+			}
+		}
+		for name, want := range map[string]int{"A": 0, "B": 1, "C": 2} {
+			if n := len(h.here()[name]); n != want {
+				t.Errorf("%v: %d in %s", direction, n, name)
+			}
+		}
+	}
+}
+
 // A server that deletes, empties, renames, moves, gives new UIDs, loses all and has it back, in the same mailbox or in others; and a user who
 // sets flags, deletes, and loses the database: an archive has all that was ever in it, but what its user deleted; nothing twice; and
 // nothing is changed on the server. POSTIE_TEST_SEED and POSTIE_TEST_ROUNDS ask for other histories, or more of them, as does

@@ -184,6 +184,10 @@ func (d *differ) deleted(t *trio) {
 	b, op := t.home, t.op(0, Remote, "deleted here")
 	known, why := t.pair.State, d.doubt(t)
 	switch {
+	case t.on != b: // withheldMoved
+		op.Kind, op.Side, op.To, op.Reason = RecordOnly, 0, t.on.Name, "moved there, and moved or deleted here before"
+		op.Key, op.Pair = t.pair.Key, t.tombstone(Withheld)
+		d.add(b, op)
 	case known == Marked && t.message.Flags.Set&trashed == 0:
 		d.revive(t, "undeleted there")
 	case d.damaged && known == Agreed && t.pair.Key != "" && !d.restless:
