@@ -98,7 +98,7 @@ func fromURL(raw string, p config.Protocol, maildir string) (config.Account, err
 
 // session is what the flags say about connections.
 func (a *app) session() session.Options {
-	o := session.Options{Timeout: time.Duration(a.timeout), Version: versionText(), Alert: a.ui.Alert, Secrets: &a.secrets, Environ: a.environ()}
+	o := session.Options{Timeout: time.Duration(a.timeout), Version: versionText(), Alert: a.ui.Alert, Secrets: &a.secrets, Environ: a.environ(), Within: a.within}
 	if a.verbose > 1 {
 		o.Trace = a.ui.Trace
 	}

@@ -15,6 +15,7 @@ The tests of the whole program, by the first word of their file:
 	act_      mark, move, delete, free
 	cron_     fetch and sync with -q, as cron runs them: what it would mail
 	watch_    what stays connected: devices, trouble, endurance
+	quota_    what hosts permit, whatever command connects
 	restore_  the recipe of the README
 	retry_    what is tried again
 	gone_     a message is believed to be gone only if it is: sync, fetch and list, beside a program that renames and removes

@@ -11,7 +11,9 @@ import (
 
 	"postie/cmd/postie/internal/config"
 	"postie/cmd/postie/internal/exit"
+	"postie/cmd/postie/internal/library"
 	"postie/cmd/postie/internal/quota"
+	"postie/cmd/postie/internal/session"
 	"postie/cmd/postie/internal/ui"
 	"postie/imap"
 	"postie/maildir/index"
@@ -40,7 +42,7 @@ func (a *app) permit(accounts []config.Account) {
 	}
 }
 
-// host is what all accounts on one server share.
+// host is what all accounts on one server share. It permits what the first of them wants, until permit has asked them all.
 func (a *app) host(account config.Account) *quota.Host {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -49,18 +51,24 @@ func (a *app) host(account config.Account) *quota.Host {
 	}
 	name := hostOf(account)
 	if a.hosts[name] == nil {
+		profile := quota.Of(account.Host)
 		a.hosts[name] = &quota.Host{}
+		a.hosts[name].Permit(account.MaxConns, profile.Logins, profile.Within)
 	}
 	return a.hosts[name]
 }
 
+// within is a way to an account's server within what its host permits.
+func (a *app) within(account config.Account, dial session.Dialer) session.Dialer {
+	return quota.Line{Host: a.host(account), Meter: a.meter(account)}.Dial(dial)
+}
+
 // dial is a way to the server within what is permitted.
-func (j *job) dial(dial func(context.Context) (net.Conn, error)) func(context.Context) (net.Conn, error) {
-	line := quota.Line{Host: j.app.host(j.account), Meter: j.app.meter(j.account)}
+func (j *job) dial(dial session.Dialer) session.Dialer {
 	if j.watched == nil {
-		return line.Dial(dial)
+		return j.app.within(j.account, dial)
 	}
-	line.Alive = j.watched.beat
+	line := quota.Line{Host: j.app.host(j.account), Meter: j.app.meter(j.account), Alive: j.watched.beat}
 	j.watched.further.dial = line.DialSpare(dial)
 	dial = line.Dial(dial)
 	return func(ctx context.Context) (net.Conn, error) {
@@ -71,7 +79,7 @@ func (j *job) dial(dial func(context.Context) (net.Conn, error)) func(context.Co
 	}
 }
 
-// meter counts what an account receives.
+// meter counts what an account receives and sends.
 func (a *app) meter(account config.Account) *quota.Meter {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -94,7 +102,6 @@ func (s *syncing) imapLine(ctx context.Context) (imap.Options, error) {
 	if err != nil {
 		return o, err
 	}
-	o.Dial = s.dial(o.Dial)
 	if s.watched != nil {
 		event := o.Event
 		o.Event = func(e imap.Event) { event(e); s.watched.ear.Event(e) }
@@ -108,18 +115,17 @@ func (f *fetching) pop3Line(ctx context.Context) (pop3.Options, error) {
 	if f.watched != nil && f.watched.pop3.Dial != nil {
 		return f.watched.pop3, nil
 	}
-	o, err := f.app.session().POP3(ctx, f.account, f.terminal)
+	o, err := f.session().POP3(ctx, f.account, f.terminal)
 	if err != nil {
 		return o, err
 	}
-	o.Dial = f.dial(o.Dial)
 	if f.watched != nil {
 		f.watched.pop3 = o
 	}
 	return o, nil
 }
 
-// perDay is what an account may receive in 24 hours, and whose word that is; 0: any amount.
+// perDay is what an account may receive and send in 24 hours, and whose word that is; 0: any amount.
 func perDay(account config.Account) (limit int64, source string) {
 	profile := quota.Of(account.Host)
 	switch known := profile.PerDay(string(account.Protocol)); {
@@ -131,33 +137,30 @@ func perDay(account config.Account) (limit int64, source string) {
 	return 0, ""
 }
 
-// recordEvery is how often what was received is recorded, so that a run that is killed does not go uncounted.
+// recordEvery is how often what came and went is recorded, so that a run that is killed does not go uncounted.
 const recordEvery = 10 * time.Second
 
-// share is what an account may receive in 24 hours, and what it has received.
+// share is what an account may receive and send in 24 hours, and what it has had of that.
 type share struct {
 	limit  int64
 	source string // whose limit it is, if not the user's
 	meter  *quota.Meter
 	hours  func() ([]quota.Hour, error) // what is recorded
-	record func() error                 // records what came since
+	record func() error                 // records what came and went since
+	failed func(error)                  // is told that this failed, when it is tried again later
 }
 
-// share is the account's; nil: it may receive any amount.
-func (j *job) share(ctx context.Context) (*share, error) {
-	limit, source := perDay(j.account)
-	if limit == 0 || j.dryRun || j.aside {
-		return nil, nil
-	}
-	store, err := j.stores.Of(ctx, j.account)
-	if err != nil {
-		return nil, err
+// share is the account's, as it is recorded in an index; nil: any amount.
+func (a *app) share(ctx context.Context, account config.Account, recorded *index.Store) *share {
+	limit, source := perDay(account)
+	if limit == 0 {
+		return nil
 	}
 	ctx = context.WithoutCancel(ctx)
-	login, protocol, m := index.Login{User: j.account.User, Host: j.account.Host}, string(j.account.Protocol), j.app.meter(j.account)
+	login, protocol, m := index.Login{User: account.User, Host: account.Host}, string(account.Protocol), a.meter(account)
 	return &share{limit: limit, source: source, meter: m,
 		hours: func() (all []quota.Hour, err error) {
-			traffic, err := store.Index.Traffic(ctx, protocol, login)
+			traffic, err := recorded.Traffic(ctx, protocol, login)
 			for _, t := range traffic {
 				all = append(all, quota.Hour{Begins: t.Hour, Bytes: t.Bytes})
 			}
@@ -165,14 +168,15 @@ func (j *job) share(ctx context.Context) (*share, error) {
 		},
 		record: func() error {
 			if n := m.Take(); n > 0 {
-				return store.Index.Received(ctx, protocol, login, n)
+				return recorded.Received(ctx, protocol, login, n)
 			}
 			return nil
 		},
-	}, nil
+		failed: func(err error) { a.ui.Verbose(1, account.Name, err.Error()) },
+	}
 }
 
-// spent is the error of an account that has received its share, given what it received.
+// spent is the error of an account that has had its share, given what came and went.
 func (s *share) spent(hours []quota.Hour) error {
 	if until := quota.Pause(hours, s.limit, time.Now()); !until.IsZero() {
 		return &quota.Spent{Limit: s.limit, Source: s.source, Until: until}
@@ -180,7 +184,7 @@ func (s *share) spent(hours []quota.Hour) error {
 	return nil
 }
 
-// begin counts from now on, beside what was received before; stop is called when the share is spent.
+// begin counts from now on, beside what was before; stop is called when the share is spent.
 func (s *share) begin(hours []quota.Hour, stop func()) {
 	began, before := time.Now(), s.meter.Total()
 	var look func()
@@ -190,45 +194,57 @@ func (s *share) begin(hours []quota.Hour, stop func()) {
 			stop()
 			return
 		}
-		s.meter.Begin(s.limit, quota.Sum(all, time.Now()), look) // what came more than 24 hours ago does not count any more
+		s.meter.Begin(s.limit, quota.Sum(all, time.Now()), look) // what was more than 24 hours ago does not count any more
 	}
 	s.meter.Begin(s.limit, quota.Sum(hours, began), look)
 }
 
-// within works on an account until that is done or it has received its share of the day: then messages in hand are finished, and the error
-// says when it goes on.
-func (j *job) within(ctx context.Context, do func(context.Context, *job) (ui.Summary, error)) (ui.Summary, error) {
-	share, err := j.share(ctx)
-	if err != nil {
-		return ui.Summary{}, err
+// within works on an account until that is done or it has had its share of the day.
+func (j *job) within(ctx context.Context, do func(context.Context, *job) (ui.Summary, error)) (s ui.Summary, err error) {
+	var share *share
+	if limit, _ := perDay(j.account); limit > 0 && !j.dryRun && (!j.aside || library.Used(j.account)) {
+		store, err := j.stores.Of(ctx, j.account)
+		if err != nil {
+			return s, err
+		}
+		share = j.app.share(ctx, j.account, store.Index)
 	}
-	if share == nil {
-		return do(ctx, j)
-	}
-	hours, err := share.hours()
-	if err = cmp.Or(err, share.spent(hours)); err != nil {
-		return ui.Summary{}, err
-	}
-	inner, done := j.gate.part(ctx)
-	defer done()
-	share.begin(hours, func() { j.gate.stop(quota.ErrSpent) })
-	defer share.meter.Begin(0, 0, nil)
-	stop := j.recording(share.record)
-	s, err := do(inner, j)
-	stop()
-	if recordErr := share.record(); recordErr != nil {
-		return s, cmp.Or(err, recordErr)
-	}
-	if err = exit.Cause(inner, err); errors.Is(err, quota.ErrSpent) {
-		hours, hoursErr := share.hours()
-		soon := &quota.Spent{Limit: share.limit, Source: share.source, Until: time.Now().Add(time.Hour)}
-		err = cmp.Or(hoursErr, share.spent(hours), error(soon))
-	}
+	err = share.within(ctx, j.gate, func(ctx context.Context) (err error) {
+		s, err = do(ctx, j)
+		return err
+	})
 	return s, err
 }
 
-// recording records now and then what was received, until the function that it returns is called.
-func (j *job) recording(record func() error) (stop func()) {
+// within does something until that is done or the share is spent: then messages in hand are finished, and the error says when it goes on.
+func (s *share) within(ctx context.Context, g *gate, do func(context.Context) error) error {
+	if s == nil {
+		return do(ctx)
+	}
+	hours, err := s.hours()
+	if err = cmp.Or(err, s.spent(hours)); err != nil {
+		return err
+	}
+	inner, done := g.part(ctx)
+	defer done()
+	s.begin(hours, func() { g.stop(quota.ErrSpent) })
+	defer s.meter.Begin(0, 0, nil)
+	stop := s.recording()
+	err = do(inner)
+	stop()
+	if recordErr := s.record(); recordErr != nil {
+		return cmp.Or(err, recordErr)
+	}
+	if err = exit.Cause(inner, err); errors.Is(err, quota.ErrSpent) {
+		hours, hoursErr := s.hours()
+		soon := &quota.Spent{Limit: s.limit, Source: s.source, Until: time.Now().Add(time.Hour)}
+		err = cmp.Or(hoursErr, s.spent(hours), error(soon))
+	}
+	return err
+}
+
+// recording records now and then what came and went, until the function that it returns is called.
+func (s *share) recording() (stop func()) {
 	quit, ended := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -239,8 +255,8 @@ func (j *job) recording(record func() error) (stop func()) {
 			case <-quit:
 				return
 			case <-tick.C:
-				if err := record(); err != nil {
-					j.app.ui.Verbose(1, j.account.Name, err.Error())
+				if err := s.record(); err != nil {
+					s.failed(err)
 				}
 			}
 		}

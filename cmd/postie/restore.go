@@ -203,7 +203,7 @@ func (j *job) restore(ctx context.Context, o restore.Options, t found) (s ui.Sum
 		}
 		defer lock.Release()
 	}
-	if o.IMAP, err = j.app.session().IMAP(ctx, j.account, j.terminal); err != nil {
+	if o.IMAP, err = j.session().IMAP(ctx, j.account, j.terminal); err != nil {
 		return s, err
 	}
 	j.task.Phase("connecting", ui.Amount{})

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"postie/cmd/postie/internal/agenda"
+	"postie/cmd/postie/internal/config"
 	"postie/cmd/postie/internal/exit"
 	"postie/cmd/postie/internal/session"
 	"postie/imap/plan"
@@ -169,6 +170,7 @@ func (j *job) first(text string) bool { return j.told == nil || j.told.first(tex
 // session is how to connect. What servers want their users to see is told once, too.
 func (j *job) session() session.Options {
 	o := j.app.session()
+	o.Within = func(_ config.Account, dial session.Dialer) session.Dialer { return j.dial(dial) }
 	if j.watched == nil { // else it is kept from connection to connection, and tells each once
 		o.Alert = func(account, text string) {
 			if j.first(text) {

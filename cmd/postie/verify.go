@@ -109,7 +109,18 @@ func (a *app) verify(ctx context.Context, names []string, f *verifyFlags) (err e
 	if f.manifest != "" {
 		return inspect.Against(ctx, l, f.manifest, f.after)
 	}
-	return inspect.Verify(ctx, l, inspect.Options{Local: f.local, Deep: f.deep, Repair: f.repair, Sample: verify.Sample{N: f.sample, Seed: f.seed}, Policy: new(syncFlags).apply})
+	return inspect.Verify(ctx, l, inspect.Options{Local: f.local, Deep: f.deep, Repair: f.repair, Sample: verify.Sample{N: f.sample, Seed: f.seed}, Policy: new(syncFlags).apply, Within: a.withinShare})
+}
+
+// withinShare does something with an account's server until that is done or the account's share of the day is spent. What came and went is
+// recorded where the index can be written.
+func (a *app) withinShare(ctx context.Context, account config.Account, s *library.Store, do func(context.Context) error) error {
+	if s.Index.Writable() != nil {
+		return do(ctx)
+	}
+	ctx, gate, leave := a.interruption.enter(ctx)
+	defer leave()
+	return a.share(ctx, account, s.Index).within(ctx, gate, do)
 }
 
 // onlyIMAP says that --repair is for IMAP: of a POP3 account's mail the server need not have anything any more.

@@ -118,7 +118,7 @@ func (j *job) conclude(ctx context.Context, s ui.Summary, err error) int {
 	a, account := j.app, j.account
 	err = exit.Cause(ctx, err)
 	code := exit.Code(err)
-	spent := exit.Is[*quota.Spent](err) && s.Bytes == 0 // it was told by the run that spent it
+	spent := exit.Is[*quota.Spent](err) && s.Bytes+int64(s.Uploaded) == 0 && !j.aside // it was told by the run that spent it
 	tell := j.tells(err, code)
 	if spent {
 		a.ui.Notice(account.Name, err.Error())

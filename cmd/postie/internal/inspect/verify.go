@@ -26,6 +26,9 @@ type Options struct {
 	Repair bool
 	Sample verify.Sample
 	Policy func(config.Account, *mirror.Options) // says what the account wants, as a sync does
+
+	// Within does something with an account's server that is recorded in the store, as far as the account's share of the day goes.
+	Within func(ctx context.Context, account config.Account, store *library.Store, do func(context.Context) error) error
 }
 
 // Verify compares the mail of a library, and tells what differs.
@@ -74,24 +77,27 @@ func server(ctx context.Context, l *library.Library, s *library.Shelf, a config.
 		}
 		return t.tell(d)
 	}
-	if a.Protocol == config.POP3 {
-		c, err := pop3(ctx, l, s, a, o, terminal, report, came)
-		task.Done()
-		return t.conclude(c, 0, exit.Cause(ctx, err))
-	}
-	mirroring, err := library.MirrorOptions(ctx, a, s.Store, l.Session, terminal)
 	var c verify.Counts
-	if err == nil {
+	repaired := 0
+	err := o.Within(ctx, a, s.Store, func(ctx context.Context) (err error) {
+		if a.Protocol == config.POP3 {
+			c, err = pop3(ctx, l, s, a, o, terminal, report, came)
+			return err
+		}
+		mirroring, err := library.MirrorOptions(ctx, a, s.Store, l.Session, terminal)
+		if err != nil {
+			return err
+		}
 		mirroring.Wait, mirroring.Log = l.Wait, l.UI.Logger().With("account", a.Name)
 		o.Policy(a, &mirroring)
 		c, err = imapverify.Run(ctx, imapverify.Options{Account: mirroring.Account, IMAP: mirroring.IMAP, Store: s.Index, Root: mirroring.Root, Layout: mirroring.Layout,
 			Mailboxes: mirroring.Mailboxes, Policy: mirroring.Policy, Terms: mirroring.TermsOf, Wait: l.Wait, Deep: o.Deep, Sample: o.Sample, Report: report, Came: came})
-	}
+		if err == nil && len(broken) > 0 {
+			repaired, err = t.mend(ctx, mirroring, broken)
+		}
+		return err
+	})
 	task.Done()
-	repaired := 0
-	if err == nil && len(broken) > 0 {
-		repaired, err = t.mend(ctx, mirroring, broken)
-	}
 	return t.conclude(c, repaired, exit.Cause(ctx, err))
 }
 

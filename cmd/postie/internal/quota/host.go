@@ -167,7 +167,7 @@ func (h *Host) leave() {
 // Line is how an account connects to the host.
 type Line struct {
 	Host  *Host
-	Meter *Meter // counts what comes; nil: nobody does
+	Meter *Meter // counts what comes and goes; nil: nobody does
 	Alive func() // told whenever octets go either way; nil: nobody is
 }
 
@@ -216,6 +216,9 @@ func (c *conn) Read(p []byte) (int, error) {
 
 func (c *conn) Write(p []byte) (int, error) {
 	n, err := c.Conn.Write(p)
+	if n > 0 && c.line.Meter != nil {
+		c.line.Meter.add(n)
+	}
 	c.line.moved(n)
 	return n, err
 }

@@ -2,24 +2,24 @@ package quota
 
 import "sync"
 
-// Meter counts what an account receives.
+// Meter counts what an account receives and sends.
 type Meter struct {
 	mu      sync.Mutex
 	limit   int64
-	day     int64 // received in 24 hours, and recorded
-	pending int64 // received since
+	day     int64 // in 24 hours, and recorded
+	pending int64 // since
 	total   int64 // ever
 	spent   func()
 }
 
-// Begin begins a run, or goes on with one: so much was received in 24 hours, what is not recorded yet included. spent is called, once, when the limit is reached; from another goroutine.
+// Begin begins a run, or goes on with one: so much came and went in 24 hours, what is not recorded yet included. spent is called, once, when the limit is reached; from another goroutine.
 func (m *Meter) Begin(limit, day int64, spent func()) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.limit, m.day, m.spent = limit, day-m.pending, spent
 }
 
-// Total is how much was received since the program began.
+// Total is how much came and went since the program began.
 func (m *Meter) Total() int64 {
 	m.mu.Lock()
 	defer m.mu.Unlock()

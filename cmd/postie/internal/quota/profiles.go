@@ -11,7 +11,7 @@ type Profile struct {
 	Name        string
 	Hosts       string // that the row is for, separated by spaces; a leading dot: all below it
 	Connections int    // at once, of one user
-	IMAPPerDay  int64  // octets that one user may receive in 24 hours
+	IMAPPerDay  int64  // octets that one user may receive in 24 hours; what is sent counts here too, so that it is never more
 	POP3PerDay  int64
 	Logins      int // so many within Within, of one user
 	Within      time.Duration

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"io"
 	"net"
 	"net/url"
 	"strings"
@@ -200,6 +201,10 @@ func TestMeter(t *testing.T) {
 	}
 	if _, ok := c.(interface{ ConnectionState() tls.ConnectionState }); ok {
 		t.Error("it says that it is TLS")
+	}
+	go io.Copy(io.Discard, far)
+	if _, err := c.Write(make([]byte, 70)); err != nil || m.Take() != 70 { // what goes counts as what comes does
+		t.Error("what was sent is not counted:", err)
 	}
 	c.Close()
 	tlsConn := tls.Client(near, &tls.Config{InsecureSkipVerify: true})

@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"net"
 	"strings"
 	"sync"
 	"time"
@@ -28,11 +29,25 @@ type Options struct {
 	Secrets *credential.Secrets // learns what is sent to servers; nil: nobody wants to know
 	Environ []string            // of the commands that give passwords and tokens, and of tunnels; nil: ours
 
+	// Within keeps an account's way to its server within what the host permits; nil: it permits everything.
+	Within func(account config.Account, dial Dialer) Dialer
+
 	// Alert is given what a server wants its user to see; nil: nobody wants it.
 	Alert func(account, text string)
 
 	// Trace is given each line of the dialogue, without credentials; nil: nobody wants it. dir is '<' or '>'.
 	Trace func(account string, dir byte, text string)
+}
+
+// Dialer makes a connection to a server.
+type Dialer = func(context.Context) (net.Conn, error)
+
+// dial is how to reach an account's server.
+func (o Options) dial(a config.Account, line *connect.Options) Dialer {
+	if o.Within == nil {
+		return line.Dial
+	}
+	return o.Within(a, line.Dial)
 }
 
 // connecting turns an account into what dials.
@@ -128,7 +143,7 @@ func (o Options) POP3(ctx context.Context, account config.Account, terminal *cre
 	if err != nil {
 		return pop3.Options{}, err
 	}
-	s := pop3.Options{Dial: line.Dial, Login: auth, Idle: o.Timeout}
+	s := pop3.Options{Dial: o.dial(account, line), Login: auth, Idle: o.Timeout}
 	if account.TLS == config.StartTLS {
 		if s.TLS, err = line.TLSConfig(); err != nil {
 			return s, err
@@ -164,7 +179,7 @@ func (o Options) IMAP(ctx context.Context, account config.Account, terminal *cre
 	if err != nil {
 		return imap.Options{}, err
 	}
-	s := imap.Options{Dial: line.Dial, Login: auth, Idle: o.Timeout, Event: o.alerts(account.Name), Compress: !account.Loopback(),
+	s := imap.Options{Dial: o.dial(account, line), Login: auth, Idle: o.Timeout, Event: o.alerts(account.Name), Compress: !account.Loopback(),
 		ID: map[string]string{"name": "postie", "version": o.Version}}
 	for _, c := range account.Without {
 		s.Without = append(s.Without, goimap.Cap(c))
