@@ -63,7 +63,7 @@ func rooms() map[string][]string {
 		"imap/plan":                {"maildir"},
 		"imap/changes":             {"imap", "imap/naming", "imap/plan", "maildir", "maildir/message"},
 		"imap/base":                {"imap/plan", "maildir", "maildir/index", "maildir/look"},
-		"imap/restore":             {"imap", "imap/changes", "imap/naming", "imap/plan", "maildir", "maildir/message", "maildir/source"},
+		"imap/restore":             {"imap", "imap/changes", "imap/naming", "imap/plan", "maildir", "maildir/source"},
 		"imap/verify":              {"imap", "imap/base", "imap/changes", "imap/naming", "imap/plan", "maildir", "maildir/index", "maildir/verify"},
 		"imap/mirror":              {"imap", "imap/base", "imap/changes", "imap/naming", "imap/plan", "maildir", "maildir/look", "maildir/message", "maildir/index"},
 		"maildir":                  nil,
