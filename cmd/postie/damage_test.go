@@ -122,7 +122,7 @@ func spoil(t *testing.T, root, statement string) {
 	must(t, db.Close())
 }
 
-// behind executes a statement as damage does: behind the back of the trigger that counts pairs.
+// behind executes a statement as damage does: behind the back of what counts pairs.
 func behind(db *sql.DB, statement string, args ...any) error {
 	db.SetMaxOpenConns(1)
 	db.Exec("CREATE TEMP TABLE kept AS SELECT id, pairs FROM box") // where there is such a table

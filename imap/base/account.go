@@ -110,8 +110,8 @@ func (a *Account) Mailboxes(ctx context.Context) ([]Mailbox, error) {
 	all, err := index.Rows(ctx, a.s, scanMailbox, `SELECT b.id, m.name, m.folder, b.validity, b.objectid, b.uidnext, b.messages, max(b.modseq, 0),
 		b.stamp, b.flags, b.keywords, b.wildcard, b.readonly, b.ignored, b.made, b.called, b.deleted, b.server, b.audited, b.subscribed, EXISTS (SELECT 1 FROM pair p WHERE p.box = b.id),
 		EXISTS (SELECT 1 FROM pair p INDEXED BY pair_archived WHERE p.box = b.id AND state = 4),
-		EXISTS (SELECT 1 FROM pair p INDEXED BY pair_odd WHERE p.box = b.id AND
-			state <> 4 AND (state <> 0 OR key IS NULL OR local <> remote OR local_keywords <> remote_keywords))
+		EXISTS (SELECT 1 FROM pair p INDEXED BY pair_unlike WHERE p.box = b.id AND `+unlike+`) OR
+		EXISTS (SELECT 1 FROM pair p INDEXED BY pair_key WHERE p.box = b.id AND key IS NULL AND state <> 4)
 		FROM box b LEFT JOIN mailbox m ON m.id = b.mailbox WHERE b.account = ? ORDER BY m.name`, a.id)
 	return all, verb("read base", err)
 }

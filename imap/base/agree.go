@@ -46,7 +46,7 @@ func (a *Account) agree(ctx context.Context, as []Agreement, state plan.State) (
 	}
 	rows := make([]Row, 0, len(as))
 	err := a.s.Write(ctx, func(tx *sql.Tx) error {
-		w := &agreeing{a: a, tx: tx, sts: map[string]*sql.Stmt{}}
+		w := newAgreeing(a, tx)
 		defer w.close()
 		for i := 0; i < len(as); i++ {
 			if n, err := w.newcomers(as[i:], state, &rows); n > 0 || err != nil {
@@ -59,6 +59,9 @@ func (a *Account) agree(ctx context.Context, as []Agreement, state plan.State) (
 				return err
 			}
 			rows = append(rows, w.row)
+		}
+		if err := w.count(); err != nil {
+			return err
 		}
 		return w.emptied(as)
 	})
@@ -91,6 +94,23 @@ type agreeing struct {
 
 	box, mailbox int64 // the last one asked for
 	single       int   // so many agreements are not worth another try of newcomers
+
+	more map[int64]int // pairs that were put into each box
+}
+
+func newAgreeing(a *Account, tx *sql.Tx) *agreeing {
+	return &agreeing{a: a, tx: tx, sts: map[string]*sql.Stmt{}, more: map[int64]int{}}
+}
+
+// count adds the pairs that were inserted to what boxes count: see Whole. What is deleted a trigger counts (pair_less).
+func (w *agreeing) count() error {
+	for box, n := range w.more {
+		if err := w.exec("UPDATE box SET pairs = pairs + ? WHERE id = ?", n, box); err != nil {
+			return err
+		}
+	}
+	clear(w.more)
+	return nil
 }
 
 func (w *agreeing) close() {
@@ -212,6 +232,7 @@ func (w *agreeing) write(g *Agreement, id int64, state plan.State) error {
 	if err != nil {
 		return err
 	}
+	w.more[box]++
 	w.row = Row{Pair: g.Pair, Message: id, Entry: g.Entry}
 	if g.Message != nil {
 		g.Message.ID = id

@@ -37,6 +37,7 @@ func (w *agreeing) newcomers(as []Agreement, state plan.State, rows *[]Row) (n i
 	if err := w.enterAll(as, place); err != nil {
 		return 0, err
 	}
+	w.more[box] += n
 	first := len(*rows)
 	for i := range as {
 		*rows = append(*rows, Row{Pair: as[i].Pair, Message: as[i].Message.ID, Entry: as[i].Entry})

@@ -144,3 +144,39 @@ func TestEntries(t *testing.T) {
 		t.Errorf("%v", got)
 	}
 }
+
+// What is new changes two rows, of the message and of the pair, and no third for each; and it enters no more indexes than are needed.
+func TestNewcomersRows(t *testing.T) {
+	s, a, in, _ := based(t)
+	const batch = 256
+	as := make([]Agreement, batch)
+	for i := range as {
+		as[i] = paired(in, imap.UID(i+1), fmt.Sprint("k", i))
+	}
+	changed := func() (n int64) {
+		must(t, s.Write(t.Context(), func(tx *sql.Tx) error { return tx.QueryRow("SELECT total_changes()").Scan(&n) }))
+		return n
+	}
+	before := changed()
+	_, err := a.Arrive(t.Context(), as)
+	must(t, err)
+	if n := changed() - before; n > 2*batch+5 {
+		t.Errorf("%d rows changed for %d messages", n, batch)
+	}
+	for statement, most := range map[string]int{pairing + " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)": 6, index.Insertion: 7} {
+		steps, err := index.Rows(t.Context(), s, func(rows *sql.Rows) (step string, err error) {
+			var rest any
+			return step, rows.Scan(&rest, &step, &rest, &rest, &rest, &rest, &rest, &rest)
+		}, "EXPLAIN "+strings.ReplaceAll(statement, "?", "1"))
+		must(t, err)
+		n := 0
+		for _, step := range steps {
+			if step == "IdxInsert" {
+				n++
+			}
+		}
+		if n > most {
+			t.Errorf("%d indexes: %s", n, statement)
+		}
+	}
+}

@@ -11,7 +11,7 @@ import (
 // found again by key; those without a body by what is known of them, else their agreement is passed over.
 func (a *Account) Rebase(ctx context.Context, box int64, as []Agreement) error {
 	return verb("record new base", a.s.Write(ctx, func(tx *sql.Tx) error {
-		w := &agreeing{a: a, tx: tx, sts: map[string]*sql.Stmt{}}
+		w := newAgreeing(a, tx)
 		defer w.close() // at the latest: a statement would lock the table that is dropped
 		if _, err := tx.Exec("CREATE TEMP TABLE old (message INTEGER PRIMARY KEY, uid INTEGER)"); err != nil {
 			return err
@@ -27,8 +27,11 @@ func (a *Account) Rebase(ctx context.Context, box int64, as []Agreement) error {
 				return err
 			}
 		}
+		err := w.count()
 		w.close()
-		_, err := tx.Exec("DELETE FROM wish WHERE box = ? AND uid < 0", box)
+		if err == nil {
+			_, err = tx.Exec("DELETE FROM wish WHERE box = ? AND uid < 0", box)
+		}
 		if err == nil {
 			_, err = tx.Exec("DELETE FROM message WHERE id IN (SELECT message FROM old) AND " + index.Unpaired + "; DROP TABLE old")
 		}

@@ -173,6 +173,7 @@ func TestManyArchived(t *testing.T) {
 				`INSERT INTO pair (box, key, state, local, local_keywords, remote, remote_keywords, size, date, emailid, message)
 					SELECT p.box, m.key, 4, p.local, p.local_keywords, p.remote, p.remote_keywords, p.size, p.date, p.emailid, m.id
 					FROM message m, (SELECT * FROM pair WHERE state = 4 LIMIT 1) p WHERE m.id NOT IN (SELECT message FROM pair)`,
+				"UPDATE box SET pairs = (SELECT count(*) FROM pair WHERE box = box.id)",
 			} {
 				if _, err := tx.Exec(q); err != nil {
 					return err

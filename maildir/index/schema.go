@@ -12,7 +12,7 @@ const applicationID = 0x706f7374
 // migrations holds, at place n, the statements that lead from schema version n to n+1. What was released is never
 // edited: a change is a new entry. Each runs in one transaction together with its PRAGMA user_version.
 func migrations() []string {
-	return []string{schema1, schema2, schema3, schema4, schema5, schema6, schema7, schema8, schema9, schema10, schema11, schema12, schema13, schema14, schema15, schema16, schema17, schema18, schema19}
+	return []string{schema1, schema2, schema3, schema4, schema5, schema6, schema7, schema8, schema9, schema10, schema11, schema12, schema13, schema14, schema15, schema16, schema17, schema18, schema19, schema20}
 }
 
 // schema1, in words: Times are milliseconds since 1970 in UTC. hash and header are SHA-256. A key is unique in its
@@ -344,6 +344,13 @@ CREATE INDEX pair_archived ON pair (box, size) WHERE state = 4;
 // schema19 remembers of the runs of an account what its user was told of them, and need not be told again.
 const schema19 = `
 ALTER TABLE run ADD COLUMN told TEXT NOT NULL DEFAULT ''; -- as cmd/postie has it
+`
+
+// schema20 takes from each new pair what it does not need: what has no key is found by pair_key, what else pair_odd knew by pair_unlike;
+// and pairs are counted by who inserts them (imap/base), once for many.
+const schema20 = `
+DROP INDEX pair_odd;
+DROP TRIGGER pair_more;
 `
 
 // migrate brings an open database from the schema version it has up to ours.
