@@ -69,13 +69,23 @@ func (j *job) dial(dial session.Dialer) session.Dialer {
 		return j.app.within(j.account, dial)
 	}
 	line := quota.Line{Host: j.app.host(j.account), Meter: j.app.meter(j.account), Alive: j.watched.beat}
-	j.watched.further.dial = line.DialSpare(dial)
-	dial = line.Dial(dial)
+	spare := line.DialSpare(dial)
+	j.watched.further.dial = spare
 	return func(ctx context.Context) (net.Conn, error) {
 		j.watched.patient.Add(1) // until others have done with theirs
 		defer j.watched.patient.Add(-1)
 		defer j.watched.beat()
-		return dial(ctx)
+		if c, err := spare(ctx); !errors.Is(err, quota.ErrNoSpare) {
+			return c, err
+		}
+		back := j.watched.stepAside()                                     // others, on other hosts, need not wait with us
+		c, err := line.Dial(func(ctx context.Context) (net.Conn, error) { // no server waits for us while we wait for our turn
+			if err := back(ctx); err != nil {
+				return nil, err
+			}
+			return dial(ctx)
+		})(ctx)
+		return c, cmp.Or(err, back(ctx))
 	}
 }
 

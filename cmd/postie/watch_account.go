@@ -5,6 +5,7 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -43,6 +44,8 @@ type watched struct {
 	further *further
 	local   *dirwatch.Watcher // IMAP: of the Maildirs; nil: not yet
 
+	place place // whether it has its turn
+
 	life    atomic.Int64 // when it last showed that it is alive, since the watch began
 	patient atomic.Int32 // it waits for its turn, which may take as long as others take
 
@@ -68,7 +71,7 @@ func (a *watched) loop(ctx context.Context) {
 			return
 		}
 		outcome := a.cycle(ctx, task.Where)
-		<-a.turns
+		a.leave()
 		a.agenda.Ended(time.Now(), outcome)
 		if a.up {
 			a.agenda.Connected(time.Now())
@@ -84,11 +87,59 @@ func (a *watched) turn(ctx context.Context) bool {
 	for {
 		select {
 		case a.turns <- struct{}{}:
+			a.place.mu.Lock()
+			a.place.held = true
+			a.place.mu.Unlock()
 			return true
 		case <-a.wanted():
 			a.yield(new(listening))
 		case <-ctx.Done():
 			return false
+		}
+	}
+}
+
+// place is whether an account has its turn, which it gives up while it waits for a connection.
+type place struct {
+	mu      sync.Mutex
+	held    bool
+	waiting int // connections that are waited for
+}
+
+// leave gives the turn up.
+func (a *watched) leave() {
+	a.place.mu.Lock()
+	defer a.place.mu.Unlock()
+	if a.place.held {
+		a.place.held = false
+		<-a.turns
+	}
+}
+
+// stepAside gives the turn up until back is called, which waits for it; a second call does nothing. An error of back is the cause of ctx:
+// then there is none.
+func (a *watched) stepAside() (back func(context.Context) error) {
+	a.place.mu.Lock()
+	a.place.waiting++
+	a.place.mu.Unlock()
+	a.leave()
+	called := false
+	return func(ctx context.Context) error {
+		a.place.mu.Lock()
+		defer a.place.mu.Unlock()
+		if called {
+			return nil
+		}
+		called = true
+		if a.place.waiting--; a.place.waiting > 0 || a.place.held {
+			return nil // the last one to come back has it
+		}
+		select {
+		case a.turns <- struct{}{}:
+			a.place.held = true
+			return nil
+		case <-ctx.Done():
+			return context.Cause(ctx)
 		}
 	}
 }

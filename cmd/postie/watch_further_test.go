@@ -97,6 +97,62 @@ func TestWatchFurther(t *testing.T) {
 	})
 }
 
+// An account that waits for a connection gives its turn to the others, and takes it again before it works.
+func TestConnectionWithoutTurn(t *testing.T) {
+	t.Parallel()
+	dir := dovecot.Dir(t)
+	var out output
+	synctest.Test(t, func(t *testing.T) {
+		x, keys := newExchange(t, goimap.CapIdle), &secretKeeper{password: "first"}
+		a := newApp(&out, &out, &interruption{cancel: func(error) {}})
+		if err := a.begin(); err != nil {
+			t.Fatal(err)
+		}
+		w := a.newWatch(nil, watchFlags{jobs: 1, poll: 2 * time.Minute})
+		account, err := config.ParseURL("imap://alice@127.0.0.1", dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		account.Name, account.MaxConns = "one", 1
+		a.permit([]config.Account{account})
+		near, far := net.Pipe()
+		c, err := quota.Line{Host: a.host(account)}.Dial(func(context.Context) (net.Conn, error) { return near, nil })(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		it := w.add(account)
+		j := &job{app: a, account: account, watched: it}
+		it.line = imap.Options{Dial: j.dial(x.dial), Login: keys, Event: it.ear.Event}
+		w.running.Go(func() { it.loop(t.Context()) })
+		x.deliver(1)
+		here := func() int {
+			time.Sleep(time.Minute)
+			synctest.Wait()
+			files, _ := os.ReadDir(filepath.Join(dir, "INBOX", "new"))
+			return len(files)
+		}
+		if here() != 0 || len(w.turns) != 0 {
+			t.Errorf("it has the turn while it waits for a connection: %d", len(w.turns))
+		}
+		w.turns <- struct{}{} // another account is at work
+		c.Close()
+		far.Close()
+		if n := here(); n != 0 {
+			t.Errorf("%d letters came without the turn", n)
+		}
+		<-w.turns
+		if n := here(); n != 1 || len(w.turns) != 0 {
+			t.Errorf("%d letters came, want 1; %d have the turn", n, len(w.turns))
+		}
+		close(it.quit)
+		w.running.Wait()
+		w.unlock()
+		close(x.accept)
+		x.server.Close()
+		synctest.Wait()
+	})
+}
+
 // An account that waits for its turn gives its connection to the one that has the turn and waits for a connection.
 func TestTurnAndConnection(t *testing.T) {
 	t.Parallel()
