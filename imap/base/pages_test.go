@@ -9,10 +9,11 @@ import (
 	"modernc.org/sqlite"
 
 	"postie/imap/plan"
+	"postie/maildir"
 	"postie/maildir/index"
 )
 
-// What every run asks, also when nothing has changed, reads as many pages of the database of a large mailbox as of a small one.
+// What every run asks, also when nothing has changed, and what is asked of a single message, reads as many pages of the database of a large mailbox as of a small one.
 func TestPagesOfNothingChanged(t *testing.T) {
 	t.Parallel()
 	few, many := pagesRead(t, 500), pagesRead(t, 10000)
@@ -58,6 +59,13 @@ func pagesRead(t *testing.T, n int) map[string]int {
 	})
 	ask("Intents", func(ctx context.Context) error { _, err := a.Intents(ctx); return err })
 	ask("Breakers", func(ctx context.Context) error { _, err := a.Breakers(ctx); return err })
+	key, m := as[n/2].Pair.Key, as[n/2].Message
+	ask("OfMessages", func(ctx context.Context) error { _, err := a.OfMessages(ctx, in.ID, []int64{m.ID}); return err })
+	ask("Identify", func(ctx context.Context) error { _, _, err := a.Identify(ctx, in.ID, as[n/2].Pair); return err })
+	ask("WithFile", func(ctx context.Context) error { _, err := a.WithFile(ctx, key, [32]byte{1}); return err })
+	ask("WithContent", func(ctx context.Context) error { _, err := a.WithContent(ctx, m.Date, m.Wire.Hash); return err })
+	ask("Entries", func(ctx context.Context) error { _, err := a.Entries(ctx, in.ID, []maildir.Key{key}); return err })
+	ask("Homes", func(ctx context.Context) error { _, err := a.Homes(ctx, key); return err })
 	return pages
 }
 

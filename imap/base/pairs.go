@@ -36,6 +36,9 @@ const pairPage = 1024
 const pairColumns = `SELECT p.id, coalesce(p.uid, 0), coalesce(p.key, ''), p.state, p.local, p.local_keywords, p.remote, p.remote_keywords,
 	p.size, p.date, p.emailid, p.message, m.freed, m.key || m.tail, m.new FROM pair p LEFT JOIN message m ON m.id = p.message WHERE p.box = ? AND `
 
+// pairColumnsOf is pairColumns for pairs that the rest of the statement finds: SQLite is not to go through all of the mailbox for them.
+var pairColumnsOf = strings.Replace(pairColumns, "p.box =", "+p.box =", 1)
+
 func scanRow(rows *sql.Rows) (r Row, err error) {
 	var date int64
 	var name string
@@ -172,7 +175,7 @@ func (a *Account) OfMessages(ctx context.Context, box int64, ids []int64) ([]Row
 	if err != nil {
 		return nil, err
 	}
-	rows, err := index.Rows(ctx, a.s, scanRow, pairColumns+"p.message IN (SELECT value FROM json_each(?)) ORDER BY p.uid", box, string(list))
+	rows, err := index.Rows(ctx, a.s, scanRow, pairColumnsOf+"p.message IN (SELECT value FROM json_each(?)) ORDER BY p.uid", box, string(list))
 	return rows, verb("read base", err)
 }
 
@@ -222,8 +225,7 @@ func (a *Account) Archived(ctx context.Context, box int64, sizes []int64) ([]Row
 	if err != nil {
 		return nil, err
 	}
-	byID := strings.Replace(pairColumns, "p.box =", "+p.box =", 1) // not all of the mailbox
-	rows, err := index.Rows(ctx, a.s, scanRow, byID+`p.id IN (SELECT id FROM pair WHERE box = ?1 AND state = 4 AND size IN (SELECT value FROM json_each(?2))
+	rows, err := index.Rows(ctx, a.s, scanRow, pairColumnsOf+`p.id IN (SELECT id FROM pair WHERE box = ?1 AND state = 4 AND size IN (SELECT value FROM json_each(?2))
 		UNION SELECT q.id FROM own JOIN pair q ON q.message = own.message WHERE q.box = ?1 AND q.state = 4) ORDER BY p.id`, box, string(list))
 	return rows, verb("read base", err)
 }
