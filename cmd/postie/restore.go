@@ -135,7 +135,7 @@ func (a *app) restoring(ctx context.Context, f *restoreFlags) (o restore.Options
 		o.Since = span.From
 	}
 	known, err := library.KnownOf(ctx, a.ui, from)
-	if err != nil {
+	if info, statErr := os.Stat(from); err != nil && statErr == nil && info.IsDir() { // a file has no index
 		a.ui.Warn("", fmt.Sprintf("the index in %s cannot be read (%v): long names of mailboxes, some keywords and subscriptions are not known", from, err))
 	}
 	t.bodyless, t.inexact = map[string]int{}, known.Inexact
@@ -163,7 +163,7 @@ func (a *app) restoring(ctx context.Context, f *restoreFlags) (o restore.Options
 		if len(all) > 0 {
 			what = fmt.Sprintf("no mailbox in %s is of %s; there are %s", f.from, strings.Join(f.mailboxes, " "), strings.Join(all, ", "))
 		}
-		return o, t, exit.Usage(errors.New(what), "")
+		return o, t, exit.Usage(errors.New(what), "--from PATH says where mail is, -m PATTERN which mailboxes of it")
 	}
 	return o, t, nil
 }

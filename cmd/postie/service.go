@@ -141,7 +141,7 @@ func (a *app) serviceUninstallCommand(flags *serviceFlags) *cobra.Command {
 func (s *serviceFlags) which() (service.Kind, error) {
 	kind := service.Kind(s.kind)
 	if s.kind != "" && !slices.Contains([]service.Kind{service.Systemd, service.Launchd, service.Cron}, kind) {
-		return "", exit.Usage(fmt.Errorf("--kind: %q is none of systemd, launchd, cron", s.kind), "")
+		return "", exit.Usage(fmt.Errorf("--kind: %q is none of systemd, launchd, cron", s.kind), "leave --kind out, and what this machine has is taken")
 	}
 	return cmp.Or(kind, service.Here()), nil
 }

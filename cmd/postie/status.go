@@ -29,7 +29,7 @@ itself (a refused login, the deletion guard, messages that could not be had), or
 		Example: "  postie status\n  postie status home --json\n  postie status --check --max-age 2h",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if flags.maxAge != 0 && !flags.check {
-				return exit.Usage(errors.New("--max-age needs --check"), "")
+				return exit.Usage(errors.New("--max-age needs --check"), "postie status --check --max-age "+config.FormatDuration(time.Duration(flags.maxAge)))
 			}
 			return a.status(cmd.Context(), args, flags)
 		},

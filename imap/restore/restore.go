@@ -62,7 +62,7 @@ type Report struct {
 var (
 	errName     = errors.New("the server can have no mailbox of that name: --to NAME puts it into another one")
 	errLost     = errors.New("the server said that it took it, and does not show it")
-	errRefusing = errors.New("the server refused one message after the other, so the rest is left")
+	errRefusing = errors.New("the server refused one message after the other, so the rest is left: run it again when the server takes messages, and it goes on there")
 )
 
 // run is one Run.

@@ -109,6 +109,12 @@ func thereHint(err error, account string) string {
 		return `somebody may be in between; if the server has a port for TLS alone: tls = "implicit"`
 	case Is[*connect.PortError](err):
 		return portHint(err)
+	case Is[*connect.HandshakeError](err):
+		return "check port and tls: 993 and 995 speak TLS at once (implicit), 143 and 110 after STARTTLS (starttls)"
+	case Is[*credential.NotOfferedError](err):
+		return `remove auth = …, so that the strongest offered is taken, or ask the provider`
+	case Is[*credential.SourceError](err):
+		return "see that it works by hand, as the user who runs postie: cron and systemd know fewer variables and folders than a shell"
 	case Is[*credential.EndpointError](err):
 		return "try again later; if it stays so, check the addresses in oauth2"
 	case badCredential(err) && byToken(err):
@@ -194,8 +200,6 @@ func Remedy(err error, a config.Account) string {
 	switch {
 	case Is[*connect.CertificateError](err):
 		return "check the host name and this machine's clock; a private authority: tls_ca; a certificate that you know: tls_fingerprint"
-	case Is[*connect.HandshakeError](err):
-		return "check port and tls: 993 and 995 speak TLS at once (implicit), 143 and 110 after STARTTLS (starttls)"
 	case Is[*credential.NoSecretError](err), Is[*credential.SourceError](err):
 		if a.Password.Keyring {
 			return "postie login " + a.Name
@@ -203,8 +207,6 @@ func Remedy(err error, a config.Account) string {
 		return "make the password's source work, or store it in the keyring: keyring = true, and postie login " + a.Name
 	case Is[*credential.NeedLoginError](err):
 		return "postie login " + a.Name
-	case Is[*credential.NotOfferedError](err):
-		return `remove auth = …, so that the strongest offered is taken, or ask the provider`
 	}
 	return cmp.Or(Hint(err, a.Name), "postie check -vv "+a.Name+" shows the dialogue")
 }
