@@ -22,10 +22,9 @@ import (
 )
 
 // quietHelp is what the help of fetch and sync says of -q.
-const quietHelp = `With -q, as cron runs it, trouble is told once and not by each run: a refused login or a full disk at once, a server that is not reached
-when there was no success for an hour; then once a day, and when it is over. Each message that fails is told once. A mistake in the
-configuration is told by each run, and so is everything on a terminal, with --json, and where the index cannot be opened. Exit codes
-are not affected.`
+const quietHelp = `With -q, as cron runs it, the same trouble is told once and not by each run, and again when it lasts for a day; each message that fails is
+told once. A mistake in the configuration is told by each run, and so is everything on a terminal, with --json, and where the index
+cannot be opened. Exit codes are not affected.`
 
 // telling is what the user of an account was told, and need not be told again. watch has it as long as it runs; with -q fetch and sync leave it
 // in the index for the next run, since cron mails whatever is printed.
@@ -78,15 +77,10 @@ func knownAs(err error) string {
 	return err.Error()
 }
 
-// over tells that an account is well again: also when quiet, if it was told that it is not.
+// over tells that an account is well again.
 func (a *app) over(account string, v agenda.Verdict) {
-	text := fmt.Sprintf("it works again, after %v", v.Over.Round(time.Second))
-	switch {
-	case v.Over == 0:
-	case v.Alarm:
-		a.ui.Alert(account, text)
-	default:
-		a.ui.Notice(account, text)
+	if v.Over > 0 {
+		a.ui.Notice(account, fmt.Sprintf("it works again, after %v", v.Over.Round(time.Second)))
 	}
 }
 
@@ -96,16 +90,13 @@ func (j *job) recall(ctx context.Context) {
 	if u := j.app.ui; !u.Quiet() || u.JSON() || u.Attended() || j.dryRun || j.aside {
 		return
 	}
-	t := &telling{trouble: agenda.Trouble{Grace: agenda.SeldomGrace, Seldom: true, Again: agenda.Daily}}
+	t := &telling{trouble: agenda.Trouble{Again: agenda.Daily}}
 	s, err := j.stores.Of(ctx, j.account)
 	if err == nil {
 		var run index.Run
 		run, err = s.Index.LastRun(ctx, string(j.account.Protocol), index.Login{User: j.account.User, Host: j.account.Host})
 		t.loaded = run.Told
 		t.trouble.Recall(run.Told)
-		if run.Succeeded.After(t.trouble.Well) {
-			t.trouble.Well = run.Succeeded
-		}
 	}
 	if err != nil && !noRoom(err) {
 		return // the run finds it too
@@ -130,9 +121,6 @@ func (j *job) keep(ctx context.Context, err error) {
 		return
 	}
 	t.end()
-	if err == nil {
-		t.trouble.Well = time.Time{} // that is recorded as a success
-	}
 	memory := t.trouble.Memory()
 	if memory == t.loaded && !t.full {
 		return

@@ -291,20 +291,18 @@ func TestTroubleOfCron(t *testing.T) {
 	}
 	const h, day = 60, 24 * 60
 	for name, runs := range map[string][]run{
-		"the first run fails":        {{0, Passing, "x", "error"}, {10, Passing, "x", ""}, {20, Done, "", "over 20m0s"}, {30, Done, "", ""}},
-		"restarted":                  {{0, Done, "", ""}, {10, Passing, "x", ""}, {20, Passing, "x", ""}, {30, Done, "", "over 20m0s, quietly"}},
-		"away":                       {{0, Done, "", ""}, {50, Passing, "x", ""}, {60, Passing, "y", "error"}, {70, Passing, "x", ""}, {100, Done, "", "over 50m0s"}},
-		"once a day":                 {{0, Done, "", ""}, {day, Passing, "x", "error"}, {2 * day, Done, "", "over 24h0m0s"}},
-		"away for days":              {{0, Done, "", ""}, {h, Passing, "x", "error"}, {day, Passing, "x", ""}, {day + h, Passing, "x", "error"}, {day + 2*h, Passing, "x", ""}},
-		"refused for days":           {{0, Refused, "no", "error"}, {h, Refused, "no", ""}, {day, Refused, "no", "error"}, {day + h, Refused, "no", ""}, {day + 2*h, Done, "", "over 26h0m0s"}},
-		"a guard for days":           {{0, Done, "guard", "error"}, {h, Done, "guard", ""}, {day, Done, "guard", "error"}, {day + h, Done, "guard", ""}, {day + 2*h, Done, "", ""}},
-		"paused, each day":           {{0, Paused, "x", "error"}, {h, Paused, "x", ""}, {day, Paused, "x", ""}, {day + h, Done, "", "over 25h0m0s, quietly"}, {2 * day, Paused, "x", "error"}},
-		"another run, which is long": {{0, Done, "", ""}, {30, Busy, "x", ""}, {h, Busy, "x", "error"}, {2 * day, Busy, "x", ""}, {2*day + 1, Done, "", "over 47h31m0s, quietly"}},
+		"the first run fails":    {{0, Passing, "x", "error"}, {10, Passing, "y", ""}, {20, Done, "", "over 20m0s"}, {30, Done, "", ""}},
+		"away":                   {{0, Done, "", ""}, {50, Passing, "x", "error"}, {60, Passing, "y", ""}, {100, Done, "", "over 50m0s"}, {110, Passing, "x", "error"}},
+		"away for days":          {{0, Done, "", ""}, {h, Passing, "x", "error"}, {day, Passing, "x", ""}, {day + h, Passing, "x", "error"}, {day + 2*h, Passing, "x", ""}},
+		"refused for days":       {{0, Refused, "no", "error"}, {h, Refused, "no", ""}, {day, Refused, "no", "error"}, {day + h, Refused, "no", ""}, {day + 2*h, Done, "", "over 26h0m0s"}},
+		"a guard for days":       {{0, Done, "guard", "error"}, {h, Done, "guard", ""}, {day, Done, "guard", "error"}, {day + h, Done, "guard", ""}, {day + 2*h, Done, "", ""}},
+		"paused, each day":       {{0, Paused, "x", "error"}, {h, Paused, "x", ""}, {day, Paused, "x", ""}, {day + h, Done, "", "over 25h0m0s"}, {2 * day, Paused, "x", "error"}},
+		"another run takes long": {{0, Done, "", ""}, {30, Busy, "x", "error"}, {h, Busy, "x", ""}, {2 * day, Busy, "x", ""}, {2*day + 1, Done, "", "over 47h31m0s"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			memory := ""
 			for _, r := range runs {
-				tr := Trouble{Grace: SeldomGrace, Seldom: true, Again: Daily}
+				tr := Trouble{Again: Daily}
 				tr.Recall(memory)
 				v := tr.Run(time.Unix(1e9, 0).Add(time.Duration(r.minute)*time.Minute), r.kind, r.text)
 				tr.End()
@@ -313,10 +311,8 @@ func TestTroubleOfCron(t *testing.T) {
 				switch {
 				case v.Error:
 					got = "error"
-				case v.Over > 0 && v.Alarm:
-					got = "over " + v.Over.String()
 				case v.Over > 0:
-					got = "over " + v.Over.String() + ", quietly"
+					got = "over " + v.Over.String()
 				}
 				if got != r.want {
 					t.Errorf("minute %d: %q, want %q", r.minute, got, r.want)

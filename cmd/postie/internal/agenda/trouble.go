@@ -12,9 +12,8 @@ import (
 // Trouble decides what of the failures of an account its user is told: each once, not in each run, and of what passes by itself
 // nothing, unless it does not pass. One process that makes all runs keeps it; where each run is a process of its own, Memory is kept.
 type Trouble struct {
-	Grace  time.Duration // what may pass is told of when it lasts that long
-	Seldom bool          // runs are far apart: what may pass lasts since the last success, not since it was first noticed
-	Again  time.Duration // what somebody has to look at is told again when it was told that long ago; 0: never
+	Grace time.Duration // what may pass is told of when it lasts that long
+	Again time.Duration // what somebody has to look at is told again when it was told that long ago; 0: never
 
 	memory
 	seen map[string]bool // in this run; nil: nothing was
@@ -24,19 +23,13 @@ type Trouble struct {
 // memory is what has to be known of earlier runs.
 type memory struct {
 	Since time.Time            `json:"since,omitzero"` // the first of the failures that followed each other; zero: there was none
-	Well  time.Time            `json:"well,omitzero"`  // when a run last came to its end
 	Loud  time.Time            `json:"loud,omitzero"`  // when one of these failures was told last; zero: none was
-	Alarm bool                 `json:"alarm,omitzero"` // as something that somebody has to look at
 	Noted bool                 `json:"noted,omitzero"` // one was noted
 	Told  map[string]time.Time `json:"told,omitempty"` // what was told, by hash, and when
 }
 
 // Grace is how long a server may be away before its user is told: it is restarted, or the laptop leaves one network for another.
 const Grace = 5 * time.Minute
-
-// SeldomGrace is how long ago the last success may be where cron makes the runs: a few that fail are nothing, but who runs once a day is
-// told of the first.
-const SeldomGrace = time.Hour
 
 // Daily is how often one is reminded of what lasts.
 const Daily = 24 * time.Hour
@@ -46,7 +39,6 @@ type Verdict struct {
 	Error bool          // its error, as one that somebody has to look at
 	Note  bool          // its error, as one that may pass by itself
 	Over  time.Duration // that it is well again, after so long; 0: nothing
-	Alarm bool          // with Over: that it was not well was told as an error
 }
 
 // Run takes note of how a run ended, with what error ("": none).
@@ -56,10 +48,9 @@ func (t *Trouble) Run(now time.Time, kind Kind, text string) (v Verdict) {
 		return v
 	case Done:
 		if t.Noted || !t.Loud.IsZero() {
-			v.Over, v.Alarm = max(now.Sub(t.Since), time.Second), t.Alarm
+			v.Over = max(now.Sub(t.Since), time.Second)
 		}
-		t.Since, t.Loud, t.Noted, t.Alarm = time.Time{}, time.Time{}, false, false
-		t.Well, t.done = now, true
+		t.Since, t.Loud, t.Noted, t.done = time.Time{}, time.Time{}, false, true
 		v.Error = text != "" && t.once(now, text, t.Again)
 		return v
 	}
@@ -69,7 +60,7 @@ func (t *Trouble) Run(now time.Time, kind Kind, text string) (v Verdict) {
 	harmless := kind == Busy || kind == Paused // nobody has to look at it, and it ends by itself
 	switch kind {
 	case Passing, Busy:
-		v.Error = t.Loud.IsZero() && t.lasts(now)
+		v.Error = t.Loud.IsZero() && now.Sub(t.Since) >= t.Grace
 		v.Note = !t.Noted && t.Loud.IsZero() && !v.Error && kind == Passing
 	case Refused, Missing, Paused: // its words may differ from try to try
 		v.Error = t.once(now, [...]string{Refused: "refused", Missing: "missing", Paused: "paused"}[kind], 0)
@@ -78,19 +69,10 @@ func (t *Trouble) Run(now time.Time, kind Kind, text string) (v Verdict) {
 	}
 	v.Error = v.Error || !harmless && !t.Loud.IsZero() && t.Again > 0 && now.Sub(t.Loud) >= t.Again
 	if v.Error {
-		t.Loud, t.Alarm = now, t.Alarm || !harmless
+		t.Loud = now
 	}
 	t.Noted = t.Noted || v.Note
 	return v
-}
-
-// lasts says whether what may pass has lasted for long.
-func (t *Trouble) lasts(now time.Time) bool {
-	since := t.Since
-	if t.Seldom {
-		since = t.Well
-	}
-	return now.Sub(since) >= t.Grace
 }
 
 // Once says whether something is told for the first time since a run last found nothing of it.

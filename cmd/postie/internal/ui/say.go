@@ -116,8 +116,7 @@ func (u *UI) Notice(account, text string) error {
 	return u.log(&u.err, priorityWarning, u.err.paint(Yellow, "note:")+" "+place(account, "")+indent(text, "  ")+"\n")
 }
 
-// Alert prints what its user has to see though it is no failure, also when quiet: what a server wants to be shown (RFC 9051 section
-// 7.1), and that what was told as a failure is over.
+// Alert prints what a server wants its user to see (RFC 9051 section 7.1: it has to be shown), also when quiet.
 func (u *UI) Alert(account, text string) {
 	if u.opt.JSON {
 		u.Notice(account, text)
