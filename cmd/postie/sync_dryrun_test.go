@@ -19,7 +19,7 @@ import (
 )
 
 // verbose is what -v tells of an operation that was done.
-var verbose = regexp.MustCompile(`^one: ([^:]+): ((?:rename|make|take|move|upload|fetch|change|delete|mark|forget) .*)\n`)
+var verbose = regexp.MustCompile(`^one: ([^:]+): ((?:rename|make|take|move|upload|fetch|change|delete|mark|forget|give) .*)\n`)
 
 // told are the steps of a dry run, done those of a run with -v, in the same words.
 func told(t *testing.T, lines, json string) (all []string) {
