@@ -94,6 +94,9 @@ func (r *restless) removed() []int {
 // One rule says when a file is gone. Whether sync, fetch or list asks, while another program renames, moves and removes at random: what
 // is gone there was removed here, and in the end all that was removed is gone.
 func TestGoneAlike(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: it starts postie for each way to lose files")
+	}
 	const letters = 120
 	may := func(n int) bool { return n%7 == 0 }
 	t.Run("sync", func(t *testing.T) {

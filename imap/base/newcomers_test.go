@@ -17,6 +17,9 @@ import (
 
 // Agreements that are written down together lead to what they lead to one by one, whatever is known of their UIDs and keys already.
 func TestTogetherAsOneByOne(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: it compares thousands of transactions")
+	}
 	for seed := range uint64(12) {
 		together, one := history(t, seed, 64), history(t, seed, 1)
 		if together != one {

@@ -195,6 +195,9 @@ func TestOrderOfSteps(t *testing.T) {
 
 // Killed with -9 at a durable step while files are renamed here and mail comes there: 20 rounds, 300 with POSTIE_TEST_LONG=1.
 func TestKilledBesideChanges(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: it starts a process for each kill")
+	}
 	t.Parallel()
 	rounds := 20
 	if os.Getenv("POSTIE_TEST_LONG") != "" {

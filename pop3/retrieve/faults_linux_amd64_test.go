@@ -32,6 +32,9 @@ func (w *world) fault(f victim.Fault) (said string, killed bool, ops []victim.Op
 // System call number N on a file of the Maildir or the database fails, or the process is killed there: nothing is lost, nothing is doubled,
 // and what is deleted on the server is here. POSTIE_TEST_LONG=1 tries every N in every way.
 func TestSystemCallFails(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: it starts a process for each fault")
+	}
 	t.Parallel()
 	w, _ := begun(t, pop3test.Options{})
 	_, _, _, count := w.fault(victim.Fault{})
@@ -50,6 +53,9 @@ func TestSystemCallFails(t *testing.T) {
 // The power is cut behind system call number N: of what no fsync vouches for the disk has nothing, names only, contents only, all, or
 // what chance has it. One more run, and nothing is lost, nothing is doubled, nothing was deleted on the server that is not here whole.
 func TestPowerCut(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: it starts a process for each cut")
+	}
 	t.Parallel()
 	victim.EachCut(t, 19, 4, func(cut victim.Fault, images int) bool {
 		w, maildrop := begun(t, pop3test.Options{})

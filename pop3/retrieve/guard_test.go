@@ -17,6 +17,9 @@ import (
 // What was kept and is due now is not deleted on the server when most of it has no whole copy here, or a folder vanished; single
 // messages that the user deleted are; and what is damaged here is fetched again before. A dry run says the same.
 func TestDueWithoutCopies(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: it fetches for each way to lose files")
+	}
 	const n = 40
 	all := func(w *world, do func(path string) error, count int) {
 		for _, e := range w.keys()[:count] {

@@ -152,6 +152,9 @@ func falsehoods() map[string]*liar {
 // not here, and once the server is honest each is here once, and none there. Each letter is longer than servers miscount (message.Slack): of
 // a shorter one what came twice alike is believed. One history of each kind, 40 with POSTIE_TEST_LONG=1.
 func TestLies(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: it plays many histories")
+	}
 	t.Parallel()
 	histories := 1
 	if os.Getenv("POSTIE_TEST_LONG") != "" {

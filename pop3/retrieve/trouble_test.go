@@ -161,6 +161,9 @@ func TestFewDescriptors(t *testing.T) {
 // Files of rows that are 'arriving' are looked for by one scan; while somebody renames (a mail program that sets flags) it
 // misses live files, and what it misses is fetched a second time. Two scans must agree, as for deletions.
 func TestArrivingWhileOthersRename(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: it waits for whom it races with")
+	}
 	const n = 3900
 	maildrop := few(n)
 	w := newWorld(t, pop3test.Options{}, maildrop[0])
