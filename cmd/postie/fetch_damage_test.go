@@ -199,6 +199,9 @@ func survives(t *testing.T, p *pop, template, killed string, m mischief) {
 // A database that is damaged, cut, swapped, or older than the mail: what was fetched is not fetched again, what is here stays, and
 // what is deleted on the server is here whole.
 func TestFetchAfterMischief(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: it starts postie for each accident")
+	}
 	template, killed := fetched(t, 0, 20)
 	other, journal := fetched(t, 100, 110)
 	for _, suffix := range []string{"", "-wal"} {

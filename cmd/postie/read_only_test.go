@@ -119,6 +119,9 @@ func (s *stranger) want(out string, lines ...string) {
 // Mail that can only be read, as a backup or somebody else's, is listed, searched and shown as it is now, with the NUMBERs
 // of its index where that can be read; nothing is left anywhere.
 func TestReadOnly(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: it starts postie for each command")
+	}
 	s := newStranger(t)
 	s.deliver(1)
 	s.want(s.run(exit.OK, "list"), "inbox/INBOX/1")

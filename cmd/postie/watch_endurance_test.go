@@ -21,6 +21,9 @@ import (
 // Many runs on one session (POSTIE_TEST_LONG=1: a thousand), with something to do in each and somebody listening in between, leave nothing behind: memory, descriptors
 // and goroutines are what they were.
 func TestWatchLeavesNothingBehind(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: it watches for many cycles")
+	}
 	server, err := demo.StartIMAP()
 	if err != nil {
 		t.Fatal(err)

@@ -101,6 +101,9 @@ func TestKilled(t *testing.T) {
 
 // TestDamagedInUse: a database that another process has open is not pulled away, whoever holds which lock.
 func TestDamagedInUse(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: it damages a database in many ways")
+	}
 	root := newRoot(t)
 	c := start(t, root, 1)
 	defer func() { c.Process.Kill(); c.Wait() }()

@@ -165,6 +165,9 @@ func TestDamaged(t *testing.T) {
 
 // TestDamageFoundLater damages what a short look cannot see.
 func TestDamageFoundLater(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: it damages a database in many ways")
+	}
 	root, path := stocked(t, 400)
 	b, _ := os.ReadFile(path)
 	var leaves [][]byte // of the message table

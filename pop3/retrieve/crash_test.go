@@ -72,6 +72,9 @@ func crashServers() map[string]pop3test.Options {
 
 // Killed with -9 before every single step, and run again: nothing is missing, nothing is doubled, the server is empty.
 func TestKilledAtEveryStep(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: it starts a process for each step")
+	}
 	maildrop := few(5)
 	for name, o := range crashServers() {
 		t.Run(name, func(t *testing.T) {

@@ -174,6 +174,9 @@ func TestSizesWrong(t *testing.T) {
 // The connection breaks, or the server goes silent, at one message in each run: all others come, and are deleted there; that one
 // is asked for last and alone, and named.
 func TestBreaksAtOneMessage(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: it waits for servers that are silent")
+	}
 	for name, broken := range map[string]pop3test.Answer{
 		"closed":            {HangUp: true},
 		"closed within":     {Octets: "+OK\r\nFrom: a@exam", HangUp: true},

@@ -102,6 +102,9 @@ func TestDatabaseLostAndSizesWrong(t *testing.T) {
 // A run that was killed between publishing and 'stored': the next one finds the messages, and has to tell of them (events,
 // count, index), else the new_mail hook and the summaries never learn of them.
 func TestFoundMessagesAreTold(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: it fetches for each way to find a message")
+	}
 	maildrop := few(4)
 	step := 1
 	for ; ; step++ {
