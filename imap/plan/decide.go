@@ -187,6 +187,7 @@ func (d *differ) deleted(t *trio) {
 	case t.on != b: // withheldMoved
 		op.Kind, op.Side, op.To, op.Reason = RecordOnly, 0, t.on.Name, "moved there, and moved or deleted here before"
 		op.Key, op.Pair = t.pair.Key, t.tombstone(Withheld)
+		op.Pair.Key = "" // a file of that name may be there, as a copy has it
 		d.add(b, op)
 	case known == Marked && t.message.Flags.Set&trashed == 0:
 		d.revive(t, "undeleted there")

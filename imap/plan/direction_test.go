@@ -148,3 +148,21 @@ func (p *people) oneWay(terms Terms, after func(bool) bool) Plan {
 	}
 	return plan
 }
+
+// The tombstone of a message that was deleted here goes with it to another mailbox without its name: a copy of its file, which has the
+// same, may lie there, unchanged and so in no view, and a name speaks of one pair.
+func TestTombstoneGoesWithoutName(t *testing.T) {
+	who := Identity{Size: 7, MessageID: "a", Header: [32]byte{1}, Hash: [32]byte{1}}
+	old := Pair{UID: 1, Key: "k", State: Withheld, Size: 7}
+	empty := func(name string) Mailbox {
+		return Mailbox{Name: name, Known: true, Exist: Both, Base: Base{ByUID: Seq([]Pair(nil)), ByKey: Seq([]Pair(nil))}, Files: Seq([]File(nil)), Messages: Seq([]Message(nil))}
+	}
+	inbox, other := empty("INBOX"), empty("Other")
+	inbox.Base.ByUID, inbox.Base.ByKey = Seq([]Pair{old}), Seq([]Pair{old})
+	inbox.Base.Known = map[PairID]Identity{old.ID(): who}
+	other.Messages = Seq([]Message{{UID: 7, ID: who}})
+	p, err := Diff([]Mailbox{inbox, other}, Policy{Terms: Terms{Direction: Archive}})
+	if err != nil || len(p.Ops) != 1 || p.Ops[0].To != "Other" || p.Ops[0].Key != "k" || p.Ops[0].Pair.Key != "" || p.Ops[0].Pair.UID != 7 {
+		t.Errorf("%+v, %v", p.Ops, err)
+	}
+}

@@ -253,17 +253,11 @@ func (d *differ) withheldMoved(t *trio) {
 		return
 	}
 	fits := func(m *newcomer[Message]) bool {
-		return m.box != t.home && d.takes(m.box, Local) && oneWay(m.box) && !m.box.knows(t.pair.Key)
+		return m.box != t.home && d.takes(m.box, Local) && oneWay(m.box)
 	}
 	if m := d.messages.find(t.who(), fits); m != nil {
 		t.follow(m)
 	}
-}
-
-// knows says whether a file of that key is in the mailbox, or was.
-func (b *box) knows(key maildir.Key) bool {
-	return slices.ContainsFunc(b.files, func(f *newcomer[File]) bool { return f.it.Key == key }) ||
-		slices.ContainsFunc(b.trios, func(t *trio) bool { return t.pair.Key == key || t.file.Key == key })
 }
 
 // parted finds a pair whose file was moved to one mailbox, and whose message to another.
