@@ -23,7 +23,6 @@ import (
 	"postie/imap"
 	"postie/imap/mirror"
 	"postie/maildir"
-	"postie/testdata/dovecot"
 )
 
 // crontab is the line `*/30 * * * * postie sync -q`, and who gets its mails.
@@ -116,11 +115,7 @@ func TestCronWeek(t *testing.T) {
 		t.Skip("-short: a week takes 10 seconds")
 	}
 	t.Parallel()
-	dir := dovecot.Dir(t)                                              // files are no part of the bubble
-	disk := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=16m") == nil // else nobody can fill it here
-	if disk {
-		t.Cleanup(func() { syscall.Unmount(dir, 0) })
-	}
+	dir, disk := smallDisk(t, "16m") // files are no part of the bubble
 	synctest.Test(t, func(t *testing.T) {
 		account, err := config.ParseURL("imap://alice@127.0.0.1", filepath.Join(dir, "mail"))
 		if err != nil {

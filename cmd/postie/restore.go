@@ -135,8 +135,10 @@ func (a *app) restoring(ctx context.Context, f *restoreFlags) (o restore.Options
 		o.Since = span.From
 	}
 	known, err := library.KnownOf(ctx, a.ui, from)
-	if info, statErr := os.Stat(from); err != nil && statErr == nil && info.IsDir() { // a file has no index
-		a.ui.Warn("", fmt.Sprintf("the index in %s cannot be read (%v): long names of mailboxes, some keywords and subscriptions are not known", from, err))
+	if err != nil {
+		if info, statErr := os.Stat(from); statErr == nil && info.IsDir() { // a file has no index
+			a.ui.Warn("", fmt.Sprintf("the index in %s cannot be read (%v): long names of mailboxes, some keywords and subscriptions are not known", from, err))
+		}
 	}
 	t.bodyless, t.inexact = map[string]int{}, known.Inexact
 	t.Tree, err = source.Find(from, known.Options)

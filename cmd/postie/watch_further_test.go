@@ -17,6 +17,74 @@ import (
 	"postie/testdata/dovecot"
 )
 
+// watching is a watch of accounts on a played server, in a bubble of time.
+type watching struct {
+	*testing.T
+	*watch
+	x    *exchange
+	keys *secretKeeper
+}
+
+// newWatching begins a watch of no account yet, in which so many work at once.
+func newWatching(t *testing.T, out *output, jobs int) *watching {
+	t.Helper()
+	w := &watching{T: t, x: newExchange(t, goimap.CapIdle), keys: &secretKeeper{password: "first"}}
+	a := newApp(out, out, &interruption{cancel: func(error) {}})
+	a.verbose = 1
+	if err := a.begin(); err != nil {
+		t.Fatal(err)
+	}
+	w.watch = a.newWatch(nil, watchFlags{jobs: jobs, poll: 2 * time.Minute})
+	return w
+}
+
+// account is one that may have so many connections to the server. Its host permits them from now on.
+func (w *watching) account(name, dir string, connections int) config.Account {
+	w.Helper()
+	account, err := config.ParseURL("imap://alice@127.0.0.1", dir)
+	if err != nil {
+		w.Fatal(err)
+	}
+	account.Name, account.MaxConns, account.MaxDelete = name, connections, 1
+	w.permit([]config.Account{account})
+	return account
+}
+
+// begin watches an account.
+func (w *watching) begin(account config.Account) *watched {
+	it := w.add(account)
+	j := &job{app: w.app, account: account, watched: it}
+	it.line = imap.Options{Dial: j.dial(w.x.dial), Login: w.keys, Event: it.ear.Event}
+	w.running.Go(func() { it.loop(w.Context()) })
+	return it
+}
+
+// connect takes a connection of the account's host, as another account on it does, until it is given back.
+func (w *watching) connect(ctx context.Context, account config.Account) (giveBack func()) {
+	w.Helper()
+	near, far := net.Pipe()
+	c, err := quota.Line{Host: w.host(account)}.Dial(func(context.Context) (net.Conn, error) { return near, nil })(ctx)
+	if err != nil {
+		w.Fatal(err)
+	}
+	return func() {
+		c.Close()
+		far.Close()
+	}
+}
+
+// end ends the watch of these accounts, and the server.
+func (w *watching) end(accounts ...*watched) {
+	for _, it := range accounts {
+		close(it.quit)
+	}
+	w.running.Wait()
+	w.unlock()
+	close(w.x.accept)
+	w.x.server.Close()
+	synctest.Wait()
+}
+
 // A mailbox beside INBOX in which something happened is listened to by a connection of its own, as far as max_connections permits: its mail is
 // here within a second, where it took as long as the others are asked otherwise. A second account on the host that wants a connection gets
 // it, and both have all mail in the end.
@@ -30,31 +98,14 @@ func TestWatchFurther(t *testing.T) {
 		}
 	})
 	synctest.Test(t, func(t *testing.T) {
-		x, keys := newExchange(t, goimap.CapIdle), &secretKeeper{password: "first"}
+		w := newWatching(t, &out, 2)
+		x := w.x
 		for _, name := range []string{"Lists", "Quiet"} {
 			if err := x.user.Create(name, nil); err != nil {
 				t.Fatal(err)
 			}
 		}
-		a := newApp(&out, &out, &interruption{cancel: func(error) {}})
-		a.verbose = 1
-		if err := a.begin(); err != nil {
-			t.Fatal(err)
-		}
-		w := a.newWatch(nil, watchFlags{jobs: 2, poll: 2 * time.Minute})
-		begin := func(name string) *watched {
-			account, err := config.ParseURL("imap://alice@127.0.0.1", filepath.Join(dir, name))
-			if err != nil {
-				t.Fatal(err)
-			}
-			account.Name, account.MaxConns, account.MaxDelete = name, 2, 1
-			a.permit([]config.Account{account})
-			it := w.add(account)
-			j := &job{app: a, account: account, watched: it}
-			it.line = imap.Options{Dial: j.dial(x.dial), Login: keys, Event: it.ear.Event}
-			w.running.Go(func() { it.loop(t.Context()) })
-			return it
-		}
+		begin := func(name string) *watched { return w.begin(w.account(name, filepath.Join(dir, name), 2)) }
 		here := func(it *watched, mailbox string) int {
 			files, _ := os.ReadDir(filepath.Join(it.account.Maildir, mailbox, "new"))
 			return len(files)
@@ -87,13 +138,7 @@ func TestWatchFurther(t *testing.T) {
 		x.deliverTo("Quiet", 4)
 		within("at its interval", one, "Quiet", 1, 40*time.Minute)
 		within("at its interval", other, "Quiet", 1, 40*time.Minute)
-		close(one.quit)
-		close(other.quit)
-		w.running.Wait()
-		w.unlock()
-		close(x.accept)
-		x.server.Close()
-		synctest.Wait()
+		w.end(one, other)
 	})
 }
 
@@ -103,28 +148,11 @@ func TestConnectionWithoutTurn(t *testing.T) {
 	dir := dovecot.Dir(t)
 	var out output
 	synctest.Test(t, func(t *testing.T) {
-		x, keys := newExchange(t, goimap.CapIdle), &secretKeeper{password: "first"}
-		a := newApp(&out, &out, &interruption{cancel: func(error) {}})
-		if err := a.begin(); err != nil {
-			t.Fatal(err)
-		}
-		w := a.newWatch(nil, watchFlags{jobs: 1, poll: 2 * time.Minute})
-		account, err := config.ParseURL("imap://alice@127.0.0.1", dir)
-		if err != nil {
-			t.Fatal(err)
-		}
-		account.Name, account.MaxConns = "one", 1
-		a.permit([]config.Account{account})
-		near, far := net.Pipe()
-		c, err := quota.Line{Host: a.host(account)}.Dial(func(context.Context) (net.Conn, error) { return near, nil })(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		it := w.add(account)
-		j := &job{app: a, account: account, watched: it}
-		it.line = imap.Options{Dial: j.dial(x.dial), Login: keys, Event: it.ear.Event}
-		w.running.Go(func() { it.loop(t.Context()) })
-		x.deliver(1)
+		w := newWatching(t, &out, 1)
+		account := w.account("one", dir, 1)
+		giveBack := w.connect(t.Context(), account)
+		it := w.begin(account)
+		w.x.deliver(1)
 		here := func() int {
 			time.Sleep(time.Minute)
 			synctest.Wait()
@@ -135,8 +163,7 @@ func TestConnectionWithoutTurn(t *testing.T) {
 			t.Errorf("it has the turn while it waits for a connection: %d", len(w.turns))
 		}
 		w.turns <- struct{}{} // another account is at work
-		c.Close()
-		far.Close()
+		giveBack()
 		if n := here(); n != 0 {
 			t.Errorf("%d letters came without the turn", n)
 		}
@@ -144,12 +171,7 @@ func TestConnectionWithoutTurn(t *testing.T) {
 		if n := here(); n != 1 || len(w.turns) != 0 {
 			t.Errorf("%d letters came, want 1; %d have the turn", n, len(w.turns))
 		}
-		close(it.quit)
-		w.running.Wait()
-		w.unlock()
-		close(x.accept)
-		x.server.Close()
-		synctest.Wait()
+		w.end(it)
 	})
 }
 
@@ -159,47 +181,24 @@ func TestTurnAndConnection(t *testing.T) {
 	dir := dovecot.Dir(t)
 	var out output
 	synctest.Test(t, func(t *testing.T) {
-		x, keys := newExchange(t, goimap.CapIdle), &secretKeeper{password: "first"}
-		a := newApp(&out, &out, &interruption{cancel: func(error) {}})
-		if err := a.begin(); err != nil {
-			t.Fatal(err)
-		}
-		w := a.newWatch(nil, watchFlags{jobs: 1, poll: 2 * time.Minute})
-		account, err := config.ParseURL("imap://alice@127.0.0.1", dir)
-		if err != nil {
-			t.Fatal(err)
-		}
-		account.Name, account.MaxConns = "one", 1
-		a.permit([]config.Account{account})
-		it := w.add(account)
-		j := &job{app: a, account: account, watched: it}
-		it.line = imap.Options{Dial: j.dial(x.dial), Login: keys, Event: it.ear.Event}
-		w.running.Go(func() { it.loop(t.Context()) })
+		w := newWatching(t, &out, 1)
+		account := w.account("one", dir, 1)
+		it := w.begin(account)
 		time.Sleep(time.Hour)
 		w.turns <- struct{}{} // of another account, which is at work
-		x.deliver(1)
+		w.x.deliver(1)
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		near, far := net.Pipe()
 		soon, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
-		c, err := quota.Line{Host: a.host(account)}.Dial(func(context.Context) (net.Conn, error) { return near, nil })(soon)
-		if err != nil {
-			t.Fatal(err)
-		}
-		c.Close()
-		far.Close()
+		giveBack := w.connect(soon, account)
+		giveBack()
 		<-w.turns
 		time.Sleep(time.Minute)
 		synctest.Wait()
 		if files, _ := os.ReadDir(filepath.Join(dir, "INBOX", "new")); len(files) != 1 {
 			t.Errorf("%d letters came, want 1", len(files))
 		}
-		close(it.quit)
-		w.running.Wait()
-		w.unlock()
-		close(x.accept)
-		x.server.Close()
-		synctest.Wait()
+		w.end(it)
 	})
 }

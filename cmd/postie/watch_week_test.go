@@ -174,6 +174,15 @@ func (k *secretKeeper) set(password string) {
 	k.password = password
 }
 
+// smallDisk gives a folder that is a disk of that size, which can be full; disk: whether that can be had here.
+func smallDisk(t *testing.T, size string) (dir string, disk bool) {
+	dir = dovecot.Dir(t)
+	if disk = syscall.Mount("tmpfs", dir, "tmpfs", 0, "size="+size) == nil; disk {
+		t.Cleanup(func() { syscall.Unmount(dir, 0) })
+	}
+	return dir, disk
+}
+
 // A week of one watch with the real runs, in a bubble of time: mail on both sides all the time, and in between the server's restarts, a
 // network that is lost, a laptop that sleeps, a password that is changed, a token that expires, a provider that throttles, a message that ends
 // the connection, a disk that is full and emptied, a disk that is not there. What a person is told of is exactly what somebody has to look at; the password that was refused is not sent again and again; and in the end both sides are equal.
@@ -182,11 +191,7 @@ func TestWatchWeek(t *testing.T) {
 		t.Skip("-short: a week takes 20 seconds")
 	}
 	t.Parallel()
-	dir := dovecot.Dir(t)                                              // files are no part of the bubble
-	disk := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=32m") == nil // else nobody can fill it here
-	if disk {
-		t.Cleanup(func() { syscall.Unmount(dir, 0) })
-	}
+	dir, disk := smallDisk(t, "32m") // files are no part of the bubble
 	var out output
 	var sent, runs, poisoned int
 	synctest.Test(t, func(t *testing.T) {

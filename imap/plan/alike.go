@@ -116,9 +116,12 @@ func (r *rematch) doubts() (uids []imap.UID, keys []maildir.Key) {
 			uids = append(uids, n.it.UID)
 		}
 	}
-	by := arrivals(messages)
+	arrived := map[arrival]bool{}
+	for _, n := range messages {
+		arrived[arrivalOf(n.it.ID)] = !n.it.ID.Date.IsZero()
+	}
 	for _, f := range files {
-		if len(by[arrivalOf(f.id)]) > 0 {
+		if arrived[arrivalOf(f.id)] {
 			keys = append(keys, f.file.Key)
 		}
 	}
@@ -133,31 +136,57 @@ type arrival struct {
 
 func arrivalOf(id Identity) arrival { return arrival{id.MessageID, id.Date.Unix()} }
 
-func arrivals(messages []*newcomer[Message]) map[arrival][]*newcomer[Message] {
-	by := map[arrival][]*newcomer[Message]{}
-	for _, n := range messages {
-		if !n.it.ID.Date.IsZero() {
-			by[arrivalOf(n.it.ID)] = append(by[arrivalOf(n.it.ID)], n)
-		}
-	}
-	return by
-}
-
 // held matches what has one Message-ID and date where the header there has all fields of the file. A server adds fields to what it takes (Proton's
 // gluon, Exchange), or writes X for what is not ASCII (Cyrus): that changes the header, by which alone those are known that have no
 // Message-ID, or one that others have too. Those of one size come first.
 func (r *rematch) held() {
 	files, messages := r.left()
-	by := arrivals(messages)
+	by := byField(messages)
 	for _, exact := range []bool{true, false} {
 		for _, f := range files {
-			for _, n := range by[arrivalOf(f.id)] {
+			for _, n := range withRarestField(by, f.id) {
 				if !f.matched && !n.taken && (!exact || f.id.fits(n.it.ID)) && holds(n.it.ID.Fields, f.id.Fields) {
 					r.join(couple{f, n})
 				}
 			}
 		}
 	}
+}
+
+// arrivedField is a field of a message that arrived so.
+type arrivedField struct {
+	arrival
+	field string
+}
+
+func byField(messages []*newcomer[Message]) map[arrivedField][]*newcomer[Message] {
+	by := map[arrivedField][]*newcomer[Message]{}
+	for _, n := range messages {
+		for line := range strings.Lines(n.it.ID.Fields) {
+			if field, _, _ := strings.Cut(line, " "); !n.it.ID.Date.IsZero() {
+				of := arrivedField{arrivalOf(n.it.ID), field}
+				by[of] = append(by[of], n)
+			}
+		}
+	}
+	return by
+}
+
+// withRarestField are the messages with that field of a file that the fewest have: of those that have no Message-ID there may be very many of
+// one date, and each with all fields of the file is among these.
+func withRarestField(by map[arrivedField][]*newcomer[Message], id Identity) (few []*newcomer[Message]) {
+	at, first := arrivalOf(id), true
+	for line := range strings.Lines(id.Fields) {
+		field, munged, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
+		have := by[arrivedField{at, field}]
+		if munged != field {
+			have = slices.Concat(have, by[arrivedField{at, munged}])
+		}
+		if first || len(have) < len(few) {
+			few, first = have, false
+		}
+	}
+	return few
 }
 
 // holds says whether a header there has all fields of one here, and there are some; those here perhaps as Cyrus keeps them.

@@ -24,13 +24,19 @@ func (e *Ear) begin(ctx context.Context, s *imap.Session) error {
 	return e.ask(ctx, s)
 }
 
-// open selects what is listened to: INBOX, or with NOTIFY nothing, so that of INBOX too the status is told.
+// open selects what is listened to, and looks at what happened before that.
 func (e *Ear) open(ctx context.Context, s *imap.Session, way Way) error {
+	err := e.choose(ctx, s, way)
+	if err != nil || way != Notify || !e.wasStirred() {
+		return err
+	}
+	return e.ask(ctx, s) // of what changed in a mailbox while it was selected no STATUS is told
+}
+
+// choose selects INBOX, or with NOTIFY nothing, so that of INBOX too the status is told.
+func (e *Ear) choose(ctx context.Context, s *imap.Session, way Way) error {
 	if way == Notify && s.Has(goimap.CapUnselect) {
-		if err := s.Unselect(ctx); err != nil || !e.wasStirred() {
-			return err
-		}
-		return e.ask(ctx, s) // of what changed while it was selected no STATUS is told
+		return s.Unselect(ctx)
 	}
 	e.mu.Lock()
 	e.idling = true // from here on, so that nothing is missed

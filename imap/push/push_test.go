@@ -166,25 +166,41 @@ func TestListen(t *testing.T) {
 
 // What a server with NOTIFY tells of a mailbox while a run has it selected is compared afterwards: no STATUS is told of it.
 func TestStirred(t *testing.T) {
-	script := greeting("IDLE NOTIFY UNSELECT LIST-EXTENDED LIST-STATUS CONDSTORE") + `C: A NOTIFY SET (...)
+	const chosen = `C: A EXAMINE INBOX (...)
+S: * 3 EXISTS
+S: * OK [UIDVALIDITY 1] x
+S: * OK [UIDNEXT 4] x
+S: * OK [HIGHESTMODSEQ 9] x
+S: A OK x
+`
+	stirred(t, "IDLE NOTIFY UNSELECT", "C: U UNSELECT\nS: U OK x\n")
+	stirred(t, "IDLE NOTIFY", chosen)
+}
+
+// stirred plays a server with capabilities that leaves, or selects, a mailbox with those words before it listens.
+func stirred(t *testing.T, capabilities, leaves string) {
+	t.Helper()
+	script := greeting(capabilities+" LIST-EXTENDED LIST-STATUS CONDSTORE") + `C: A NOTIFY SET (...)
 S: A OK x
 C: A LIST "" "*" RETURN (...)
 S: * LIST () "/" INBOX
 S: * STATUS INBOX (MESSAGES 3 UIDNEXT 4 UIDVALIDITY 1 UNSEEN 0 HIGHESTMODSEQ 9)
+S: * LIST () "/" Lists
+S: * STATUS Lists (MESSAGES 1 UIDNEXT 2 UIDVALIDITY 1 UNSEEN 0 HIGHESTMODSEQ 9)
 S: A OK x
-C: A EXAMINE INBOX (...)
-S: * 3 EXISTS
+C: A EXAMINE "Lists" (...)
+S: * 1 EXISTS
 S: * OK [UIDVALIDITY 1] x
 S: * OK [HIGHESTMODSEQ 9] x
 S: A OK x
 C: N NOOP
 S: * 1 FETCH (UID 1 FLAGS (\Seen) MODSEQ (10))
 S: N OK x
-C: U UNSELECT
-S: U OK x
-C: A LIST "" "*" RETURN (...)
+` + leaves + `C: A LIST "" "*" RETURN (...)
 S: * LIST () "/" INBOX
-S: * STATUS INBOX (MESSAGES 3 UIDNEXT 4 UIDVALIDITY 1 UNSEEN 0 HIGHESTMODSEQ 10)
+S: * STATUS INBOX (MESSAGES 3 UIDNEXT 4 UIDVALIDITY 1 UNSEEN 0 HIGHESTMODSEQ 9)
+S: * LIST () "/" Lists
+S: * STATUS Lists (MESSAGES 1 UIDNEXT 2 UIDVALIDITY 1 UNSEEN 0 HIGHESTMODSEQ 10)
 S: A OK x
 hang`
 	synctest.Test(t, func(t *testing.T) {
@@ -201,12 +217,12 @@ hang`
 				break
 			}
 			if heard = append(heard, h); len(heard) == 1 { // a run
-				s.Examine(t.Context(), "INBOX", nil)
+				s.Examine(t.Context(), "Lists", nil)
 				s.Noop(t.Context())
 			}
 		}
 		s.Close()
-		if want := []Heard{{Mailboxes: []string{"INBOX"}}, {Mailboxes: []string{"INBOX"}}}; !reflect.DeepEqual(heard, want) {
+		if want := []Heard{{Mailboxes: []string{"INBOX", "Lists"}}, {Mailboxes: []string{"Lists"}}}; !reflect.DeepEqual(heard, want) {
 			t.Errorf("%v, want %v", heard, want)
 		}
 		if err := srv.Wait(); err != nil {

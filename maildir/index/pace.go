@@ -27,12 +27,12 @@ func (s *Store) pace() error {
 	if s.hasty.Load() {
 		d = haste
 	}
-	if s.told == d {
+	if s.waits == d {
 		return nil
 	}
 	_, err := s.w.Exec(fmt.Sprint("PRAGMA busy_timeout = ", d.Milliseconds()))
 	if err == nil {
-		s.told = d
+		s.waits = d
 	}
 	return s.Blame(err)
 }

@@ -60,7 +60,7 @@ type Store struct {
 	w, r    *sql.DB     // one connection that writes, made for the first write; a few that read and never wait for it (WAL)
 	hasty   atomic.Bool // Hurry is at work
 	pacing  sync.Mutex
-	told    time.Duration // how long the connection that writes waits for those of others
+	waits   time.Duration // how long the connection that writes was told to wait for those of others
 }
 
 // Open opens the index of the Maildir root, which must exist, and makes or migrates its database as needed. A
@@ -176,7 +176,7 @@ func (s *Store) check(ctx context.Context) error {
 	if _, err := os.Lstat(s.suspect()); err == nil {
 		return &unready{errors.New("damage was reported")}
 	}
-	s.w, s.r, s.told = s.pool(1, "query_only(0)"), s.pool(4, "query_only(1)"), patience
+	s.w, s.r, s.waits = s.pool(1, "query_only(0)"), s.pool(4, "query_only(1)"), patience
 	err := s.usable(ctx, s.r)
 	if err == nil {
 		s.file, err = os.Stat(s.path())
@@ -277,7 +277,7 @@ func (s *Store) Checkpoint() error {
 	}
 	s.pacing.Lock()
 	defer s.pacing.Unlock()
-	_, err := s.w.Exec(fmt.Sprintf("PRAGMA busy_timeout = 0; PRAGMA wal_checkpoint(TRUNCATE); PRAGMA busy_timeout = %d", s.told.Milliseconds()))
+	_, err := s.w.Exec(fmt.Sprintf("PRAGMA busy_timeout = 0; PRAGMA wal_checkpoint(TRUNCATE); PRAGMA busy_timeout = %d", s.waits.Milliseconds()))
 	if Busy(err) {
 		return nil
 	}

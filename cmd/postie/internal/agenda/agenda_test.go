@@ -212,15 +212,37 @@ func TestSlept(t *testing.T) {
 	}
 }
 
+// troubled is how a run ended, and what is to be told of it.
+type troubled struct {
+	minute int
+	kind   Kind
+	text   string
+	want   string // "", "error", "note", "over 5m"
+}
+
+func (r troubled) run(tr *Trouble) Verdict {
+	return tr.Run(time.Unix(1e9, 0).Add(time.Duration(r.minute)*time.Minute), r.kind, r.text)
+}
+
+func (r troubled) wanted(t *testing.T, v Verdict) {
+	t.Helper()
+	got := ""
+	switch {
+	case v.Error:
+		got = "error"
+	case v.Note:
+		got = "note"
+	case v.Over > 0:
+		got = "over " + v.Over.String()
+	}
+	if got != r.want {
+		t.Errorf("minute %d: %q, want %q", r.minute, got, r.want)
+	}
+}
+
 // What is told of trouble.
 func TestTrouble(t *testing.T) {
-	type run struct {
-		minute int
-		kind   Kind
-		text   string
-		want   string // "", "error", "note", "over 5m"
-	}
-	for name, runs := range map[string][]run{
+	for name, runs := range map[string][]troubled{
 		"well":                             {{0, Done, "", ""}, {1, Done, "", ""}},
 		"a server that is restarted":       {{0, Passing, "x", "note"}, {1, Passing, "y", ""}, {2, Done, "", "over 2m0s"}},
 		"one that stays away":              {{0, Passing, "x", "note"}, {4, Passing, "x", ""}, {5, Passing, "x", "error"}, {90, Passing, "z", ""}, {100, Done, "", "over 1h40m0s"}},
@@ -236,19 +258,8 @@ func TestTrouble(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			tr := Trouble{Grace: Grace}
 			for _, r := range runs {
-				v := tr.Run(time.Unix(1e9, 0).Add(time.Duration(r.minute)*time.Minute), r.kind, r.text)
-				got := ""
-				switch {
-				case v.Error:
-					got = "error"
-				case v.Note:
-					got = "note"
-				case v.Over > 0:
-					got = "over " + v.Over.String()
-				}
-				if got != r.want {
-					t.Errorf("minute %d: %q, want %q", r.minute, got, r.want)
-				}
+				v := r.run(&tr)
+				r.wanted(t, v)
 			}
 		})
 	}
@@ -280,17 +291,11 @@ func TestEnd(t *testing.T) {
 	}
 }
 
-// Runs by cron: each is a process of its own, that has only what the last one left. What may pass is told when there was no success for an hour,
-// what lasts once a day, and that it is over.
+// Runs by cron: each is a process of its own, that has only what the last one left. All is told by the first run that meets it, and what lasts
+// once a day.
 func TestTroubleOfCron(t *testing.T) {
-	type run struct {
-		minute int
-		kind   Kind
-		text   string
-		want   string
-	}
 	const h, day = 60, 24 * 60
-	for name, runs := range map[string][]run{
+	for name, runs := range map[string][]troubled{
 		"the first run fails":    {{0, Passing, "x", "error"}, {10, Passing, "y", ""}, {20, Done, "", "over 20m0s"}, {30, Done, "", ""}},
 		"away":                   {{0, Done, "", ""}, {50, Passing, "x", "error"}, {60, Passing, "y", ""}, {100, Done, "", "over 50m0s"}, {110, Passing, "x", "error"}},
 		"away for days":          {{0, Done, "", ""}, {h, Passing, "x", "error"}, {day, Passing, "x", ""}, {day + h, Passing, "x", "error"}, {day + 2*h, Passing, "x", ""}},
@@ -304,19 +309,10 @@ func TestTroubleOfCron(t *testing.T) {
 			for _, r := range runs {
 				tr := Trouble{Again: Daily}
 				tr.Recall(memory)
-				v := tr.Run(time.Unix(1e9, 0).Add(time.Duration(r.minute)*time.Minute), r.kind, r.text)
+				v := r.run(&tr)
 				tr.End()
 				memory = tr.Memory()
-				got := ""
-				switch {
-				case v.Error:
-					got = "error"
-				case v.Over > 0:
-					got = "over " + v.Over.String()
-				}
-				if got != r.want {
-					t.Errorf("minute %d: %q, want %q", r.minute, got, r.want)
-				}
+				r.wanted(t, v)
 			}
 		})
 	}
